@@ -1,0 +1,61 @@
+//! What the engine tells its fronts: each event is one notification
+//! `{"jsonrpc":"2.0","method":"event","params":{"type":"message.new",…}}`.
+//!
+//! Events carry the whole new value of what changed, never a hint to read a list again; the exception is
+//! [`Event::Resync`], which a front gets that was too slow to be told of everything.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::api::types::{Member, Message, NetStatus, PeerStatus, PresenceStatus, Room};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// The signed-in account changed: signed in, signed out, or the profile.
+    #[serde(rename = "account.changed")]
+    AccountChanged {},
+    #[serde(rename = "net.changed")]
+    NetChanged { status: NetStatus },
+    #[serde(rename = "peer.changed")]
+    PeerChanged {
+        /// Absent where the peer is gone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        peer: Option<PeerStatus>,
+        user_id: String,
+        device_id: String,
+    },
+    /// A room is new to this person, or its name, topic, roster or unread count changed.
+    #[serde(rename = "room.changed")]
+    RoomChanged { room: Room },
+    /// This person left the room or was removed from it.
+    #[serde(rename = "room.removed")]
+    RoomRemoved { room_id: String },
+    #[serde(rename = "member.joined")]
+    MemberJoined { room_id: String, member: Member },
+    #[serde(rename = "member.left")]
+    MemberLeft { room_id: String, user_id: String },
+    /// Once for each message on every device, the author's too.
+    #[serde(rename = "message.new")]
+    MessageNew { room_id: String, message: Message },
+    #[serde(rename = "message.changed")]
+    MessageChanged { room_id: String, message: Message },
+    #[serde(rename = "typing.changed")]
+    TypingChanged { room_id: String, user_id: String, typing: bool },
+    #[serde(rename = "presence.changed")]
+    PresenceChanged {
+        user_id: String,
+        status: PresenceStatus,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        text: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional, type = "number")]
+        last_seen: Option<u64>,
+    },
+    /// Events were dropped because this front did not read them in time: read the lists again.
+    #[serde(rename = "resync")]
+    Resync {},
+}
+

@@ -1,0 +1,6 @@
+//! The client: account, links, rooms, projections and the API over them.
+
+pub mod api;
+mod engine;
+
+pub use crate::engine::{Engine, EngineConfig, EventStream, KeyStorage, OpenError};
