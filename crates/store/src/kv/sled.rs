@@ -1,0 +1,462 @@
+//! The store on a disk: sled 0.34, with what it lacks put around it.
+//!
+//! The engine and small servers open one. sled brings an ordered tree with atomic batches and a log that survives SIGKILL. Around it:
+//! an fsync (its `flush` only asks for write-back), a checksum a record and a ledger over all of them (`record`), a head apart
+//! from the log (`head`), a lock, a seal and a copy against repairs that lose data (`folder`), and errors instead of panics
+//! (`panics`).
+//!
+//! # Invariants
+//! 1. A synced commit answered with `Ok` is on the disk: sled flushed, its log and blobs fsynced. Test: `crash`.
+//! 2. Opening answers with every acknowledged record or with an error. Test: `damage`.
+//! 3. A folder that cannot be opened is left as it was found. Test: `damage`.
+//!
+//! Not here: compression, more than one tree (a batch is atomic within one tree only), sled's flush timer (the writer groups
+//! commits), reading what is left of a damaged store.
+
+mod folder;
+mod head;
+mod panics;
+mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use self::folder::{Folder, sync_folder};
+use self::head::{Head, Mark};
+use self::panics::guarded;
+use self::record::{LEDGER_KEY, Ledger, Tally};
+use super::schema::MigrationStep;
+use super::{
+    Batch, Durability, KeyRange, Operation, Order, Pair, RANGE_PAIRS_MAX, Requirement, SchemaVersion, Store, StoreError,
+};
+
+/// Bytes of pages that sled keeps in memory. The usual reads are of the newest few rooms.
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How long the log of a store that was just closed in this process is waited for.
+const REOPEN_WAIT: Duration = Duration::from_millis(1500);
+const REOPEN_POLL: Duration = Duration::from_millis(5);
+
+/// Folders that [`set_aside`] keeps beside one store. More are refused: damage that keeps coming back is a failing disk.
+const SET_ASIDE_MAX: u32 = 1000;
+
+/// An open store in one folder, which no one else can open until this is dropped.
+///
+/// Dropping it closes the store cleanly: buffered commits are on the disk then, and the next opening is quick.
+#[derive(Debug)]
+pub struct SledStore {
+    folder: Folder,
+    /// `None` only while it is being closed.
+    db: Option<sled::Db>,
+    commits: Mutex<Commits>,
+    /// Held for reading by a range, for writing while a batch is applied: a range sees no half of one.
+    applying: RwLock<()>,
+    /// Last: the folder is free only once everything else has let go of it.
+    _lock: File,
+}
+
+/// What commits change, one at a time.
+#[derive(Debug)]
+struct Commits {
+    head: Head,
+    ledger: Ledger,
+    /// sled's log, to fsync it.
+    log: File,
+    /// Files in sled's blob folder that have been fsynced: sled itself does not.
+    blobs: BTreeSet<OsString>,
+    /// The failure after which nothing more is written.
+    halted: Option<StoreError>,
+}
+
+/// Moves a damaged store's folder away, so that a new one can be opened in its place. Its new path.
+///
+/// # Errors
+/// [`StoreError::Locked`] where it is open, [`StoreError::Io`] where it cannot be moved; then it is where it was.
+pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+    // Taking the lock makes the folder; one that is not there is not to appear.
+    fs::metadata(path).map_err(|error| StoreError::io(&error, path))?;
+    drop(Folder::new(path).lock()?);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for number in 1..=SET_ASIDE_MAX {
+        let target = path.with_file_name(format!("{name}.damaged-{number}"));
+        if target.exists() {
+            continue;
+        }
+        fs::rename(path, &target).map_err(|error| StoreError::io(&error, path))?;
+        if let Some(parent) = target.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent)?;
+        }
+        return Ok(target);
+    }
+    let kind = io::ErrorKind::AlreadyExists;
+    Err(StoreError::Io { kind, detail: format!("{SET_ASIDE_MAX} damaged folders lie beside {}", path.display()) })
+}
+
+impl SledStore {
+    /// Opens the store in the folder `path`, or makes one there, with the layout of keys that `schema` names.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] within two seconds, [`StoreError::Newer`], [`StoreError::Older`], [`StoreError::Damaged`],
+    /// [`StoreError::Full`], [`StoreError::Io`]; the folder is then as it was.
+    pub fn open(path: &Path, schema: SchemaVersion) -> Result<Self, StoreError> {
+        Self::open_inner(path, schema, None)
+    }
+
+    /// As [`SledStore::open`], but brings an older store to `schema`, one step after the other.
+    ///
+    /// # Errors
+    /// As [`SledStore::open`], and what `step` answers; the steps before it are recorded then, and an older program will
+    /// not open the store any more.
+    pub fn open_and_migrate(path: &Path, schema: SchemaVersion, step: &MigrationStep) -> Result<Self, StoreError> {
+        Self::open_inner(path, schema, Some(step))
+    }
+
+    fn open_inner(path: &Path, schema: SchemaVersion, step: Option<&MigrationStep>) -> Result<Self, StoreError> {
+        let folder = Folder::new(path);
+        let lock = folder.lock()?;
+        let (head, mark) = match Head::open(&folder.head())? {
+            Some(found) => found,
+            None if folder.sled().exists() => return Err(StoreError::damaged("its head file is missing")),
+            None => {
+                let mut id = [0; 16];
+                getrandom::fill(&mut id).map_err(|error| StoreError::io(&io::Error::other(error), path))?;
+                let mark = Mark { id, schema, commit: 0 };
+                (Head::create(&folder.head(), &mark)?, mark)
+            }
+        };
+        if mark.schema > schema {
+            return Err(StoreError::Newer { found: mark.schema, supported: schema });
+        }
+        folder.resume_copy()?;
+        let intact = folder.break_seal()?;
+        let copied = !intact && folder.make_copy()?;
+        let opened = open_checked(&folder, &mark, intact);
+        let (db, ledger) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                if copied && folder.wait_until_sled_is_gone() {
+                    folder.restore_copy()?;
+                }
+                return Err(error);
+            }
+        };
+        if copied {
+            folder.discard_copy()?;
+        }
+        let log_path = folder.sled_log();
+        let log = OpenOptions::new().read(true).write(true).open(&log_path);
+        let log = log.map_err(|error| StoreError::io(&error, &log_path))?;
+        sync_folder(&folder.sled())?;
+        let found = ledger.schema;
+        let fresh = ledger.commit == 0;
+        let commits = Commits { head, ledger, log, blobs: BTreeSet::new(), halted: None };
+        let store = Self { folder, db: Some(db), commits: Mutex::new(commits), applying: RwLock::new(()), _lock: lock };
+        if fresh {
+            store.set_schema(schema)?;
+        } else if found < schema {
+            let step = step.ok_or(StoreError::Older { found, supported: schema })?;
+            store.migrate(found, schema, step)?;
+        }
+        Ok(store)
+    }
+
+    fn migrate(&self, mut found: SchemaVersion, schema: SchemaVersion, step: &MigrationStep) -> Result<(), StoreError> {
+        {
+            let commits = self.commits();
+            let mark = Mark { id: commits.ledger.id, schema, commit: commits.ledger.commit };
+            commits.head.write_both(&mark)?;
+        }
+        while found < schema {
+            step(self, found)?;
+            found = found.next();
+            self.set_schema(found)?;
+        }
+        Ok(())
+    }
+
+    /// Records `schema`, and that everything before it is on the disk.
+    fn set_schema(&self, schema: SchemaVersion) -> Result<(), StoreError> {
+        let mut commits = self.commits();
+        commits.ledger.schema = schema;
+        self.apply(&mut commits, Vec::new(), Durability::Synced)
+    }
+
+    fn check(&self, requirements: Vec<Requirement>) -> Result<(), StoreError> {
+        for requirement in requirements {
+            let found = self.get(&requirement.key)?;
+            if !requirement.expect.holds(found.as_deref()) {
+                return Err(StoreError::Conflict { key: requirement.key });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes `operations` and the ledger that counts them as one step.
+    fn apply(
+        &self,
+        commits: &mut Commits,
+        operations: Vec<Operation>,
+        durability: Durability,
+    ) -> Result<(), StoreError> {
+        let db = self.db()?;
+        // Of several operations on one key the last counts.
+        let mut writes = BTreeMap::new();
+        for operation in operations {
+            match operation {
+                Operation::Put { key, value } => writes.insert(key, Some(value)),
+                Operation::Delete { key } => writes.insert(key, None),
+            };
+        }
+        let mut ledger = commits.ledger.clone();
+        let mut batch = sled::Batch::default();
+        for (key, value) in writes {
+            if let Some(before) = guarded(|| self.read(db, &key))? {
+                ledger.tally.remove(record::checksum_of(&before)?);
+                if value.is_none() {
+                    batch.remove(key.as_slice());
+                }
+            }
+            if let Some(value) = value {
+                let stored = record::seal(&key, value);
+                ledger.tally.add(record::checksum_of(&stored)?);
+                batch.insert(key, stored);
+            }
+        }
+        ledger.commit += 1;
+        batch.insert(LEDGER_KEY, ledger.encode());
+        {
+            let _applying = self.applying.write().unwrap_or_else(PoisonError::into_inner);
+            guarded(|| db.apply_batch(batch).map_err(|error| self.fault(&error)))?;
+        }
+        commits.ledger = ledger;
+        match durability {
+            Durability::Buffered => Ok(()),
+            Durability::Synced => self.sync(db, commits),
+        }
+    }
+
+    /// Brings every commit so far to the disk, then tells the head.
+    fn sync(&self, db: &sled::Db, commits: &mut Commits) -> Result<(), StoreError> {
+        guarded(|| db.flush().map(|_| ()).map_err(|error| self.fault(&error)))?;
+        self.sync_blobs(commits)?;
+        commits.log.sync_data().map_err(|error| StoreError::io(&error, &self.folder.sled_log()))?;
+        let ledger = &commits.ledger;
+        commits.head.write(&Mark { id: ledger.id, schema: ledger.schema, commit: ledger.commit })
+    }
+
+    /// Brings blobs that are new to the disk, before the log that refers to them.
+    fn sync_blobs(&self, commits: &mut Commits) -> Result<(), StoreError> {
+        let folder = self.folder.sled_blobs();
+        let mut found = BTreeSet::new();
+        let mut synced_any = false;
+        for entry in fs::read_dir(&folder).map_err(|error| StoreError::io(&error, &folder))? {
+            let entry = entry.map_err(|error| StoreError::io(&error, &folder))?;
+            let name = entry.file_name();
+            if !commits.blobs.contains(&name) {
+                match OpenOptions::new().write(true).open(entry.path()).and_then(|blob| blob.sync_all()) {
+                    Ok(()) => synced_any = true,
+                    // sled has removed it since: nothing refers to it any more.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(StoreError::io(&error, &entry.path())),
+                }
+            }
+            found.insert(name);
+        }
+        commits.blobs = found;
+        if synced_any {
+            sync_folder(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// What is stored under `key`, checksum included.
+    fn read(&self, db: &sled::Db, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
+        db.get(key).map_err(|error| self.fault(&error))
+    }
+
+    fn db(&self) -> Result<&sled::Db, StoreError> {
+        self.db.as_ref().ok_or_else(|| StoreError::Locked { path: self.folder.root().to_path_buf() })
+    }
+
+    fn commits(&self) -> MutexGuard<'_, Commits> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self, error: &sled::Error) -> StoreError {
+        fault(error, &self.folder)
+    }
+}
+
+impl Store for SledStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if key.is_empty() {
+            return Ok(None);
+        }
+        let db = self.db()?;
+        let stored = guarded(|| self.read(db, key))?;
+        stored.map(|stored| record::open(key, &stored).map(<[u8]>::to_vec)).transpose()
+    }
+
+    fn range(&self, range: &KeyRange, order: Order, limit: usize) -> Result<Vec<Pair>, StoreError> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let db = self.db()?;
+        // The ledger lies under the empty key and is no pair of the caller's.
+        let start = if range.start().is_empty() { Bound::Excluded(LEDGER_KEY) } else { Bound::Included(range.start()) };
+        let end = range.end().map_or(Bound::Unbounded, Bound::Excluded);
+        let limit = limit.min(RANGE_PAIRS_MAX);
+        let pair = |found: sled::Result<(sled::IVec, sled::IVec)>| {
+            let (key, stored) = found.map_err(|error| self.fault(&error))?;
+            let value = record::open(&key, &stored)?.to_vec();
+            Ok((key.to_vec(), value))
+        };
+        let _not_applying = self.applying.read().unwrap_or_else(PoisonError::into_inner);
+        guarded(|| {
+            let found = db.range::<&[u8], _>((start, end));
+            match order {
+                Order::Ascending => found.take(limit).map(pair).collect(),
+                Order::Descending => found.rev().take(limit).map(pair).collect(),
+            }
+        })
+    }
+
+    fn commit(&self, batch: Batch, durability: Durability) -> Result<(), StoreError> {
+        batch.check()?;
+        let mut commits = self.commits();
+        if let Some(cause) = &commits.halted {
+            return Err(cause.clone());
+        }
+        let (requirements, operations) = batch.into_parts();
+        let checked = self.check(requirements);
+        let applied = checked.and_then(|()| self.apply(&mut commits, operations, durability));
+        applied.inspect_err(|error| {
+            if error.halts() {
+                commits.halted = Some(error.clone());
+            }
+        })
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.folder.bytes()
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        let Some(db) = self.db.take() else { return };
+        let halted = self.commits().halted.is_some();
+        let closed = guarded(|| {
+            if !halted {
+                let mut commits = self.commits();
+                self.sync(&db, &mut commits)?;
+                commits.head.sync()?;
+            }
+            // sled writes on while it is dropped, and may panic in it.
+            drop(db);
+            Ok(())
+        });
+        // Without a seal the next opening looks at everything; nothing is lost.
+        let sealed = closed.and_then(|()| match !halted && self.folder.wait_until_sled_is_gone() {
+            true => self.folder.write_seal(),
+            false => Ok(()),
+        });
+        if let Err(error) = sealed {
+            tracing::warn!(%error, "the store was not closed cleanly; the next opening checks all of it");
+        }
+    }
+}
+
+/// Opens sled and finds out whether everything that `mark` and the ledger promise is there.
+fn open_checked(folder: &Folder, mark: &Mark, intact: bool) -> Result<(sled::Db, Ledger), StoreError> {
+    let existed = folder.sled().exists();
+    let db = guarded(|| open_sled(folder))?;
+    let checked = guarded(|| {
+        let ledger = read_ledger(&db, folder, mark)?;
+        if existed && !intact {
+            count(&db, folder, &ledger)?;
+        }
+        Ok(ledger)
+    });
+    match checked {
+        Ok(ledger) => Ok((db, ledger)),
+        Err(error) => {
+            // Dropping a damaged sled may panic too; what made it unusable is the answer either way.
+            let _ = guarded(|| {
+                drop(db);
+                Ok(())
+            });
+            Err(error)
+        }
+    }
+}
+
+fn open_sled(folder: &Folder) -> Result<sled::Db, StoreError> {
+    let deadline = Instant::now() + REOPEN_WAIT;
+    loop {
+        let config = sled::Config::new().path(folder.sled()).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        match config.open() {
+            Ok(db) => return Ok(db),
+            // The folder's lock is ours, so whoever holds sled's is a handle that is just being dropped.
+            Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
+                if Instant::now() >= deadline {
+                    return Err(StoreError::Locked { path: folder.root().to_path_buf() });
+                }
+                std::thread::sleep(REOPEN_POLL);
+            }
+            Err(error) => return Err(fault(&error, folder)),
+        }
+    }
+}
+
+fn read_ledger(db: &sled::Db, folder: &Folder, mark: &Mark) -> Result<Ledger, StoreError> {
+    let Some(stored) = db.get(LEDGER_KEY).map_err(|error| fault(&error, folder))? else {
+        // A store that was being made when the program was killed has a head and nothing else.
+        if mark.commit == 0 && db.is_empty() {
+            return Ok(Ledger { id: mark.id, schema: mark.schema, commit: 0, tally: Tally::default() });
+        }
+        return Err(StoreError::damaged("its ledger is missing"));
+    };
+    let ledger = Ledger::decode(&stored)?;
+    if ledger.id != mark.id {
+        return Err(StoreError::damaged("its parts belong to different stores"));
+    }
+    if ledger.commit < mark.commit {
+        let lost = mark.commit - ledger.commit;
+        return Err(StoreError::damaged(format!("its last {lost} commits are missing")));
+    }
+    Ok(ledger)
+}
+
+/// Reads every record, and compares what they come to with the ledger.
+fn count(db: &sled::Db, folder: &Folder, ledger: &Ledger) -> Result<(), StoreError> {
+    let mut tally = Tally::default();
+    for found in db.range::<&[u8], _>((Bound::Excluded(LEDGER_KEY), Bound::Unbounded)) {
+        let (key, stored) = found.map_err(|error| fault(&error, folder))?;
+        record::open(&key, &stored)?;
+        tally.add(record::checksum_of(&stored)?);
+    }
+    if tally != ledger.tally {
+        let (found, expected) = (tally.records, ledger.tally.records);
+        return Err(StoreError::damaged(format!("{found} of {expected} records are there as they were written")));
+    }
+    Ok(())
+}
+
+fn fault(error: &sled::Error, folder: &Folder) -> StoreError {
+    match error {
+        sled::Error::Io(error) => StoreError::io(error, &folder.sled()),
+        sled::Error::Corruption { .. } => StoreError::damaged("its log does not match its checksums"),
+        sled::Error::CollectionNotFound(_) | sled::Error::Unsupported(_) | sled::Error::ReportableBug(_) => {
+            // sled's own words can hold keys; they go to the log only.
+            tracing::error!(%error, "sled failed");
+            StoreError::damaged("the database cannot be read")
+        }
+    }
+}
