@@ -1,0 +1,158 @@
+//! The desktop shell: one window over the engine, and nothing that the engine could do itself.
+//!
+//! Start-up runs top to bottom in [`start`]: arguments, data folder, engine, window. The engine is opened before
+//! there is a window, because a data folder that cannot be used has to end the process with a sentence; after that
+//! `bridge` passes JSON-RPC text between page and engine, and `window` and `instance` look after the one window.
+//!
+//! # Invariants
+//! 1. A data folder has one process. The second one brings the first one's window forward where there is one, says
+//!    so and ends with status 1. Test: `tests/desktop`, `a_second_process_on_the_same_data_is_refused`.
+//! 2. Whatever ends the process in an orderly way (window closed, SIGTERM, SIGINT) shuts the engine down first.
+//!
+//! Not here: methods, events and their meaning (`momoland_engine`), anything that is shown (`ui/`).
+
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+mod arguments;
+mod bridge;
+mod failure;
+mod instance;
+mod window;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use momoland_engine::{Engine, EngineConfig, KeyStorage, OpenError};
+use tauri::{AppHandle, RunEvent, WindowEvent};
+use tracing_subscriber::EnvFilter;
+
+use crate::arguments::Arguments;
+use crate::failure::Failure;
+use crate::instance::Door;
+
+/// How long the engine may take to close links and write what is pending. After that the process ends all the same:
+/// what was acknowledged is on disk already, and a window that is closed must not leave a process behind.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(sentence) = arguments.explain {
+        return failure::show_dialog(&sentence);
+    }
+    match start(arguments) {
+        Ok(code) => code,
+        Err(failure) => failure::report(&failure),
+    }
+}
+
+fn start(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let filter = EnvFilter::try_from_env("MOMOLAND_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+
+    let context = tauri::generate_context!();
+    let data_dir = match arguments.data_dir {
+        Some(data_dir) => data_dir,
+        None => platform_data_dir(&context.config().identifier).ok_or(Failure::NoDataDir)?,
+    };
+    let engine = tauri::async_runtime::block_on(open_engine(&data_dir))?;
+    let result = run_window(context, &data_dir, arguments.geometry, engine.clone());
+    tauri::async_runtime::block_on(async {
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, engine.shutdown()).await.is_err() {
+            tracing::warn!(timeout_s = SHUTDOWN_TIMEOUT.as_secs(), "the engine did not shut down in time");
+        }
+    });
+    result
+}
+
+async fn open_engine(data_dir: &Path) -> Result<Engine, Failure> {
+    let config = EngineConfig { data_dir: data_dir.to_owned(), keys: KeyStorage::Keychain };
+    match Engine::open(config).await {
+        Ok(engine) => Ok(engine),
+        Err(error @ OpenError::InUse { .. }) => {
+            if instance::ask_to_come_forward(data_dir).await {
+                Err(Failure::AlreadyRunning { data_dir: data_dir.to_owned() })
+            } else {
+                Err(Failure::Open(error))
+            }
+        }
+        Err(error @ (OpenError::Inaccessible { .. } | OpenError::Newer { .. } | OpenError::Damaged { .. })) => {
+            Err(Failure::Open(error))
+        }
+    }
+}
+
+/// Shows the window until it is closed or the process is told to end.
+fn run_window(
+    context: tauri::Context,
+    data_dir: &Path,
+    geometry: Option<window::Geometry>,
+    engine: Engine,
+) -> Result<ExitCode, Failure> {
+    let window_data_dir = data_dir.to_owned();
+    let app = tauri::Builder::default()
+        .manage(engine)
+        .manage(bridge::Stream::default())
+        .invoke_handler(tauri::generate_handler![bridge::rpc, bridge::subscribe])
+        .setup(move |app| {
+            window::open(app, &window_data_dir, geometry)?;
+            tauri::async_runtime::spawn(end_on_signal(app.handle().clone()));
+            Ok(())
+        })
+        .build(context)
+        .map_err(Failure::Window)?;
+
+    // Without the door everything works but coming forward, so its failure is worth a line in the log only.
+    let door = match tauri::async_runtime::block_on(Door::open(data_dir, app.handle().clone())) {
+        Ok(door) => Some(door),
+        Err(error) => {
+            tracing::warn!(%error, "a second start will not bring this window forward");
+            None
+        }
+    };
+    let data_dir = data_dir.to_owned();
+    let code = app.run_return(move |app, event| remember_window(app, &event, &data_dir));
+    drop(door);
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// Keeps the window's place for the next start, at the last moments at which it still has one.
+#[allow(clippy::wildcard_enum_match_arm, reason = "Tauri's events are non-exhaustive; two of them matter here")]
+fn remember_window(app: &AppHandle, event: &RunEvent, data_dir: &Path) {
+    match event {
+        RunEvent::WindowEvent { event: WindowEvent::CloseRequested { .. }, .. } | RunEvent::ExitRequested { .. } => {
+            window::remember(app, data_dir);
+        }
+        _ => {}
+    }
+}
+
+/// Ends the event loop when the process is told to end, so that the engine is shut down as on closing the window.
+async fn end_on_signal(app: AppHandle) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM will end this process without a shutdown");
+                let _ = tokio::signal::ctrl_c().await;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = tokio::signal::ctrl_c().await;
+    app.exit(0);
+}
+
+/// The folder that the platform gives an application of this identifier: `~/.local/share/…` on Linux,
+/// `~/Library/Application Support/…` on macOS, `%APPDATA%\…` on Windows.
+fn platform_data_dir(identifier: &str) -> Option<PathBuf> {
+    dirs::data_dir().map(|data_dir| data_dir.join(identifier))
+}
