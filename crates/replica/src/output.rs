@@ -1,0 +1,183 @@
+//! What the replica wants done. See [`crate::replica::Replica::poll_output`].
+
+use momoland_protocol::event::Event;
+use momoland_protocol::id::{AccountId, ChainId, DeviceId, LogId, RoomId, Seq};
+use momoland_protocol::register::Register;
+use momoland_protocol::replication::Frame;
+use momoland_protocol::roster::CountersignedChange;
+use momoland_protocol::signed::Signed;
+
+use crate::admission::Rejection;
+use crate::input::{CommandId, LinkId, Remote, Ticket};
+use crate::roster::RosterRefusal;
+
+/// What a driver carries out, in order.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a frame on a link's reliable channel. Frames of events stay within the link's credit.
+    Send {
+        /// The link.
+        link: LinkId,
+        /// The frame.
+        frame: Frame,
+    },
+    /// Write all of it or nothing, synced; then answer with `Input::Persisted`. Batches are answered in order.
+    Persist {
+        /// To be confirmed.
+        ticket: Ticket,
+        /// What to write.
+        batch: Vec<Record>,
+    },
+    /// Read events; then answer with `Input::Loaded`.
+    Load {
+        /// To be confirmed.
+        ticket: Ticket,
+        /// The log.
+        log: LogId,
+        /// The chain.
+        chain: ChainId,
+        /// The first place,
+        from: Seq,
+        /// and the last.
+        to: Seq,
+        /// Stop after the event that reaches this many bytes.
+        bytes_max: usize,
+    },
+    /// Something happened that the layers above want to know.
+    Notice(Notice),
+    /// Close a link, telling the other end why.
+    CloseLink {
+        /// The link.
+        link: LinkId,
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// One thing to be written.
+#[derive(Debug, Clone)]
+pub enum Record {
+    /// The next change of a room's roster.
+    Roster {
+        /// Its version.
+        version: u64,
+        /// The change.
+        change: CountersignedChange,
+    },
+    /// The next event of a chain. The store keeps `(log, chain) → high, head, hlc` beside it.
+    Event {
+        /// The room of its log.
+        room: RoomId,
+        /// The event.
+        event: Event,
+    },
+    /// A register that replaces what was held under its key.
+    Register(Signed<Register>),
+    /// Everything of a room goes.
+    Forget {
+        /// The room.
+        room: RoomId,
+    },
+}
+
+/// What happened. Everything told here is on disk.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    /// An event is stored here: our own, or another's.
+    Stored {
+        /// The room of its log.
+        room: RoomId,
+        /// The event.
+        event: Event,
+        /// The account of its author.
+        author: AccountId,
+        /// The version of the roster that it names.
+        roster_version: u64,
+        /// The command that wrote it, where it is our own.
+        command: Option<CommandId>,
+    },
+    /// A register is stored here.
+    Register {
+        /// The register.
+        register: Signed<Register>,
+    },
+    /// A command was done that stores no event.
+    Done {
+        /// The command.
+        command: CommandId,
+    },
+    /// A command was refused; nothing changed.
+    Refused {
+        /// The command.
+        command: CommandId,
+        /// Why.
+        why: CommandRefusal,
+    },
+    /// A roster grew; read it with `Replica::roster`.
+    Roster {
+        /// The room.
+        room: RoomId,
+        /// The versions that are new: first,
+        from: u64,
+        /// and last.
+        to: u64,
+    },
+    /// A room was forgotten.
+    Forgotten {
+        /// The room.
+        room: RoomId,
+    },
+    /// Somebody has a chain of ours on disk, up to here. Never told twice for one place and remote.
+    Acknowledged {
+        /// The log.
+        log: LogId,
+        /// The chain.
+        chain: ChainId,
+        /// The last place.
+        seq: Seq,
+        /// Who has it.
+        by: Remote,
+    },
+    /// Roster changes given by `Input::Roster` were refused, or those of a link.
+    RosterRefused {
+        /// The room.
+        room: RoomId,
+        /// Why.
+        why: RosterRefusal,
+    },
+    /// An event from a link was refused.
+    Rejected {
+        /// The link.
+        link: LinkId,
+        /// The device that the event says it is by.
+        device: DeviceId,
+        /// Why.
+        why: Rejection,
+    },
+    /// The store failed: nothing is acknowledged any more until a new replica is made from a reopened store.
+    Halted,
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandRefusal {
+    /// The room or log is not held here.
+    #[error("there is no such room here")]
+    UnknownRoom,
+    /// One's own role does not allow it, or one is no member.
+    #[error("your role in this room does not allow it")]
+    NotAllowed(RosterRefusal),
+    /// Too large, or otherwise not to be signed.
+    #[error("it is out of bounds: {0}")]
+    OutOfBounds(String),
+    /// The store failed earlier.
+    #[error("the disk refuses to take anything")]
+    Halted,
+}
+
+/// Why a link is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The other end sent what no honest replica sends: a bad signature, a chain that does not link.
+    Misbehaved,
+}
