@@ -1,0 +1,107 @@
+// The typed client: JSON-RPC 2.0 over a transport.
+//
+// Screens never see it; `state/` calls it and hears its events. Every call ends: with a result, with the engine's
+// refusal, or with `offline` when the way to the engine broke first.
+import { ApiError } from "@/api/error";
+import type { Method, Params, Result } from "@/api/methods";
+import type { Transport } from "@/api/transport";
+import type { Event } from "@/api/types.gen";
+
+export type Off = () => void;
+/** Whether the way to the engine is open. Nothing to do with the server: that is `net.status`. */
+export type LinkState = "opening" | "open" | "closed";
+
+export interface Client {
+  call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>>;
+  onEvent(listener: (event: Event) => void): Off;
+  onLink(listener: (state: LinkState) => void): Off;
+  start(): void;
+  stop(): void;
+}
+
+type Waiting = { resolve: (result: never) => void; reject: (error: ApiError) => void };
+
+/** `lostSentence` is what a person reads when the way to the engine broke under a call. */
+export function createClient(transport: Transport, lostSentence: string): Client {
+  const waiting = new Map<number, Waiting>();
+  const eventListeners = new Set<(event: Event) => void>();
+  const linkListeners = new Set<(state: LinkState) => void>();
+  let lastId = 0;
+
+  function lose(id: number): void {
+    waiting.get(id)?.reject(new ApiError("offline", lostSentence));
+    waiting.delete(id);
+  }
+
+  function tell(state: LinkState): void {
+    for (const listener of linkListeners) listener(state);
+  }
+
+  function receive(text: string): void {
+    const frame = parse(text);
+    if (frame === null) return;
+    if (frame.method === "event") {
+      for (const listener of eventListeners) listener(frame.params as Event);
+      return;
+    }
+    if (typeof frame.id !== "number") return;
+    const call = waiting.get(frame.id);
+    if (call === undefined) return;
+    waiting.delete(frame.id);
+    if (frame.error !== undefined) call.reject(ApiError.fromJson(frame.error));
+    else call.resolve(frame.result as never);
+  }
+
+  return {
+    call(method, params) {
+      lastId += 1;
+      const id = lastId;
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        transport.send(id, JSON.stringify({ jsonrpc: "2.0", id, method, params }));
+      });
+    },
+    onEvent(listener) {
+      eventListeners.add(listener);
+      return () => eventListeners.delete(listener);
+    },
+    onLink(listener) {
+      linkListeners.add(listener);
+      return () => linkListeners.delete(listener);
+    },
+    start() {
+      transport.start((event) => {
+        switch (event.kind) {
+          case "open":
+            tell("open");
+            break;
+          case "closed":
+            for (const id of [...waiting.keys()]) lose(id);
+            tell("closed");
+            break;
+          case "text":
+            receive(event.text);
+            break;
+          case "lost":
+            lose(event.id);
+            break;
+        }
+      });
+    },
+    stop() {
+      transport.stop();
+    },
+  };
+}
+
+type Frame = { id?: unknown; method?: unknown; params?: unknown; result?: unknown; error?: unknown };
+
+/** The engine is trusted for the shape of what it says (its types are generated), not for being JSON at all. */
+function parse(text: string): Frame | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,44 @@
+// The methods of the API: each with what it takes and what it answers. The types are the engine's own; this table
+// only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
+import type {
+  ChangePasswordParams, CreateRoomParams, DeviceParams, Devices, DirectParams, Directory, Done, Invite, InviteParams,
+  JoinRoomParams, ListMessagesParams, ListPresenceParams, LoginParams, LogoutParams, MarkReadParams, Members, Messages,
+  NetStatus, NoParams, PresenceList, ProfileParams, RegisterParams, RemoveMemberParams, RoomCreated, RoomParams, Rooms,
+  SendParams, Sent, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams, SetTypingParams, SignedIn,
+  UpdateRoomParams, Whoami,
+} from "@/api/types.gen";
+
+export type Methods = {
+  "account.register": { params: RegisterParams; result: SignedIn };
+  "account.login": { params: LoginParams; result: SignedIn };
+  "account.logout": { params: LogoutParams; result: Done };
+  "account.whoami": { params: NoParams; result: Whoami };
+  "account.devices": { params: NoParams; result: Devices };
+  "account.revokeDevice": { params: DeviceParams; result: Done };
+  "account.setProfile": { params: ProfileParams; result: Done };
+  "account.changePassword": { params: ChangePasswordParams; result: Done };
+  "net.status": { params: NoParams; result: NetStatus };
+  "net.setOnline": { params: SetOnlineParams; result: Done };
+  "net.setPolicy": { params: SetPolicyParams; result: Done };
+  "rooms.create": { params: CreateRoomParams; result: RoomCreated };
+  "rooms.list": { params: NoParams; result: Rooms };
+  "rooms.directory": { params: NoParams; result: Directory };
+  "rooms.join": { params: JoinRoomParams; result: RoomCreated };
+  "rooms.leave": { params: RoomParams; result: Done };
+  "rooms.invite": { params: InviteParams; result: Invite };
+  "rooms.members": { params: RoomParams; result: Members };
+  "rooms.setRole": { params: SetRoleParams; result: Done };
+  "rooms.remove": { params: RemoveMemberParams; result: Done };
+  "rooms.update": { params: UpdateRoomParams; result: Done };
+  "rooms.direct": { params: DirectParams; result: RoomCreated };
+  "messages.send": { params: SendParams; result: Sent };
+  "messages.list": { params: ListMessagesParams; result: Messages };
+  "messages.markRead": { params: MarkReadParams; result: Done };
+  "typing.set": { params: SetTypingParams; result: Done };
+  "presence.list": { params: ListPresenceParams; result: PresenceList };
+  "presence.set": { params: SetPresenceParams; result: Done };
+};
+
+export type Method = keyof Methods;
+export type Params<M extends Method> = Methods[M]["params"];
+export type Result<M extends Method> = Methods[M]["result"];

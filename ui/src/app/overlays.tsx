@@ -1,0 +1,40 @@
+import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
+import { BrowseRoomsDialog } from "@/features/dialogs/browse-rooms";
+import { LeaveRoomDialog, RemoveMemberDialog } from "@/features/dialogs/confirm";
+import { CreateRoomDialog } from "@/features/dialogs/create-room";
+import { InviteDialog } from "@/features/dialogs/invite";
+import { JoinByInviteDialog } from "@/features/dialogs/join-by-invite";
+import { RoomSettingsDialog } from "@/features/dialogs/room-settings";
+import { Palette } from "@/features/palette/palette";
+import { useAppState } from "@/state/context";
+
+/** What lies over the panes. What is about a room goes when the room does. */
+export function Overlays() {
+  const overlay = useAppState((state) => state.overlay);
+  const room = useAppState((state) => (state.overlay !== null && "roomId" in state.overlay ? (state.rooms?.get(state.overlay.roomId) ?? null) : null));
+
+  switch (overlay?.kind) {
+    case undefined:
+      return null;
+    case "palette":
+      return <Palette />;
+    case "createRoom":
+      return <CreateRoomDialog />;
+    case "browseRooms":
+      return <BrowseRoomsDialog />;
+    case "joinByInvite":
+      return <JoinByInviteDialog />;
+    case "invite":
+      return room && <InviteDialog room={room} />;
+    case "roomSettings":
+      return room && <RoomSettingsDialog room={room} />;
+    case "leaveRoom":
+      return room && <LeaveRoomDialog room={room} />;
+    case "removeMember":
+      return room && <RemoveMemberDialog room={room} userId={overlay.userId} />;
+    case "profile":
+      return <ProfileDialog />;
+    case "signOut":
+      return <SignOutDialog />;
+  }
+}

@@ -1,0 +1,54 @@
+import { Dialog } from "radix-ui";
+import { useEffect, useRef } from "react";
+import { NARROW, WITHOUT_DETAILS, useMedia } from "@/components/media";
+import { useShortcuts } from "@/app/shortcuts";
+import { AccountRow } from "@/features/account/account-row";
+import { Conversation } from "@/features/conversation/conversation";
+import { Details } from "@/features/details/details";
+import { RoomList } from "@/features/rooms/room-list";
+import { useActions, useAppState } from "@/state/context";
+import { strings } from "@/strings/strings";
+
+/** The three panes; fewer where there is no room for them. */
+export function Shell() {
+  const actions = useActions();
+  const narrow = useMedia(NARROW);
+  const sheet = useMedia(WITHOUT_DETAILS);
+  const roomId = useAppState((state) => state.openRoomId);
+  const details = useAppState((state) => state.details);
+  const roomsKnown = useAppState((state) => state.rooms !== null);
+  useShortcuts();
+
+  // Where one was when the window was closed. Not on a narrow screen, which begins with the list.
+  const resumed = useRef(false);
+  useEffect(() => {
+    if (!roomsKnown || resumed.current) return;
+    resumed.current = true;
+    const last = actions.lastRoomId();
+    if (last !== null && !window.matchMedia(NARROW).matches) actions.openRoom(last);
+  }, [actions, roomsKnown]);
+
+  const pane = !sheet && details.pane && roomId !== null;
+  return (
+    <div className={`grid h-full grid-rows-[minmax(0,1fr)] ${narrow ? "grid-cols-[minmax(0,1fr)]" : pane ? "grid-cols-[var(--size-rooms)_minmax(0,1fr)_var(--size-details)]" : "grid-cols-[var(--size-rooms)_minmax(0,1fr)]"}`}>
+      {(!narrow || roomId === null) && <RoomList foot={<AccountRow />} />}
+      {(!narrow || roomId !== null) && <Conversation />}
+      {pane && <Details />}
+      {sheet && details.sheet && roomId !== null && <DetailsSheet onClose={() => actions.setDetails({ sheet: false })} />}
+    </div>
+  );
+}
+
+function DetailsSheet({ onClose }: { onClose: () => void }) {
+  return (
+    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="fades fixed inset-0 z-30 bg-scrim" />
+        <Dialog.Content aria-describedby={undefined} className="slides fixed z-30 inset-y-0 end-0 w-[320px] max-w-full shadow-3 focus:outline-none touch:w-[calc(100%-48px)]">
+          <Dialog.Title className="sr-only">{strings.details.label}</Dialog.Title>
+          <Details />
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

@@ -1,0 +1,201 @@
+import { ChevronLeft, Ellipsis, Hash, Lock, LogOut, PanelRight, Settings, UserPlus } from "lucide-react";
+import { useEffect, useState } from "react";
+import type { Room } from "@/api/types.gen";
+import { Avatar } from "@/components/avatar";
+import { Button } from "@/components/button";
+import { IconButton } from "@/components/icon-button";
+import { COMMAND_KEY } from "@/components/keys";
+import { WITHOUT_DETAILS, useMedia } from "@/components/media";
+import { Menu, MenuItem, MenuLine } from "@/components/menu";
+import { Composer } from "@/features/conversation/composer";
+import { MessageList } from "@/features/conversation/message-list";
+import { useActions, useAppState } from "@/state/context";
+import { mayManage, mayPost, openRoom, ownAccount, pathTo, presenceOf, timelineOf, typingIn } from "@/state/selectors";
+import { strings } from "@/strings/strings";
+
+const words = strings.conversation;
+
+/** The middle pane: the open room, or a word about how to open one. */
+export function Conversation() {
+  const room = useAppState(openRoom);
+  const actions = useActions();
+
+  return (
+    <main data-pane="conversation" tabIndex={-1} className="relative flex flex-col min-w-0 min-h-0 h-full bg-surface focus:outline-none focus-visible:shadow-none [--under:var(--surface)]">
+      {room === null ? (
+        <div className="flex-1 grid place-content-center justify-items-center gap-4 p-6 text-center">
+          <p className="text-body text-ink-2">{strings.rooms.noneOpen}</p>
+          <Button onClick={() => actions.show({ kind: "palette" })}>{strings.rooms.jump}</Button>
+        </div>
+      ) : (
+        <OpenRoom key={room.roomId} room={room} />
+      )}
+    </main>
+  );
+}
+
+function OpenRoom({ room }: { room: Room }) {
+  return (
+    <>
+      <Head room={room} />
+      <Log room={room} />
+      <TypingLine roomId={room.roomId} />
+      <Composer room={room} />
+      <Announcer roomId={room.roomId} />
+    </>
+  );
+}
+
+function Head({ room }: { room: Room }) {
+  const actions = useActions();
+  const sheet = useMedia(WITHOUT_DETAILS);
+  const shown = useAppState((state) => (sheet ? state.details.sheet : state.details.pane));
+  const presence = useAppState((state) => presenceOf(state, room.peerUserId ?? ""));
+  const Icon = room.visibility === "private" ? Lock : Hash;
+
+  return (
+    <header className="flex items-center gap-2.5 touch:gap-1 flex-none h-[52px] ps-6 pe-3 touch:ps-1 touch:pe-1.5 border-b border-line">
+      <IconButton label={words.back} className="hidden touch:grid" onClick={() => actions.openRoom(null)}>
+        <ChevronLeft aria-hidden="true" />
+      </IconButton>
+      <div className="flex items-center gap-2.5 flex-1 min-w-0 touch:flex-col touch:items-start touch:gap-0">
+        <h1 className="flex items-center gap-1.5 max-w-full min-w-0 flex-[0_1_auto] font-strong text-title tracking-[-0.012em]">
+          {room.kind === "direct" ? (
+            <span className="me-1">
+              <Avatar userId={room.peerUserId ?? room.roomId} name={room.name} size={22} presence={presence} />
+            </span>
+          ) : (
+            <Icon aria-label={room.visibility === "private" ? strings.rooms.privateRoom : strings.rooms.publicRoom} role="img" className="flex-none size-4 text-ink-3" />
+          )}
+          <span className="truncate foreign">{room.name}</span>
+        </h1>
+        {room.topic !== "" && <p className="flex-[1_1_40%] min-w-0 truncate foreign ps-2.5 border-s border-line-strong leading-4 text-ink-3 touch:hidden">{room.topic}</p>}
+        <HereLine room={room} />
+      </div>
+      {room.kind === "chat" && (
+        <Menu
+          trigger={
+            <IconButton label={words.roomMenu}>
+              <Ellipsis aria-hidden="true" />
+            </IconButton>
+          }
+        >
+          <MenuItem icon={UserPlus} onSelect={() => actions.show({ kind: "invite", roomId: room.roomId })}>
+            {strings.dialogs.invite}
+          </MenuItem>
+          {mayManage(room) && (
+            <MenuItem icon={Settings} onSelect={() => actions.show({ kind: "roomSettings", roomId: room.roomId })}>
+              {strings.dialogs.settings}
+            </MenuItem>
+          )}
+          <MenuLine />
+          <MenuItem icon={LogOut} danger onSelect={() => actions.show({ kind: "leaveRoom", roomId: room.roomId })}>
+            {strings.dialogs.leave}
+          </MenuItem>
+        </Menu>
+      )}
+      <IconButton
+        label={shown ? words.hideDetails : words.showDetails}
+        keys={[COMMAND_KEY, "."]}
+        aria-pressed={shown}
+        onClick={() => actions.setDetails(sheet ? { sheet: !shown } : { pane: !shown })}
+      >
+        <PanelRight aria-hidden="true" />
+      </IconButton>
+    </header>
+  );
+}
+
+/** Who is here, in the head of a narrow window, where the details are a tap away. */
+function HereLine({ room }: { room: Room }) {
+  const here = useAppState((state) => [...(state.rosters.get(room.roomId)?.keys() ?? [])].filter((userId) => presenceOf(state, userId) !== "offline").length);
+  const direct = useAppState((state) => [...(state.rosters.get(room.roomId)?.keys() ?? [])].filter((userId) => pathTo(state.net, userId)?.path === "direct").length);
+  if (here === 0) return null;
+  return (
+    <p className="hidden touch:flex items-center gap-[5px] max-w-full text-small/[15px] text-ink-3 [--dot-size:6px]">
+      <span className="dot" />
+      <span className="truncate">{words.here(here, direct)}</span>
+    </p>
+  );
+}
+
+function Log({ room }: { room: Room }) {
+  const actions = useActions();
+  const timeline = useAppState((state) => timelineOf(state, room.roomId));
+  const hasUnsent = useAppState((state) => state.unsent.some((unsent) => unsent.roomId === room.roomId));
+
+  switch (timeline?.kind) {
+    case undefined:
+    case "loading":
+      return (
+        <div className="relative flex-1" aria-busy="true">
+          <div className="loading-line" />
+        </div>
+      );
+    case "failed":
+      return (
+        <div role="alert" className="flex-1 grid place-content-center justify-items-center gap-3 p-6 text-center">
+          <p className="max-w-[420px] text-body text-ink-2 foreign">
+            {words.failed} {timeline.error.message}
+          </p>
+          <Button onClick={() => actions.readTimeline(room.roomId)}>{strings.tryAgain}</Button>
+        </div>
+      );
+    case "ready":
+      return timeline.messages.length === 0 && !hasUnsent ? <Empty room={room} /> : <MessageList room={room} timeline={timeline} />;
+  }
+}
+
+function Empty({ room }: { room: Room }) {
+  const actions = useActions();
+  return (
+    <div className="flex-1 grid place-content-center justify-items-center gap-4 p-6 text-center">
+      <p className="text-body text-ink-2">{mayPost(room) ? words.empty : words.emptyReader}</p>
+      {room.kind === "chat" && <Button onClick={() => actions.show({ kind: "invite", roomId: room.roomId })}>{strings.dialogs.invite}</Button>}
+    </div>
+  );
+}
+
+/** Always 24 px high, so that nothing jumps when somebody begins. */
+function TypingLine({ roomId }: { roomId: string }) {
+  const names = useAppState((state) => typingIn(state, roomId));
+  return (
+    <div role="status" className="flex items-center gap-2 flex-none h-6 mx-6 touch:mx-4 text-small text-ink-3">
+      {names.length > 0 && (
+        <>
+          <span aria-hidden="true" className="typing-dots inline-flex gap-[3px]">
+            <i />
+            <i />
+            <i />
+          </span>
+          <span className="truncate foreign">{words.typing(names.map((name) => (name === "" ? strings.somebody : name)))}</span>
+        </>
+      )}
+    </div>
+  );
+}
+
+/**
+ * Says what arrives. The log itself is not a live region: its rows come and go while it is scrolled, and each would be
+ * read out again.
+ */
+function Announcer({ roomId }: { roomId: string }) {
+  const ownId = useAppState(ownAccount)?.userId;
+  const people = useAppState((state) => state.people);
+  const newest = useAppState((state) => {
+    const timeline = state.timelines.get(roomId);
+    return timeline?.kind === "ready" ? timeline.messages.at(-1) : undefined;
+  });
+  const [opened] = useState(() => Date.now());
+  const [said, setSaid] = useState("");
+  useEffect(() => {
+    if (newest === undefined || newest.author === ownId || newest.sentAt < opened) return;
+    setSaid(words.arrived(people.get(newest.author)?.displayName ?? strings.somebody, newest.text.slice(0, 300)));
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- a message is said once, when it arrives
+  }, [newest?.messageId]);
+  return (
+    <p aria-live="polite" className="sr-only">
+      {said}
+    </p>
+  );
+}

@@ -1,0 +1,245 @@
+import { ArrowDown } from "lucide-react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { toast } from "sonner";
+import { Virtualizer, type VirtualizerHandle } from "virtua";
+import type { Room } from "@/api/types.gen";
+import { Button } from "@/components/button";
+import { useWindowFocus } from "@/components/window-focus";
+import { MessageRow, UnsentRow } from "@/features/conversation/message-row";
+import { growsAbove, rowsOf, type Row } from "@/features/conversation/rows";
+import { dayName } from "@/features/conversation/times";
+import { useActions, useAppState } from "@/state/context";
+import { ownAccount } from "@/state/selectors";
+import type { Timeline } from "@/state/state";
+import { strings } from "@/strings/strings";
+
+const words = strings.conversation;
+/** Nearer to the end than this counts as being there. */
+const END_PX = 32;
+/** Older messages are asked for this far before the top is reached. */
+const OLDER_PX = 800;
+/** A room with more new rows than this is opened at the first of them instead of at its end. */
+const NEW_ROWS_AT_END_MAX = 10;
+
+export type MessageListProps = { room: Room; timeline: Extract<Timeline, { kind: "ready" }> };
+
+/** The log of one room. Stays at its end while it is there, and otherwise wherever it is being read. */
+export function MessageList({ room, timeline }: MessageListProps) {
+  const actions = useActions();
+  const account = useAppState(ownAccount);
+  const people = useAppState((state) => state.people);
+  const firstNew = useAppState((state) => state.marker?.firstNew ?? null);
+  const unsent = useAppState((state) => state.unsent.filter((each) => each.roomId === room.roomId));
+  const focused = useWindowFocus();
+  const ownId = account?.userId ?? "";
+
+  const rows = useMemo(() => rowsOf({ messages: timeline.messages, unsent, firstNew, complete: timeline.next === null }), [timeline, unsent, firstNew]);
+  const [shown, setShown] = useState({ rows, above: false });
+  if (shown.rows !== rows) setShown({ rows, above: growsAbove(shown.rows, rows) });
+
+  const scroller = useRef<HTMLDivElement>(null);
+  const list = useRef<VirtualizerHandle>(null);
+  const [atEnd, setAtEnd] = useState(true);
+  const holdsEnd = useRef(true);
+  const lastTop = useRef(0);
+
+  const messages = timeline.messages;
+  const newest = messages.at(-1);
+  const newestForeign = messages.findLast((message) => message.author !== ownId);
+  const [seenId, setSeenId] = useState(newest?.messageId);
+  if (atEnd && seenId !== newest?.messageId) setSeenId(newest?.messageId);
+  const newBelow = atEnd ? 0 : messages.slice(messages.findLastIndex((message) => message.messageId === seenId) + 1).filter((message) => message.author !== ownId).length;
+
+  function toEnd(): void {
+    const element = scroller.current;
+    if (element === null) return;
+    holdsEnd.current = true;
+    element.scrollTop = element.scrollHeight;
+  }
+
+  // Once, before the first paint: at what is new, or at the end.
+  useLayoutEffect(() => {
+    const at = rows.findIndex((row) => row.kind === "new");
+    if (at === -1 || rows.length - at <= NEW_ROWS_AT_END_MAX) {
+      toEnd();
+      return;
+    }
+    holdsEnd.current = false;
+    setAtEnd(false);
+    list.current?.scrollToIndex(at, { align: "start", offset: -24 });
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the place is chosen when the room is opened, never again
+  }, []);
+
+  useLayoutEffect(() => {
+    if (holdsEnd.current) toEnd();
+  }, [rows]);
+
+  // Rows are measured after they are mounted, the composer grows, the window is resized: the end moves, and we with it.
+  useEffect(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    const observer = new ResizeObserver(() => {
+      if (holdsEnd.current) toEnd();
+    });
+    observer.observe(element);
+    for (const child of element.children) observer.observe(child);
+    return () => observer.disconnect();
+  }, []);
+
+  // One's own message is always worth seeing, wherever one was reading.
+  const newestOwnId = newest?.author === ownId ? newest.messageId : undefined;
+  const [sentId, setSentId] = useState(newestOwnId);
+  useLayoutEffect(() => {
+    if (newestOwnId !== undefined && newestOwnId !== sentId) toEnd();
+    setSentId(newestOwnId);
+  }, [newestOwnId, sentId]);
+
+  const attending = atEnd && focused;
+  useEffect(() => {
+    actions.setAttending(attending);
+    return () => actions.setAttending(false);
+  }, [actions, attending]);
+
+  const readAt = room.readUpTo === undefined ? -1 : messages.findLastIndex((message) => message.messageId === room.readUpTo);
+  const unreadId = newestForeign !== undefined && messages.lastIndexOf(newestForeign) > readAt ? newestForeign.messageId : null;
+  useEffect(() => {
+    if (attending && unreadId !== null) actions.markRead(room.roomId, unreadId);
+  }, [actions, attending, unreadId, room.roomId]);
+
+  function readOlderIfNear(): void {
+    const element = scroller.current;
+    if (element !== null && element.scrollTop < OLDER_PX && timeline.next !== null && timeline.older === "idle") actions.readOlder(room.roomId);
+  }
+  // A page that does not fill the pane cannot be scrolled, so it asks by itself.
+  useEffect(readOlderIfNear);
+
+  function onScroll(): void {
+    const element = scroller.current;
+    if (element === null) return;
+    const below = element.scrollHeight - element.scrollTop - element.clientHeight;
+    // Only somebody's scrolling up lets go of the end; rows that grow do not.
+    if (below < END_PX) holdsEnd.current = true;
+    else if (element.scrollTop < lastTop.current - 1) holdsEnd.current = false;
+    lastTop.current = element.scrollTop;
+    setAtEnd(holdsEnd.current);
+    readOlderIfNear();
+  }
+
+  // Roving focus: one message is in the tab order, arrows move it.
+  const [activeId, setActiveId] = useState<string | null>(null);
+  const active = activeId ?? newest?.messageId ?? null;
+  const activeRow = shown.rows.findIndex((row) => row.key === active);
+  const moves = useRef(false);
+  useEffect(() => {
+    if (!moves.current) return;
+    moves.current = false;
+    scroller.current?.querySelector<HTMLElement>(`[data-message-id="${CSS.escape(active ?? "")}"]`)?.focus({ preventScroll: true });
+    if (activeRow !== -1) list.current?.scrollToIndex(activeRow, { align: "nearest" });
+  }, [active, activeRow]);
+
+  function onKeyDown(event: KeyboardEvent): void {
+    const article = (event.target as HTMLElement).closest<HTMLElement>("[data-message-id]");
+    if (article === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    const at = messages.findIndex((message) => message.messageId === article.dataset.messageId);
+    const steps: Partial<Record<string, number>> = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: messages.length - 1 };
+    const to = steps[event.key];
+    if (to !== undefined) {
+      event.preventDefault();
+      const next = messages[Math.max(0, Math.min(to, messages.length - 1))];
+      if (next === undefined || next.messageId === active) return;
+      moves.current = true;
+      holdsEnd.current = false;
+      setActiveId(next.messageId);
+    } else if (event.key.toLowerCase() === "c" && window.getSelection()?.isCollapsed !== false) {
+      const message = messages[at];
+      if (message === undefined) return;
+      event.preventDefault();
+      void navigator.clipboard.writeText(message.text).then(() => toast(words.messageCopied));
+    }
+  }
+
+  function paint(row: Row) {
+    switch (row.kind) {
+      case "beginning":
+        return (
+          <p key={row.key} className="pt-6 pb-1 text-small text-ink-3 foreign">
+            {words.beginning(room.name)}
+          </p>
+        );
+      case "day":
+        return (
+          <div key={row.key} className="rule">
+            <h2>{dayName(row.at, Date.now())}</h2>
+          </div>
+        );
+      case "new":
+        return (
+          <div key={row.key} className="rule" data-fresh="">
+            <h2>{words.fresh}</h2>
+          </div>
+        );
+      case "message":
+        return (
+          <MessageRow
+            key={row.key}
+            message={row.message}
+            name={people.get(row.message.author)?.displayName ?? (row.message.author === ownId ? (account?.displayName ?? "") : strings.somebody)}
+            head={row.head}
+            own={row.message.author === ownId}
+            focusable={row.key === active}
+          />
+        );
+      case "unsent":
+        return (
+          <UnsentRow
+            key={row.key}
+            unsent={row.unsent}
+            userId={ownId}
+            name={account?.displayName ?? ""}
+            onRetry={() => actions.retry(row.unsent)}
+            onDiscard={() => actions.discard(row.unsent)}
+          />
+        );
+    }
+  }
+
+  return (
+    <div className="relative flex-1 min-h-0">
+      {timeline.older === "loading" && <div className="loading-line z-10" />}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- arrow keys move between the messages in it, which are focusable */}
+      <div
+        ref={scroller}
+        role="log"
+        aria-label={words.log}
+        aria-live="off"
+        onScroll={onScroll}
+        onKeyDown={onKeyDown}
+        onFocus={(event) => setActiveId(event.target.closest<HTMLElement>("[data-message-id]")?.dataset.messageId ?? activeId)}
+        className="absolute inset-0 flex flex-col overflow-x-hidden overflow-y-auto scroller [overflow-anchor:none] px-6 touch:px-3.5"
+      >
+        <div className="flex-1" />
+        {timeline.older === "failed" && (
+          <div className="flex items-center justify-center gap-2 py-2 text-small text-ink-2">
+            {words.olderFailed}
+            <Button tone="quiet" onClick={() => actions.readOlder(room.roomId)}>
+              {strings.tryAgain}
+            </Button>
+          </div>
+        )}
+        <Virtualizer ref={list} data={shown.rows} shift={shown.above} bufferSize={600} {...(activeRow === -1 ? {} : { keepMounted: [activeRow] })}>
+          {paint}
+        </Virtualizer>
+        <div className="flex-none h-1" />
+      </div>
+      {!atEnd && (
+        <div className="absolute inset-x-0 bottom-2 flex justify-center pointer-events-none">
+          <Button className="pointer-events-auto rounded-round shadow-2" onClick={toEnd}>
+            <ArrowDown aria-hidden="true" className="size-4 stroke-[1.75] text-ink-2" />
+            {words.jumpToLatest}
+            {newBelow > 0 && <span className="text-accent-text tabular-nums">{words.newBelow(newBelow)}</span>}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}

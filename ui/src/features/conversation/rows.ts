@@ -1,0 +1,59 @@
+// The rows of a log: messages, grouped by author and nearness in time, with rules between days and above what is new.
+//
+// Pure. `message-list.tsx` virtualises what comes out; a row's key never changes while its message is there.
+import type { Message } from "@/api/types.gen";
+import type { Unsent } from "@/state/state";
+
+export type Row =
+  | { kind: "beginning"; key: string }
+  | { kind: "day"; key: string; at: number }
+  | { kind: "new"; key: string }
+  | { kind: "message"; key: string; message: Message; head: boolean }
+  | { kind: "unsent"; key: string; unsent: Unsent };
+
+/** Messages of one author no further apart than this stand under one name. */
+const GROUP_MS = 5 * 60_000;
+
+export type RowsInput = {
+  messages: readonly Message[];
+  unsent: readonly Unsent[];
+  /** Above this message goes the "New" rule. */
+  firstNew: string | null;
+  /** Whether the first message is the first of the room. */
+  complete: boolean;
+};
+
+export function rowsOf({ messages, unsent, firstNew, complete }: RowsInput): readonly Row[] {
+  const rows: Row[] = complete ? [{ kind: "beginning", key: "beginning" }] : [];
+  let before: Message | null = null;
+  for (const message of messages) {
+    const newDay = before === null || dayOf(before.sentAt) !== dayOf(message.sentAt);
+    // Days are not unique: an author's clock may step back, so the key names the message below.
+    if (newDay) rows.push({ kind: "day", key: `day-${message.messageId}`, at: message.sentAt });
+    const isNew = message.messageId === firstNew;
+    if (isNew) rows.push({ kind: "new", key: "new" });
+    const head = newDay || isNew || before?.author !== message.author || Math.abs(message.sentAt - before.sentAt) >= GROUP_MS;
+    rows.push({ kind: "message", key: message.messageId, message, head });
+    before = message;
+  }
+  for (const each of unsent) rows.push({ kind: "unsent", key: each.id, unsent: each });
+  return rows;
+}
+
+/**
+ * Whether rows came in above the last one, so that the list keeps its place counted from its end. Older pages do; so
+ * does a message that arrives late and belongs further up.
+ */
+export function growsAbove(before: readonly Row[], after: readonly Row[]): boolean {
+  return before.length > 0 && after.length > before.length && before.at(-1)?.key === after.at(-1)?.key;
+}
+
+function dayOf(at: number): number {
+  const date = new Date(at);
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+}
+
+/** Whole days between two moments, as a calendar counts them. */
+export function daysBetween(at: number, now: number): number {
+  return Math.round((dayOf(now) - dayOf(at)) / 86_400_000);
+}

@@ -1,0 +1,92 @@
+// What of a message's text is painted. A text comes from outside: it may be a megabyte without a space, or one letter
+// under a hundred thousand accents, and shaping that would freeze the window for everybody in the room.
+//
+// Pure. Nothing is lost: copying takes the whole text, and "Show all" paints it, in blocks that a layout can bear.
+
+export type Piece = { kind: "text"; text: string } | { kind: "link"; text: string; href: string };
+
+export type Painted = { text: string; /** Characters left out. */ hidden: number };
+
+/** Painted of a long text before somebody asks for all of it. */
+export const SHOWN_CHARACTERS_MAX = 3_000;
+export const SHOWN_LINES_MAX = 40;
+/** Accents on one letter; real languages need fewer. Always applies: more is never writing. */
+const MARKS_MAX = 6;
+/** A block of "Show all". */
+const BLOCK_CHARACTERS_MAX = 4_000;
+
+const MANY_MARKS = new RegExp(`(\\p{M}{${MARKS_MAX}})\\p{M}+`, "gu");
+const LINK = /\bhttps?:\/\/[^\s<>"'`\u0000-\u001f]+/giu;
+const LINK_CHARACTERS_MAX = 2_048;
+
+/** The text without towers of accents and without control characters that no font can paint. */
+export function paintable(text: string): string {
+  return text.replace(MANY_MARKS, "$1").replace(/[\u0000-\u0008\u000b-\u001f\u007f]/gu, "");
+}
+
+export function clamp(text: string): Painted {
+  let end = Math.min(text.length, SHOWN_CHARACTERS_MAX);
+  let newline = -1;
+  for (let lines = 0; lines < SHOWN_LINES_MAX; lines += 1) {
+    newline = text.indexOf("\n", newline + 1);
+    if (newline === -1 || newline >= end) break;
+    if (lines === SHOWN_LINES_MAX - 1) end = newline;
+  }
+  if (end >= text.length) return { text, hidden: 0 };
+  // Not between the halves of a pair.
+  if (/[\uD800-\uDBFF]/u.test(text.charAt(end - 1))) end -= 1;
+  return { text: text.slice(0, end), hidden: text.length - end };
+}
+
+/** Cuts a long text at its lines where it has any, so that each block can be laid out by itself. */
+export function blocksOf(text: string): readonly string[] {
+  const blocks: string[] = [];
+  let start = 0;
+  while (text.length - start > BLOCK_CHARACTERS_MAX) {
+    const newline = text.lastIndexOf("\n", start + BLOCK_CHARACTERS_MAX);
+    const end = newline > start ? newline : start + BLOCK_CHARACTERS_MAX;
+    blocks.push(text.slice(start, end));
+    start = newline > start ? end + 1 : end;
+  }
+  blocks.push(text.slice(start));
+  return blocks;
+}
+
+/** Splits a text at its web addresses. Only http and https become links. */
+export function piecesOf(text: string): readonly Piece[] {
+  const pieces: Piece[] = [];
+  let from = 0;
+  for (const match of text.matchAll(LINK)) {
+    const raw = match[0].slice(0, LINK_CHARACTERS_MAX);
+    const address = withoutTail(raw);
+    const href = asWebAddress(address);
+    if (href === null) continue;
+    if (match.index > from) pieces.push({ kind: "text", text: text.slice(from, match.index) });
+    pieces.push({ kind: "link", text: address, href });
+    from = match.index + address.length;
+  }
+  if (from < text.length) pieces.push({ kind: "text", text: text.slice(from) });
+  return pieces;
+}
+
+/** A full stop after an address belongs to the sentence; a bracket does unless it was opened in the address. */
+function withoutTail(address: string): string {
+  let end = address.length;
+  while (end > 0) {
+    const last = address.charAt(end - 1);
+    if (/[.,;:!?…»”’]/u.test(last)) end -= 1;
+    else if (last === ")" && !address.slice(0, end).includes("(")) end -= 1;
+    else if (last === "]" && !address.slice(0, end).includes("[")) end -= 1;
+    else break;
+  }
+  return address.slice(0, end);
+}
+
+function asWebAddress(address: string): string | null {
+  try {
+    const url = new URL(address);
+    return url.protocol === "http:" || url.protocol === "https:" ? url.href : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,64 @@
+import { useId, useState } from "react";
+import type { Room } from "@/api/types.gen";
+import { Button } from "@/components/button";
+import { Dialog, DialogActions } from "@/components/dialog";
+import { Refusal } from "@/components/field";
+import { useAttempt } from "@/features/dialogs/use-attempt";
+import { useActions, useAppState } from "@/state/context";
+import { strings } from "@/strings/strings";
+
+const words = strings.dialogs;
+
+export function LeaveRoomDialog({ room }: { room: Room }) {
+  const actions = useActions();
+  const attempt = useAttempt();
+
+  async function leave(): Promise<void> {
+    if (await attempt.run(() => actions.leaveRoom(room.roomId))) actions.closeOverlay();
+  }
+
+  return (
+    <Dialog
+      title={words.leaveTitle(room.name)}
+      body={room.visibility === "private" ? words.leaveBodyPrivate : words.leaveBodyPublic}
+      closeLabel={strings.close}
+      onClose={actions.closeOverlay}
+    >
+      {attempt.error !== null && <Refusal>{attempt.error.message}</Refusal>}
+      <DialogActions>
+        <Button onClick={actions.closeOverlay}>{strings.cancel}</Button>
+        <Button tone="danger" disabled={attempt.busy} onClick={() => void leave()}>
+          {words.leave}
+        </Button>
+      </DialogActions>
+    </Dialog>
+  );
+}
+
+export function RemoveMemberDialog({ room, userId }: { room: Room; userId: string }) {
+  const actions = useActions();
+  const attempt = useAttempt();
+  const person = useAppState((state) => state.people.get(userId));
+  const [ban, setBan] = useState(false);
+  const id = useId();
+
+  async function remove(): Promise<void> {
+    if (await attempt.run(() => actions.removeMember({ roomId: room.roomId, userId, ...(ban ? { ban } : {}) }))) actions.closeOverlay();
+  }
+
+  return (
+    <Dialog title={words.removeTitle(person?.displayName ?? strings.somebody)} body={words.removeBody(room.name)} closeLabel={strings.close} onClose={actions.closeOverlay}>
+      <div className="flex items-center gap-2">
+        <input id={id} type="checkbox" checked={ban} onChange={(event) => setBan(event.target.checked)} className="size-4 accent-accent rounded-small" />
+        <label htmlFor={id}>{words.ban}</label>
+      </div>
+      {attempt.error !== null && <Refusal>{attempt.error.message}</Refusal>}
+      <DialogActions>
+        <Button onClick={actions.closeOverlay}>{strings.cancel}</Button>
+        <Button tone="danger" disabled={attempt.busy} onClick={() => void remove()}>
+          {words.removeAction}
+        </Button>
+      </DialogActions>
+    </Dialog>
+  );
+}

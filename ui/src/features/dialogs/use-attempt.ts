@@ -1,0 +1,33 @@
+import { useState } from "react";
+import { ApiError } from "@/api/error";
+
+export type Attempt = {
+  busy: boolean;
+  error: ApiError | null;
+  /** Runs it once at a time; a refusal is kept, to be shown where it happened. Answers whether it was done. */
+  run: (work: () => Promise<void>) => Promise<boolean>;
+};
+
+/** One thing that a dialog tries, and what came of it. */
+export function useAttempt(): Attempt {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<ApiError | null>(null);
+  return {
+    busy,
+    error,
+    async run(work) {
+      if (busy) return false;
+      setBusy(true);
+      setError(null);
+      try {
+        await work();
+        return true;
+      } catch (thrown) {
+        setError(ApiError.from(thrown));
+        return false;
+      } finally {
+        setBusy(false);
+      }
+    },
+  };
+}

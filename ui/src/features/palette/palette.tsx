@@ -1,0 +1,184 @@
+import { Compass, Hash, Link, Lock, LogOut, Monitor, Moon, PanelRight, Pencil, Plus, Search, Sun, Wifi, WifiOff, type LucideIcon } from "lucide-react";
+import { Command } from "cmdk";
+import { Dialog } from "radix-ui";
+import { useRef, useState, type ReactNode } from "react";
+import { toast } from "sonner";
+import { ApiError } from "@/api/error";
+import { Avatar } from "@/components/avatar";
+import { COMMAND_KEY, Keys } from "@/components/keys";
+import { WITHOUT_DETAILS } from "@/components/media";
+import { matchName, type Match } from "@/features/palette/match";
+import { useActions, useAppState } from "@/state/context";
+import { useTheme } from "@/state/preferences";
+import { chatRooms, ownAccount, presenceOf } from "@/state/selectors";
+import type { Person } from "@/state/state";
+import { strings } from "@/strings/strings";
+
+const words = strings.palette;
+/** Of each kind; who wants more types another letter. */
+const SHOWN_MAX = 8;
+
+type Entry = { key: string; name: string; note?: string; picture: ReactNode; keys?: readonly string[]; run: () => void };
+
+/** Everything by name: rooms, people, commands. */
+export function Palette() {
+  const actions = useActions();
+  const [query, setQuery] = useState("");
+  const rooms = useAppState(chatRooms);
+  const people = useAppState((state) => state.people);
+  const account = useAppState(ownAccount);
+  const commands = useCommands();
+  // What is chosen may want the focus (a composer, another dialog); only closing gives it back where it was.
+  const chosen = useRef(false);
+
+  const roomEntries = rooms.map((room): Entry => {
+    const Icon = room.visibility === "private" ? Lock : Hash;
+    return { key: `room-${room.roomId}`, name: room.name, note: room.topic, picture: <Icon aria-hidden="true" />, run: () => actions.openRoom(room.roomId) };
+  });
+  const personEntries = [...people.values()]
+    .filter((person) => person.userId !== account?.userId)
+    .map(
+      (person): Entry => ({
+        key: `person-${person.userId}`,
+        name: person.displayName,
+        note: person.handle,
+        picture: <PersonPicture person={person} />,
+        run: () => {
+          actions.openDirect(person.userId).catch((thrown: unknown) => toast.error(ApiError.from(thrown).message));
+        },
+      }),
+    );
+
+  function choose(entry: Entry): void {
+    chosen.current = true;
+    actions.closeOverlay();
+    entry.run();
+  }
+
+  return (
+    <Dialog.Root open onOpenChange={(open) => !open && actions.closeOverlay()}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="fades fixed inset-0 z-40 bg-scrim" />
+        <Dialog.Content
+          aria-describedby={undefined}
+          onCloseAutoFocus={(event) => {
+            if (chosen.current) event.preventDefault();
+          }}
+          className="floats fixed z-40 inset-x-3 top-[14vh] mx-auto max-w-[600px] overflow-hidden rounded-[15px] border border-line bg-raised shadow-3 focus:outline-none [--under:var(--raised)]"
+        >
+          <Dialog.Title className="sr-only">{words.title}</Dialog.Title>
+          <Command label={words.label} shouldFilter={false} loop>
+            <div className="flex items-center gap-2.5 h-[52px] px-4 border-b border-line text-ink-3">
+              <Search aria-hidden="true" className="flex-none size-[18px]" />
+              <Command.Input
+                value={query}
+                onValueChange={setQuery}
+                aria-label={words.label}
+                className="flex-1 min-w-0 h-full bg-transparent text-[16px]/[22px] text-ink tracking-[-0.01em] focus-visible:shadow-none"
+              />
+            </div>
+            <Command.List label={words.title} className="max-h-[380px] overflow-y-auto scroller p-2 pt-1.5">
+              <Command.Empty className="px-2 py-6 text-center text-ink-3">{words.empty}</Command.Empty>
+              <Group heading={words.rooms} entries={roomEntries} query={query} onChoose={choose} />
+              <Group heading={words.people} entries={personEntries} query={query} onChoose={choose} />
+              <Group heading={words.commands} entries={commands} query={query} onChoose={choose} shownMax={20} />
+            </Command.List>
+          </Command>
+          <div aria-hidden="true" className="flex items-center gap-4 h-[38px] px-4 border-t border-line text-small text-ink-3 touch:hidden">
+            <span className="flex items-center gap-1.5">
+              <Keys keys={["↑", "↓"]} />
+              {words.move}
+            </span>
+            <span className="flex items-center gap-1.5">
+              <Keys keys={["↵"]} />
+              {words.open}
+            </span>
+            <span className="flex items-center gap-1.5 ms-auto">
+              <Keys keys={["esc"]} />
+              {words.close}
+            </span>
+          </div>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
+
+function Group({ heading, entries, query, onChoose, shownMax = SHOWN_MAX }: { heading: string; entries: readonly Entry[]; query: string; onChoose: (entry: Entry) => void; shownMax?: number }) {
+  const found = entries
+    .flatMap((entry) => {
+      const match = matchName(entry.name, query);
+      return match === null ? [] : [{ entry, match }];
+    })
+    .sort((a, b) => a.match.rank - b.match.rank)
+    .slice(0, shownMax);
+  if (found.length === 0) return null;
+  return (
+    <Command.Group heading={heading} className="[&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:pt-2.5 [&_[cmdk-group-heading]]:pb-[5px] [&_[cmdk-group-heading]]:text-small [&_[cmdk-group-heading]]:font-medium [&_[cmdk-group-heading]]:text-ink-3">
+      {found.map(({ entry, match }) => (
+        <Command.Item
+          key={entry.key}
+          value={entry.key}
+          onSelect={() => onChoose(entry)}
+          className="flex items-center gap-[11px] h-9 touch:h-11 px-2 rounded-[8px] text-ink cursor-default data-[selected=true]:bg-selected"
+        >
+          <span className="grid place-items-center flex-none size-[22px] [&>svg]:size-4 [&>svg]:stroke-[1.75] [&>svg]:text-ink-2">{entry.picture}</span>
+          <span className="truncate foreign">
+            <Marked text={entry.name} match={match} />
+          </span>
+          {entry.note !== undefined && entry.note !== "" && <span className="flex-1 min-w-0 truncate foreign text-small text-ink-3">{entry.note}</span>}
+          {entry.keys !== undefined && <Keys keys={entry.keys} className="ms-auto" />}
+        </Command.Item>
+      ))}
+    </Command.Group>
+  );
+}
+
+function Marked({ text, match }: { text: string; match: Match }) {
+  const parts: ReactNode[] = [];
+  let from = 0;
+  for (const [start, end] of match.ranges) {
+    parts.push(text.slice(from, start), <mark key={start} className="bg-transparent font-strong text-accent-text">{text.slice(start, end)}</mark>);
+    from = end;
+  }
+  parts.push(text.slice(from));
+  return parts;
+}
+
+function PersonPicture({ person }: { person: Person }) {
+  const presence = useAppState((state) => presenceOf(state, person.userId));
+  return <Avatar userId={person.userId} name={person.displayName} size={20} presence={presence} />;
+}
+
+function useCommands(): readonly Entry[] {
+  const actions = useActions();
+  const details = useAppState((state) => state.details);
+  const offline = useAppState((state) => state.net?.server === "offline");
+  const [, setTheme] = useTheme();
+  const themes: Readonly<Record<"light" | "dark" | "system", LucideIcon>> = { light: Sun, dark: Moon, system: Monitor };
+  const entry = (name: string, Icon: LucideIcon, run: () => void, keys?: readonly string[]): Entry => ({
+    key: `command-${name}`,
+    name,
+    picture: <Icon aria-hidden="true" />,
+    run,
+    ...(keys === undefined ? {} : { keys }),
+  });
+
+  return [
+    entry(strings.rooms.create, Plus, () => actions.show({ kind: "createRoom" })),
+    entry(strings.rooms.browse, Compass, () => actions.show({ kind: "browseRooms" })),
+    entry(strings.rooms.join, Link, () => actions.show({ kind: "joinByInvite" })),
+    entry(
+      words.toggleDetails,
+      PanelRight,
+      () => actions.setDetails(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: !details.sheet } : { pane: !details.pane }),
+      [COMMAND_KEY, "."],
+    ),
+    ...(["light", "dark", "system"] as const).map((theme) => entry(words.theme(strings.account.themes[theme]), themes[theme], () => setTheme(theme))),
+    entry(strings.account.editName, Pencil, () => actions.show({ kind: "profile" })),
+    entry(offline ? strings.account.goOnline : strings.account.goOffline, offline ? Wifi : WifiOff, () => {
+      actions.setOnline(offline).catch((thrown: unknown) => toast.error(ApiError.from(thrown).message));
+    }),
+    entry(strings.account.signOut, LogOut, () => actions.show({ kind: "signOut" })),
+  ];
+}

@@ -1,0 +1,299 @@
+// The next state: pure functions of the present one and of something that happened. The engine's events come in as
+// they are; what this window did or read itself comes in as an `Action`.
+//
+// Invariants: a delivery state never goes back, whatever arrives in which order; a message is in a timeline once; a
+// list that was asked for before an event but answered after it does not undo the event.
+import type { ApiError } from "@/api/error";
+import type { LinkState } from "@/api/client";
+import type {
+  DeliveryState, Event, Member, Members, Message, Messages, NetStatus, PeerStatus, PresenceList, Room, Rooms, Whoami,
+} from "@/api/types.gen";
+import { INITIAL, type Marker, type Overlay, type Person, type State, type Timeline, type Unsent } from "@/state/state";
+
+export type Action =
+  | { type: "event"; event: Event; now: number }
+  | { type: "link"; link: LinkState }
+  | { type: "startFailed"; error: ApiError }
+  | { type: "whoami"; whoami: Whoami }
+  | { type: "net"; status: NetStatus }
+  | { type: "rooms"; list: Rooms }
+  | { type: "people"; list: PresenceList }
+  | { type: "members"; roomId: string; list: Members }
+  | { type: "timelineLoading"; roomId: string }
+  | { type: "timeline"; roomId: string; page: Messages }
+  | { type: "timelineFailed"; roomId: string; error: ApiError }
+  | { type: "olderLoading"; roomId: string }
+  | { type: "older"; roomId: string; page: Messages }
+  | { type: "olderFailed"; roomId: string }
+  | { type: "openRoom"; roomId: string | null }
+  | { type: "attending"; attending: boolean }
+  | { type: "readLocally"; roomId: string; messageId: string }
+  | { type: "draft"; roomId: string; text: string }
+  | { type: "unsent"; unsent: Unsent }
+  | { type: "retrying"; id: string }
+  | { type: "unsentGone"; id: string }
+  | { type: "typingExpired"; now: number }
+  | { type: "overlay"; overlay: Overlay | null }
+  | { type: "details"; details: Partial<State["details"]> };
+
+/** A person is shown as typing for so long after the last word of it; the sender repeats it more often. */
+export const TYPING_MS = 8_000;
+
+export function reduce(state: State, action: Action): State {
+  switch (action.type) {
+    case "event":
+      return reduceEvent(state, action.event, action.now);
+    case "link":
+      return { ...state, link: action.link };
+    case "startFailed":
+      return state.session.kind === "starting" || state.session.kind === "failed" ? { ...state, session: { kind: "failed", error: action.error } } : state;
+    case "whoami":
+      return signedInAs(state, action.whoami);
+    case "net":
+      return { ...state, net: action.status };
+    case "rooms":
+      return withRooms(state, action.list.rooms);
+    case "people":
+      return { ...state, people: withPeople(state.people, action.list.users) };
+    case "members":
+      return {
+        ...state,
+        people: withPeople(state.people, action.list.members),
+        rosters: new Map(state.rosters).set(action.roomId, new Map(action.list.members.map((member) => [member.userId, member.role]))),
+      };
+    case "timelineLoading":
+      return state.timelines.get(action.roomId)?.kind === "ready" ? state : withTimeline(state, action.roomId, { kind: "loading" });
+    case "timeline":
+      return settleMarker(withTimeline(state, action.roomId, firstPage(state.timelines.get(action.roomId), action.page)), action.roomId);
+    case "timelineFailed":
+      // What is on the screen stays there: a page that could not be read again takes nothing away.
+      return state.timelines.get(action.roomId)?.kind === "ready" ? state : withTimeline(state, action.roomId, { kind: "failed", error: action.error });
+    case "olderLoading":
+      return mapReady(state, action.roomId, (timeline) => ({ ...timeline, older: "loading" }));
+    case "older":
+      return settleMarker(
+        mapReady(state, action.roomId, (timeline) => {
+          const held = new Set(timeline.messages.map((message) => message.messageId));
+          const messages = [...action.page.messages.filter((message) => !held.has(message.messageId)), ...timeline.messages];
+          return { kind: "ready", messages, next: action.page.next ?? null, older: "idle" };
+        }),
+        action.roomId,
+      );
+    case "olderFailed":
+      return mapReady(state, action.roomId, (timeline) => ({ ...timeline, older: "failed" }));
+    case "openRoom":
+      return openRoom(state, action.roomId);
+    case "attending":
+      return state.attending === action.attending ? state : { ...state, attending: action.attending };
+    case "readLocally":
+      return readOn(mapRoom(state, action.roomId, (room) => ({ ...room, unreadCount: 0, readUpTo: action.messageId })), action.roomId, action.messageId);
+    case "draft":
+      return { ...state, drafts: new Map(state.drafts).set(action.roomId, action.text) };
+    case "unsent":
+      return { ...state, unsent: [...state.unsent.filter((unsent) => unsent.id !== action.unsent.id), action.unsent] };
+    case "retrying":
+      return { ...state, unsent: state.unsent.map((unsent) => (unsent.id === action.id ? { ...unsent, retrying: true } : unsent)) };
+    case "unsentGone":
+      return { ...state, unsent: state.unsent.filter((unsent) => unsent.id !== action.id) };
+    case "typingExpired":
+      return { ...state, typing: liveTyping(state.typing, action.now) };
+    case "overlay":
+      return { ...state, overlay: action.overlay };
+    case "details":
+      return { ...state, details: { ...state.details, ...action.details } };
+  }
+}
+
+function reduceEvent(state: State, event: Event, now: number): State {
+  switch (event.type) {
+    case "account.changed":
+    case "resync":
+      // `sync.ts` reads everything again.
+      return state;
+    case "net.changed":
+      return { ...state, net: event.status };
+    case "peer.changed":
+      return state.net === null ? state : { ...state, net: { ...state.net, peers: withPeer(state.net.peers, event) } };
+    case "room.changed":
+      return { ...state, rooms: new Map(state.rooms).set(event.room.roomId, event.room) };
+    case "room.removed":
+      return withoutRoom(state, event.roomId);
+    case "member.joined":
+      return withMember(state, event.roomId, event.member);
+    case "member.left":
+      return withoutMember(state, event.roomId, event.userId);
+    case "message.new":
+      return arrived(withTyping(withMessage(state, event.roomId, event.message), event.roomId, event.message.author, null), event.roomId, event.message);
+    case "message.changed":
+      return withMessage(state, event.roomId, event.message);
+    case "typing.changed":
+      return withTyping(state, event.roomId, event.userId, event.typing ? now : null);
+    case "presence.changed": {
+      const person = state.people.get(event.userId);
+      if (person === undefined) return state;
+      const lastSeen = event.lastSeen ?? person.lastSeen;
+      return { ...state, people: new Map(state.people).set(event.userId, { ...person, status: event.status, ...(lastSeen === undefined ? {} : { lastSeen }) }) };
+    }
+  }
+}
+
+function signedInAs(state: State, { account }: Whoami): State {
+  if (account === null) return { ...INITIAL, link: state.link, net: state.net, session: { kind: "signedOut" } };
+  const before = state.session.kind === "signedIn" ? state.session.account.userId : account.userId;
+  // Another person on the same window must see nothing of the one before.
+  const base = before === account.userId ? state : { ...INITIAL, link: state.link, net: state.net };
+  return { ...base, session: { kind: "signedIn", account } };
+}
+
+function withRooms(state: State, list: readonly Room[]): State {
+  const rooms = new Map(list.map((room) => [room.roomId, room]));
+  const next = { ...state, rooms };
+  return state.openRoomId !== null && !rooms.has(state.openRoomId) ? { ...next, openRoomId: null, marker: null } : next;
+}
+
+function withoutRoom(state: State, roomId: string): State {
+  const drop = <T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> => new Map([...map].filter(([id]) => id !== roomId));
+  return {
+    ...state,
+    rooms: state.rooms && drop(state.rooms),
+    rosters: drop(state.rosters),
+    timelines: drop(state.timelines),
+    typing: drop(state.typing),
+    unsent: state.unsent.filter((unsent) => unsent.roomId !== roomId),
+    ...(state.openRoomId === roomId ? { openRoomId: null, marker: null } : {}),
+  };
+}
+
+function mapRoom(state: State, roomId: string, change: (room: Room) => Room): State {
+  const room = state.rooms?.get(roomId);
+  return room === undefined ? state : { ...state, rooms: new Map(state.rooms).set(roomId, change(room)) };
+}
+
+function withPeople(people: State["people"], list: readonly (Omit<Person, "status"> & { status: Person["status"] })[]): State["people"] {
+  const next = new Map(people);
+  for (const { userId, handle, displayName, status, lastSeen } of list) {
+    next.set(userId, { userId, handle, displayName, status, ...(lastSeen === undefined ? {} : { lastSeen }) });
+  }
+  return next;
+}
+
+function withMember(state: State, roomId: string, member: Member): State {
+  return {
+    ...state,
+    people: withPeople(state.people, [member]),
+    rosters: new Map(state.rosters).set(roomId, new Map(state.rosters.get(roomId)).set(member.userId, member.role)),
+  };
+}
+
+function withoutMember(state: State, roomId: string, userId: string): State {
+  const roster = new Map(state.rosters.get(roomId));
+  roster.delete(userId);
+  return withTyping({ ...state, rosters: new Map(state.rosters).set(roomId, roster) }, roomId, userId, null);
+}
+
+function withPeer(peers: readonly PeerStatus[], event: { userId: string; deviceId: string; peer?: PeerStatus }): PeerStatus[] {
+  const others = peers.filter((peer) => peer.userId !== event.userId || peer.deviceId !== event.deviceId);
+  return event.peer === undefined ? others : [...others, event.peer];
+}
+
+function withTyping(state: State, roomId: string, userId: string, at: number | null): State {
+  const here = state.typing.get(roomId);
+  if (at === null && here?.has(userId) !== true) return state;
+  const next = new Map(here);
+  if (at === null) next.delete(userId);
+  else next.set(userId, at);
+  return { ...state, typing: new Map(state.typing).set(roomId, next) };
+}
+
+function liveTyping(typing: State["typing"], now: number): State["typing"] {
+  return new Map([...typing].map(([roomId, people]) => [roomId, new Map([...people].filter(([, at]) => now - at < TYPING_MS))]));
+}
+
+// Timelines
+
+function withTimeline(state: State, roomId: string, timeline: Timeline): State {
+  return { ...state, timelines: new Map(state.timelines).set(roomId, timeline) };
+}
+
+type Ready = Extract<Timeline, { kind: "ready" }>;
+
+function mapReady(state: State, roomId: string, change: (timeline: Ready) => Timeline): State {
+  const timeline = state.timelines.get(roomId);
+  return timeline?.kind === "ready" ? withTimeline(state, roomId, change(timeline)) : state;
+}
+
+const ORDER: Readonly<Record<DeliveryState, number>> = { stored: 0, relayed: 1, delivered: 2, read: 3 };
+
+function furthest(a: DeliveryState, b: DeliveryState): DeliveryState {
+  return ORDER[a] >= ORDER[b] ? a : b;
+}
+
+function withMessage(state: State, roomId: string, message: Message): State {
+  return mapReady(state, roomId, (timeline) => {
+    const at = timeline.messages.findLastIndex((held) => held.messageId === message.messageId);
+    const held = timeline.messages[at];
+    if (held !== undefined) {
+      return { ...timeline, messages: timeline.messages.with(at, { ...message, state: furthest(held.state, message.state) }) };
+    }
+    // The engine orders by its clock, which is not told; the author's time is nearly that, and `sync.ts` reads the
+    // page again when something arrives out of order.
+    const after = timeline.messages.findLastIndex((other) => other.sentAt <= message.sentAt);
+    // Older than all that is held, and there is older to come: it belongs to a page that was not read yet.
+    if (after === -1 && timeline.next !== null) return timeline;
+    return { ...timeline, messages: timeline.messages.toSpliced(after + 1, 0, message) };
+  });
+}
+
+/** The newest page, read (again). Keeps what events brought meanwhile, and older pages where the two overlap. */
+function firstPage(before: Timeline | undefined, page: Messages): Ready {
+  const next = page.next ?? null;
+  if (before?.kind !== "ready") return { kind: "ready", messages: page.messages, next, older: "idle" };
+  const held = new Map(before.messages.map((message) => [message.messageId, message]));
+  const read = page.messages.map((message) => {
+    const same = held.get(message.messageId);
+    return same === undefined ? message : { ...message, state: furthest(same.state, message.state) };
+  });
+  const ids = new Set(read.map((message) => message.messageId));
+  const newest = Math.max(0, ...read.slice(-1).map((message) => message.sentAt));
+  const meanwhile = before.messages.filter((message) => !ids.has(message.messageId) && message.sentAt >= newest);
+  const first = read[0];
+  const overlap = first === undefined ? -1 : before.messages.findIndex((message) => message.messageId === first.messageId);
+  const earlier = overlap > 0 ? before.messages.slice(0, overlap).filter((message) => !ids.has(message.messageId)) : [];
+  return { kind: "ready", messages: [...earlier, ...read, ...meanwhile], next: earlier.length > 0 ? before.next : next, older: before.older };
+}
+
+// Reading
+
+function openRoom(state: State, roomId: string | null): State {
+  if (roomId === state.openRoomId) return state;
+  const room = roomId === null ? undefined : state.rooms?.get(roomId);
+  const marker: Marker | null = roomId === null ? null : { readUpTo: room?.readUpTo ?? null, firstNew: null };
+  const next = { ...state, openRoomId: roomId, marker, attending: false, details: { ...state.details, sheet: false } };
+  return roomId === null ? next : settleMarker(next, roomId);
+}
+
+/** What arrives before somebody's eyes is not new to them. */
+function arrived(state: State, roomId: string, message: Message): State {
+  return state.attending ? readOn(state, roomId, message.messageId) : settleMarker(state, roomId);
+}
+
+function readOn(state: State, roomId: string, messageId: string): State {
+  if (state.openRoomId !== roomId || state.marker?.firstNew !== null) return state;
+  return { ...state, marker: { readUpTo: messageId, firstNew: null } };
+}
+
+/** Finds the first new message once it is held. Set once, it stays until the room is left. */
+function settleMarker(state: State, roomId: string): State {
+  if (state.openRoomId !== roomId || state.marker === null || state.marker.firstNew !== null || state.session.kind !== "signedIn") return state;
+  const timeline = state.timelines.get(roomId);
+  if (timeline?.kind !== "ready") return state;
+  const room = state.rooms?.get(roomId);
+  const own = state.session.account.userId;
+  const { readUpTo } = state.marker;
+  const at = readUpTo === null ? -1 : timeline.messages.findIndex((message) => message.messageId === readUpTo);
+  if (at === -1 && timeline.next !== null) return state;
+  // Somebody who reads a room for the first time finds everything new; a rule above all of it would say nothing.
+  if (at === -1 && room?.readUpTo === undefined) return state;
+  const first = timeline.messages.slice(at + 1).find((message) => message.author !== own);
+  return first === undefined ? state : { ...state, marker: { readUpTo, firstNew: first.messageId } };
+}

@@ -1,0 +1,136 @@
+// What screens ask of the state. Pure; a selector that builds a list is read through a shallow comparison.
+import type { NetStatus, OwnAccount, PeerPath, PeerStatus, PresenceStatus, Role, Room } from "@/api/types.gen";
+import type { Person, State, Timeline } from "@/state/state";
+
+export function ownAccount(state: State): OwnAccount | null {
+  return state.session.kind === "signedIn" ? state.session.account : null;
+}
+
+export function openRoom(state: State): Room | null {
+  return state.openRoomId === null ? null : (state.rooms?.get(state.openRoomId) ?? null);
+}
+
+export function timelineOf(state: State, roomId: string): Timeline | undefined {
+  return state.timelines.get(roomId);
+}
+
+// Rooms
+
+/** Rooms by name, as people look for them; a room does not move because somebody spoke in it. */
+export function chatRooms(state: State): readonly Room[] {
+  return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "chat").sort(byName);
+}
+
+/** Conversations of two, the latest first. */
+export function directRooms(state: State): readonly Room[] {
+  const latest = (room: Room): number => room.lastMessage?.sentAt ?? 0;
+  return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "direct").sort((a, b) => latest(b) - latest(a) || byName(a, b));
+}
+
+/** All rooms in the order of the list on the screen. */
+export function listedRooms(state: State): readonly Room[] {
+  return [...chatRooms(state), ...directRooms(state)];
+}
+
+function byName(a: Room, b: Room): number {
+  return a.name.localeCompare(b.name) || (a.roomId < b.roomId ? -1 : 1);
+}
+
+/** Unread messages of a room; none while they arrive before somebody's eyes. */
+export function unreadOf(state: State, room: Room): number {
+  return state.attending && state.openRoomId === room.roomId ? 0 : room.unreadCount;
+}
+
+export function unreadTotal(state: State): number {
+  return listedRooms(state).reduce((sum, room) => sum + unreadOf(state, room), 0);
+}
+
+export function mayManage(room: Room): boolean {
+  return room.kind === "chat" && (room.role === "owner" || room.role === "moderator");
+}
+
+export function mayPost(room: Room): boolean {
+  return room.role !== "reader";
+}
+
+// People
+
+export function personOf(state: State, userId: string): Person | undefined {
+  return state.people.get(userId);
+}
+
+export type RosterEntry = { person: Person; role: Role };
+
+/** The members of a room: oneself first, then by name. For `useMemo`: it builds its entries anew. */
+export function rosterEntries(roster: ReadonlyMap<string, Role>, people: State["people"], ownId: string | undefined): readonly RosterEntry[] {
+  return [...roster]
+    .flatMap(([userId, role]) => {
+      const person = people.get(userId);
+      return person === undefined ? [] : [{ person, role }];
+    })
+    .sort((a, b) => Number(b.person.userId === ownId) - Number(a.person.userId === ownId) || a.person.displayName.localeCompare(b.person.displayName));
+}
+
+export function presenceOf(state: State, userId: string): PresenceStatus {
+  // Whoever looks at this window is here, whatever the server last said.
+  if (userId === ownAccount(state)?.userId) return "online";
+  if (reachable(state.net, userId) && state.people.get(userId)?.status === "offline") return "online";
+  return state.people.get(userId)?.status ?? "offline";
+}
+
+export function typingIn(state: State, roomId: string): readonly string[] {
+  const own = ownAccount(state)?.userId;
+  return [...(state.typing.get(roomId)?.keys() ?? [])].filter((userId) => userId !== own).map((userId) => state.people.get(userId)?.displayName ?? "");
+}
+
+// Paths
+
+const RANK: Readonly<Record<PeerPath, number>> = { direct: 0, turn: 1, relay: 2 };
+
+/** The best way to any of a person's devices; `null` where none is up. */
+export function pathTo(net: NetStatus | null, userId: string): PeerStatus | null {
+  const devices = (net?.peers ?? []).filter((peer) => peer.userId === userId);
+  return devices.sort((a, b) => RANK[a.path] - RANK[b.path] || (a.rttMs ?? Infinity) - (b.rttMs ?? Infinity))[0] ?? null;
+}
+
+function reachable(net: NetStatus | null, userId: string): boolean {
+  const path = pathTo(net, userId)?.path;
+  return path === "direct" || path === "turn";
+}
+
+/** People (not devices) at the end of a data channel, oneself not counted. */
+export function peersHere(state: State): { direct: number; all: number } {
+  const own = ownAccount(state)?.userId;
+  const people = new Set((state.net?.peers ?? []).map((peer) => peer.userId).filter((userId) => userId !== own));
+  const paths = [...people].map((userId) => pathTo(state.net, userId)?.path);
+  return { direct: paths.filter((path) => path === "direct").length, all: paths.filter((path) => path === "direct" || path === "turn").length };
+}
+
+export type Connection = { kind: "connected"; direct: number } | { kind: "connecting" } | { kind: "serverAway"; peers: number } | { kind: "offline" };
+
+/** The line under one's name. A server that is being looked for while peers are here is away. */
+export function connectionOf(state: State): Connection {
+  if (state.link !== "open" || state.net === null) return { kind: "connecting" };
+  const { direct, all } = peersHere(state);
+  switch (state.net.server) {
+    case "online":
+      return { kind: "connected", direct };
+    case "connecting":
+      return all > 0 ? { kind: "serverAway", peers: all } : { kind: "connecting" };
+    case "offline":
+      return all > 0 ? { kind: "serverAway", peers: all } : { kind: "offline" };
+  }
+}
+
+export type Carried = { direct: number; turn: number; server: number };
+
+/** Bytes that peers need to have exchanged before the comparison says anything. */
+const CARRIED_BYTES_MIN = 1_000;
+
+/** What peers carried and what the server did, since the engine started; `null` until there is something to say. */
+export function carriedBetween(net: NetStatus | null): Carried | null {
+  if (net === null) return null;
+  const along = (path: PeerPath): number => net.peers.filter((peer) => peer.path === path).reduce((sum, peer) => sum + peer.bytesIn + peer.bytesOut, 0);
+  const carried = { direct: along("direct"), turn: along("turn"), server: net.serverBytesIn + net.serverBytesOut };
+  return carried.direct + carried.turn >= CARRIED_BYTES_MIN ? carried : null;
+}

@@ -1,0 +1,25 @@
+// How the window is built and tested. The bundle is relative (`base: './'`), without inline scripts and without
+// inlined assets, so that every front can serve it under a strict content security policy.
+import { fileURLToPath } from "node:url";
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  plugins: [react(), tailwindcss()],
+  base: "./",
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  build: { outDir: "dist", emptyOutDir: true, assetsInlineLimit: 0, modulePreload: { polyfill: false }, target: "es2022" },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", environment: "jsdom", include: ["src/**/*.test.{ts,tsx}", "tests/unit/**/*.test.ts"], setupFiles: ["tests/unit/setup.ts"] },
+      },
+      {
+        extends: true,
+        test: { name: "window", environment: "node", include: ["tests/window/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false },
+      },
+    ],
+  },
+});
