@@ -1,0 +1,280 @@
+//! `momo ui`: the window in a browser on this machine, and a WebSocket with the same JSON-RPC texts as `momo rpc`.
+//!
+//! ```text
+//!   browser ── GET /?token=T ──▶ 303 to /, cookie       once: T is used up
+//!           ── GET /, /assets/… ─▶ the built window     with the cookie
+//!           ── GET /ws ──────────▶ conversation          with the cookie (or T, unused), from this origin
+//! ```
+//!
+//! Anything on the machine, and any page in any browser on it, can reach a loopback port. So every request passes
+//! `access`: the host it names, the origin it comes from, and the cookie that only the printed address gives.
+//!
+//! # Invariants
+//! 1. Listens on loopback addresses only. Test: `ui_refuses_to_listen_beyond_loopback`.
+//! 2. Nothing of the account leaves without the cookie or the unused token. Test: `the_address_works_once`.
+//! 3. A foreign Origin gets 403 before anything else is looked at. Test: `foreign_origins_are_refused`.
+//!
+//! Not here: what the window shows (`ui/` of the repository), what requests do (the engine).
+
+mod access;
+mod assets;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use momoland_engine::Engine;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::access::{Access, Entry};
+use crate::conversation::{self, Incoming, OUTGOING_MAX, REQUEST_BYTES_MAX};
+
+/// Pages of one window that may be open at once. One more gets 503, so that a page that reconnects in a circle cannot
+/// exhaust the process.
+const SOCKETS_MAX: usize = 32;
+
+/// Texts read ahead of a conversation. At the limit reading stops and the socket's own window fills.
+const INCOMING_MAX: usize = 16;
+
+/// How long open sockets and downloads may take to end, once the process was asked to.
+const LAST_SOCKETS_WAIT_MAX: Duration = Duration::from_secs(3);
+
+const CLOSE_GOING_AWAY: u16 = 1001;
+
+/// Why the window cannot be served. Nothing was opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListenError {
+    #[error("{address} is not an address and port, such as 127.0.0.1:7421.")]
+    Malformed { address: String },
+    /// The window may read and write everything of the account: it is for this machine alone.
+    #[error(
+        "{address} can be reached from other machines. The window is served on a loopback address only, such as \
+         127.0.0.1:{port}; from elsewhere use a tunnel, for example ssh -L.",
+        port = .address.port()
+    )]
+    NotLoopback { address: SocketAddr },
+    #[error("{address} is in use by another program. Choose another port, or port 0 for a free one.")]
+    InUse { address: SocketAddr },
+    #[error("{address} cannot be listened on: {source}.")]
+    Refused { address: SocketAddr, source: std::io::Error },
+}
+
+/// Takes the port.
+///
+/// # Errors
+/// A [`ListenError`] that names the address and what to do.
+pub(crate) async fn listen(address: &str) -> Result<TcpListener, ListenError> {
+    let numeric = address.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let Ok(address) = numeric.as_deref().unwrap_or(address).parse::<SocketAddr>() else {
+        return Err(ListenError::Malformed { address: address.to_owned() });
+    };
+    if !address.ip().is_loopback() {
+        return Err(ListenError::NotLoopback { address });
+    }
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        std::io::ErrorKind::AddrInUse => ListenError::InUse { address },
+        _ => ListenError::Refused { address, source },
+    })
+}
+
+/// What the routes share.
+#[derive(Debug)]
+struct Front {
+    engine: Engine,
+    access: Access,
+    sockets: Arc<Semaphore>,
+    conversations: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Prints the address that opens the window, and serves it until `stop` is cancelled.
+///
+/// # Errors
+/// Where the system gives no random numbers, standard output is closed, or the port cannot be served.
+pub(crate) async fn serve(engine: &Engine, listener: TcpListener, stop: &CancellationToken) -> std::io::Result<()> {
+    let (access, token) = Access::new(listener.local_addr()?)?;
+    let address = access.entrance(&token);
+    let front = Arc::new(Front {
+        engine: engine.clone(),
+        access,
+        sockets: Arc::new(Semaphore::new(SOCKETS_MAX)),
+        conversations: TaskTracker::new(),
+        stop: stop.clone(),
+    });
+    let routes = Router::new()
+        .route("/ws", get(socket))
+        .fallback(page)
+        .layer(middleware::from_fn_with_state(Arc::clone(&front), guard))
+        .with_state(Arc::clone(&front));
+
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{address}")?;
+    output.flush()?;
+    drop(output);
+
+    let served = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let served = tokio::select! {
+        served = served => served,
+        // A browser keeps idle connections open for minutes; they must not hold the process.
+        () = async { stop.cancelled().await; tokio::time::sleep(LAST_SOCKETS_WAIT_MAX).await } => Ok(()),
+    };
+    front.conversations.close();
+    if tokio::time::timeout(LAST_SOCKETS_WAIT_MAX, front.conversations.wait()).await.is_err() {
+        tracing::warn!("a page did not close its socket in time; ending without it");
+    }
+    served
+}
+
+/// Refuses what does not come from the printed address, and adds the headers that keep a page to itself.
+async fn guard(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
+    let mut response = match front.access.check_sender(request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => {
+            tracing::warn!(?refused, "refused a request from elsewhere");
+            sentence(StatusCode::FORBIDDEN, refused.sentence())
+        }
+    };
+    front.access.protect(response.headers_mut());
+    response
+}
+
+/// The window's files, and the door to them.
+async fn page(State(front): State<Arc<Front>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if method != Method::GET && method != Method::HEAD {
+        return sentence(StatusCode::METHOD_NOT_ALLOWED, "There is nothing here to write to.");
+    }
+    match front.access.enter(&uri, &headers) {
+        Entry::Known => {}
+        Entry::Admitted { cookie } => {
+            return (
+                [(header::SET_COOKIE, cookie), (header::LOCATION, HeaderValue::from_static("/"))],
+                StatusCode::SEE_OTHER,
+            )
+                .into_response();
+        }
+        Entry::Refused => return not_admitted(),
+    }
+    match assets::find(uri.path()) {
+        assets::Found::File(asset) => (
+            [(header::CONTENT_TYPE, asset.content_type), (header::CACHE_CONTROL, asset.cache_control)],
+            Body::from(asset.bytes),
+        )
+            .into_response(),
+        assets::Found::Nothing => sentence(StatusCode::NOT_FOUND, "The window has no such file."),
+        assets::Found::NotBuilt => sentence(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "This momo was built without the window. Run `npm ci && npm run build` in ui/, then build momo again; \
+             `momo rpc` works without it.",
+        ),
+    }
+}
+
+async fn socket(State(front): State<Arc<Front>>, uri: Uri, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+    let cookie = match front.access.enter(&uri, &headers) {
+        Entry::Known => None,
+        Entry::Admitted { cookie } => Some(cookie),
+        Entry::Refused => return not_admitted(),
+    };
+    let Ok(place) = Arc::clone(&front.sockets).try_acquire_owned() else {
+        return sentence(StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open. Close one and load this again.");
+    };
+    let mut response = upgrade.max_message_size(REQUEST_BYTES_MAX).max_frame_size(REQUEST_BYTES_MAX).on_upgrade({
+        let front = Arc::clone(&front);
+        move |socket| async move {
+            let conversations = front.conversations.clone();
+            conversations.track_future(talk(&front, socket)).await;
+            drop(place);
+        }
+    });
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// One page's conversation, from the upgrade to the close.
+async fn talk(front: &Front, socket: WebSocket) {
+    let (writer, reader) = socket.split();
+    let (incoming_sender, incoming) = mpsc::channel(INCOMING_MAX);
+    let (outgoing, outgoing_receiver) = mpsc::channel(OUTGOING_MAX);
+    let reading = read_texts(reader, incoming_sender);
+    let writing = write_texts(writer, outgoing_receiver, front.stop.clone());
+    let conversing = async {
+        tokio::select! {
+            biased;
+            () = front.stop.cancelled() => {}
+            ended = conversation::converse(&front.engine, incoming, outgoing) => tracing::info!(?ended, "a page's conversation is over"),
+        }
+    };
+    tokio::select! {
+        // Ends with the conversation, whose channel it drains, or with the socket.
+        ((), ()) = async { tokio::join!(conversing, writing) } => {}
+        // Only where the socket broke: a page that is gone reads no answers.
+        () = reading => {}
+    }
+}
+
+/// Ends where the page closed, or sent what no page of ours sends.
+async fn read_texts(mut reader: SplitStream<WebSocket>, texts: mpsc::Sender<Incoming>) {
+    while let Some(Ok(message)) = reader.next().await {
+        let text = match message {
+            Message::Text(text) => Incoming::Text(text.to_string()),
+            Message::Binary(_) => Incoming::NotText,
+            // axum answers pings by itself.
+            Message::Ping(_) | Message::Pong(_) => continue,
+            Message::Close(_) => return,
+        };
+        if texts.send(text).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes texts, flushed when there is no more for now; closes the socket when the conversation is over.
+async fn write_texts(
+    mut writer: SplitSink<WebSocket, Message>,
+    mut texts: mpsc::Receiver<String>,
+    stop: CancellationToken,
+) {
+    while let Some(text) = texts.recv().await {
+        let mut next = Some(text);
+        while let Some(text) = next {
+            if writer.feed(Message::Text(text.into())).await.is_err() {
+                return;
+            }
+            next = texts.try_recv().ok();
+        }
+        if writer.flush().await.is_err() {
+            return;
+        }
+    }
+    let reason = if stop.is_cancelled() { "momo is closing" } else { "the engine has closed" };
+    let close = axum::extract::ws::CloseFrame { code: CLOSE_GOING_AWAY, reason: reason.into() };
+    // The page may be gone already.
+    let _ = writer.send(Message::Close(Some(close))).await;
+}
+
+fn not_admitted() -> Response {
+    sentence(
+        StatusCode::UNAUTHORIZED,
+        "Open the address that `momo ui` printed. It works once; for another browser, start `momo ui` again.",
+    )
+}
+
+fn sentence(status: StatusCode, text: &'static str) -> Response {
+    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{text}\n")).into_response()
+}
