@@ -46,7 +46,7 @@ function DetailsSheet({ onClose }: { onClose: () => void }) {
         <Dialog.Overlay className="fades fixed inset-0 z-30 bg-scrim" />
         <Dialog.Content aria-describedby={undefined} className="slides fixed z-30 inset-y-0 end-0 w-[320px] max-w-full shadow-3 focus:outline-none touch:w-[calc(100%-48px)]">
           <Dialog.Title className="sr-only">{strings.details.label}</Dialog.Title>
-          <Details />
+          <Details onClose={onClose} />
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>

@@ -30,11 +30,11 @@ export function hueOf(userId: string): number {
 const letters = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 export function initialsOf(name: string, letterCount: 1 | 2): string {
-  const words = name.trim().slice(0, 200).split(/\s+/u);
+  const words = name.slice(0, 200).replace(/[\p{Cc}\p{Cf}]/gu, "").trim().split(/\s+/u);
   const picked = letterCount === 1 ? words.slice(0, 1) : [words[0] ?? "", ...(words.length > 1 ? words.slice(-1) : [])];
   return picked
     .map((word) => [...letters.segment(word)][0]?.segment ?? "")
-    // A letter with a tower of marks on it is painted as the letter.
-    .map((letter) => letter.normalize("NFC").slice(0, 2).toLocaleUpperCase())
+    // A letter with a tower of marks on it is painted with one of them.
+    .map((letter) => letter.normalize("NFC").replace(/(\p{M})\p{M}+/gu, "$1").toLocaleUpperCase())
     .join("");
 }

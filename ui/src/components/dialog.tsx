@@ -1,6 +1,7 @@
 import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
 import type { ReactNode } from "react";
+import { giveFocusBack } from "@/components/focus";
 import { IconButton } from "@/components/icon-button";
 
 export type DialogProps = {
@@ -19,6 +20,7 @@ export function Dialog({ title, body, closeLabel, onClose, children }: DialogPro
       <Radix.Portal>
         <Radix.Overlay className="fades fixed inset-0 z-40 bg-scrim" />
         <Radix.Content
+          onCloseAutoFocus={giveFocusBack}
           {...(body === undefined ? { "aria-describedby": undefined } : {})}
           className="floats fixed z-40 inset-x-3 top-[12vh] mx-auto max-w-[440px] max-h-[80vh] overflow-y-auto scroller rounded-[15px] border border-line bg-raised shadow-3 p-5 focus:outline-none [--under:var(--raised)]"
         >
@@ -38,5 +40,5 @@ export function Dialog({ title, body, closeLabel, onClose, children }: DialogPro
 
 /** The row of buttons at the end of a dialog; the main one last. */
 export function DialogActions({ children }: { children: ReactNode }) {
-  return <div className="flex flex-wrap justify-end gap-2 mt-5">{children}</div>;
+  return <div className="flex flex-wrap justify-end gap-2 mt-5 in-[form.grid]:mt-1">{children}</div>;
 }

@@ -1,4 +1,4 @@
-import { CircleAlert } from "lucide-react";
+import { ChevronDown, CircleAlert } from "lucide-react";
 import { useId, type ComponentProps, type ReactNode } from "react";
 
 export type FieldProps = Omit<ComponentProps<"input">, "onChange" | "value" | "id"> & {
@@ -61,6 +61,7 @@ export function Pick<T extends string>({ label, value, onValue, options, classNa
       <label htmlFor={id} className="block mb-1 font-medium text-ink">
         {label}
       </label>
+      <div className="relative">
       <select
         id={id}
         value={value}
@@ -68,7 +69,7 @@ export function Pick<T extends string>({ label, value, onValue, options, classNa
           const picked = options.find((option) => option.value === event.target.value);
           if (picked !== undefined) onValue(picked.value);
         }}
-        className={BOX}
+        className={`${BOX} appearance-none pe-8`}
       >
         {options.map((option) => (
           <option key={option.value} value={option.value}>
@@ -76,6 +77,8 @@ export function Pick<T extends string>({ label, value, onValue, options, classNa
           </option>
         ))}
       </select>
+      <ChevronDown aria-hidden="true" className="absolute end-2.5 top-2.5 size-4 stroke-[1.75] text-ink-3 pointer-events-none" />
+      </div>
     </div>
   );
 }

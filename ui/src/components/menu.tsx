@@ -1,10 +1,13 @@
 import type { LucideIcon } from "lucide-react";
 import { Check } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
-import type { ComponentProps, ReactNode } from "react";
+import { createContext, use, useCallback, useRef, type ReactNode } from "react";
 
 const ITEM =
-  "flex items-center gap-2.5 h-8 touch:h-9 px-2 rounded-[6px] cursor-default outline-none text-ink data-highlighted:bg-selected data-highlighted:shadow-none [&_svg]:size-4 [&_svg]:stroke-[1.75] [&_svg]:text-ink-2";
+  "flex items-center gap-2.5 h-8 touch:h-9 px-2 rounded-[6px] cursor-default outline-none data-highlighted:bg-selected data-highlighted:shadow-none [&_svg]:size-4 [&_svg]:stroke-[1.75]";
+
+/** What was chosen, to be done once the menu is gone and its button has the focus back: a dialog that opens earlier would lose it. */
+const ChooseContext = createContext<(run: () => void) => void>((run) => run());
 
 export type MenuProps = {
   trigger: ReactNode;
@@ -15,6 +18,10 @@ export type MenuProps = {
 
 /** A list of commands under a button. */
 export function Menu({ trigger, align = "end", side = "bottom", children }: MenuProps) {
+  const chosen = useRef<(() => void) | null>(null);
+  const choose = useCallback((run: () => void) => {
+    chosen.current = run;
+  }, []);
   return (
     <DropdownMenu.Root>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
@@ -24,18 +31,29 @@ export function Menu({ trigger, align = "end", side = "bottom", children }: Menu
           side={side}
           sideOffset={6}
           collisionPadding={8}
+          onCloseAutoFocus={() => {
+            const run = chosen.current;
+            chosen.current = null;
+            if (run !== null) queueMicrotask(run);
+          }}
           className="floats z-50 min-w-[200px] max-w-[320px] p-1 rounded-large border border-line bg-raised shadow-2 [--under:var(--raised)]"
         >
-          {children}
+          <ChooseContext value={choose}>{children}</ChooseContext>
         </DropdownMenu.Content>
       </DropdownMenu.Portal>
     </DropdownMenu.Root>
   );
 }
 
-export function MenuItem({ icon: Icon, danger = false, children, ...rest }: ComponentProps<typeof DropdownMenu.Item> & { icon: LucideIcon; danger?: boolean }) {
+export type MenuItemProps = { icon: LucideIcon; danger?: boolean; onChoose: () => void; children: ReactNode };
+
+export function MenuItem({ icon: Icon, danger = false, onChoose, children }: MenuItemProps) {
+  const choose = use(ChooseContext);
   return (
-    <DropdownMenu.Item className={`${ITEM} ${danger ? "text-danger [&_svg]:text-danger" : ""}`} {...rest}>
+    <DropdownMenu.Item
+      className={`${ITEM} ${danger ? "text-danger [&_svg]:text-danger" : "text-ink [&_svg]:text-ink-2"}`}
+      onSelect={() => choose(onChoose)}
+    >
       <Icon aria-hidden="true" />
       {children}
     </DropdownMenu.Item>
@@ -51,7 +69,7 @@ export function MenuChoice<T extends string>({ label, value, onValue, options }:
       <DropdownMenu.Label className="px-2 pt-1.5 pb-1 text-small font-medium text-ink-3">{label}</DropdownMenu.Label>
       <DropdownMenu.RadioGroup value={value} onValueChange={(picked) => onValue(picked as T)} aria-label={label}>
         {options.map((option) => (
-          <DropdownMenu.RadioItem key={option.value} value={option.value} className={ITEM}>
+          <DropdownMenu.RadioItem key={option.value} value={option.value} className={`${ITEM} text-ink [&_svg]:text-ink-2`}>
             <span className="grid place-items-center size-4">
               <DropdownMenu.ItemIndicator>
                 <Check aria-hidden="true" />
@@ -63,6 +81,11 @@ export function MenuChoice<T extends string>({ label, value, onValue, options }:
       </DropdownMenu.RadioGroup>
     </>
   );
+}
+
+/** What the menu is about, above its commands. */
+export function MenuHead({ children }: { children: ReactNode }) {
+  return <DropdownMenu.Label className="px-2 pt-1.5 pb-1">{children}</DropdownMenu.Label>;
 }
 
 export function MenuLine() {

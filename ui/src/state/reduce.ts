@@ -284,7 +284,7 @@ function readOn(state: State, roomId: string, messageId: string): State {
 
 /** Finds the first new message once it is held. Set once, it stays until the room is left. */
 function settleMarker(state: State, roomId: string): State {
-  if (state.openRoomId !== roomId || state.marker === null || state.marker.firstNew !== null || state.session.kind !== "signedIn") return state;
+  if (state.openRoomId !== roomId || state.marker?.firstNew !== null || state.session.kind !== "signedIn") return state;
   const timeline = state.timelines.get(roomId);
   if (timeline?.kind !== "ready") return state;
   const room = state.rooms?.get(roomId);

@@ -74,7 +74,7 @@ export const strings = {
     privateRoom: "Private room",
     publicRoom: "Public room",
     empty: "No rooms yet.",
-    emptyBody: "Create one, or join with an invite somebody gave you.",
+    emptyBody: "Create a room, or join one with an invite somebody gave you.",
     noneOpen: "Choose a room, or jump to one.",
   },
 
@@ -108,7 +108,7 @@ export const strings = {
     name: "Name",
     signOutTitle: "Sign out of this device?",
     signOutBody: "Your rooms stay on the server and on your other devices. You can sign in again at any time.",
-    signOutUnsent: (n: number | undefined) => `${n === undefined ? "Some messages have" : `${count(n, "message has", "messages have")}`} not left this device yet. If you sign out now, ${n === 1 ? "it is" : "they are"} lost.`,
+    signOutUnsent: (n: number | undefined) => `${n === undefined ? "Some messages have" : count(n, "message has", "messages have")} not left this device yet. If you sign out now, ${n === 1 ? "it is" : "they are"} lost.`,
     signOutWait: "Stay signed in",
     signOutAnyway: "Sign out and lose them",
   },
@@ -132,7 +132,7 @@ export const strings = {
     messageLabel: (name: string, time: string) => `${name}, ${time}`,
     edited: "edited",
     jumpToLatest: "Jump to latest",
-    newBelow: (n: number) => `${count(n, "new message", "new messages")}`,
+    newBelow: (n: number) => count(n, "new message", "new messages"),
     typing: (names: readonly string[]) =>
       names.length === 0 ? "" : names.length > 3 ? "Several people are typing" : `${list.format(names)} ${names.length === 1 ? "is" : "are"} typing`,
     showAll: "Show all",
@@ -163,8 +163,7 @@ export const strings = {
     carriedMeter: (direct: string, turn: string, server: string) => `${direct} direct, ${turn} through TURN, ${server} by the server`,
     pathTitle: (path: PeerPath) =>
       ({ direct: "Straight between your two computers", turn: "Through a TURN server, encrypted from end to end", relay: "Through the server’s relay" })[path],
-    memberMenu: (name: string) => `Actions for ${name}`,
-    message: "Message",
+        message: "Message",
     setRole: "Role",
     remove: "Remove from room",
     lastSeen: {

@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from "react";
+import { useState, type SubmitEvent } from "react";
 import { ApiError } from "@/api/error";
 import { Button } from "@/components/button";
 import { Dialog, DialogActions } from "@/components/dialog";
@@ -15,7 +15,7 @@ export function ProfileDialog() {
   const [name, setName] = useState(account?.displayName ?? "");
   const [error, setError] = useState<ApiError | null>(null);
 
-  async function submit(event: FormEvent): Promise<void> {
+  async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     if (name.trim() === "") return;
     try {

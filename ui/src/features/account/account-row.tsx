@@ -47,20 +47,20 @@ export function AccountRow() {
           options={(["light", "dark", "system"] as const).map((value) => ({ value, label: words.themes[value] }))}
         />
         <MenuLine />
-        <MenuItem icon={Pencil} onSelect={() => actions.show({ kind: "profile" })}>
+        <MenuItem icon={Pencil} onChoose={() => actions.show({ kind: "profile" })}>
           {words.editName}
         </MenuItem>
         {offline ? (
-          <MenuItem icon={Wifi} onSelect={() => setOnline(true)}>
+          <MenuItem icon={Wifi} onChoose={() => setOnline(true)}>
             {words.goOnline}
           </MenuItem>
         ) : (
-          <MenuItem icon={WifiOff} onSelect={() => setOnline(false)}>
+          <MenuItem icon={WifiOff} onChoose={() => setOnline(false)}>
             {words.goOffline}
           </MenuItem>
         )}
         <MenuLine />
-        <MenuItem icon={LogOut} onSelect={() => actions.show({ kind: "signOut" })}>
+        <MenuItem icon={LogOut} onChoose={() => actions.show({ kind: "signOut" })}>
           {words.signOut}
         </MenuItem>
       </Menu>

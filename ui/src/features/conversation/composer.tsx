@@ -49,7 +49,7 @@ export function Composer({ room }: { room: Room }) {
   }
 
   return (
-    <div className="flex-none mx-4 mb-4 touch:mx-2.5 touch:mb-2.5 rounded-[13px] border border-line-strong bg-raised shadow-1 transition-colors duration-(--fast) focus-within:border-ink-3">
+    <div className="flex-none mx-4 mb-4 touch:mx-2.5 touch:mb-2.5 rounded-[13px] border border-line-strong bg-raised shadow-1 transition-colors duration-(--fast) focus-within:border-[color-mix(in_oklch,var(--text-3)_55%,transparent)]">
       <textarea
         ref={box}
         rows={1}
@@ -65,7 +65,7 @@ export function Composer({ room }: { room: Room }) {
         onBlur={actions.stopTyping}
         className="block w-full min-h-[41px] pt-[11px] pb-[9px] px-3.5 resize-none bg-transparent text-body scroller [unicode-bidi:plaintext] placeholder:text-ink-3 placeholder:truncate focus-visible:shadow-none"
       />
-      <div className="flex items-center gap-0.5 px-[7px] pb-[7px]">
+      <div className="flex items-center gap-0.5 px-[7px] pt-0.5 pb-[7px]">
         <span aria-hidden="true" className="flex items-center gap-1.5 ms-auto me-2.5 text-small text-ink-3 touch:hidden">
           <Keys keys={[words.enter]} />
           {words.toSend}

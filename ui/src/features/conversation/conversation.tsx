@@ -1,5 +1,4 @@
 import { ChevronLeft, Ellipsis, Hash, Lock, LogOut, PanelRight, Settings, UserPlus } from "lucide-react";
-import { useEffect, useState } from "react";
 import type { Room } from "@/api/types.gen";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
@@ -10,7 +9,7 @@ import { Menu, MenuItem, MenuLine } from "@/components/menu";
 import { Composer } from "@/features/conversation/composer";
 import { MessageList } from "@/features/conversation/message-list";
 import { useActions, useAppState } from "@/state/context";
-import { mayManage, mayPost, openRoom, ownAccount, pathTo, presenceOf, timelineOf, typingIn } from "@/state/selectors";
+import { mayManage, mayPost, openRoom, pathTo, presenceOf, timelineOf, typingIn } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.conversation;
@@ -18,14 +17,21 @@ const words = strings.conversation;
 /** The middle pane: the open room, or a word about how to open one. */
 export function Conversation() {
   const room = useAppState(openRoom);
+  const none = useAppState((state) => state.rooms?.size === 0);
   const actions = useActions();
 
   return (
     <main data-pane="conversation" tabIndex={-1} className="relative flex flex-col min-w-0 min-h-0 h-full bg-surface focus:outline-none focus-visible:shadow-none [--under:var(--surface)]">
       {room === null ? (
         <div className="flex-1 grid place-content-center justify-items-center gap-4 p-6 text-center">
-          <p className="text-body text-ink-2">{strings.rooms.noneOpen}</p>
-          <Button onClick={() => actions.show({ kind: "palette" })}>{strings.rooms.jump}</Button>
+          <p className="text-body text-ink-2">{none ? strings.rooms.emptyBody : strings.rooms.noneOpen}</p>
+          {none ? (
+            <Button tone="main" onClick={() => actions.show({ kind: "createRoom" })}>
+              {strings.rooms.create}
+            </Button>
+          ) : (
+            <Button onClick={() => actions.show({ kind: "palette" })}>{strings.rooms.jump}</Button>
+          )}
         </div>
       ) : (
         <OpenRoom key={room.roomId} room={room} />
@@ -41,7 +47,6 @@ function OpenRoom({ room }: { room: Room }) {
       <Log room={room} />
       <TypingLine roomId={room.roomId} />
       <Composer room={room} />
-      <Announcer roomId={room.roomId} />
     </>
   );
 }
@@ -80,16 +85,16 @@ function Head({ room }: { room: Room }) {
             </IconButton>
           }
         >
-          <MenuItem icon={UserPlus} onSelect={() => actions.show({ kind: "invite", roomId: room.roomId })}>
+          <MenuItem icon={UserPlus} onChoose={() => actions.show({ kind: "invite", roomId: room.roomId })}>
             {strings.dialogs.invite}
           </MenuItem>
           {mayManage(room) && (
-            <MenuItem icon={Settings} onSelect={() => actions.show({ kind: "roomSettings", roomId: room.roomId })}>
+            <MenuItem icon={Settings} onChoose={() => actions.show({ kind: "roomSettings", roomId: room.roomId })}>
               {strings.dialogs.settings}
             </MenuItem>
           )}
           <MenuLine />
-          <MenuItem icon={LogOut} danger onSelect={() => actions.show({ kind: "leaveRoom", roomId: room.roomId })}>
+          <MenuItem icon={LogOut} danger onChoose={() => actions.show({ kind: "leaveRoom", roomId: room.roomId })}>
             {strings.dialogs.leave}
           </MenuItem>
         </Menu>
@@ -172,30 +177,5 @@ function TypingLine({ roomId }: { roomId: string }) {
         </>
       )}
     </div>
-  );
-}
-
-/**
- * Says what arrives. The log itself is not a live region: its rows come and go while it is scrolled, and each would be
- * read out again.
- */
-function Announcer({ roomId }: { roomId: string }) {
-  const ownId = useAppState(ownAccount)?.userId;
-  const people = useAppState((state) => state.people);
-  const newest = useAppState((state) => {
-    const timeline = state.timelines.get(roomId);
-    return timeline?.kind === "ready" ? timeline.messages.at(-1) : undefined;
-  });
-  const [opened] = useState(() => Date.now());
-  const [said, setSaid] = useState("");
-  useEffect(() => {
-    if (newest === undefined || newest.author === ownId || newest.sentAt < opened) return;
-    setSaid(words.arrived(people.get(newest.author)?.displayName ?? strings.somebody, newest.text.slice(0, 300)));
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- a message is said once, when it arrives
-  }, [newest?.messageId]);
-  return (
-    <p aria-live="polite" className="sr-only">
-      {said}
-    </p>
   );
 }

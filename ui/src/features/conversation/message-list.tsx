@@ -2,8 +2,9 @@ import { ArrowDown } from "lucide-react";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { toast } from "sonner";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
-import type { Room } from "@/api/types.gen";
+import type { Message, Room } from "@/api/types.gen";
 import { Button } from "@/components/button";
+import { useMinute } from "@/components/clock";
 import { useWindowFocus } from "@/components/window-focus";
 import { MessageRow, UnsentRow } from "@/features/conversation/message-row";
 import { growsAbove, rowsOf, type Row } from "@/features/conversation/rows";
@@ -21,6 +22,9 @@ const OLDER_PX = 800;
 /** A room with more new rows than this is opened at the first of them instead of at its end. */
 const NEW_ROWS_AT_END_MAX = 10;
 
+/** Nobody listens to a longer message in passing. */
+const SAID_CHARACTERS_MAX = 300;
+
 export type MessageListProps = { room: Room; timeline: Extract<Timeline, { kind: "ready" }> };
 
 /** The log of one room. Stays at its end while it is there, and otherwise wherever it is being read. */
@@ -31,6 +35,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
   const firstNew = useAppState((state) => state.marker?.firstNew ?? null);
   const unsent = useAppState((state) => state.unsent.filter((each) => each.roomId === room.roomId));
   const focused = useWindowFocus();
+  const minute = useMinute();
   const ownId = account?.userId ?? "";
 
   const rows = useMemo(() => rowsOf({ messages: timeline.messages, unsent, firstNew, complete: timeline.next === null }), [timeline, unsent, firstNew]);
@@ -39,8 +44,9 @@ export function MessageList({ room, timeline }: MessageListProps) {
 
   const scroller = useRef<HTMLDivElement>(null);
   const list = useRef<VirtualizerHandle>(null);
-  const [atEnd, setAtEnd] = useState(true);
-  const holdsEnd = useRef(true);
+  const [startRow] = useState(() => startRowOf(rows));
+  const [atEnd, setAtEnd] = useState(startRow === null);
+  const holdsEnd = useRef(startRow === null);
   const lastTop = useRef(0);
 
   const messages = timeline.messages;
@@ -59,16 +65,9 @@ export function MessageList({ room, timeline }: MessageListProps) {
 
   // Once, before the first paint: at what is new, or at the end.
   useLayoutEffect(() => {
-    const at = rows.findIndex((row) => row.kind === "new");
-    if (at === -1 || rows.length - at <= NEW_ROWS_AT_END_MAX) {
-      toEnd();
-      return;
-    }
-    holdsEnd.current = false;
-    setAtEnd(false);
-    list.current?.scrollToIndex(at, { align: "start", offset: -24 });
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- the place is chosen when the room is opened, never again
-  }, []);
+    if (startRow === null) toEnd();
+    else list.current?.scrollToIndex(startRow, { align: "start", offset: -24 });
+  }, [startRow]);
 
   useLayoutEffect(() => {
     if (holdsEnd.current) toEnd();
@@ -88,11 +87,11 @@ export function MessageList({ room, timeline }: MessageListProps) {
 
   // One's own message is always worth seeing, wherever one was reading.
   const newestOwnId = newest?.author === ownId ? newest.messageId : undefined;
-  const [sentId, setSentId] = useState(newestOwnId);
+  const sentId = useRef(newestOwnId);
   useLayoutEffect(() => {
-    if (newestOwnId !== undefined && newestOwnId !== sentId) toEnd();
-    setSentId(newestOwnId);
-  }, [newestOwnId, sentId]);
+    if (newestOwnId !== undefined && newestOwnId !== sentId.current) toEnd();
+    sentId.current = newestOwnId;
+  }, [newestOwnId]);
 
   const attending = atEnd && focused;
   useEffect(() => {
@@ -169,7 +168,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
       case "day":
         return (
           <div key={row.key} className="rule">
-            <h2>{dayName(row.at, Date.now())}</h2>
+            <h2>{dayName(row.at, minute)}</h2>
           </div>
         );
       case "new":
@@ -231,6 +230,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
         </Virtualizer>
         <div className="flex-none h-1" />
       </div>
+      <Announcer newest={newest} ownId={ownId} name={people.get(newest?.author ?? "")?.displayName ?? strings.somebody} />
       {!atEnd && (
         <div className="absolute inset-x-0 bottom-2 flex justify-center pointer-events-none">
           <Button className="pointer-events-auto rounded-round shadow-2" onClick={toEnd}>
@@ -241,5 +241,25 @@ export function MessageList({ room, timeline }: MessageListProps) {
         </div>
       )}
     </div>
+  );
+}
+
+/** The "New" rule, where too much follows it to begin at the end; `null` for the end. */
+function startRowOf(rows: readonly Row[]): number | null {
+  const at = rows.findIndex((row) => row.kind === "new");
+  return at === -1 || rows.length - at <= NEW_ROWS_AT_END_MAX ? null : at;
+}
+
+/**
+ * Says what arrives. The log itself is not a live region: its rows come and go while it is scrolled, and each would be
+ * read out again.
+ */
+function Announcer({ newest, ownId, name }: { newest: Message | undefined; ownId: string; name: string }) {
+  const [openedAt] = useState(newest?.messageId);
+  const arrived = newest !== undefined && newest.messageId !== openedAt && newest.author !== ownId;
+  return (
+    <p aria-live="polite" className="sr-only">
+      {arrived && words.arrived(name, newest.text.slice(0, SAID_CHARACTERS_MAX))}
+    </p>
   );
 }

@@ -35,6 +35,7 @@ export const MessageRow = memo(function MessageRow({ message, name, head, own, f
   return (
     <div className={head ? "pt-[9px]" : ""}>
       <article
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- arrow keys walk the log, so its messages take the focus
         tabIndex={focusable ? 0 : -1}
         aria-label={strings.conversation.messageLabel(name, time)}
         aria-describedby={bodyId}
@@ -80,15 +81,17 @@ export function UnsentRow({ unsent, userId, name, onRetry, onDiscard }: UnsentRo
             <b className="min-w-0 truncate foreign font-strong tracking-[-0.008em]">{name}</b>
           </header>
           <MessageText id={bodyId} text={unsent.text} />
-          <div role="alert" className="flex flex-wrap items-center gap-x-2 gap-y-1 mt-1 text-small text-danger">
-            <CircleAlert aria-hidden="true" className="flex-none size-3.5" />
-            <span className="foreign">
+          <p role="alert" className="flex items-start gap-1.5 mt-1 text-small text-danger">
+            <CircleAlert aria-hidden="true" className="flex-none size-3.5 mt-px" />
+            <span className="min-w-0 foreign">
               {words.notSent} {unsent.error.message}
             </span>
-            <Button tone="quiet" className="h-6 touch:h-9 px-2 text-danger hover:text-danger hover:bg-danger-soft" disabled={unsent.retrying} onClick={onRetry}>
+          </p>
+          <div className="flex gap-2 mt-1.5 mb-1">
+            <Button className="h-7 px-2.5 text-small" disabled={unsent.retrying} onClick={onRetry}>
               {unsent.retrying ? words.sending : strings.tryAgain}
             </Button>
-            <Button tone="quiet" className="h-6 touch:h-9 px-2" disabled={unsent.retrying} onClick={onDiscard}>
+            <Button tone="quiet" className="h-7 px-2.5 text-small" disabled={unsent.retrying} onClick={onDiscard}>
               {words.discard}
             </Button>
           </div>

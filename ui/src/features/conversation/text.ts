@@ -8,8 +8,8 @@ export type Piece = { kind: "text"; text: string } | { kind: "link"; text: strin
 export type Painted = { text: string; /** Characters left out. */ hidden: number };
 
 /** Painted of a long text before somebody asks for all of it. */
-export const SHOWN_CHARACTERS_MAX = 3_000;
-export const SHOWN_LINES_MAX = 40;
+export const SHOWN_CHARACTERS_MAX = 2_000;
+export const SHOWN_LINES_MAX = 30;
 /** Accents on one letter; real languages need fewer. Always applies: more is never writing. */
 const MARKS_MAX = 6;
 /** A block of "Show all". */

@@ -1,11 +1,12 @@
-import { Ellipsis, MessageSquare, UserMinus } from "lucide-react";
-import { useMemo, useState } from "react";
+import { MessageSquare, UserMinus, X } from "lucide-react";
+import { useMemo } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
 import type { Role, Room } from "@/api/types.gen";
 import { Avatar } from "@/components/avatar";
+import { useMinute } from "@/components/clock";
 import { IconButton } from "@/components/icon-button";
-import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
+import { Menu, MenuChoice, MenuHead, MenuItem, MenuLine } from "@/components/menu";
 import { PathBadge } from "@/components/path-badge";
 import { useActions, useAppState } from "@/state/context";
 import { lastSeenWords } from "@/features/details/last-seen";
@@ -16,12 +17,17 @@ const words = strings.details;
 const NOBODY: ReadonlyMap<string, Role> = new Map();
 
 /** The right pane: who belongs to the open room, how they are reached, and what peers carried. */
-export function Details() {
+export function Details({ onClose }: { onClose?: () => void }) {
   const room = useAppState(openRoom);
   return (
     <aside data-pane="details" tabIndex={-1} aria-label={words.label} className="flex flex-col min-h-0 h-full bg-bg border-s border-line focus:outline-none focus-visible:shadow-none [--under:var(--bg)]">
-      <div className="flex items-center flex-none h-[52px] ps-5 pe-3">
-        <h2 className="font-medium">{words.members}</h2>
+      <div className="flex items-center justify-between flex-none h-[52px] ps-3 pe-3">
+        <h2 className="grid place-items-center h-7 px-2.5 rounded-control bg-selected font-medium">{words.members}</h2>
+        {onClose !== undefined && (
+          <IconButton label={strings.close} onClick={onClose}>
+            <X aria-hidden="true" />
+          </IconButton>
+        )}
       </div>
       {room === null ? <p className="flex-1 px-5 text-ink-3">{words.noRoom}</p> : <Roster room={room} />}
       <Carried />
@@ -63,74 +69,82 @@ function Group({ label, room, entries }: { label: string; room: Room; entries: r
 }
 
 function MemberRow({ room, entry: { person, role } }: { room: Room; entry: RosterEntry }) {
-  const actions = useActions();
   const own = useAppState((state) => ownAccount(state)?.userId === person.userId);
   const presence = useAppState((state) => presenceOf(state, person.userId));
   const path = useAppState((state) => pathTo(state.net, person.userId));
-  const [now] = useState(() => Date.now());
+  const minute = useMinute();
   const offline = presence === "offline";
+  const row = (
+    <button
+      type="button"
+      disabled={own}
+      aria-label={words.memberLabel(person.displayName, strings.presence[presence], strings.roles[role])}
+      className={`flex items-center gap-2.5 w-full min-w-0 h-[38px] touch:h-11 px-2 rounded-control text-start transition-colors duration-(--fast) enabled:hover:bg-hover data-[state=open]:bg-selected ${offline ? "text-ink-3 [&_.avatar]:saturate-30" : "text-ink"}`}
+    >
+      <Avatar userId={person.userId} name={person.displayName} size={26} presence={presence} />
+      <span className="flex-1 min-w-0">
+        <span className="flex gap-1">
+          <span className="truncate foreign">{person.displayName}</span>
+          {own && <span className="text-ink-3">{strings.you}</span>}
+        </span>
+        {role !== "member" && room.kind === "chat" && <span className="block text-micro text-ink-3">{strings.roles[role]}</span>}
+      </span>
+      {!own && !offline && path !== null && <PathBadge path={path.path} word={strings.paths[path.path]} title={words.pathTitle(path.path)} rttMs={path.rttMs} />}
+      {offline && person.lastSeen !== undefined && <span className="flex-none text-micro text-ink-3 tabular-nums">{lastSeenWords(person.lastSeen, minute)}</span>}
+    </button>
+  );
+  return (
+    <li>
+      {own ? (
+        row
+      ) : (
+        <Menu trigger={row}>
+          <MemberMenu room={room} entry={{ person, role }} />
+        </Menu>
+      )}
+    </li>
+  );
+}
+
+function MemberMenu({ room, entry: { person, role } }: { room: Room; entry: RosterEntry }) {
+  const actions = useActions();
+  const path = useAppState((state) => pathTo(state.net, person.userId));
+  // A moderator does not touch an owner.
+  const manages = mayManage(room) && (room.role === "owner" || role !== "owner");
+  const offered: readonly Role[] = room.role === "owner" ? ["owner", "moderator", "member", "reader"] : ["moderator", "member", "reader"];
 
   function write(): void {
     actions.openDirect(person.userId).catch((thrown: unknown) => toast.error(ApiError.from(thrown).message));
   }
 
-  return (
-    <li className="group relative flex items-center">
-      <button
-        type="button"
-        disabled={own}
-        aria-label={words.memberLabel(person.displayName, strings.presence[presence], strings.roles[role])}
-        title={`${person.displayName} (${person.handle})`}
-        onClick={write}
-        className={`flex items-center gap-2.5 flex-1 min-w-0 h-[38px] touch:h-11 px-2 rounded-control text-start transition-colors duration-(--fast) enabled:hover:bg-hover ${offline ? "text-ink-3 [&_.avatar]:saturate-30" : "text-ink"}`}
-      >
-        <Avatar userId={person.userId} name={person.displayName} size={26} presence={presence} />
-        <span className="flex-1 min-w-0">
-          <span className="flex items-baseline gap-1.5">
-            <span className="truncate foreign">{person.displayName}</span>
-            {own && <span className="text-ink-3">{strings.you}</span>}
-            {(role === "owner" || role === "moderator") && room.kind === "chat" && <span className="text-micro text-ink-3">{strings.roles[role].toLowerCase()}</span>}
-          </span>
-        </span>
-        {!own && !offline && path !== null && <PathBadge path={path.path} word={strings.paths[path.path]} title={words.pathTitle(path.path)} rttMs={path.rttMs} />}
-        {offline && person.lastSeen !== undefined && <span className="flex-none text-micro text-ink-3 tabular-nums">{lastSeenWords(person.lastSeen, now)}</span>}
-      </button>
-      {!own && <MemberMenu room={room} entry={{ person, role }} onMessage={write} />}
-    </li>
-  );
-}
-
-function MemberMenu({ room, entry: { person, role }, onMessage }: { room: Room; entry: RosterEntry; onMessage: () => void }) {
-  const actions = useActions();
-  const manages = mayManage(room) && (room.role === "owner" || role !== "owner");
-  const offered: readonly Role[] = room.role === "owner" ? ["owner", "moderator", "member", "reader"] : ["moderator", "member", "reader"];
-
   function setRole(next: Role): void {
     actions.setRole(room.roomId, person.userId, next).catch((thrown: unknown) => toast.error(words.failed, { description: ApiError.from(thrown).message }));
   }
 
-  if (!manages) return null;
   return (
-    <Menu
-      trigger={
-        <IconButton
-          label={words.memberMenu(person.displayName)}
-          className="absolute end-1 bg-bg opacity-0 group-hover:opacity-100 focus-visible:opacity-100 data-[state=open]:opacity-100 touch:static touch:opacity-100"
-        >
-          <Ellipsis aria-hidden="true" />
-        </IconButton>
-      }
-    >
-      <MenuItem icon={MessageSquare} onSelect={onMessage}>
-        {words.message}
-      </MenuItem>
+    <>
+      <MenuHead>
+        <span className="block truncate foreign font-medium">{person.displayName}</span>
+        <span className="block truncate foreign text-small text-ink-3">@{person.handle}</span>
+        {path !== null && <span className="block mt-1 text-small text-ink-2">{words.pathTitle(path.path)}</span>}
+      </MenuHead>
       <MenuLine />
-      <MenuChoice label={words.setRole} value={role} onValue={setRole} options={offered.map((value) => ({ value, label: strings.roles[value] }))} />
-      <MenuLine />
-      <MenuItem icon={UserMinus} danger onSelect={() => actions.show({ kind: "removeMember", roomId: room.roomId, userId: person.userId })}>
-        {words.remove}
-      </MenuItem>
-    </Menu>
+      {room.kind === "chat" && (
+        <MenuItem icon={MessageSquare} onChoose={write}>
+          {words.message}
+        </MenuItem>
+      )}
+      {manages && (
+        <>
+          <MenuLine />
+          <MenuChoice label={words.setRole} value={role} onValue={setRole} options={offered.map((value) => ({ value, label: strings.roles[value] }))} />
+          <MenuLine />
+          <MenuItem icon={UserMinus} danger onChoose={() => actions.show({ kind: "removeMember", roomId: room.roomId, userId: person.userId })}>
+            {words.remove}
+          </MenuItem>
+        </>
+      )}
+    </>
   );
 }
 

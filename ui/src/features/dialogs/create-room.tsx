@@ -1,5 +1,5 @@
 import { Hash, Lock } from "lucide-react";
-import { useState, type FormEvent } from "react";
+import { useState, type SubmitEvent } from "react";
 import type { Visibility } from "@/api/types.gen";
 import { Button } from "@/components/button";
 import { Choice } from "@/components/choice";
@@ -24,7 +24,7 @@ export function CreateRoomDialog() {
   const [visibility, setVisibility] = useState<Visibility>("private");
   const [checked, setChecked] = useState(false);
 
-  async function submit(event: FormEvent): Promise<void> {
+  async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     setChecked(true);
     if (name.trim() === "") return;

@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from "react";
+import { useState, type SubmitEvent } from "react";
 import { Button } from "@/components/button";
 import { Dialog, DialogActions } from "@/components/dialog";
 import { Field, Refusal } from "@/components/field";
@@ -16,7 +16,7 @@ export function JoinByInviteDialog() {
   const [checked, setChecked] = useState(false);
   const malformed = !INVITE.test(invite.trim());
 
-  async function submit(event: FormEvent): Promise<void> {
+  async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     setChecked(true);
     if (malformed) return;

@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from "react";
+import { useState, type SubmitEvent } from "react";
 import type { Room, Visibility } from "@/api/types.gen";
 import { Button } from "@/components/button";
 import { Choice } from "@/components/choice";
@@ -18,7 +18,7 @@ export function RoomSettingsDialog({ room }: { room: Room }) {
   const [topic, setTopic] = useState(room.topic);
   const [visibility, setVisibility] = useState<Visibility>(room.visibility);
 
-  async function submit(event: FormEvent): Promise<void> {
+  async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     if (name.trim() === "") return;
     // Only what was changed here, so that two people's changes of different things both hold.

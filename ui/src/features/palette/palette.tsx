@@ -5,6 +5,7 @@ import { useRef, useState, type ReactNode } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
 import { Avatar } from "@/components/avatar";
+import { giveFocusBack } from "@/components/focus";
 import { COMMAND_KEY, Keys } from "@/components/keys";
 import { WITHOUT_DETAILS } from "@/components/media";
 import { matchName, type Match } from "@/features/palette/match";
@@ -63,6 +64,7 @@ export function Palette() {
           aria-describedby={undefined}
           onCloseAutoFocus={(event) => {
             if (chosen.current) event.preventDefault();
+            giveFocusBack();
           }}
           className="floats fixed z-40 inset-x-3 top-[14vh] mx-auto max-w-[600px] overflow-hidden rounded-[15px] border border-line bg-raised shadow-3 focus:outline-none [--under:var(--raised)]"
         >

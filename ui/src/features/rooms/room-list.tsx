@@ -45,7 +45,7 @@ export function RoomList({ foot }: { foot: ReactNode }) {
       >
         <Search aria-hidden="true" className="size-3.5" />
         {words.jump}
-        <Keys keys={[COMMAND_KEY, "K"]} className="ms-auto" />
+        <Keys keys={[COMMAND_KEY, "K"]} className="ms-auto touch:hidden" />
       </button>
       <div className="flex-1 min-h-0 overflow-y-auto scroller px-2 pb-2">
         <Group
@@ -71,10 +71,8 @@ export function RoomList({ foot }: { foot: ReactNode }) {
         {!known && <Skeleton />}
         {known && rooms.length === 0 && (
           <div className="px-2 py-1">
-            <p className="text-ink-3">
-              {words.empty} {words.emptyBody}
-            </p>
-            <Button className="mt-3" onClick={() => actions.show({ kind: "createRoom" })}>
+            <p className="text-ink-3">{words.empty}</p>
+            <Button className="hidden touch:inline-flex mt-3" onClick={() => actions.show({ kind: "createRoom" })}>
               {words.create}
             </Button>
           </div>
@@ -96,13 +94,13 @@ function WaysToRooms() {
   const actions = useActions();
   return (
     <>
-      <MenuItem icon={Plus} onSelect={() => actions.show({ kind: "createRoom" })}>
+      <MenuItem icon={Plus} onChoose={() => actions.show({ kind: "createRoom" })}>
         {words.create}
       </MenuItem>
-      <MenuItem icon={Compass} onSelect={() => actions.show({ kind: "browseRooms" })}>
+      <MenuItem icon={Compass} onChoose={() => actions.show({ kind: "browseRooms" })}>
         {words.browse}
       </MenuItem>
-      <MenuItem icon={Link} onSelect={() => actions.show({ kind: "joinByInvite" })}>
+      <MenuItem icon={Link} onChoose={() => actions.show({ kind: "joinByInvite" })}>
         {words.join}
       </MenuItem>
     </>

@@ -1,5 +1,5 @@
 import { Eye, EyeOff } from "lucide-react";
-import { useRef, useState, type FormEvent } from "react";
+import { useRef, useState, type SubmitEvent } from "react";
 import { ApiError } from "@/api/error";
 import { Button } from "@/components/button";
 import { Field, Refusal } from "@/components/field";
@@ -30,10 +30,10 @@ export function Welcome() {
   const form = useRef<HTMLFormElement>(null);
 
   const registering = mode === "register";
-  const passwordMissing = PASSWORD_CHARACTERS_MIN - [...password].length;
+  const passwordMissing = PASSWORD_CHARACTERS_MIN - Array.from(password).length;
   const needed = (value: string): string | undefined => (checked && value.trim() === "" ? words.required : undefined);
 
-  async function submit(event: FormEvent): Promise<void> {
+  async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     setChecked(true);
     const missing = [server.trim() === "", handle.trim() === "", registering ? passwordMissing > 0 : password === ""].indexOf(true);
@@ -66,7 +66,7 @@ export function Welcome() {
         <div className="flex flex-col items-center text-center">
           <Mark size={48} />
           <h1 className="mt-4 font-strong text-display tracking-[-0.022em]">{words.title}</h1>
-          <p className="mt-1 text-body text-ink-2">{words.body}</p>
+          <p className="mt-1 text-body text-ink-2 text-balance">{words.body}</p>
         </div>
 
         <form ref={form} noValidate aria-label={registering ? words.register : words.signIn} onSubmit={(event) => void submit(event)} className="mt-8 p-5 rounded-[15px] border border-line bg-surface shadow-2">

@@ -1,0 +1,158 @@
+// A scripted engine behind a loopback socket, for looking at the built window and for driving it: it serves `dist/`
+// under a strict content security policy and answers the API from memory. Tests only; nothing of it is in the bundle.
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { WebSocketServer, type WebSocket } from "ws";
+import type { Method, Params, Result } from "@/api/methods";
+import type { ErrorKind, Event, Member, Message, NetStatus, OwnAccount, Room } from "@/api/types.gen";
+
+const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
+const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
+// Radix and Sonner put style elements in while they run; scripts are only ours.
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
+
+export class Refused extends Error {
+  readonly kind: ErrorKind;
+  readonly count: number | undefined;
+  constructor(kind: ErrorKind, message: string, count?: number) {
+    super(message);
+    this.kind = kind;
+    this.count = count;
+  }
+}
+
+export type World = {
+  account: OwnAccount | null;
+  net: NetStatus;
+  rooms: Room[];
+  members: Map<string, Member[]>;
+  messages: Map<string, Message[]>;
+};
+
+type Answers = { [M in Method]?: (params: Params<M>, world: World) => Result<M> };
+
+export type FakeEngine = {
+  address: string;
+  world: World;
+  /** Every call that arrived, in order. */
+  calls: { method: string; params: unknown }[];
+  emit: (event: Event) => void;
+  /** Puts a method's answer in place of the usual one. */
+  answer: (answers: Answers) => void;
+  /** Breaks all sockets; while `refusing`, new ones too. */
+  cut: (refusing: boolean) => void;
+  close: () => Promise<void>;
+};
+
+export async function startFakeEngine(world: World): Promise<FakeEngine> {
+  const calls: FakeEngine["calls"] = [];
+  const sockets = new Set<WebSocket>();
+  let answers: Answers = usual();
+  let refusing = false;
+  let sent = 0;
+
+  function usual(): Answers {
+    return {
+      "account.whoami": () => ({ account: world.account }),
+      "account.login": () => ({ userId: "ada", deviceId: "ada-1" }),
+      "account.register": () => ({ userId: "ada", deviceId: "ada-1" }),
+      "account.logout": () => {
+        world.account = null;
+        return {};
+      },
+      "account.setProfile": ({ displayName }) => {
+        if (world.account !== null) world.account = { ...world.account, displayName };
+        return {};
+      },
+      "net.status": () => world.net,
+      "net.setOnline": ({ online }) => {
+        world.net = { ...world.net, server: online ? "online" : "offline", peers: online ? world.net.peers : [] };
+        return {};
+      },
+      "rooms.list": () => ({ rooms: world.rooms }),
+      "rooms.directory": () => ({ rooms: world.rooms.filter((room) => room.visibility === "public").map((room, at) => ({ ...room, joined: at % 2 === 0 })) }),
+      "rooms.members": ({ roomId }) => ({ members: world.members.get(roomId) ?? [] }),
+      "rooms.create": ({ name, visibility, topic }) => {
+        const roomId = `room-${world.rooms.length}`;
+        world.rooms.push({ roomId, name, topic: topic ?? "", kind: "chat", visibility, role: "owner", memberCount: 1, unreadCount: 0 });
+        return { roomId };
+      },
+      "rooms.invite": () => ({ invite: "momoland://join/tidewater.example/3f9a61c27e/Jb8w2vQx7sLkT0dM" }),
+      "rooms.setRole": () => ({}),
+      "rooms.update": () => ({}),
+      "rooms.leave": () => ({}),
+      "messages.list": ({ roomId, before, limit = 50 }) => {
+        const all = world.messages.get(roomId) ?? [];
+        const end = before === undefined ? all.length : Number(before);
+        const start = Math.max(0, end - limit);
+        return { messages: all.slice(start, end), ...(start > 0 ? { next: String(start) } : {}) };
+      },
+      "messages.send": ({ roomId, text }) => {
+        sent += 1;
+        const message: Message = { messageId: `sent-${sent}`, roomId, author: "ada", deviceId: "ada-1", text, sentAt: Date.now(), reactions: [], files: [], state: "stored" };
+        world.messages.set(roomId, [...(world.messages.get(roomId) ?? []), message]);
+        emit({ type: "message.new", roomId, message });
+        return { messageId: message.messageId, state: "stored" };
+      },
+      "messages.markRead": () => ({}),
+      "typing.set": () => ({}),
+      "presence.list": () => {
+        const users = [...new Map([...world.members.values()].flat().map((member) => [member.userId, member])).values()];
+        return { users, count: users.filter((user) => user.status !== "offline").length };
+      },
+    };
+  }
+
+  function emit(event: Event): void {
+    for (const socket of sockets) socket.send(JSON.stringify({ jsonrpc: "2.0", method: "event", params: event }));
+  }
+
+  const server = createServer((request, response) => {
+    const path = normalize(new URL(request.url ?? "/", "http://127.0.0.1").pathname);
+    const file = join(DIST, path === "/" ? "index.html" : path);
+    readFile(file).then(
+      (body) => response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "content-security-policy": POLICY }).end(body),
+      () => response.writeHead(404).end(),
+    );
+  });
+  const upgrades = new WebSocketServer({ server, path: "/ws", verifyClient: () => !refusing });
+  upgrades.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("message", (data) => {
+      const { id, method, params } = JSON.parse((data as Buffer).toString()) as { id: number; method: Method; params: never };
+      calls.push({ method, params });
+      const handler = answers[method] as ((params: never, world: World) => unknown) | undefined;
+      try {
+        if (handler === undefined) throw new Refused("not_found", "There is no such method.");
+        socket.send(JSON.stringify({ jsonrpc: "2.0", id, result: handler(params, world) }));
+      } catch (thrown) {
+        if (!(thrown instanceof Refused)) throw thrown;
+        socket.send(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32_000, message: thrown.message, data: { kind: thrown.kind, count: thrown.count } } }));
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+
+  return {
+    address: `http://127.0.0.1:${port}/?token=secret`,
+    world,
+    calls,
+    emit,
+    answer: (more) => {
+      answers = { ...answers, ...more };
+    },
+    cut: (refuse) => {
+      refusing = refuse;
+      for (const socket of sockets) socket.terminate();
+    },
+    close: async () => {
+      for (const socket of sockets) socket.terminate();
+      upgrades.close();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

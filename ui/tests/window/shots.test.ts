@@ -1,0 +1,175 @@
+// Pictures of the window as it is, for people to look at: `npx vitest run --project window shots`. They go to
+// `screenshots/`, which is not kept; the test only holds that each screen can be reached and throws nothing.
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openBrowser } from "./browser.js";
+import { startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
+import { message, room, tidewater } from "./tidewater.js";
+
+const FOLDER = fileURLToPath(new URL("../../screenshots", import.meta.url));
+let browser: Browser;
+
+beforeAll(async () => {
+  mkdirSync(FOLDER, { recursive: true });
+  browser = await openBrowser();
+});
+afterAll(() => browser.close());
+
+type Theme = "light" | "dark";
+type Shot = { name: string; world: World; size?: [number, number]; themes?: readonly Theme[]; go?: (page: Page, engine: FakeEngine) => Promise<void> };
+
+const open = (name: string) => async (page: Page) => {
+  await page.getByRole("navigation", { name: "Rooms" }).getByRole("button", { name: new RegExp(name, "u") }).first().click();
+  await page.getByRole("textbox", { name: new RegExp("^Message ", "u") }).waitFor();
+};
+
+function many(): World {
+  const world = tidewater();
+  const start = Date.now() - 10_000 * 240_000;
+  world.messages.set("boat-shed", Array.from({ length: 10_000 }, (_, n) => message(["ingrid", "mateo", "ada", "yuki"][Math.floor(n / 3) % 4] ?? "ada", start + n * 240_000, `${n} ${"word ".repeat((n * 7) % 40)}`, "read")));
+  world.rooms = world.rooms.map((each) => (each.roomId === "boat-shed" ? { ...each, unreadCount: 0, readUpTo: world.messages.get("boat-shed")?.at(-1)?.messageId ?? "" } : each));
+  return world;
+}
+
+function long(): World {
+  const world = tidewater();
+  const name = "An exceedingly long name that somebody really gave to a room, with W".padEnd(80, "W");
+  world.rooms.unshift(room(name, { roomId: "long", topic: "t".repeat(250), role: "owner" }));
+  world.members.set("long", [
+    ...(world.members.get("boat-shed") ?? []).slice(0, 1),
+    { userId: "zalgo", handle: "zalgo", displayName: `Z${"\u0335\u0348".repeat(40)}algo ${"Wolfeschlegelsteinhausen".repeat(3)}`, role: "member", status: "online" },
+    { userId: "rtl", handle: "rtl", displayName: "\u202Eمحمد العربي", role: "member", status: "away" },
+  ]);
+  const noon = Date.now() - 3_600_000;
+  world.messages.set("long", [
+    message("zalgo", noon, `a${"\u0301".repeat(100_000)} after the tower`, "delivered", "long"),
+    message("rtl", noon + 1_000, "\u202Eمرحبا بالعالم https://example.com/path", "delivered", "long"),
+    message("zalgo", noon + 2_000, "x".repeat(1_000_000), "delivered", "long"),
+    message("ada", noon + 3_000, "After it all, a plain line.", "read", "long"),
+  ]);
+  return world;
+}
+
+const empty = (): World => ({ ...tidewater(), messages: new Map() });
+const one = (): World => ({ ...tidewater(), messages: new Map([["boat-shed", [message("mateo", "09:00", "First.")]]]) });
+const fresh = (): World => ({ ...tidewater(), rooms: [], messages: new Map(), members: new Map(), net: { server: "connecting", peers: [], onlineCount: 0, serverBytesIn: 0, serverBytesOut: 0 } });
+
+const SHOTS: readonly Shot[] = [
+  { name: "main", world: tidewater(), themes: ["light", "dark"], go: async (page, engine) => {
+    await open("boat-shed")(page);
+    engine.emit({ type: "typing.changed", roomId: "boat-shed", userId: "mateo", typing: true });
+    await page.getByText("Mateo Ruiz is typing").waitFor();
+  } },
+  { name: "narrow", world: tidewater(), size: [390, 800], themes: ["light", "dark"], go: open("boat-shed") },
+  { name: "narrow-rooms", world: tidewater(), size: [390, 800] },
+  { name: "middle", world: tidewater(), size: [1000, 700], go: open("boat-shed") },
+  { name: "middle-details", world: tidewater(), size: [1000, 700], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.keyboard.press("Control+.");
+    await page.getByRole("dialog", { name: "Details" }).waitFor();
+    await page.waitForTimeout(300);
+  } },
+  { name: "empty", world: empty(), go: open("boat-shed") },
+  { name: "one", world: one(), go: open("boat-shed") },
+  { name: "ten-thousand", world: many(), go: open("boat-shed") },
+  { name: "ten-thousand-up", world: many(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("log").hover();
+    await page.mouse.wheel(0, -1500);
+    await page.getByRole("button", { name: /Jump to latest/u }).waitFor();
+  } },
+  { name: "long", world: long(), themes: ["light", "dark"], go: open("exceedingly") },
+  { name: "no-rooms", world: fresh() },
+  { name: "sign-in", world: { ...tidewater(), account: null }, themes: ["light", "dark"] },
+  { name: "sign-in-narrow", world: { ...tidewater(), account: null }, size: [390, 800] },
+  { name: "register", world: { ...tidewater(), account: null }, themes: ["light", "dark"], go: async (page) => {
+    await page.getByRole("button", { name: "Create account" }).first().click();
+    await page.getByLabel("Password", { exact: true }).fill("short");
+    await page.getByRole("button", { name: "Create account" }).last().click();
+  } },
+  { name: "palette", world: tidewater(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox").fill("sh");
+    await page.waitForTimeout(250);
+  } },
+  { name: "create-room", world: tidewater(), themes: ["light", "dark"], go: async (page) => {
+    await page.getByRole("button", { name: "New room" }).click();
+    await page.waitForTimeout(250);
+    await page.getByRole("menuitem", { name: "Create a room" }).click();
+    await page.waitForTimeout(250);
+  } },
+  { name: "new-room-menu", world: tidewater(), go: async (page) => {
+    await page.getByRole("button", { name: "New room" }).click();
+    await page.waitForTimeout(250);
+  } },
+  { name: "browse", world: tidewater(), go: async (page) => {
+    await page.getByRole("button", { name: "New room" }).click();
+    await page.getByRole("menuitem", { name: "Browse public rooms" }).click();
+    await page.getByRole("button", { name: /^Join / }).first().waitFor();
+    await page.waitForTimeout(250);
+  } },
+  { name: "invite", world: tidewater(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("button", { name: "Room menu" }).click();
+    await page.getByRole("menuitem", { name: "Invite people" }).click();
+    await page.getByRole("button", { name: "Make link" }).click();
+    await page.getByLabel("Invite link").waitFor();
+    await page.waitForTimeout(250);
+  } },
+  { name: "leave", world: tidewater(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("button", { name: "Room menu" }).click();
+    await page.getByRole("menuitem", { name: "Leave room" }).click();
+    await page.waitForTimeout(250);
+  } },
+  { name: "settings-menu", world: tidewater(), themes: ["light", "dark"], go: async (page) => {
+    await page.getByRole("button", { name: "Settings" }).click();
+    await page.waitForTimeout(250);
+  } },
+  { name: "connection", world: tidewater(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("button", { name: "Connected, 4 direct" }).click();
+    await page.waitForTimeout(250);
+  } },
+  { name: "member-menu", world: tidewater(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("button", { name: /^Mateo Ruiz, here/u }).click();
+    await page.waitForTimeout(250);
+  } },
+  { name: "unsent", world: tidewater(), themes: ["light", "dark"], go: async (page, engine) => {
+    await open("boat-shed")(page);
+    engine.cut(true);
+    await page.getByText("Connecting…").waitFor();
+    await page.getByRole("textbox", { name: "Message boat-shed" }).fill("Does this get through?\nA second line.");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Try again" }).waitFor();
+  } },
+];
+
+for (const { name, world, size = [1280, 800] as [number, number], themes = ["light"] as readonly Theme[], go } of SHOTS) {
+  for (const theme of themes) {
+    test(`${name}, ${theme}`, async () => {
+      const engine = await startFakeEngine(structuredClone(world));
+      const context = await browser.newContext({ viewport: { width: size[0], height: size[1] }, colorScheme: theme, locale: "en-GB" });
+      const page = await context.newPage();
+      const wrong: string[] = [];
+      page.on("console", (line) => line.type() === "error" && !line.text().includes("WebSocket connection") && wrong.push(line.text()));
+      page.on("pageerror", (error) => wrong.push(String(error)));
+      try {
+        await page.goto(engine.address);
+        await page.locator("#root > *").first().waitFor();
+        await page.locator("nav, form").first().waitFor();
+        await go?.(page, engine);
+        await page.evaluate(() => document.fonts.ready);
+        await page.screenshot({ path: `${FOLDER}/${name}-${theme}.png` });
+        expect(wrong).toEqual([]);
+      } finally {
+        await context.close();
+        await engine.close();
+      }
+    });
+  }
+}

@@ -1,0 +1,78 @@
+// The small world that the pictures show: a boat club with one busy room. Times are of today, so that day rules hold.
+import type { Member, Message, NetStatus, Room } from "@/api/types.gen";
+import type { World } from "./fake-engine.js";
+
+const person = (userId: string, displayName: string, status: Member["status"], role: Member["role"] = "member", lastSeen?: number): Member => ({
+  userId, handle: userId, displayName, role, status, ...(lastSeen === undefined ? {} : { lastSeen }),
+});
+
+const DAY_MS = 86_400_000;
+
+export const PEOPLE: readonly Member[] = [
+  person("ada", "Ada Okafor", "online", "owner"),
+  person("ingrid", "Ingrid Solheim", "online", "moderator"),
+  person("mateo", "Mateo Ruiz", "online"),
+  person("sam", "Sam Whitlock", "online"),
+  person("priya", "Priya Nair", "online"),
+  person("yuki", "Yuki Tanabe", "away"),
+  person("tom", "Tom Brandt", "offline", "reader", Date.now() - DAY_MS),
+];
+
+export function at(clock: string): number {
+  const [hours = 0, minutes = 0] = clock.split(":").map(Number);
+  const date = new Date();
+  date.setHours(hours, minutes, 0, 0);
+  return date.getTime();
+}
+
+let lastId = 0;
+export function message(author: string, clock: string | number, text: string, state: Message["state"] = "delivered", roomId = "boat-shed"): Message {
+  lastId += 1;
+  return { messageId: `m${lastId}`, roomId, author, deviceId: `${author}-1`, text, sentAt: typeof clock === "number" ? clock : at(clock), reactions: [], files: [], state };
+}
+
+export function room(name: string, more: Partial<Room> = {}): Room {
+  return { roomId: name, name, topic: "", kind: "chat", visibility: "public", role: "member", memberCount: 7, unreadCount: 0, ...more };
+}
+
+export function net(): NetStatus {
+  const peer = (userId: string, path: NetStatus["peers"][number]["path"], rttMs: number, bytes: number) => ({ userId, deviceId: `${userId}-1`, path, rttMs, bytesIn: bytes, bytesOut: bytes });
+  return {
+    server: "online",
+    peers: [peer("ingrid", "direct", 3, 400_000), peer("mateo", "direct", 11, 300_000), peer("sam", "direct", 4, 180_000), peer("priya", "turn", 46, 220_000), peer("yuki", "direct", 7, 90_000)],
+    onlineCount: 6,
+    serverBytesIn: 3_000,
+    serverBytesOut: 2_000,
+  };
+}
+
+export function tidewater(): World {
+  const log = [
+    message("ingrid", "09:02", "Morning. Low water is at 10:40, so we have about two hours on the slip."),
+    message("ingrid", "09:03", "The plan is at https://tidewater.example/slipway, can you bring the long straps?"),
+    message("mateo", "09:06", "Already in the van. And I found the winch manual at last."),
+    message("ada", "09:11", "I’ll be down from ten. Beam sag measured at 4.2 mm, well inside the limit.", "read"),
+    message("yuki", "09:24", "No signal at the shed today, but our laptops find each other anyway. Keep writing here."),
+    message("ada", "09:27", "Good. Call at noon, from the hill?", "delivered"),
+    message("ada", "09:28", "On the hill there is a signal.", "relayed"),
+    message("ada", "09:29", "Straps, winch, tea. In that order.", "stored"),
+  ];
+  return {
+    account: { userId: "ada", deviceId: "ada-1", handle: "ada", displayName: "Ada Okafor", server: "https://tidewater.example", admin: false },
+    net: net(),
+    rooms: [
+      room("boat-shed", { topic: "Rebuild of the shed: plans, tides, deliveries", role: "owner", readUpTo: log[3]?.messageId ?? "", unreadCount: 1 }),
+      room("general", { unreadCount: 12 }),
+      room("tides-and-weather", { unreadCount: 240 }),
+      room("treasurer", { visibility: "private" }),
+      room("deliveries"),
+      room("spring-regatta"),
+      room("Mateo Ruiz", { roomId: "dm-mateo", kind: "direct", visibility: "private", peerUserId: "mateo", unreadCount: 1, memberCount: 2 }),
+      room("Ingrid Solheim", { roomId: "dm-ingrid", kind: "direct", visibility: "private", peerUserId: "ingrid", memberCount: 2 }),
+      room("Yuki Tanabe", { roomId: "dm-yuki", kind: "direct", visibility: "private", peerUserId: "yuki", memberCount: 2 }),
+      room("Tom Brandt", { roomId: "dm-tom", kind: "direct", visibility: "private", peerUserId: "tom", memberCount: 2 }),
+    ],
+    members: new Map([["boat-shed", [...PEOPLE]], ["general", [...PEOPLE]]]),
+    messages: new Map([["boat-shed", log]]),
+  };
+}
