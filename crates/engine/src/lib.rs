@@ -2,5 +2,6 @@
 
 pub mod api;
 mod engine;
+pub mod link;
 
 pub use crate::engine::{Engine, EngineConfig, EventStream, KeyStorage, OpenError};
