@@ -265,10 +265,9 @@ impl Event {
         EventId(self.header.hash())
     }
 
-    /// Bytes that it takes in a frame, nearly.
+    /// Bytes that it takes in a frame, give or take a few.
     pub fn size(&self) -> usize {
-        // Header, signature and the marks around them; measured, not exact.
-        cbor::encode(&self.header).len() + self.body.as_ref().map_or(1, |body| body.len() + 3) + 1
+        self.header.size() + self.body.as_ref().map_or(1, |body| body.len() + 3) + 1
     }
 }
 

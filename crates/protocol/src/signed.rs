@@ -203,6 +203,11 @@ impl<T: Signable> Signed<T> {
         &self.0.signature
     }
 
+    /// Bytes that its encoding takes, give or take a few.
+    pub fn size(&self) -> usize {
+        self.0.bytes.len() + 64 + 6
+    }
+
     /// BLAKE3 of the encoding of the whole: bytes and signature.
     pub fn hash(&self) -> [u8; 32] {
         self.0.hash

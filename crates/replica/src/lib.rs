@@ -14,10 +14,10 @@
 //! Not here: sockets, disks, threads, clocks, meaning of bodies.
 #![warn(missing_docs)]
 
-pub mod roster;
+pub mod admission;
 pub mod input;
-pub mod output;
-mod admission;
 mod log;
-mod session;
+pub mod output;
 pub mod replica;
+pub mod roster;
+mod session;

@@ -1,0 +1,470 @@
+//! The replica: one state machine over all rooms, logs and links of a device or a relay.
+//!
+//! Drivers (the engine's `replication`, the server's `relay`) call [`Replica::handle_input`] with one input, drain
+//! [`Replica::poll_output`] to `None`, and sleep until [`Replica::poll_timeout`]. `events` takes and writes events,
+//! `rosters` follows membership, `sync` decides what goes to whom.
+//!
+//! Not here: what a body means, whom to connect to (`overlay`, later), any effect.
+
+mod events;
+mod rosters;
+mod sync;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use momoland_protocol::clock::{Hlc, UnixMillis};
+use momoland_protocol::event::Event;
+use momoland_protocol::id::{
+    AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, Seq, ServerKey, SetHash,
+};
+use momoland_protocol::register::{Register, RegisterKey};
+use momoland_protocol::replication::Frame;
+use momoland_protocol::roster::{CountersignedChange, Cut};
+use momoland_protocol::signed::{SecretKey, Signed};
+
+use crate::input::{Command, CommandId, Input, LinkId, Mono, Now, Ticket};
+use crate::log::{Chain, Head, Log};
+use crate::output::{CommandRefusal, Notice, Output, Record};
+use crate::roster::Roster;
+use crate::session::Link;
+
+/// How far ahead of the wall clock an event may be and still move our clock, milliseconds (DESIGN §3, When).
+const CLOCK_AHEAD_MAX_MS: u64 = 10 * 60 * 1000;
+
+/// Whose replica it is.
+#[derive(Debug, Clone)]
+pub enum Own {
+    /// A device of a person.
+    Device {
+        /// Its key.
+        key: Arc<SecretKey>,
+        /// The person's account.
+        account: AccountId,
+    },
+    /// The server's relay: writes nothing, passes everything on at once.
+    Relay,
+}
+
+/// What a replica is made with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Whose it is.
+    pub own: Own,
+    /// The server that countersigns rosters and certifies devices.
+    pub server: ServerKey,
+    /// Bytes of events kept in memory so that what was just stored need not be read again to be sent. Full: oldest go.
+    pub recent_bytes_max: usize,
+}
+
+/// What is on disk of one chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldChain {
+    /// The room of the log.
+    pub room: RoomId,
+    /// The log.
+    pub log: LogId,
+    /// The chain.
+    pub chain: ChainId,
+    /// The first place held.
+    pub low: Seq,
+    /// The last place held.
+    pub high: Seq,
+    /// The event there,
+    pub head: EventId,
+    /// and its time.
+    pub hlc: Hlc,
+}
+
+/// Everything that is on disk but for the events themselves.
+#[derive(Debug, Clone, Default)]
+pub struct DurableState {
+    /// Each room's changes, in order.
+    pub rosters: Vec<(RoomId, Vec<CountersignedChange>)>,
+    /// The chains.
+    pub chains: Vec<HeldChain>,
+    /// The registers.
+    pub registers: Vec<Signed<Register>>,
+}
+
+/// Why the machine wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timer {
+    /// Something that waited on a link is due: an event to pass on, acknowledgements, a comparison.
+    Link(LinkId),
+}
+
+/// A room: its roster, and the changes that add up to it.
+#[derive(Debug)]
+struct Room {
+    roster: Roster,
+    changes: Vec<CountersignedChange>,
+    /// How many of the changes are on disk.
+    durable_version: u64,
+    /// Sum over the room's registers' hashes, so that two sets can be compared by one value.
+    registers: SetHash,
+}
+
+/// What a ticket stands for.
+#[derive(Debug)]
+enum Pending {
+    /// Own event.
+    Append { command: CommandId, staged: Staged },
+    /// Events from a link.
+    Received { link: LinkId, staged: Vec<Staged> },
+    /// Roster changes: versions from, to; from a link or not.
+    Roster { room: RoomId, from: u64, to: u64, link: Option<LinkId> },
+    /// Registers.
+    Registers { command: Option<CommandId>, registers: Vec<Signed<Register>>, link: Option<LinkId> },
+    /// A room goes.
+    Forget { command: CommandId, room: RoomId },
+    /// A load for a link.
+    Load { link: LinkId, room: RoomId, log: LogId, chain: ChainId, from: Seq },
+}
+
+/// An event on its way to the disk.
+#[derive(Debug)]
+struct Staged {
+    room: RoomId,
+    event: Event,
+    author: AccountId,
+    roster_version: u64,
+}
+
+/// Events that were stored a moment ago.
+#[derive(Debug, Default)]
+struct Recent {
+    events: BTreeMap<(LogId, ChainId, Seq), Event>,
+    order: VecDeque<(LogId, ChainId, Seq)>,
+    bytes: usize,
+}
+
+/// The replication core. See the module for how to drive it.
+#[derive(Debug)]
+pub struct Replica {
+    config: Config,
+    seed: [u8; 32],
+    drawn: u64,
+    rooms: BTreeMap<RoomId, Room>,
+    rooms_of: BTreeMap<AccountId, BTreeSet<RoomId>>,
+    logs: BTreeMap<LogId, Log>,
+    /// The incarnation that our own next event of a log belongs to.
+    incarnations: BTreeMap<LogId, Incarnation>,
+    registers: BTreeMap<RegisterKey, Signed<Register>>,
+    links: BTreeMap<LinkId, Link>,
+    tickets: BTreeMap<Ticket, Pending>,
+    next_ticket: u64,
+    recent: Recent,
+    clock: Hlc,
+    outputs: VecDeque<Output>,
+    halted: bool,
+}
+
+impl Replica {
+    /// A replica over what is on disk; also the only way to recover.
+    ///
+    /// Changes and chains of `state` that do not verify are left out: the store checks its own damage.
+    pub fn new(config: Config, seed: [u8; 32], state: DurableState) -> Self {
+        let mut replica = Self {
+            config,
+            seed,
+            drawn: 0,
+            rooms: BTreeMap::new(),
+            rooms_of: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            incarnations: BTreeMap::new(),
+            registers: BTreeMap::new(),
+            links: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            next_ticket: 0,
+            recent: Recent::default(),
+            clock: Hlc::default(),
+            outputs: VecDeque::new(),
+            halted: false,
+        };
+        for (room, changes) in state.rosters {
+            replica.recover_roster(room, changes);
+        }
+        for held in state.chains {
+            replica.recover_chain(&held);
+        }
+        for register in state.registers {
+            let key = register.get().key();
+            if let Some(room) = replica.rooms.get_mut(&key.room) {
+                room.registers = toggled(room.registers, &register);
+                replica.registers.insert(key, register);
+            }
+        }
+        replica
+    }
+
+    fn recover_chain(&mut self, held: &HeldChain) {
+        let head = Head { seq: held.high, event: held.head, hlc: held.hlc };
+        let log = self.logs.entry(held.log).or_insert_with(|| Log::new(held.room));
+        log.chains.insert(held.chain, Chain::held(held.low, head));
+        self.clock = self.clock.max(held.hlc);
+        if self.own_device() == Some(held.chain.device) {
+            // Of several lives, the one that wrote last goes on.
+            let present = self.incarnations.get(&held.log).copied();
+            let last = present.and_then(|incarnation| {
+                let chain = ChainId { device: held.chain.device, incarnation };
+                self.logs.get(&held.log)?.chains.get(&chain).map(|chain| chain.staged.hlc)
+            });
+            if last.is_none_or(|last| last <= held.hlc) {
+                self.incarnations.insert(held.log, held.chain.incarnation);
+            }
+        }
+    }
+
+    /// Takes one input. Total: hostile input ends in `CloseLink` or a notice of refusal.
+    pub fn handle_input(&mut self, now: Now, input: Input) {
+        match input {
+            Input::LinkUp { link, remote } => self.link_up(link, remote),
+            Input::LinkDown { link } => {
+                self.links.remove(&link);
+            }
+            Input::Frame { link, frame } => self.frame(now, link, frame),
+            Input::Credit { link, bytes } => {
+                if let Some(link) = self.links.get_mut(&link) {
+                    link.credit = link.credit.saturating_add(bytes);
+                }
+                self.pump(now, link);
+            }
+            Input::Roster(changes) => self.roster_changes(None, changes),
+            Input::Command { id, command } => self.command(now, id, command),
+            Input::Persisted { ticket, result } => match result {
+                Ok(()) => self.persisted(now, ticket),
+                Err(_) => self.halt(),
+            },
+            Input::Loaded { ticket, events } => self.loaded(now, ticket, events),
+        }
+    }
+
+    /// Does what is due. Safe to call early, late or twice.
+    pub fn handle_timeout(&mut self, now: Now) {
+        let due: Vec<LinkId> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.wake_at.is_some_and(|at| at <= now.mono))
+            .map(|(id, _)| *id)
+            .collect();
+        for link in due {
+            self.wake_link(now, link);
+        }
+    }
+
+    /// The next thing to do; drain to `None` after each input or time-out.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called, and why.
+    pub fn poll_timeout(&self) -> Option<(Mono, Timer)> {
+        let waiting = self.links.iter().filter_map(|(id, link)| Some((link.wake_at?, *id)));
+        waiting.min().map(|(at, link)| (at, Timer::Link(link)))
+    }
+
+    /// The roster of a room that is held here.
+    pub fn roster(&self, room: RoomId) -> Option<&Roster> {
+        self.rooms.get(&room).map(|room| &room.roster)
+    }
+
+    /// All rooms that are held here.
+    pub fn rooms(&self) -> impl Iterator<Item = (RoomId, &Roster)> {
+        self.rooms.iter().map(|(id, room)| (*id, &room.roster))
+    }
+
+    /// The rooms that an account is a member of.
+    pub fn rooms_of(&self, account: AccountId) -> impl Iterator<Item = RoomId> + '_ {
+        self.rooms_of.get(&account).into_iter().flatten().copied()
+    }
+
+    /// Where the chains of an account end here, in all logs of a room: the cuts of its removal.
+    pub fn cuts_for(&self, room: RoomId, account: AccountId) -> Vec<Cut> {
+        let Some(roster) = self.roster(room) else { return Vec::new() };
+        let logs = self.logs.iter().filter(|(_, log)| log.room == room);
+        logs.flat_map(|(id, log)| {
+            let of_account = |chain: &ChainId| roster.account_of(chain.device) == Some(account);
+            let chains = log.chains.iter().filter(move |(chain, _)| of_account(chain));
+            chains.map(|(chain, held)| Cut {
+                log: *id,
+                chain: *chain,
+                seq: held.durable.seq,
+                event: held.durable.event,
+            })
+        })
+        .collect()
+    }
+
+    /// The chains of a log and the last place of each on disk.
+    pub fn chains(&self, log: LogId) -> impl Iterator<Item = (ChainId, Seq)> + '_ {
+        let chains = self.logs.get(&log).into_iter().flat_map(|log| log.chains.iter());
+        chains.map(|(id, chain)| (*id, chain.durable.seq))
+    }
+
+    /// The newest value of a register.
+    pub fn register(&self, key: &RegisterKey) -> Option<&Signed<Register>> {
+        self.registers.get(key)
+    }
+
+    /// All registers of a room.
+    pub fn registers(&self, room: RoomId) -> impl Iterator<Item = &Signed<Register>> {
+        self.registers.values().filter(move |register| register.get().room == room)
+    }
+
+    /// Whether the store failed.
+    pub fn is_halted(&self) -> bool {
+        self.halted
+    }
+
+    /// # Panics
+    /// Where an invariant is broken.
+    pub fn check_invariants(&self) {
+        for (id, log) in &self.logs {
+            log.check_invariants(*id);
+            assert!(self.rooms.contains_key(&log.room), "{id}: a log without its room");
+        }
+        for (id, room) in &self.rooms {
+            assert_eq!(room.changes.len() as u64, room.roster.version(), "{id}: changes and versions differ");
+            for member in room.roster.members() {
+                let known = self.rooms_of.get(&member.account).is_some_and(|rooms| rooms.contains(id));
+                assert!(known, "{id}: a member without the room in its index");
+            }
+        }
+        assert!(self.recent.bytes <= self.config.recent_bytes_max, "the recent events are within their bound");
+    }
+
+    fn own_device(&self) -> Option<DeviceId> {
+        match &self.config.own {
+            Own::Device { key, account: _ } => Some(key.device()),
+            Own::Relay => None,
+        }
+    }
+
+    fn is_relay(&self) -> bool {
+        matches!(self.config.own, Own::Relay)
+    }
+
+    fn halt(&mut self) {
+        if !self.halted {
+            self.halted = true;
+            self.outputs.push_back(Output::Notice(Notice::Halted));
+        }
+    }
+
+    fn command(&mut self, now: Now, id: CommandId, command: Command) {
+        if self.halted {
+            self.refuse(id, CommandRefusal::Halted);
+            return;
+        }
+        match command {
+            Command::Append { log, action, targets, body } => self.append(now, id, log, action, targets, body),
+            Command::SetRegister { room, name, target, value } => {
+                self.set_register(now, id, room, name, target, value);
+            }
+            Command::Forget { room } => self.forget(id, room),
+        }
+    }
+
+    fn refuse(&mut self, command: CommandId, why: CommandRefusal) {
+        self.outputs.push_back(Output::Notice(Notice::Refused { command, why }));
+    }
+
+    fn forget(&mut self, command: CommandId, room: RoomId) {
+        if self.rooms.remove(&room).is_none() {
+            self.refuse(command, CommandRefusal::UnknownRoom);
+            return;
+        }
+        for rooms in self.rooms_of.values_mut() {
+            rooms.remove(&room);
+        }
+        self.rooms_of.retain(|_, rooms| !rooms.is_empty());
+        self.logs.retain(|_, log| log.room != room);
+        let logs = &self.logs;
+        self.incarnations.retain(|log, _| logs.contains_key(log));
+        self.registers.retain(|key, _| key.room != room);
+        for (id, link) in &mut self.links {
+            if link.rooms.remove(&room).is_some_and(|session| session.announced) {
+                self.outputs.push_back(Output::Send { link: *id, frame: Frame::Closed { room } });
+            }
+        }
+        self.persist(Pending::Forget { command, room }, vec![Record::Forget { room }]);
+    }
+
+    fn persist(&mut self, pending: Pending, batch: Vec<Record>) {
+        let ticket = self.open_ticket(pending);
+        self.outputs.push_back(Output::Persist { ticket, batch });
+    }
+
+    fn open_ticket(&mut self, pending: Pending) -> Ticket {
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.tickets.insert(ticket, pending);
+        ticket
+    }
+
+    fn persisted(&mut self, now: Now, ticket: Ticket) {
+        if self.halted {
+            return;
+        }
+        match self.tickets.remove(&ticket) {
+            Some(Pending::Append { command, staged }) => self.stored(now, Some(command), None, vec![staged]),
+            Some(Pending::Received { link, staged }) => self.stored(now, None, Some(link), staged),
+            Some(Pending::Roster { room, from, to, link }) => self.roster_stored(now, room, from, to, link),
+            Some(Pending::Registers { command, registers, link }) => {
+                self.registers_stored(command, registers, link);
+            }
+            Some(Pending::Forget { command, room }) => {
+                self.outputs.push_back(Output::Notice(Notice::Forgotten { room }));
+                self.outputs.push_back(Output::Notice(Notice::Done { command }));
+            }
+            // A load is answered by `Loaded`; a ticket that is not open was answered before.
+            Some(Pending::Load { .. }) | None => {}
+        }
+    }
+
+    /// Moves our clock past what was seen, unless that is from far in the future.
+    fn observe(&mut self, hlc: Hlc, wall: UnixMillis) {
+        if hlc.wall().0 <= wall.0.saturating_add(CLOCK_AHEAD_MAX_MS) {
+            self.clock = self.clock.max(hlc);
+        }
+    }
+
+    /// The next bytes of chance that the seed gives.
+    fn draw(&mut self) -> [u8; 32] {
+        self.drawn += 1;
+        let mut input = self.seed.to_vec();
+        input.extend_from_slice(&self.drawn.to_be_bytes());
+        blake3::derive_key("momoland 1 replica chance", &input)
+    }
+}
+
+/// The set's hash with `register` in it where it was not, and without it where it was.
+fn toggled(set: SetHash, register: &Signed<Register>) -> SetHash {
+    let mut sum = set.0;
+    for (sum, byte) in sum.iter_mut().zip(register.hash()) {
+        *sum ^= byte;
+    }
+    SetHash(sum)
+}
+
+impl Recent {
+    fn insert(&mut self, event: &Event, bytes_max: usize) {
+        let header = event.header.get();
+        let key = (header.log, header.chain(), header.seq);
+        if self.events.insert(key, event.clone()).is_none() {
+            self.order.push_back(key);
+            self.bytes += event.size();
+        }
+        while self.bytes > bytes_max {
+            let Some(oldest) = self.order.pop_front() else { break };
+            if let Some(event) = self.events.remove(&oldest) {
+                self.bytes = self.bytes.saturating_sub(event.size());
+            }
+        }
+    }
+
+    fn get(&self, log: LogId, chain: ChainId, seq: Seq) -> Option<&Event> {
+        self.events.get(&(log, chain, seq))
+    }
+}

@@ -1,0 +1,379 @@
+//! Events in and out of the disk: our own are written and signed here, others' are admitted here.
+
+use std::collections::BTreeMap;
+
+use momoland_protocol::event::{Action, BodyBytes, Event, EventHeader};
+use momoland_protocol::id::{ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, RosterHash};
+use momoland_protocol::register::{Register, RegisterName};
+use momoland_protocol::replication::{ChainHead, Frame};
+use momoland_protocol::signed::Signed;
+
+use super::{Own, Pending, Replica, Staged, toggled};
+use crate::admission::{Admission, admit};
+use crate::input::{CommandId, LinkId, Mono, Now};
+use crate::log::{Chain, Head, Log};
+use crate::output::{CloseReason, CommandRefusal, Notice, Output, Record};
+use crate::roster::RosterRefusal;
+use crate::session::{LAZY_ACK_AFTER_MS, PASS_ON_AFTER_MS};
+
+impl Replica {
+    pub(super) fn append(
+        &mut self,
+        now: Now,
+        command: CommandId,
+        log: LogId,
+        action: Action,
+        targets: Vec<EventId>,
+        body: BodyBytes,
+    ) {
+        match self.write(now, log, action, targets, body) {
+            Ok(staged) => {
+                let batch = vec![Record::Event { room: staged.room, event: staged.event.clone() }];
+                self.persist(Pending::Append { command, staged }, batch);
+            }
+            Err(why) => self.refuse(command, why),
+        }
+    }
+
+    /// Writes the next event of our own chain.
+    fn write(
+        &mut self,
+        now: Now,
+        log: LogId,
+        action: Action,
+        targets: Vec<EventId>,
+        body: BodyBytes,
+    ) -> Result<Staged, CommandRefusal> {
+        let Own::Device { key, account } = self.config.own.clone() else {
+            return Err(CommandRefusal::NotAllowed(RosterRefusal::NotAMember));
+        };
+        let (room, roster, roster_version) = self.right_to_write(log, key.device(), action)?;
+        let hlc = self.clock.tick(now.wall).ok_or_else(|| CommandRefusal::OutOfBounds("the clock".to_owned()))?;
+        let incarnation = self.own_incarnation(log);
+        let chain_id = ChainId { device: key.device(), incarnation };
+        let chain = self.logs.entry(log).or_insert_with(|| Log::new(room)).chains.entry(chain_id);
+        let chain = chain.or_insert_with(Chain::empty);
+        let seq = chain.staged.seq.next().ok_or_else(|| CommandRefusal::OutOfBounds("seq".to_owned()))?;
+        let header = EventHeader {
+            log,
+            device: key.device(),
+            incarnation,
+            seq,
+            prev: chain.staged.event,
+            hlc,
+            roster,
+            action,
+            targets,
+            body_hash: body.hash(),
+            // Bounded by `BODY_BYTES_MAX` when it was made.
+            body_length: u32::try_from(body.len()).unwrap_or(u32::MAX),
+        };
+        let header = Signed::sign(header, &key).map_err(|error| CommandRefusal::OutOfBounds(error.to_string()))?;
+        let event = Event { header, body: Some(body) };
+        chain.staged = Head::of(event.header.get(), event.id());
+        self.clock = hlc;
+        Ok(Staged { room, event, author: account, roster_version })
+    }
+
+    /// The room of a log and the roster under which a device may do something there now.
+    fn right_to_write(
+        &self,
+        log: LogId,
+        device: DeviceId,
+        action: Action,
+    ) -> Result<(RoomId, RosterHash, u64), CommandRefusal> {
+        let room = self.room_of(log).ok_or(CommandRefusal::UnknownRoom)?;
+        let roster = self.roster(room).ok_or(CommandRefusal::UnknownRoom)?;
+        let version = roster.version();
+        roster.allows(device, version, action).map_err(CommandRefusal::NotAllowed)?;
+        Ok((room, roster.head(), version))
+    }
+
+    /// The room that a log belongs to: a conversation's log is named like its room.
+    pub(super) fn room_of(&self, log: LogId) -> Option<RoomId> {
+        let conversation = RoomId(log.0);
+        if self.rooms.contains_key(&conversation) {
+            return Some(conversation);
+        }
+        self.logs.get(&log).map(|log| log.room)
+    }
+
+    fn own_incarnation(&mut self, log: LogId) -> Incarnation {
+        if let Some(incarnation) = self.incarnations.get(&log) {
+            return *incarnation;
+        }
+        self.begin_incarnation(log)
+    }
+
+    /// Starts a new life of our device in a log.
+    pub(super) fn begin_incarnation(&mut self, log: LogId) -> Incarnation {
+        let chance = self.draw();
+        let mut incarnation = Incarnation::ZERO;
+        incarnation.0.copy_from_slice(&chance[..Incarnation::LENGTH]);
+        self.incarnations.insert(log, incarnation);
+        incarnation
+    }
+
+    /// Events from a link: takes what may be taken, asks for what is missing.
+    pub(super) fn receive(&mut self, now: Now, link: LinkId, log: LogId, events: Vec<Event>) {
+        let Some(room) = self.room_of(log).filter(|room| self.shares(link, *room)) else { return };
+        let mut staged = Vec::new();
+        let mut compare = false;
+        let mut ask_for_roster = false;
+        let mut duplicates = BTreeMap::new();
+        for event in events {
+            let header = event.header.get();
+            let (chain_id, seq, hlc) = (header.chain(), header.seq, header.hlc);
+            let Some(held) = self.rooms.get(&room) else { return };
+            let chains = &mut self.logs.entry(log).or_insert_with(|| Log::new(room)).chains;
+            let empty = Chain::empty();
+            let outcome = admit(&event, &held.roster, chains.get(&chain_id).unwrap_or(&empty));
+            match outcome {
+                Admission::Admitted { author, roster_version } => {
+                    let chain = chains.entry(chain_id).or_insert(empty);
+                    chain.staged = Head::of(event.header.get(), event.id());
+                    self.observe(hlc, now.wall);
+                    staged.push(Staged { room, event, author, roster_version });
+                }
+                Admission::Duplicate => {
+                    duplicates.insert(chain_id, seq);
+                }
+                Admission::Frozen => {}
+                Admission::Gap => compare = true,
+                Admission::UnknownRoster => ask_for_roster = true,
+                Admission::Rejected(why) => {
+                    let misbehaved = why.proves_misbehaviour();
+                    if let crate::admission::Rejection::Forked { .. } = why
+                        && let Some(chain) = chains.get_mut(&chain_id)
+                    {
+                        chain.frozen = true;
+                    }
+                    let device = chain_id.device;
+                    self.outputs.push_back(Output::Notice(Notice::Rejected { link, device, why }));
+                    if misbehaved {
+                        let reason = CloseReason::Misbehaved;
+                        self.outputs.push_back(Output::CloseLink { link, reason });
+                        break;
+                    }
+                }
+            }
+        }
+        self.forget_empty_log(log);
+        if let Some(session) = self.links.get_mut(&link).and_then(|link| link.log(room, log)) {
+            for (chain, seq) in duplicates {
+                session.has(chain, seq);
+            }
+        }
+        if !staged.is_empty() {
+            let records = staged.iter().map(|staged| Record::Event { room: staged.room, event: staged.event.clone() });
+            let batch = records.collect();
+            self.persist(Pending::Received { link, staged }, batch);
+        }
+        if ask_for_roster {
+            self.announce_room(link, room);
+        }
+        if compare || ask_for_roster {
+            self.compare_soon(now, link, room, log);
+        }
+    }
+
+    /// A log that nothing was admitted to leaves no trace.
+    fn forget_empty_log(&mut self, log: LogId) {
+        if self.logs.get(&log).is_some_and(|log| log.chains.is_empty()) {
+            self.logs.remove(&log);
+        }
+    }
+
+    /// Events are on disk: tell, acknowledge, pass on.
+    pub(super) fn stored(&mut self, now: Now, command: Option<CommandId>, from: Option<LinkId>, staged: Vec<Staged>) {
+        let mut heads: BTreeMap<(RoomId, LogId, ChainId), ChainHead> = BTreeMap::new();
+        for Staged { room, event, author, roster_version } in staged {
+            let header = event.header.get();
+            let (log, chain_id, seq) = (header.log, header.chain(), header.seq);
+            let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain_id)) else {
+                // The room was forgotten meanwhile.
+                if let Some(command) = command {
+                    self.refuse(command, CommandRefusal::UnknownRoom);
+                }
+                continue;
+            };
+            chain.durable = Head::of(header, event.id());
+            heads.insert((room, log, chain_id), ChainHead { chain: chain_id, seq, event: event.id() });
+            self.recent.insert(&event, self.config.recent_bytes_max);
+            self.owe_to_links(now, room, log, chain_id, seq, from);
+            self.outputs.push_back(Output::Notice(Notice::Stored { room, event, author, roster_version, command }));
+        }
+        if let Some(from) = from {
+            self.acknowledge(now, from, &heads);
+        }
+        let links: Vec<LinkId> = self.links.keys().copied().collect();
+        for link in links {
+            self.pump(now, link);
+        }
+    }
+
+    /// Notes for every link but the one that an event came from that it lacks the event.
+    fn owe_to_links(
+        &mut self,
+        now: Now,
+        room: RoomId,
+        log: LogId,
+        chain: ChainId,
+        seq: momoland_protocol::id::Seq,
+        from: Option<LinkId>,
+    ) {
+        let at_once = self.is_relay() || from.is_none();
+        let jitter = if at_once { 0 } else { u64::from(self.draw()[0]) * PASS_ON_AFTER_MS / 256 };
+        let due = if at_once { now.mono } else { Mono(now.mono.0 + PASS_ON_AFTER_MS + jitter) };
+        for (id, link) in &mut self.links {
+            if Some(*id) == from {
+                continue;
+            }
+            let Some(session) = link.rooms.get_mut(&room).and_then(|session| session.logs.get_mut(&log)) else {
+                continue;
+            };
+            if session.compared {
+                session.owe(chain, seq, due);
+                if at_once {
+                    link.ready.insert(log);
+                } else {
+                    link.wake_by(due);
+                }
+            }
+        }
+    }
+
+    /// Acknowledges at once where the events came from, and a little later to everybody else in the room.
+    fn acknowledge(&mut self, now: Now, from: LinkId, heads: &BTreeMap<(RoomId, LogId, ChainId), ChainHead>) {
+        let mut by_log: BTreeMap<LogId, Vec<ChainHead>> = BTreeMap::new();
+        for ((_, log, _), head) in heads {
+            by_log.entry(*log).or_default().push(*head);
+        }
+        if self.links.contains_key(&from) {
+            for (log, chains) in by_log {
+                self.outputs.push_back(Output::Send { link: from, frame: Frame::Ack { log, chains } });
+            }
+        }
+        if self.is_relay() {
+            return;
+        }
+        let due = Mono(now.mono.0 + LAZY_ACK_AFTER_MS);
+        for (id, link) in &mut self.links {
+            if *id == from {
+                continue;
+            }
+            for ((room, log, chain), head) in heads {
+                let session = link.rooms.get_mut(room).and_then(|session| session.logs.get_mut(log));
+                if let Some(session) = session {
+                    session.lazy_acks.insert(*chain, *head);
+                    link.wake_at = Some(link.wake_at.map_or(due, |at| at.min(due)));
+                }
+            }
+        }
+    }
+
+    pub(super) fn set_register(
+        &mut self,
+        now: Now,
+        command: CommandId,
+        room: RoomId,
+        name: RegisterName,
+        target: [u8; 32],
+        value: Vec<u8>,
+    ) {
+        let Own::Device { key, account } = self.config.own.clone() else {
+            self.refuse(command, CommandRefusal::NotAllowed(RosterRefusal::NotAMember));
+            return;
+        };
+        let Some(roster) = self.roster(room) else {
+            self.refuse(command, CommandRefusal::UnknownRoom);
+            return;
+        };
+        if roster.role_of_device(key.device()).is_none() {
+            self.refuse(command, CommandRefusal::NotAllowed(RosterRefusal::NotAMember));
+            return;
+        }
+        let roster = roster.head();
+        let Some(hlc) = self.clock.tick(now.wall) else {
+            self.refuse(command, CommandRefusal::OutOfBounds("the clock".to_owned()));
+            return;
+        };
+        let register = Register { account, device: key.device(), room, name, target, roster, hlc, value };
+        match Signed::sign(register, &key) {
+            Ok(register) => {
+                self.clock = hlc;
+                self.take_registers(Some(command), None, vec![register]);
+            }
+            Err(error) => self.refuse(command, CommandRefusal::OutOfBounds(error.to_string())),
+        }
+    }
+
+    /// Registers from a link.
+    pub(super) fn receive_registers(&mut self, now: Now, link: LinkId, room: RoomId, registers: Vec<Signed<Register>>) {
+        if !self.shares(link, room) {
+            return;
+        }
+        let mut taken = Vec::new();
+        for register in registers {
+            let it = register.get();
+            let Some(roster) = self.roster(room) else { return };
+            let newer = self.registers.get(&it.key()).is_none_or(|held| register.supersedes(held));
+            let allowed = roster.version_of(it.roster).is_some_and(|version| {
+                roster.allows(it.device, version, Action(0)).is_ok_and(|account| account == it.account)
+            });
+            // Who is no member any more sets nothing, whatever roster it names: registers have no cuts.
+            let member = roster.role_of_device(it.device).is_some();
+            if !newer || !allowed || !member {
+                continue;
+            }
+            if register.verify(&it.device).is_err() {
+                self.outputs.push_back(Output::CloseLink { link, reason: CloseReason::Misbehaved });
+                break;
+            }
+            self.observe(it.hlc, now.wall);
+            taken.push(register);
+        }
+        if !taken.is_empty() {
+            self.take_registers(None, Some(link), taken);
+        }
+    }
+
+    fn take_registers(&mut self, command: Option<CommandId>, link: Option<LinkId>, registers: Vec<Signed<Register>>) {
+        for register in &registers {
+            let key = register.get().key();
+            let replaced = self.registers.insert(key, register.clone());
+            if let Some(room) = self.rooms.get_mut(&key.room) {
+                room.registers = toggled(room.registers, register);
+                if let Some(replaced) = &replaced {
+                    room.registers = toggled(room.registers, replaced);
+                }
+            }
+        }
+        let batch = registers.iter().cloned().map(Record::Register).collect();
+        self.persist(Pending::Registers { command, registers, link }, batch);
+    }
+
+    pub(super) fn registers_stored(
+        &mut self,
+        command: Option<CommandId>,
+        registers: Vec<Signed<Register>>,
+        from: Option<LinkId>,
+    ) {
+        for register in registers {
+            let room = register.get().room;
+            let elsewhere = |(id, link): (&LinkId, &crate::session::Link)| {
+                let open = link.rooms.get(&room).is_some_and(|session| !session.logs.is_empty());
+                (Some(*id) != from && open).then_some(*id)
+            };
+            let links: Vec<LinkId> = self.links.iter().filter_map(elsewhere).collect();
+            for link in links {
+                let frame = Frame::Registers { room, registers: vec![register.clone()] };
+                self.outputs.push_back(Output::Send { link, frame });
+            }
+            self.outputs.push_back(Output::Notice(Notice::Register { register }));
+        }
+        if let Some(command) = command {
+            self.outputs.push_back(Output::Notice(Notice::Done { command }));
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Membership as it grows: who may have what on which link.
+
+use momoland_protocol::id::RoomId;
+use momoland_protocol::id::SetHash;
+use momoland_protocol::limits;
+use momoland_protocol::replication::Frame;
+use momoland_protocol::roster::CountersignedChange;
+
+use super::{Own, Pending, Replica, Room};
+use crate::input::{LinkId, Now, Remote};
+use crate::output::{Notice, Output, Record};
+use crate::roster::{Roster, RosterRefusal};
+
+/// What the other end of a link may have of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Access {
+    None,
+    /// A device of a member's account that is not in the roster yet: the roster, so that it can add itself.
+    Roster,
+    Full,
+}
+
+/// Bytes of roster changes in one frame; the frame's own marks come on top.
+const CHANGES_BYTES_PER_FRAME: usize = limits::FRAME_BYTES_MAX - 4 * 1024;
+
+impl Replica {
+    pub(super) fn recover_roster(&mut self, room: RoomId, changes: Vec<CountersignedChange>) {
+        let mut rest = changes.into_iter();
+        let Some(first) = rest.next() else { return };
+        let Ok(roster) = Roster::create(&first, self.config.server) else { return };
+        let mut held = Room { roster, changes: vec![first], durable_version: 1, registers: SetHash::ZERO };
+        for change in rest {
+            if held.roster.apply(&change).is_err() {
+                break;
+            }
+            held.changes.push(change);
+        }
+        held.durable_version = held.roster.version();
+        self.rooms.insert(room, held);
+        self.index_members(room);
+    }
+
+    /// What a link may have of a room now.
+    pub(super) fn access(&self, remote: Remote, room: RoomId) -> Access {
+        let Some(roster) = self.roster(room) else { return Access::None };
+        match remote {
+            // The relay countersigned the roster itself; but until our own device is in it, there is nothing to share.
+            Remote::Relay => match self.own_device() {
+                Some(device) if roster.role_of_device(device).is_some() => Access::Full,
+                Some(_) | None => Access::Roster,
+            },
+            Remote::Device { device, account } => {
+                let in_roster = roster.role_of_device(device).is_some_and(|(owner, _)| owner == account);
+                let own_in_roster = self.own_device().is_none_or(|own| roster.role_of_device(own).is_some());
+                if in_roster && own_in_roster {
+                    Access::Full
+                } else if self.is_relay() && roster.role(account).is_some() {
+                    Access::Roster
+                } else {
+                    Access::None
+                }
+            }
+        }
+    }
+
+    /// Whether a link may have, and give, everything of a room.
+    pub(super) fn shares(&self, link: LinkId, room: RoomId) -> bool {
+        self.links.get(&link).is_some_and(|link| self.access(link.remote, room) == Access::Full)
+    }
+
+    /// Changes from a link or from elsewhere. They begin anywhere in the chain; what is held already is skipped.
+    pub(super) fn roster_changes(&mut self, link: Option<LinkId>, changes: Vec<CountersignedChange>) {
+        let Some(room) = changes.first().map(|change| change.change.get().room) else { return };
+        if self.halted {
+            return;
+        }
+        if let Some(link) = link {
+            let from_relay = self.links.get(&link).is_some_and(|link| link.remote == Remote::Relay);
+            if !from_relay && !self.shares(link, room) {
+                return;
+            }
+        }
+        let before = self.roster(room).map_or(0, Roster::version);
+        let mut taken = Vec::new();
+        for change in changes {
+            match self.take_change(room, &change) {
+                Ok(true) => taken.push(change),
+                Ok(false) => {}
+                Err(why) => {
+                    self.outputs.push_back(Output::Notice(Notice::RosterRefused { room, why }));
+                    break;
+                }
+            }
+        }
+        if taken.is_empty() {
+            return;
+        }
+        self.index_members(room);
+        self.limit_cut_chains(room, before + 1);
+        let version = |change: &CountersignedChange| change.countersignature.get().version;
+        let batch =
+            taken.iter().map(|change| Record::Roster { version: version(change), change: change.clone() }).collect();
+        let to = before + taken.len() as u64;
+        self.persist(Pending::Roster { room, from: before + 1, to, link }, batch);
+    }
+
+    /// Takes one change; `false` where it is held already.
+    fn take_change(&mut self, room: RoomId, change: &CountersignedChange) -> Result<bool, RosterRefusal> {
+        let version = change.countersignature.get().version;
+        let Some(held) = self.rooms.get_mut(&room) else {
+            let roster = Roster::create(change, self.config.server)?;
+            if roster.room() != room {
+                return Err(RosterRefusal::WrongRoom);
+            }
+            let changes = vec![change.clone()];
+            self.rooms.insert(room, Room { roster, changes, durable_version: 0, registers: SetHash::ZERO });
+            return Ok(true);
+        };
+        if version <= held.roster.version() {
+            // Two countersigned successors of one change would prove a faulty server.
+            return match held.roster.hash_at(version) == Some(change.change.roster_hash()) {
+                true => Ok(false),
+                false => Err(RosterRefusal::Invalid("the server countersigned two changes for one place")),
+            };
+        }
+        held.roster.apply(change)?;
+        held.changes.push(change.clone());
+        Ok(true)
+    }
+
+    fn index_members(&mut self, room: RoomId) {
+        let Some(held) = self.rooms.get(&room) else { return };
+        let members: Vec<_> = held.roster.members().map(|member| member.account).collect();
+        for (account, rooms) in &mut self.rooms_of {
+            if !members.contains(account) {
+                rooms.remove(&room);
+            }
+        }
+        for account in members {
+            self.rooms_of.entry(account).or_default().insert(room);
+        }
+        self.rooms_of.retain(|_, rooms| !rooms.is_empty());
+    }
+
+    /// What is beyond a cut is not sent any more.
+    fn limit_cut_chains(&mut self, room: RoomId, from_version: u64) {
+        let Some(held) = self.rooms.get(&room) else { return };
+        for version in from_version..=held.roster.version() {
+            for (log, chain, cut) in held.roster.cuts_of(version) {
+                if let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain)) {
+                    chain.limit = Some(chain.limit.map_or(cut.seq, |limit| limit.min(cut.seq)));
+                }
+            }
+        }
+    }
+
+    /// Changes are on disk: tell, open and close sessions, pass on.
+    pub(super) fn roster_stored(&mut self, now: Now, room: RoomId, from: u64, to: u64, source: Option<LinkId>) {
+        let Some(held) = self.rooms.get_mut(&room) else { return };
+        held.durable_version = held.durable_version.max(to);
+        self.outputs.push_back(Output::Notice(Notice::Roster { room, from, to }));
+        let links: Vec<(LinkId, Remote)> = self.links.iter().map(|(id, link)| (*id, link.remote)).collect();
+        for (id, remote) in links {
+            self.follow_roster(now, id, remote, room, to, source == Some(id));
+        }
+    }
+
+    /// Brings one link's session in a room in step with the roster.
+    fn follow_roster(&mut self, now: Now, id: LinkId, remote: Remote, room: RoomId, version: u64, is_source: bool) {
+        let access = self.access(remote, room);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if access == Access::None {
+            if link.rooms.remove(&room).is_some() {
+                self.outputs.push_back(Output::Send { link: id, frame: Frame::Closed { room } });
+            }
+            return;
+        }
+        let session = link.rooms.entry(room).or_default();
+        if is_source {
+            session.remote_version = Some(session.remote_version.unwrap_or(0).max(version));
+        }
+        let became_full = access == Access::Full && session.logs.is_empty();
+        if !session.announced || became_full {
+            // An end that was told before learns by the repetition that it may be compared with now.
+            self.announce_room(id, room);
+        } else if remote != Remote::Relay {
+            self.send_changes(id, room);
+        }
+        if became_full {
+            self.compare_all(now, id, room);
+        }
+    }
+
+    /// Says that we are in a room and how much of its roster we hold.
+    pub(super) fn announce_room(&mut self, id: LinkId, room: RoomId) {
+        let Some(held) = self.rooms.get(&room) else { return };
+        let (version, head) = match held.roster.hash_at(held.durable_version) {
+            Some(head) => (held.durable_version, head),
+            None => return,
+        };
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.rooms.entry(room).or_default().announced = true;
+        self.outputs.push_back(Output::Send { link: id, frame: Frame::Room { room, version, head } });
+    }
+
+    /// Sends the changes that the other end is known to lack.
+    pub(super) fn send_changes(&mut self, id: LinkId, room: RoomId) {
+        let Some(held) = self.rooms.get(&room) else { return };
+        let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) else { return };
+        let Some(remote_version) = session.remote_version else { return };
+        if remote_version >= held.durable_version {
+            return;
+        }
+        session.remote_version = Some(held.durable_version);
+        let from = usize::try_from(remote_version).unwrap_or(usize::MAX);
+        let to = usize::try_from(held.durable_version).unwrap_or(usize::MAX);
+        let mut part = Vec::new();
+        let mut bytes = 0;
+        for change in held.changes.get(from..to).unwrap_or_default() {
+            let size = change.change.size() + change.countersignature.size();
+            if !part.is_empty()
+                && (bytes + size > CHANGES_BYTES_PER_FRAME || part.len() == limits::CHANGES_PER_FRAME_MAX)
+            {
+                let changes = std::mem::take(&mut part);
+                self.outputs.push_back(Output::Send { link: id, frame: Frame::Roster { room, changes } });
+                bytes = 0;
+            }
+            bytes += size;
+            part.push(change.clone());
+        }
+        if !part.is_empty() {
+            self.outputs.push_back(Output::Send { link: id, frame: Frame::Roster { room, changes: part } });
+        }
+    }
+
+    /// The other end says that it is in a room.
+    pub(super) fn room_announced(&mut self, now: Now, id: LinkId, room: RoomId, version: u64) {
+        let Some(remote) = self.links.get(&id).map(|link| link.remote) else { return };
+        if !self.rooms.contains_key(&room) {
+            // Only the relay may tell a device of a room that it did not know.
+            let wanted = remote == Remote::Relay && matches!(self.config.own, Own::Device { .. });
+            let frame = match wanted && version > 0 {
+                true => {
+                    let Some(link) = self.links.get_mut(&id) else { return };
+                    let session = link.rooms.entry(room).or_default();
+                    session.remote_version = Some(version);
+                    Frame::Room { room, version: 0, head: momoland_protocol::id::RosterHash::ZERO }
+                }
+                false if self.is_relay() => Frame::Closed { room },
+                false => return,
+            };
+            self.outputs.push_back(Output::Send { link: id, frame });
+            return;
+        }
+        let access = self.access(remote, room);
+        if access == Access::None {
+            if self.is_relay() {
+                self.outputs.push_back(Output::Send { link: id, frame: Frame::Closed { room } });
+            }
+            return;
+        }
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let session = link.rooms.entry(room).or_default();
+        session.remote_version = Some(version);
+        if !session.announced {
+            self.announce_room(id, room);
+        }
+        self.send_changes(id, room);
+        if access == Access::Full {
+            self.compare_all(now, id, room);
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! What goes to whom: links, comparisons, and sending within each link's credit.
+
+use std::collections::BTreeSet;
+
+use momoland_protocol::event::Event;
+use momoland_protocol::id::{ChainId, LogId, RoomId, Seq, SetHash};
+use momoland_protocol::limits;
+use momoland_protocol::replication::{ChainHead, ChainRange, Frame};
+
+use super::rosters::Access;
+use super::{Pending, Replica};
+use crate::input::{LinkId, Mono, Now, Remote, Ticket};
+use crate::output::{Notice, Output};
+use crate::session::{COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS};
+
+/// Bytes of events in one frame; headers and marks of the frame come on top.
+const EVENTS_BYTES_PER_FRAME: usize = limits::FRAME_BYTES_MAX - 12 * 1024;
+
+/// Events read from disk for one link at once, bytes.
+const LOAD_BYTES_MAX: usize = 256 * 1024;
+
+/// What one chain offers to be sent next.
+enum NextEvent {
+    /// It is in memory.
+    Ready(Event),
+    /// It must be read, up to the given place.
+    OnDisk(Seq),
+    /// Nothing may be sent.
+    None,
+}
+
+impl Replica {
+    pub(super) fn link_up(&mut self, id: LinkId, remote: Remote) {
+        self.links.insert(id, Link::new(remote));
+        let rooms: Vec<RoomId> = match remote {
+            Remote::Relay => self.rooms.keys().copied().collect(),
+            Remote::Device { device: _, account } => self.rooms_of(account).collect(),
+        };
+        let mine = |room: &RoomId| remote == Remote::Relay || self.access(remote, *room) > Access::None;
+        let rooms: Vec<RoomId> = rooms.into_iter().filter(mine).collect();
+        for room in rooms {
+            self.announce_room(id, room);
+        }
+    }
+
+    pub(super) fn frame(&mut self, now: Now, link: LinkId, frame: Frame) {
+        if self.halted || !self.links.contains_key(&link) {
+            return;
+        }
+        match frame {
+            Frame::Room { room, version, head: _ } => self.room_announced(now, link, room, version),
+            Frame::Roster { room: _, changes } => self.roster_changes(Some(link), changes),
+            Frame::Closed { room } => {
+                if let Some(link) = self.links.get_mut(&link) {
+                    link.rooms.remove(&room);
+                }
+            }
+            Frame::Have { log, chains, more, registers } => self.have(now, link, log, chains, more, registers),
+            Frame::Events { log, events } => self.receive(now, link, log, events),
+            Frame::Ack { log, chains } => self.acknowledged(link, log, &chains),
+            Frame::Registers { room, registers } => self.receive_registers(now, link, room, registers),
+            Frame::Want { log, chain, from, to: _ } => self.wanted(now, link, log, chain, from),
+            // Positions and digests belong to the relay's modes, which no one offers yet: nothing to do is right.
+            Frame::Position { .. } | Frame::Digest { .. } | Frame::Mode { .. } => {}
+        }
+    }
+
+    /// The logs of a room: its conversation always, others once they are held.
+    fn logs_of(&self, room: RoomId) -> Vec<LogId> {
+        let mut logs = BTreeSet::from([room.conversation()]);
+        logs.extend(self.logs.iter().filter(|(_, log)| log.room == room).map(|(id, _)| *id));
+        logs.into_iter().collect()
+    }
+
+    /// Tells a link what we have of all logs of a room.
+    pub(super) fn compare_all(&mut self, now: Now, id: LinkId, room: RoomId) {
+        for log in self.logs_of(room) {
+            self.compare(now, id, room, log);
+        }
+    }
+
+    /// Tells a link what we have of a log. May be repeated at any time; the other end then sends what we lack.
+    fn compare(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
+        let registers = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
+        let ranges = self.logs.get(&log).map(super::Log::ranges).unwrap_or_default();
+        let Some(session) = self.links.get_mut(&id).and_then(|link| link.log(room, log)) else { return };
+        session.compared_at = Some(now.mono);
+        session.compare_again = false;
+        session.lazy_acks.clear();
+        let mut parts: Vec<Vec<ChainRange>> =
+            ranges.chunks(limits::CHAINS_PER_FRAME_MAX / 2).map(<[ChainRange]>::to_vec).collect();
+        if parts.is_empty() {
+            parts.push(Vec::new());
+        }
+        let last = parts.len() - 1;
+        for (place, chains) in parts.into_iter().enumerate() {
+            let frame = Frame::Have { log, chains, more: place < last, registers };
+            self.outputs.push_back(Output::Send { link: id, frame });
+        }
+    }
+
+    /// Compares a log again, but not at once where that was done a moment ago.
+    pub(super) fn compare_soon(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(session) = link.log(room, log) else { return };
+        match session.compared_at.map(|at| Mono(at.0 + COMPARE_EVERY_MS)) {
+            Some(due) if now.mono < due => {
+                session.compare_again = true;
+                link.wake_by(due);
+            }
+            Some(_) | None => self.compare(now, id, room, log),
+        }
+    }
+
+    /// The other end says what it has.
+    fn have(&mut self, now: Now, id: LinkId, log: LogId, chains: Vec<ChainRange>, more: bool, registers: SetHash) {
+        let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
+        let Some(session) = self.links.get_mut(&id).and_then(|link| link.log(room, log)) else { return };
+        if session.vector.len() + chains.len() > CHAINS_A_LOG_MAX {
+            return;
+        }
+        session.vector.extend(chains);
+        if more {
+            return;
+        }
+        let vector = std::mem::take(&mut session.vector);
+        self.compare_with(now, id, room, log, &vector);
+        let ours = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
+        if log == room.conversation() && registers != ours {
+            self.send_registers(id, room);
+        }
+        self.pump(now, id);
+    }
+
+    fn compare_with(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId, vector: &[ChainRange]) {
+        let own_device = self.own_device();
+        for theirs in vector {
+            let own = own_device == Some(theirs.chain.device);
+            let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&theirs.chain)) else {
+                continue;
+            };
+            if theirs.high == chain.durable.seq && theirs.head != chain.durable.event {
+                chain.frozen = true;
+                let why = crate::admission::Rejection::Forked {
+                    seq: theirs.high,
+                    held: chain.durable.event,
+                    offered: theirs.head,
+                };
+                let device = theirs.chain.device;
+                self.outputs.push_back(Output::Notice(Notice::Rejected { link: id, device, why }));
+            }
+            if own && theirs.high > chain.staged.seq && self.incarnations.get(&log) == Some(&theirs.chain.incarnation) {
+                // Somebody holds more of our own chain than we do: our tail was lost, and to write on would fork it.
+                self.begin_incarnation(log);
+            }
+        }
+        let due_later = Mono(now.mono.0 + PASS_ON_AFTER_MS + u64::from(self.draw()[0]) * PASS_ON_AFTER_MS / 256);
+        let at_once = self.is_relay();
+        let held: Vec<(ChainId, Seq)> = match self.logs.get(&log) {
+            Some(log) => log.chains.iter().map(|(id, chain)| (*id, chain.sendable())).collect(),
+            None => Vec::new(),
+        };
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let remote = link.remote;
+        let Some(session) = link.log(room, log) else { return };
+        session.compared = true;
+        session.owed.clear();
+        let mut later = false;
+        for (chain, high) in held {
+            let theirs = vector.binary_search_by(|range| range.chain.cmp(&chain)).ok();
+            let theirs = theirs.and_then(|place| vector.get(place)).map_or(Seq::ZERO, |range| range.high);
+            if theirs < high {
+                let own = own_device == Some(chain.device);
+                // What others wrote, its author or the relay mostly sends first; the relay itself lacks it for good.
+                let due = if at_once || own || remote == Remote::Relay { now.mono } else { due_later };
+                later |= due > now.mono;
+                session.owe(chain, Seq(theirs.0 + 1), due);
+            }
+        }
+        link.ready.insert(log);
+        if later {
+            link.wake_by(due_later);
+        }
+        let heads: Vec<ChainHead> =
+            vector.iter().map(|range| ChainHead { chain: range.chain, seq: range.high, event: range.head }).collect();
+        self.acknowledged(id, log, &heads);
+    }
+
+    /// The other end has chains on disk up to here.
+    fn acknowledged(&mut self, id: LinkId, log: LogId, chains: &[ChainHead]) {
+        let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
+        let own_device = self.own_device();
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let by = link.remote;
+        let Some(session) = link.log(room, log) else { return };
+        for head in chains {
+            session.has(head.chain, head.seq);
+            if own_device != Some(head.chain.device) {
+                continue;
+            }
+            let before = session.acknowledged.get(&head.chain).copied().unwrap_or_default();
+            let held = self.logs.get(&log).and_then(|log| log.chains.get(&head.chain));
+            let real = held.is_some_and(|chain| head.seq <= chain.durable.seq);
+            if real && before < head.seq {
+                session.acknowledged.insert(head.chain, head.seq);
+                let notice = Notice::Acknowledged { log, chain: head.chain, seq: head.seq, by };
+                self.outputs.push_back(Output::Notice(notice));
+            }
+        }
+    }
+
+    /// The other end asks for a chain from a place on.
+    fn wanted(&mut self, now: Now, id: LinkId, log: LogId, chain: ChainId, from: Seq) {
+        let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if let Some(session) = link.log(room, log) {
+            session.owe(chain, from, now.mono);
+            link.ready.insert(log);
+        }
+        self.pump(now, id);
+    }
+
+    fn send_registers(&mut self, id: LinkId, room: RoomId) {
+        let registers: Vec<_> = self.registers(room).cloned().collect();
+        let mut part = Vec::new();
+        let mut bytes = 0;
+        for register in registers {
+            if !part.is_empty()
+                && (bytes + register.size() > EVENTS_BYTES_PER_FRAME || part.len() == limits::REGISTERS_PER_FRAME_MAX)
+            {
+                let registers = std::mem::take(&mut part);
+                self.outputs.push_back(Output::Send { link: id, frame: Frame::Registers { room, registers } });
+                bytes = 0;
+            }
+            bytes += register.size();
+            part.push(register);
+        }
+        if !part.is_empty() {
+            self.outputs.push_back(Output::Send { link: id, frame: Frame::Registers { room, registers: part } });
+        }
+    }
+
+    /// Something that waited on a link is due.
+    pub(super) fn wake_link(&mut self, now: Now, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.wake_at = None;
+        let mut acks = Vec::new();
+        let mut again = Vec::new();
+        let mut next: Option<Mono> = None;
+        for (room, session) in &mut link.rooms {
+            for (log, session) in &mut session.logs {
+                if session.compare_again {
+                    let due = session.compared_at.map_or(now.mono, |at| Mono(at.0 + COMPARE_EVERY_MS));
+                    if due <= now.mono {
+                        again.push((*room, *log));
+                    } else {
+                        next = Some(next.map_or(due, |at| at.min(due)));
+                    }
+                }
+                if !session.lazy_acks.is_empty() {
+                    let chains: Vec<ChainHead> = std::mem::take(&mut session.lazy_acks).into_values().collect();
+                    acks.push((*log, chains));
+                }
+                for owed in session.owed.values() {
+                    if owed.due <= now.mono {
+                        link.ready.insert(*log);
+                    } else {
+                        next = Some(next.map_or(owed.due, |at| at.min(owed.due)));
+                    }
+                }
+            }
+        }
+        if let Some(next) = next {
+            link.wake_by(next);
+        }
+        for (log, chains) in acks {
+            for part in chains.chunks(limits::CHAINS_PER_FRAME_MAX / 2) {
+                let frame = Frame::Ack { log, chains: part.to_vec() };
+                self.outputs.push_back(Output::Send { link: id, frame });
+            }
+        }
+        for (room, log) in again {
+            self.compare(now, id, room, log);
+        }
+        self.pump(now, id);
+    }
+
+    /// Sends a link what it lacks, as far as its credit goes.
+    pub(super) fn pump(&mut self, now: Now, id: LinkId) {
+        while let Some(log) = self.links.get(&id).and_then(|link| link.ready.first().copied()) {
+            let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else {
+                self.unready(id, log);
+                continue;
+            };
+            match self.next_frame(now, id, room, log) {
+                Step::Send(events) => {
+                    let bytes: usize = events.iter().map(Event::size).sum();
+                    if let Some(link) = self.links.get_mut(&id) {
+                        link.credit = link.credit.saturating_sub(bytes);
+                    }
+                    self.outputs.push_back(Output::Send { link: id, frame: Frame::Events { log, events } });
+                }
+                Step::Load { chain, from, to } => {
+                    let bytes_max = LOAD_BYTES_MAX;
+                    let ticket = self.open_ticket(Pending::Load { link: id, room, log, chain, from });
+                    if let Some(link) = self.links.get_mut(&id) {
+                        link.loading = Some(ticket);
+                    }
+                    self.outputs.push_back(Output::Load { ticket, log, chain, from, to, bytes_max });
+                    return;
+                }
+                Step::Wait => return,
+                Step::Done => self.unready(id, log),
+            }
+        }
+    }
+
+    fn unready(&mut self, id: LinkId, log: LogId) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.ready.remove(&log);
+        }
+    }
+
+    /// The next frame of events for a log on a link.
+    fn next_frame(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) -> Step {
+        let Some(link) = self.links.get_mut(&id) else { return Step::Done };
+        if link.loading.is_some() || link.credit == 0 {
+            return Step::Wait;
+        }
+        let room_for = link.credit.min(EVENTS_BYTES_PER_FRAME);
+        let Some(session) = link.log(room, log) else { return Step::Done };
+        let due: Vec<ChainId> =
+            session.owed.iter().filter(|(_, owed)| owed.due <= now.mono).map(|(chain, _)| *chain).collect();
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        for chain in due {
+            while let Some(next) = self.owed_next(id, room, log, chain) {
+                match self.next_event(log, chain, next) {
+                    NextEvent::Ready(event) => {
+                        let full = events.len() == limits::EVENTS_PER_FRAME_MAX || bytes + event.size() > room_for;
+                        if full && !events.is_empty() {
+                            return Step::Send(events);
+                        }
+                        bytes += event.size();
+                        events.push(event);
+                        self.set_owed_next(id, room, log, chain, Seq(next.0 + 1));
+                    }
+                    NextEvent::OnDisk(to) if events.is_empty() => return Step::Load { chain, from: next, to },
+                    // What is at hand goes first; the load comes with the next turn.
+                    NextEvent::OnDisk(_) => return Step::Send(events),
+                    NextEvent::None => {
+                        self.clear_owed(id, room, log, chain);
+                        break;
+                    }
+                }
+            }
+        }
+        if events.is_empty() { Step::Done } else { Step::Send(events) }
+    }
+
+    fn next_event(&self, log: LogId, chain: ChainId, next: Seq) -> NextEvent {
+        let Some(held) = self.logs.get(&log).and_then(|log| log.chains.get(&chain)) else { return NextEvent::None };
+        let to = held.sendable();
+        if next > to || next < held.low {
+            return NextEvent::None;
+        }
+        match self.recent.get(log, chain, next) {
+            Some(event) => NextEvent::Ready(event.clone()),
+            None => NextEvent::OnDisk(to),
+        }
+    }
+
+    fn session(&mut self, id: LinkId, room: RoomId, log: LogId) -> Option<&mut LogSession> {
+        self.links.get_mut(&id)?.rooms.get_mut(&room)?.logs.get_mut(&log)
+    }
+
+    fn owed_next(&mut self, id: LinkId, room: RoomId, log: LogId, chain: ChainId) -> Option<Seq> {
+        self.session(id, room, log)?.owed.get(&chain).map(|owed| owed.next)
+    }
+
+    fn set_owed_next(&mut self, id: LinkId, room: RoomId, log: LogId, chain: ChainId, next: Seq) {
+        if let Some(owed) = self.session(id, room, log).and_then(|session| session.owed.get_mut(&chain)) {
+            owed.next = next;
+        }
+    }
+
+    fn clear_owed(&mut self, id: LinkId, room: RoomId, log: LogId, chain: ChainId) {
+        if let Some(session) = self.session(id, room, log) {
+            session.owed.remove(&chain);
+        }
+    }
+
+    /// Events were read for a link.
+    pub(super) fn loaded(&mut self, now: Now, ticket: Ticket, events: Vec<Event>) {
+        let Some(Pending::Load { link: id, room, log, chain, from }) = self.tickets.remove(&ticket) else { return };
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.loading == Some(ticket)) else { return };
+        link.loading = None;
+        let still_owed = self.owed_next(id, room, log, chain) == Some(from);
+        if events.is_empty() {
+            // The store lost what its heads promise; the chain is not offered again on this link.
+            self.clear_owed(id, room, log, chain);
+        } else if still_owed && self.shares(id, room) {
+            self.send_loaded(id, room, log, chain, events);
+        }
+        self.pump(now, id);
+    }
+
+    /// What was read is sent whole: a load is bounded, and so is the credit that it may overdraw.
+    fn send_loaded(&mut self, id: LinkId, room: RoomId, log: LogId, chain: ChainId, events: Vec<Event>) {
+        let limit = self.logs.get(&log).and_then(|log| log.chains.get(&chain)).map(super::Chain::sendable);
+        let limit = limit.unwrap_or(Seq::ZERO);
+        let mut part: Vec<Event> = Vec::new();
+        let mut bytes = 0;
+        let mut last = None;
+        let mut frames = Vec::new();
+        for event in events.into_iter().filter(|event| event.header.get().seq <= limit) {
+            let size = event.size();
+            let full = part.len() == limits::EVENTS_PER_FRAME_MAX || bytes + size > EVENTS_BYTES_PER_FRAME;
+            if full && !part.is_empty() {
+                frames.push(std::mem::take(&mut part));
+                bytes = 0;
+            }
+            bytes += size;
+            last = Some(event.header.get().seq);
+            part.push(event);
+        }
+        if !part.is_empty() {
+            frames.push(part);
+        }
+        if let Some(last) = last {
+            self.set_owed_next(id, room, log, chain, Seq(last.0 + 1));
+        }
+        for events in frames {
+            let bytes: usize = events.iter().map(Event::size).sum();
+            if let Some(link) = self.links.get_mut(&id) {
+                link.credit = link.credit.saturating_sub(bytes);
+            }
+            self.outputs.push_back(Output::Send { link: id, frame: Frame::Events { log, events } });
+        }
+    }
+}
+
+/// What to do next for a log on a link.
+enum Step {
+    Send(Vec<Event>),
+    Load {
+        chain: ChainId,
+        from: Seq,
+        to: Seq,
+    },
+    /// No credit, or a load is under way.
+    Wait,
+    /// Nothing is owed that is due.
+    Done,
+}
+
+/// Chains in the vector of one log that are taken from one link. A longer vector is a flood.
+const CHAINS_A_LOG_MAX: usize = 100_000;

@@ -1,0 +1,104 @@
+//! What is known of the other end of one link, and what it still has to be sent.
+//!
+//! For a chain that is not in `owed`, the other end has, or was sent, everything that is on disk here: so a session
+//! costs memory for what is missing, not for what there is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use momoland_protocol::id::{ChainId, LogId, RoomId, Seq};
+use momoland_protocol::replication::{ChainHead, ChainRange};
+
+use crate::input::{Mono, Remote, Ticket};
+
+/// How long a device waits before it passes on what somebody else wrote: its author or the relay mostly sends it
+/// first, and then nothing is sent twice. Milliseconds; up to as much again is added so that peers do not all answer.
+pub(crate) const PASS_ON_AFTER_MS: u64 = 1_000;
+
+/// How long an acknowledgement waits for others, on links that the events did not come from. Shorter than
+/// [`PASS_ON_AFTER_MS`], so that it arrives before the event is passed on in vain.
+pub(crate) const LAZY_ACK_AFTER_MS: u64 = 400;
+
+/// Between two comparisons of one log on one link, milliseconds: a gap may show in every event of a burst.
+pub(crate) const COMPARE_EVERY_MS: u64 = 500;
+
+/// Events that the other end lacks of one chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owed {
+    /// The first place to send.
+    pub(crate) next: Seq,
+    /// Not before.
+    pub(crate) due: Mono,
+}
+
+/// One log on one link.
+#[derive(Debug, Default)]
+pub(crate) struct LogSession {
+    /// Whether the other end has said what it has.
+    pub(crate) compared: bool,
+    /// Parts of its vector so far.
+    pub(crate) vector: Vec<ChainRange>,
+    pub(crate) owed: BTreeMap<ChainId, Owed>,
+    /// Up to where it has acknowledged our own chains.
+    pub(crate) acknowledged: BTreeMap<ChainId, Seq>,
+    /// Acknowledgements that wait for company.
+    pub(crate) lazy_acks: BTreeMap<ChainId, ChainHead>,
+    /// When it was last told what we have.
+    pub(crate) compared_at: Option<Mono>,
+    /// Something was missing in what it sent: to be compared again when that is due.
+    pub(crate) compare_again: bool,
+}
+
+/// One room on one link.
+#[derive(Debug, Default)]
+pub(crate) struct RoomSession {
+    /// Whether we said that we are in the room.
+    pub(crate) announced: bool,
+    /// The roster version that the other end has, or was sent; `None` before it said.
+    pub(crate) remote_version: Option<u64>,
+    pub(crate) logs: BTreeMap<LogId, LogSession>,
+}
+
+/// One link.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) remote: Remote,
+    /// Bytes of events that it can take now.
+    pub(crate) credit: usize,
+    /// The load that is under way for it: at most one.
+    pub(crate) loading: Option<Ticket>,
+    pub(crate) rooms: BTreeMap<RoomId, RoomSession>,
+    /// Logs with something owed that may be sent now.
+    pub(crate) ready: BTreeSet<LogId>,
+    /// When something that waits becomes due: owed events, lazy acknowledgements, a comparison.
+    pub(crate) wake_at: Option<Mono>,
+}
+
+impl Link {
+    pub(crate) fn new(remote: Remote) -> Self {
+        Self { remote, credit: 0, loading: None, rooms: BTreeMap::new(), ready: BTreeSet::new(), wake_at: None }
+    }
+
+    pub(crate) fn wake_by(&mut self, at: Mono) {
+        self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    pub(crate) fn log(&mut self, room: RoomId, log: LogId) -> Option<&mut LogSession> {
+        Some(self.rooms.get_mut(&room)?.logs.entry(log).or_default())
+    }
+}
+
+impl LogSession {
+    /// Notes that the other end lacks a chain from `next` on.
+    pub(crate) fn owe(&mut self, chain: ChainId, next: Seq, due: Mono) {
+        let owed = self.owed.entry(chain).or_insert(Owed { next, due });
+        owed.next = owed.next.min(next);
+        owed.due = owed.due.min(due);
+    }
+
+    /// Notes that the other end has a chain up to `seq`.
+    pub(crate) fn has(&mut self, chain: ChainId, seq: Seq) {
+        if let Some(owed) = self.owed.get_mut(&chain) {
+            owed.next = owed.next.max(Seq(seq.0.saturating_add(1)));
+        }
+    }
+}
