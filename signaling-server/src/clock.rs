@@ -38,9 +38,7 @@ impl Clock {
     pub fn unix_ms(&self) -> u64 {
         match &self.0 {
             // A clock before 1970 is a broken machine: everything issued there counts as long expired.
-            Source::System { .. } => {
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| millis_of(since))
-            }
+            Source::System { .. } => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis_of),
             Source::Manual(at) => at.load(Ordering::SeqCst),
         }
     }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use momoland_protocol::limits::DEVICES_PER_ACCOUNT_MAX;
 
 /// What every environment variable of ours starts with.
 const ENVIRONMENT_PREFIX: &str = "MOMOLAND_";
@@ -290,10 +291,12 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "max_devices_per_account",
-        default: "100",
+        default: "32",
         unit: "devices",
         about: "Devices of one account that are not revoked.",
-        apply: |config, value| number_into(&mut config.limits.devices_per_account_max, value, 1, 10_000),
+        apply: |config, value| {
+            number_into(&mut config.limits.devices_per_account_max, value, 1, DEVICES_PER_ACCOUNT_MAX)
+        },
     },
     Setting {
         key: "password_threads",
@@ -358,7 +361,9 @@ pub enum ConfigError {
     Unreadable { path: String, cause: String },
     #[error("The configuration file {path} is not TOML: {cause}.")]
     Malformed { path: String, cause: String },
-    #[error("The configuration file {path} has a setting {key:?} that does not exist. `momoland-server --help` lists them.")]
+    #[error(
+        "The configuration file {path} has a setting {key:?} that does not exist. `momoland-server --help` lists them."
+    )]
     UnknownKey { path: String, key: String },
     #[error("The setting {key} ({source_name}) {cause}.")]
     BadValue { key: &'static str, source_name: String, cause: String },
@@ -447,9 +452,10 @@ impl Config {
             return Err(unreadable(format!("it is larger than {FILE_BYTES_MAX} bytes")));
         }
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-        let table: toml::Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| ConfigError::Malformed { path: shown.clone(), cause: one_line(&error) })?;
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Malformed {
+            path: shown.clone(),
+            cause: one_line(&error),
+        })?;
         for (key, value) in table {
             let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
                 return Err(ConfigError::UnknownKey { path: shown, key });

@@ -114,9 +114,7 @@ impl RateLimits {
     /// Whether a log-in is worth queueing for.
     pub fn check_login(&self, address: ClientAddress, account: AccountName) -> Result<(), Exceeded> {
         let now_ms = self.clock.mono_ms();
-        self.failures_of_account
-            .check(&(address, account), now_ms)
-            .map_err(exceeded(Limit::LoginFailuresOfAccount))?;
+        self.failures_of_account.check(&(address, account), now_ms).map_err(exceeded(Limit::LoginFailuresOfAccount))?;
         self.failures_of_address.check(&address, now_ms).map_err(exceeded(Limit::LoginFailuresOfAddress))
     }
 

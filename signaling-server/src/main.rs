@@ -1,1 +1,140 @@
-fn main() {}
+//! `momoland-server`: settings, logging, signals; then [`signaling_server::serve`].
+//!
+//! What cannot start says so in a sentence on standard error and exits with 1, a wrong call with 2.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use signaling_server::config::{Config, ConfigError, describe_settings};
+use signaling_server::shutdown::Shutdown;
+use signaling_server::{OpenError, serve};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Open files the server asks for: one a connection, and some for the store.
+const OPEN_FILES_WANTED: u64 = 65_536;
+
+/// What the command line asks for.
+enum Call {
+    Serve { config: Option<PathBuf> },
+    Print(String),
+}
+
+/// Why the process ends without having served.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0} Try `momoland-server --help`.")]
+    Usage(String),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("The address {address} cannot be listened on: {cause}. {advice}")]
+    Listen { address: std::net::SocketAddr, cause: std::io::Error, advice: &'static str },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("The process cannot be set up: {0}.")]
+    Process(#[from] std::io::Error),
+}
+
+fn main() -> ExitCode {
+    let outcome = parse(std::env::args().skip(1)).and_then(|call| match call {
+        Call::Print(text) => Ok(std::io::stdout().write_all(text.as_bytes())?),
+        Call::Serve { config } => run(config),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody is left to tell where this cannot be written.
+            let _ = writeln!(std::io::stderr(), "momoland-server: {failure}");
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Call, Failure> {
+    let mut config = None;
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--help" | "-h" => return Ok(Call::Print(help())),
+            "--version" | "-V" => return Ok(Call::Print(format!("momoland-server {}\n", env!("CARGO_PKG_VERSION")))),
+            "--config" => {
+                let file = arguments.next().ok_or_else(|| Failure::Usage("--config needs a file.".to_owned()))?;
+                config = Some(PathBuf::from(file));
+            }
+            other => match other.strip_prefix("--config=") {
+                Some(file) => config = Some(PathBuf::from(file)),
+                None => return Err(Failure::Usage(format!("{other:?} is no option of this program."))),
+            },
+        }
+    }
+    Ok(Call::Serve { config })
+}
+
+fn help() -> String {
+    format!(
+        "momoland-server: accounts, introductions and relay for Momoland\n\n\
+         usage: momoland-server [--config FILE]\n\n\
+         Without a word it listens on 127.0.0.1:7420 and keeps its data in ./momoland-data.\n\
+         FILE is TOML. Every setting, as environment variable / key in FILE; the environment wins:\n\n{}",
+        describe_settings()
+    )
+}
+
+fn run(file: Option<PathBuf>) -> Result<(), Failure> {
+    // Variables whose name or value is no text cannot be settings of ours.
+    let environment =
+        || std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let config = Config::load(file.as_deref(), environment())?;
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&config.log))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    for name in Config::unknown_variables(environment()) {
+        tracing::warn!(name, "this variable is no setting of the server");
+    }
+    match rlimit::increase_nofile_limit(OPEN_FILES_WANTED) {
+        Ok(files) => tracing::debug!(files, "open files allowed"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays low"),
+    }
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(config))
+}
+
+async fn listen(config: Config) -> Result<(), Failure> {
+    let address = config.listen;
+    let listener = TcpListener::bind(address).await.map_err(|cause| Failure::Listen {
+        address,
+        advice: match cause.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "Another program has it: end that one, or choose another with MOMOLAND_LISTEN."
+            }
+            _ => "Choose another with MOMOLAND_LISTEN.",
+        },
+        cause,
+    })?;
+    let bound = listener.local_addr()?;
+    let shutdown = Shutdown::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let watched = shutdown.clone();
+    let signals = tokio::spawn(async move {
+        // The first asks, the second insists.
+        for stop in [Shutdown::begin, Shutdown::end] {
+            let name = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            };
+            tracing::info!(signal = name, "asked to stop");
+            stop(&watched);
+        }
+    });
+    tracing::info!(address = %bound, data = %config.data.display(), "listening");
+    // For scripts that let it choose a port; where nobody reads standard output, there is nobody to tell.
+    let _ = writeln!(std::io::stdout(), "momoland-server is listening on http://{bound}");
+    let served = serve(listener, config, shutdown).await;
+    signals.abort();
+    served?;
+    tracing::info!("stopped");
+    Ok(())
+}

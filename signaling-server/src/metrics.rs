@@ -247,7 +247,8 @@ fn render_process(text: &mut Exposition) {
     // utime and stime are fields 14 and 15 (proc(5)), in ticks of 1/100 s on every Linux that Rust runs on; the name in
     // field 2 may hold anything, so counting starts behind its closing bracket.
     let ticks = std::fs::read_to_string("/proc/self/stat").ok().and_then(|stat| {
-        let fields: Vec<u64> = stat.rsplit(')').next()?.split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
+        let fields: Vec<u64> =
+            stat.rsplit(')').next()?.split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
         Some(fields.iter().sum::<u64>())
     });
     if let Some(ticks) = ticks {

@@ -148,7 +148,9 @@ mod tests {
 
     #[test]
     fn what_is_a_handle() {
-        for text in ["al", "alice", "Alice", "a.b-c_d", "0x", "Ægir", "жанна", "李小龍", "さくら", "यामी", "ab9", "josé"] {
+        for text in
+            ["al", "alice", "Alice", "a.b-c_d", "0x", "Ægir", "жанна", "李小龍", "さくら", "यामी", "ab9", "josé"]
+        {
             assert_eq!(handle(text).as_str(), text.nfkc().collect::<String>());
         }
         assert_eq!(handle(&"a".repeat(32)).as_str().len(), 32);

@@ -15,7 +15,7 @@ const KEYS_MAX: usize = 65_536;
 
 /// One kind of limit.
 #[derive(Debug)]
-pub struct Buckets<K> {
+pub(super) struct Buckets<K> {
     /// Tokens in a full bucket.
     burst: f64,
     /// Tokens that come back each millisecond.
@@ -38,13 +38,13 @@ struct Bucket {
 
 /// The bucket is empty; so long until there is a token again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Empty {
-    pub retry_after: Duration,
+pub(super) struct Empty {
+    pub(super) retry_after: Duration,
 }
 
 impl<K: Eq + Hash + Clone> Buckets<K> {
     /// `per_minute` tokens a minute, as many at once.
-    pub fn per_minute(per_minute: u32) -> Self {
+    pub(super) fn per_minute(per_minute: u32) -> Self {
         Self::with_capacity(per_minute, KEYS_MAX)
     }
 
@@ -61,7 +61,7 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
     ///
     /// # Errors
     /// [`Empty`], and nothing is taken.
-    pub fn take(&self, key: &K, now_ms: u64) -> Result<(), Empty> {
+    pub(super) fn take(&self, key: &K, now_ms: u64) -> Result<(), Empty> {
         self.with_bucket(key, now_ms, |bucket| {
             if bucket.tokens < 1.0 {
                 return Err(bucket.tokens);
@@ -76,13 +76,13 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
     ///
     /// # Errors
     /// [`Empty`].
-    pub fn check(&self, key: &K, now_ms: u64) -> Result<(), Empty> {
+    pub(super) fn check(&self, key: &K, now_ms: u64) -> Result<(), Empty> {
         self.with_bucket(key, now_ms, |bucket| if bucket.tokens < 1.0 { Err(bucket.tokens) } else { Ok(()) })
             .map_err(|tokens| self.empty(tokens))
     }
 
     /// Gives a token back that was taken for something that then did not count.
-    pub fn give_back(&self, key: &K, now_ms: u64) {
+    pub(super) fn give_back(&self, key: &K, now_ms: u64) {
         let burst = self.burst;
         self.with_bucket(key, now_ms, |bucket| bucket.tokens = (bucket.tokens + 1.0).min(burst));
     }

@@ -1,0 +1,208 @@
+//! Putting changes of rosters in order.
+
+use momoland_protocol::cbor::DecodeError;
+use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::id::{AccountId, DeviceId, RosterHash, ServerKey};
+use momoland_protocol::limits::CUTS_MAX;
+use momoland_protocol::roster::{
+    Countersignature, CountersignedChange, Cut, Genesis, RosterChange, RosterOp,
+};
+use momoland_protocol::signed::{SecretKey, Signed};
+use momoland_replica::roster::{Roster, RosterRefusal};
+
+use super::invites::{Invites, Worth};
+use super::membership::Membership;
+use super::{CHANGES_PER_ROOM_MAX, MEMBERS_PER_ROOM_MAX, Peer, ROOMS_PER_ACCOUNT_MAX};
+
+/// Why a change was not put in order, or a room not shown. Nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomRefusal {
+    /// Another device than the connection's signed it.
+    NotYourDevice,
+    /// A certificate in it is another account's, or of a device that does not count any more.
+    NotYourCertificate,
+    /// There is no such room, or the asker may not know of it.
+    NoSuchRoom,
+    /// The direct or own room exists: the asker's account belongs to it, and can have its roster.
+    ExistsAlready,
+    /// A room with this genesis exists.
+    IdTaken,
+    /// An account of the other side does not exist.
+    NoSuchAccount,
+    /// The invite is not worth a place any more.
+    Invite(Worth),
+    TooManyRooms,
+    TooManyMembers,
+    TooManyChanges,
+    /// Too many changes of this room wait for their turn.
+    Busy,
+    /// The roster's own rules.
+    Rules(RosterRefusal),
+    /// The store takes nothing at the moment.
+    Unavailable,
+}
+
+impl From<RosterRefusal> for RoomRefusal {
+    fn from(refusal: RosterRefusal) -> Self {
+        Self::Rules(refusal)
+    }
+}
+
+/// What the server knows when it decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    pub server: ServerKey,
+    pub membership: &'a Membership,
+    pub invites: &'a Invites,
+    /// The room's roster, where there is one.
+    pub roster: Option<&'a Roster>,
+    pub at: UnixMillis,
+}
+
+/// Whether a change may be the next of its room; the version that it would make.
+///
+/// # Errors
+/// A [`RoomRefusal`].
+pub fn admit(known: Known<'_>, change: &Signed<RosterChange>, by: Peer) -> Result<u64, RoomRefusal> {
+    let it = change.get();
+    if it.device != by.device {
+        return Err(RoomRefusal::NotYourDevice);
+    }
+    if let RosterOp::Join { certificate, invite: _ } | RosterOp::AddDevice { certificate } = &it.op
+        && certificate.get().account != by.account
+    {
+        return Err(RoomRefusal::NotYourCertificate);
+    }
+    match known.roster {
+        None => admit_first(known, change, by),
+        Some(roster) => admit_next(known, roster, change, by),
+    }
+}
+
+fn admit_first(known: Known<'_>, change: &Signed<RosterChange>, by: Peer) -> Result<u64, RoomRefusal> {
+    let RosterOp::Create { genesis: _, settings: _, founders } = &change.get().op else {
+        return Err(RoomRefusal::NoSuchRoom);
+    };
+    Roster::check_create(change, known.server)?;
+    // The roster's rules say that the signing device is a founder's; which account that is, its certificate says.
+    if !founders.iter().any(|founder| founder.account == by.account) {
+        return Err(RoomRefusal::NotYourCertificate);
+    }
+    if known.membership.count_of(by.account) >= ROOMS_PER_ACCOUNT_MAX {
+        return Err(RoomRefusal::TooManyRooms);
+    }
+    Ok(1)
+}
+
+fn admit_next(known: Known<'_>, roster: &Roster, change: &Signed<RosterChange>, by: Peer) -> Result<u64, RoomRefusal> {
+    let it = change.get();
+    if let RosterOp::Create { genesis, .. } = &it.op {
+        return Err(match genesis {
+            _ if genesis.room() != it.room => RosterRefusal::WrongRoom.into(),
+            Genesis::Direct { .. } | Genesis::Own { .. } if roster.role(by.account).is_some() => {
+                RoomRefusal::ExistsAlready
+            }
+            Genesis::Direct { .. } | Genesis::Own { .. } | Genesis::Made { .. } | Genesis::PublicFeed { .. } => {
+                RoomRefusal::IdTaken
+            }
+        });
+    }
+    if let RosterOp::Join { certificate: _, invite: Some(proof) } = &it.op {
+        let worth = known.invites.worth(it.room, proof, by, known.at);
+        match worth {
+            Some(Worth::Open) => {}
+            Some(worth) if !may_know_of(roster, by) || it.prev == roster.head() => {
+                return Err(RoomRefusal::Invite(worth));
+            }
+            Some(_) => {}
+            None if may_know_of(roster, by) => {}
+            None => return Err(RoomRefusal::NoSuchRoom),
+        }
+    } else if !may_know_of(roster, by) {
+        return Err(RoomRefusal::NoSuchRoom);
+    }
+    roster.check(change, known.at)?;
+    if matches!(it.op, RosterOp::Join { .. }) {
+        if known.membership.count_of(by.account) >= ROOMS_PER_ACCOUNT_MAX {
+            return Err(RoomRefusal::TooManyRooms);
+        }
+        if known.membership.members_of(it.room).is_some_and(|members| members.len() >= MEMBERS_PER_ROOM_MAX) {
+            return Err(RoomRefusal::TooManyMembers);
+        }
+    }
+    if roster.version() >= CHANGES_PER_ROOM_MAX && ending(roster, it).is_none() {
+        return Err(RoomRefusal::TooManyChanges);
+    }
+    Ok(roster.version() + 1)
+}
+
+/// Whether somebody may know that a room exists: it is public, theirs, or bans them by name.
+pub fn may_know_of(roster: &Roster, by: Peer) -> bool {
+    roster.is_public() || roster.role(by.account).is_some() || roster.is_banned(by.account)
+}
+
+/// Whose rights a change ends or lowers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Account(AccountId),
+    Device(AccountId, DeviceId),
+}
+
+/// Whose rights a change ends or lowers, which asks for a list of cuts. `None`: nobody's.
+pub fn ending(roster: &Roster, change: &RosterChange) -> Option<Ending> {
+    match &change.op {
+        RosterOp::Leave => roster.account_of(change.device).map(Ending::Account),
+        RosterOp::Remove { account, ban: _ } => Some(Ending::Account(*account)),
+        RosterOp::SetRole { account, role } => {
+            roster.role(*account).is_some_and(|present| *role < present).then_some(Ending::Account(*account))
+        }
+        RosterOp::RevokeDevice { device } => Some(Ending::Device(roster.account_of(*device)?, *device)),
+        RosterOp::Create { .. }
+        | RosterOp::Join { .. }
+        | RosterOp::AddDevice { .. }
+        | RosterOp::Unban { .. }
+        | RosterOp::OpenInvite { .. }
+        | RosterOp::CloseInvite { .. }
+        | RosterOp::Configure { .. }
+        | RosterOp::Repair { .. }
+        | RosterOp::ChooseFork { .. } => None,
+    }
+}
+
+impl Ending {
+    pub fn account(self) -> AccountId {
+        match self {
+            Self::Account(account) | Self::Device(account, _) => account,
+        }
+    }
+
+    /// Of the cuts of its account's chains those that the change is about. More than a change may carry: those of the
+    /// longest chains, where the most would be lost.
+    pub fn select(self, mut cuts: Vec<Cut>) -> Vec<Cut> {
+        match self {
+            Self::Account(_) => {}
+            Self::Device(_, device) => cuts.retain(|cut| cut.chain.device == device),
+        }
+        if cuts.len() > CUTS_MAX {
+            cuts.sort_by_key(|cut| std::cmp::Reverse(cut.seq));
+            cuts.truncate(CUTS_MAX);
+        }
+        cuts
+    }
+}
+
+/// Gives a change its place.
+///
+/// # Errors
+/// [`DecodeError`] where the countersignature would be out of its bounds.
+pub fn countersign(
+    key: &SecretKey,
+    change: Signed<RosterChange>,
+    version: u64,
+    at: UnixMillis,
+    cuts: Vec<Cut>,
+) -> Result<CountersignedChange, DecodeError> {
+    let hash: RosterHash = change.roster_hash();
+    let countersignature = Signed::sign(Countersignature { change: hash, version, at, cuts }, key)?;
+    Ok(CountersignedChange { change, countersignature })
+}
