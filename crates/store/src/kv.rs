@@ -1,6 +1,6 @@
 //! The contract of a store: ordered byte keys, atomic commits, and a stated durability for each.
 //!
-//! The engine and the server write through one thread and read through [`Store`] itself. Calls block: they belong
+//! The engine and the server write through [`crate::writer`] and read through [`Store`] itself. Calls block: they belong
 //! on a thread that may wait for a disk. One [`Store`] is one folder (sled), one map (memory), or one schema of a database
 //! server later; nothing in the contract asks for more than `SELECT`, `INSERT … ON CONFLICT` and one transaction.
 //!
@@ -11,10 +11,12 @@
 //! 4. After a failed write a store refuses every further one until it is opened again, since what the disk holds is not
 //!    known before that. Reads go on. Test: `conformance`.
 //!
-//! Not here: what keys mean (each owner lays its own out), queues and threads, deleting a range (page
+//! Not here: what keys mean (each owner lays its own out), queues and threads (`crate::writer`), deleting a range (page
 //! through [`Store::range`] and delete in bounded batches: an atomic delete of unknown size has no bound).
 
 mod batch;
+#[cfg(test)]
+mod conformance;
 mod error;
 pub mod memory;
 mod range;

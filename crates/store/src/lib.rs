@@ -1,6 +1,7 @@
 //! Durable state: an ordered, transactional key-value store, and the one thread that writes to it.
 //!
 //! - [`kv`] is the contract and its backends: sled on a disk, and memory for simulation and tests.
+//! - [`writer`] turns many small batches into few synced commits, and says when each is on the disk.
 //!
 //! # Invariants
 //! 1. What a synced commit acknowledged is there after SIGKILL and after a power cut. Test: `crash`.
@@ -10,3 +11,4 @@
 #![deny(missing_docs)]
 
 pub mod kv;
+pub mod writer;

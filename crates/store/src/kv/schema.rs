@@ -12,7 +12,7 @@ pub struct SchemaVersion(pub u32);
 ///
 /// Runs again from its start where a crash or an error interrupts it, so it must bear being repeated. Its own commits may be
 /// buffered: the new version is recorded by a synced commit after it.
-pub type MigrationStep = dyn Fn(&dyn Store, SchemaVersion) -> Result<(), StoreError>;
+pub type MigrationStep<'a> = dyn Fn(&dyn Store, SchemaVersion) -> Result<(), StoreError> + 'a;
 
 impl SchemaVersion {
     /// The version after this one.

@@ -17,6 +17,8 @@ mod folder;
 mod head;
 mod panics;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -66,6 +68,8 @@ pub struct SledStore {
 struct Commits {
     head: Head,
     ledger: Ledger,
+    /// The schema that the head names: the ledger's, or the one that a migration is on its way to.
+    announced: SchemaVersion,
     /// sled's log, to fsync it.
     log: File,
     /// Files in sled's blob folder that have been fsynced: sled itself does not.
@@ -113,11 +117,11 @@ impl SledStore {
     /// # Errors
     /// As [`SledStore::open`], and what `step` answers; the steps before it are recorded then, and an older program will
     /// not open the store any more.
-    pub fn open_and_migrate(path: &Path, schema: SchemaVersion, step: &MigrationStep) -> Result<Self, StoreError> {
+    pub fn open_and_migrate(path: &Path, schema: SchemaVersion, step: &MigrationStep<'_>) -> Result<Self, StoreError> {
         Self::open_inner(path, schema, Some(step))
     }
 
-    fn open_inner(path: &Path, schema: SchemaVersion, step: Option<&MigrationStep>) -> Result<Self, StoreError> {
+    fn open_inner(path: &Path, schema: SchemaVersion, step: Option<&MigrationStep<'_>>) -> Result<Self, StoreError> {
         let folder = Folder::new(path);
         let lock = folder.lock()?;
         let (head, mark) = match Head::open(&folder.head())? {
@@ -155,7 +159,7 @@ impl SledStore {
         sync_folder(&folder.sled())?;
         let found = ledger.schema;
         let fresh = ledger.commit == 0;
-        let commits = Commits { head, ledger, log, blobs: BTreeSet::new(), halted: None };
+        let commits = Commits { head, ledger, announced: mark.schema, log, blobs: BTreeSet::new(), halted: None };
         let store = Self { folder, db: Some(db), commits: Mutex::new(commits), applying: RwLock::new(()), _lock: lock };
         if fresh {
             store.set_schema(schema)?;
@@ -166,11 +170,16 @@ impl SledStore {
         Ok(store)
     }
 
-    fn migrate(&self, mut found: SchemaVersion, schema: SchemaVersion, step: &MigrationStep) -> Result<(), StoreError> {
+    fn migrate(
+        &self,
+        mut found: SchemaVersion,
+        schema: SchemaVersion,
+        step: &MigrationStep<'_>,
+    ) -> Result<(), StoreError> {
         {
-            let commits = self.commits();
-            let mark = Mark { id: commits.ledger.id, schema, commit: commits.ledger.commit };
-            commits.head.write_both(&mark)?;
+            let mut commits = self.commits();
+            commits.announced = schema;
+            commits.head.write_both(&commits.mark())?;
         }
         while found < schema {
             step(self, found)?;
@@ -246,8 +255,7 @@ impl SledStore {
         guarded(|| db.flush().map(|_| ()).map_err(|error| self.fault(&error)))?;
         self.sync_blobs(commits)?;
         commits.log.sync_data().map_err(|error| StoreError::io(&error, &self.folder.sled_log()))?;
-        let ledger = &commits.ledger;
-        commits.head.write(&Mark { id: ledger.id, schema: ledger.schema, commit: ledger.commit })
+        commits.head.write(&commits.mark())
     }
 
     /// Brings blobs that are new to the disk, before the log that refers to them.
@@ -290,6 +298,13 @@ impl SledStore {
 
     fn fault(&self, error: &sled::Error) -> StoreError {
         fault(error, &self.folder)
+    }
+}
+
+impl Commits {
+    /// What the head is to say once everything so far is on the disk.
+    fn mark(&self) -> Mark {
+        Mark { id: self.ledger.id, schema: self.announced, commit: self.ledger.commit }
     }
 }
 
