@@ -3,12 +3,22 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use momoland_engine::OpenError;
+
+/// How long a dialog stays when nobody answers it: long enough for whoever clicked the icon to read it, and then gone
+/// from machines where nobody looks.
+const DIALOG_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Why there is no window. Each is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    /// There is no screen to put a window on. Nothing was opened.
+    #[error(
+        "There is no display for a window. Start Momoland in a desktop session, or use `momo` on the command line."
+    )]
+    NoScreen,
     /// The system names no home to keep data in.
     #[error("This system names no folder for application data. Choose one: momoland --data DIR.")]
     NoDataDir,
@@ -27,7 +37,7 @@ impl Failure {
     fn needs_dialog(&self) -> bool {
         match self {
             Self::NoDataDir | Self::Open(_) | Self::Window(_) => true,
-            Self::AlreadyRunning { .. } => false,
+            Self::NoScreen | Self::AlreadyRunning { .. } => false,
         }
     }
 }
@@ -51,8 +61,13 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Shows the sentence in the system's own dialog until it is dismissed.
+/// Shows the sentence in the system's own dialog until it is dismissed, or [`DIALOG_TIME_MAX`] has passed.
+#[allow(clippy::exit, reason = "the dialog blocks the main thread and has no way to be closed from another")]
 pub(crate) fn show_dialog(sentence: &str) -> ExitCode {
+    std::thread::spawn(|| {
+        std::thread::sleep(DIALOG_TIME_MAX);
+        std::process::exit(0);
+    });
     rfd::MessageDialog::new()
         .set_level(rfd::MessageLevel::Error)
         .set_title("Momoland")

@@ -31,6 +31,7 @@ use tracing_subscriber::EnvFilter;
 use crate::arguments::Arguments;
 use crate::failure::Failure;
 use crate::instance::Door;
+use crate::window::Geometry;
 
 /// How long the engine may take to close links and write what is pending. After that the process ends all the same:
 /// what was acknowledged is on disk already, and a window that is closed must not leave a process behind.
@@ -38,32 +39,42 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(sentence) = arguments.explain {
-        return failure::show_dialog(&sentence);
-    }
-    match start(arguments) {
-        Ok(code) => code,
-        Err(failure) => failure::report(&failure),
-    }
+    let ended = match arguments.explain {
+        Some(sentence) => require_screen().map(|()| failure::show_dialog(&sentence)),
+        None => start(arguments.data_dir, arguments.geometry),
+    };
+    ended.unwrap_or_else(|failure| failure::report(&failure))
 }
 
-fn start(arguments: Arguments) -> Result<ExitCode, Failure> {
+fn start(data_dir: Option<PathBuf>, geometry: Option<Geometry>) -> Result<ExitCode, Failure> {
     let filter = EnvFilter::try_from_env("MOMOLAND_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
+    require_screen()?;
     let context = tauri::generate_context!();
-    let data_dir = match arguments.data_dir {
+    let data_dir = match data_dir {
         Some(data_dir) => data_dir,
         None => platform_data_dir(&context.config().identifier).ok_or(Failure::NoDataDir)?,
     };
     let engine = tauri::async_runtime::block_on(open_engine(&data_dir))?;
-    let result = run_window(context, &data_dir, arguments.geometry, engine.clone());
+    let result = run_window(context, &data_dir, geometry, engine.clone());
     tauri::async_runtime::block_on(async {
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, engine.shutdown()).await.is_err() {
             tracing::warn!(timeout_s = SHUTDOWN_TIMEOUT.as_secs(), "the engine did not shut down in time");
         }
     });
     result
+}
+
+/// Without a screen GTK cannot start, and Tauri would end in a panic.
+#[cfg(target_os = "linux")]
+fn require_screen() -> Result<(), Failure> {
+    gtk::init().map_err(|_| Failure::NoScreen)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn require_screen() -> Result<(), Failure> {
+    Ok(())
 }
 
 async fn open_engine(data_dir: &Path) -> Result<Engine, Failure> {
@@ -87,7 +98,7 @@ async fn open_engine(data_dir: &Path) -> Result<Engine, Failure> {
 fn run_window(
     context: tauri::Context,
     data_dir: &Path,
-    geometry: Option<window::Geometry>,
+    geometry: Option<Geometry>,
     engine: Engine,
 ) -> Result<ExitCode, Failure> {
     let window_data_dir = data_dir.to_owned();
