@@ -1,5 +1,19 @@
 //! What Momoland does, seen from outside: real processes, over stdio, sockets and signals.
 //!
-//! One module a subject. A scenario that stands for a fault which people met elsewhere names it: `C40`.
+//! One module a subject. A scenario that stands for a fault which people met elsewhere carries its number (`c40_…`).
+//!
+//! Not here: what needs namespaces and NATs, long loads, windows on a screen.
 
+mod bad_input;
 mod chat;
+mod connectivity;
+mod half_open;
+mod leaks;
+mod names;
+mod origins;
+mod presence;
+mod processes;
+mod restarts;
+mod server_away;
+mod strangers;
+mod typing;

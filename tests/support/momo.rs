@@ -4,7 +4,7 @@
 //! over restarts, so that a scenario can ask what a person was told in all.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -370,6 +370,12 @@ impl Momo {
     pub fn wait_server(&self, state: &str, within: Duration) {
         let what = format!("net.status of {} says {state}", self.name);
         wait_until(&what, within, || self.status()["server"] == state);
+    }
+
+    #[track_caller]
+    pub fn wait_server_not_online(&self, within: Duration) {
+        let what = format!("net.status of {} does not say online", self.name);
+        wait_until(&what, within, || self.status()["server"] != "online");
     }
 
     /// How `other` is reached; `None` where it is not.

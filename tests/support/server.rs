@@ -103,6 +103,13 @@ impl Server {
         self.start_again();
     }
 
+    /// The right one moves in again, after [`Server::replace_by_stranger`].
+    #[track_caller]
+    pub fn bring_back(&mut self) {
+        self.data.set_extension("");
+        self.start_again();
+    }
+
     pub fn process(&mut self) -> &mut Watched {
         self.process.as_mut().expect("the server runs")
     }
