@@ -16,4 +16,5 @@ mod processes;
 mod restarts;
 mod server_away;
 mod strangers;
+mod tokens;
 mod typing;
