@@ -10,5 +10,6 @@
 
 #![deny(missing_docs)]
 
+pub mod event_log;
 pub mod kv;
 pub mod writer;

@@ -1,0 +1,118 @@
+//! The keys, built and read; the layout is at the top of [`super`].
+
+use momoland_protocol::id::Seq;
+use momoland_protocol::register::RegisterKey;
+
+use super::places::Place;
+use crate::kv::KeyRange;
+
+/// Required by a batch that must not be applied.
+pub(super) const NEVER_WRITTEN: &[u8] = b"Lx";
+
+/// Before the room's number, in keys of room records.
+pub(super) const ROOMS: &[u8] = b"Lr";
+
+/// Before the room's number, in all other keys.
+pub(super) const DATA: &[u8] = b"Ld";
+
+/// Stands for a room in keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RoomNumber(pub(super) u32);
+
+/// Stands for a chain in keys, within its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ChainNumber(pub(super) u32);
+
+impl RoomNumber {
+    pub(super) const FIRST: Self = Self(1);
+
+    pub(super) fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+}
+
+impl ChainNumber {
+    pub(super) const FIRST: Self = Self(1);
+
+    pub(super) fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+}
+
+pub(super) fn room(number: RoomNumber) -> Vec<u8> {
+    [ROOMS, &number.0.to_be_bytes()].concat()
+}
+
+/// The number in a key of a room record.
+pub(super) fn room_number(key: &[u8]) -> Option<RoomNumber> {
+    number_after(key, ROOMS).map(u32::from_be_bytes).map(RoomNumber)
+}
+
+/// What all keys of a room but its record begin with.
+pub(super) fn data_of(room: RoomNumber) -> Vec<u8> {
+    [DATA, &room.0.to_be_bytes()].concat()
+}
+
+pub(super) fn chains_of(room: RoomNumber) -> Vec<u8> {
+    kind_of(room, b'c')
+}
+
+pub(super) fn chain(place: Place) -> Vec<u8> {
+    numbered(chains_of(place.room), &place.chain.0.to_be_bytes())
+}
+
+/// The number in a key of one of the room's chain records.
+pub(super) fn chain_number(room: RoomNumber, key: &[u8]) -> Option<ChainNumber> {
+    number_after(key, &chains_of(room)).map(u32::from_be_bytes).map(ChainNumber)
+}
+
+pub(super) fn events_of(room: RoomNumber) -> Vec<u8> {
+    kind_of(room, b'e')
+}
+
+pub(super) fn event(place: Place, seq: Seq) -> Vec<u8> {
+    numbered(numbered(events_of(place.room), &place.chain.0.to_be_bytes()), &seq.0.to_be_bytes())
+}
+
+/// The place in a key of one of the chain's events.
+pub(super) fn seq(place: Place, key: &[u8]) -> Option<Seq> {
+    let chain = numbered(events_of(place.room), &place.chain.0.to_be_bytes());
+    number_after(key, &chain).map(u64::from_be_bytes).map(Seq)
+}
+
+/// The keys of a chain's events from one place to another, both of them in.
+pub(super) fn events(place: Place, from: Seq, to: Seq) -> KeyRange {
+    let behind_last = numbered(event(place, to), &[0]);
+    KeyRange::new(event(place, from), behind_last)
+}
+
+pub(super) fn registers_of(room: RoomNumber) -> Vec<u8> {
+    kind_of(room, b'g')
+}
+
+pub(super) fn register(room: RoomNumber, key: &RegisterKey) -> Vec<u8> {
+    let RegisterKey { room: _, account, name, target } = key;
+    [registers_of(room).as_slice(), account.as_bytes(), &name.0.to_be_bytes(), target].concat()
+}
+
+pub(super) fn changes_of(room: RoomNumber) -> Vec<u8> {
+    kind_of(room, b'r')
+}
+
+pub(super) fn change(room: RoomNumber, version: u64) -> Vec<u8> {
+    numbered(changes_of(room), &version.to_be_bytes())
+}
+
+fn kind_of(room: RoomNumber, kind: u8) -> Vec<u8> {
+    numbered(data_of(room), &[kind])
+}
+
+fn numbered(mut prefix: Vec<u8>, number: &[u8]) -> Vec<u8> {
+    prefix.extend_from_slice(number);
+    prefix
+}
+
+/// What follows the prefix, where it is exactly `N` bytes.
+fn number_after<const N: usize>(key: &[u8], prefix: &[u8]) -> Option<[u8; N]> {
+    key.strip_prefix(prefix)?.try_into().ok()
+}

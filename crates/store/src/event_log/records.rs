@@ -1,0 +1,142 @@
+//! The values: two records of this module's own, the bounds of all, and what is said of one that does not decode.
+
+use minicbor::{Decode, Encode};
+use momoland_protocol::cbor::{self, Bounded, DecodeError, bound};
+use momoland_protocol::clock::Hlc;
+use momoland_protocol::event::Event;
+use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, RosterHash, Seq};
+use momoland_protocol::limits;
+use momoland_protocol::register::Register;
+use momoland_protocol::roster::CountersignedChange;
+use momoland_protocol::signed::Signed;
+
+use super::places::Place;
+use crate::kv::StoreError;
+
+/// What stands under a room's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(super) enum RoomRecord {
+    /// A room.
+    #[n(0)]
+    Held(#[n(0)] RoomHead),
+    /// A room that was forgotten: what is left under the number is to be deleted, and then this mark.
+    #[n(1)]
+    Forgotten,
+}
+
+/// A room, and where its roster ends: a lost tail is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(super) struct RoomHead {
+    #[n(0)]
+    pub(super) room: RoomId,
+    /// Of the last change held; 0: none.
+    #[n(1)]
+    pub(super) version: u64,
+    /// The last change held; zero: none.
+    #[n(2)]
+    pub(super) head: RosterHash,
+}
+
+/// A chain, and which part of it is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(super) struct ChainRecord {
+    #[n(0)]
+    pub(super) log: LogId,
+    #[n(1)]
+    pub(super) chain: ChainId,
+    #[n(2)]
+    pub(super) low: Seq,
+    #[n(3)]
+    pub(super) high: Seq,
+    /// The event at `high`.
+    #[n(4)]
+    pub(super) head: EventId,
+    #[n(5)]
+    pub(super) hlc: Hlc,
+}
+
+impl ChainRecord {
+    /// Of a chain of which one event is held.
+    pub(super) fn first(event: &Event) -> Self {
+        let header = event.header.get();
+        Self {
+            log: header.log,
+            chain: header.chain(),
+            low: header.seq,
+            high: header.seq,
+            head: event.id(),
+            hlc: header.hlc,
+        }
+    }
+}
+
+impl Bounded for RoomRecord {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        match self {
+            Self::Held(RoomHead { room: _, version, head }) => {
+                bound((*version == 0) == (*head == RosterHash::ZERO), "version")
+            }
+            Self::Forgotten => Ok(()),
+        }
+    }
+}
+
+impl Bounded for ChainRecord {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        bound(Seq::ZERO < self.low && self.low <= self.high, "range")
+    }
+}
+
+/// A kind of value, with the most bytes that its encoding can have.
+pub(super) trait Value: Encode<()> + for<'b> Decode<'b, ()> + Bounded {
+    const BYTES_MAX: usize;
+}
+
+/// A signature, and the tags and lengths of a few arrays and byte strings: never more than this beside what they hold.
+const ENVELOPE_BYTES_MAX: usize = 128;
+
+impl Value for RoomRecord {
+    const BYTES_MAX: usize = 128;
+}
+
+impl Value for ChainRecord {
+    const BYTES_MAX: usize = 256;
+}
+
+impl Value for Event {
+    const BYTES_MAX: usize = limits::HEADER_BYTES_MAX + limits::BODY_BYTES_MAX + ENVELOPE_BYTES_MAX;
+}
+
+impl Value for CountersignedChange {
+    const BYTES_MAX: usize = 2 * (limits::ROSTER_CHANGE_BYTES_MAX + ENVELOPE_BYTES_MAX);
+}
+
+impl Value for Signed<Register> {
+    const BYTES_MAX: usize = limits::REGISTER_BYTES_MAX + ENVELOPE_BYTES_MAX;
+}
+
+/// The value under a key.
+pub(super) fn decode<V: Value>(key: &[u8], value: &[u8]) -> Result<V, StoreError> {
+    cbor::decode(value, V::BYTES_MAX).map_err(|error| damaged(key, &error.to_string()))
+}
+
+/// The event under the key of a place in a chain.
+pub(super) fn decode_event(
+    (log, chain): (LogId, ChainId),
+    place: Place,
+    seq: Seq,
+    value: &[u8],
+) -> Result<Event, StoreError> {
+    let key = super::keys::event(place, seq);
+    let event: Event = decode(&key, value)?;
+    let header = event.header.get();
+    if (header.log, header.chain(), header.seq) != (log, chain, seq) {
+        return Err(damaged(&key, "the event of another place"));
+    }
+    Ok(event)
+}
+
+/// That what is under a key is not what belongs there.
+pub(super) fn damaged(key: &[u8], what: &str) -> StoreError {
+    StoreError::damaged(format!("key \"{}\": {what}", key.escape_ascii()))
+}

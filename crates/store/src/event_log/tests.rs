@@ -1,0 +1,1 @@
+//! What the log promises, over memory and over sled.
