@@ -51,7 +51,7 @@ fn start(data_dir: Option<PathBuf>, geometry: Option<Geometry>) -> Result<ExitCo
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
     require_screen()?;
-    let context = tauri::generate_context!();
+    let context = context();
     let data_dir = match data_dir {
         Some(data_dir) => data_dir,
         None => platform_data_dir(&context.config().identifier).ok_or(Failure::NoDataDir)?,
@@ -75,6 +75,12 @@ fn require_screen() -> Result<(), Failure> {
 #[cfg(not(target_os = "linux"))]
 fn require_screen() -> Result<(), Failure> {
     Ok(())
+}
+
+/// The configuration and the UI, embedded when this was built.
+#[allow(clippy::exit, reason = "in Tauri's macro, where what was embedded cannot be read")]
+fn context() -> tauri::Context {
+    tauri::generate_context!()
 }
 
 async fn open_engine(data_dir: &Path) -> Result<Engine, Failure> {
