@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  main → serve ─► server (sockets) ─► http (routes) ─► accounts ─► records ─► store
-//!                                                   └─► passwords, tokens, limits
+//!                                      │            └─► passwords, tokens, limits
+//!                                      └► connect (WebSockets) ─► relay ─► {hub, rooms} ─► replica
 //! ```
 //! A module uses only those below it in the list. [`App`] is what all of them share.
 //!
@@ -14,10 +15,14 @@
 pub mod accounts;
 pub mod clock;
 pub mod config;
+pub mod connect;
 pub mod http;
+pub mod hub;
 pub mod limits;
 pub mod metrics;
 pub mod records;
+pub mod relay;
+pub mod rooms;
 pub mod server;
 pub mod shutdown;
 
@@ -38,8 +43,11 @@ use crate::accounts::tokens::{SigningFailed, TokenError, Tokens};
 use crate::accounts::{AccountError, Accounts, Policy, Session, handles};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::connect::Pace;
 use crate::limits::{Exceeded, RateLimits};
 use crate::metrics::Metrics;
+use crate::records::RecordError;
+use crate::relay::{RelayHandle, RelayTask};
 use crate::server::Slots;
 use crate::shutdown::Shutdown;
 
@@ -62,6 +70,12 @@ pub struct App {
     /// What happened to accounts, for the connections that it concerns.
     pub notices: Notices,
     pub shutdown: Shutdown,
+    /// The way to the relay's task.
+    pub relay: RelayHandle,
+    /// The heartbeats and rates of WebSockets.
+    pub pace: Pace,
+    /// The relay's task, until it is started.
+    relay_task: Mutex<Option<RelayTask>>,
     /// Everything that a stop waits for. Tasks in it end by themselves when draining begins, or are supervised.
     pub tasks: TaskTracker,
     slots: Slots,
@@ -88,6 +102,8 @@ pub enum OpenError {
          Put the right identity.pem back."
     )]
     WrongIdentity { path: PathBuf },
+    #[error("What the store holds cannot be read: {0}.")]
+    Records(#[from] RecordError),
     #[error(transparent)]
     Hashing(#[from] HashingFailed),
     #[error(transparent)]
@@ -163,11 +179,15 @@ impl App {
             notices.clone(),
             policy,
         );
+        let (relay, relay_task) = RelayTask::load(Arc::clone(&store))?;
         Ok(Arc::new(Self {
             passwords: Passwords::new(config.limits.password_threads, config.limits.password_queue_max)?,
             limits: RateLimits::new(clock.clone(), &config.limits),
             metrics: Metrics::default(),
             tasks: TaskTracker::new(),
+            relay,
+            relay_task: Mutex::new(Some(relay_task)),
+            pace: Pace::standard(),
             slots: Slots::default(),
             probe: Mutex::new(None),
             config,
@@ -208,6 +228,14 @@ impl App {
     pub async fn authenticate(self: &Arc<Self>, token: &str) -> Result<Session, AuthenticateError> {
         let token = self.tokens.check_access(token)?;
         Ok(self.blocking(move |app| app.accounts.session(&token)).await?)
+    }
+
+    /// Starts the relay's task. Again, it does nothing.
+    fn start_relay(self: &Arc<Self>) {
+        let task = self.relay_task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            self.tasks.spawn(task.run(Arc::clone(self)));
+        }
     }
 
     /// Counts a limit that was exceeded, and passes it on.

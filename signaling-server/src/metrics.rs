@@ -38,6 +38,10 @@ pub struct Metrics {
     pub ws_connections: Gauge,
     pub ws_connects: Counter,
     pub events_stored: Counter,
+    pub introductions: Counter,
+    pub rooms: Gauge,
+    pub ws_goodbyes: CounterBy,
+    pub ws_dropped: CounterBy,
     pub connections: Gauge,
     pub connections_refused: Counter,
     pub registrations: Counter,
@@ -136,6 +140,20 @@ impl Metrics {
         text.counter("momoland_ws_frames_out_total", "Frames sent on WebSockets.", &self.ws_frames_out);
         text.counter("momoland_ws_frames_in_total", "Frames received on WebSockets.", &self.ws_frames_in);
         text.counter("momoland_events_stored_total", "Events that the relay stored.", &self.events_stored);
+        text.counter("momoland_introductions_total", "Signals passed between two devices.", &self.introductions);
+        text.gauge("momoland_rooms", "Rooms with members.", &self.rooms);
+        text.counter_by(
+            "momoland_ws_goodbyes_total",
+            "reason",
+            "WebSockets that the server ended.",
+            &self.ws_goodbyes,
+        );
+        text.counter_by(
+            "momoland_ws_dropped_total",
+            "reason",
+            "What came on WebSockets and was not passed on.",
+            &self.ws_dropped,
+        );
         text.gauge("momoland_connections", "TCP connections that are open, WebSockets included.", &self.connections);
         text.counter(
             "momoland_connections_refused_total",

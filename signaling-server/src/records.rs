@@ -7,8 +7,10 @@
 //!  d ‖ device (32)                   DeviceRecord
 //!  D ‖ account (16) ‖ device (32)    empty               the devices of an account
 //!  s ‖ device (32)                   SessionRecord       who is signed in, and with which refresh token
+//!  p ‖ account (16)                  LastSeenRecord      when its last device went
+//!  L …                               rooms, as `momoland_store::event_log` lays them out
 //! ```
-//! The other first letters are free for rooms and the relay. A value is one byte, the version of its form, then CBOR;
+//! The other first letters are free. A value is one byte, the version of its form, then CBOR;
 //! a version that this program does not know is an error, never a guess. Reads and writes block: they belong on a
 //! thread that may wait for the disk ([`crate::App::blocking`]).
 
@@ -129,6 +131,19 @@ pub struct RetiredToken {
     pub sealed_successor: [u8; 32],
 }
 
+/// When an account was last here, and the status text that it had then.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct LastSeenRecord {
+    #[n(0)]
+    pub at_ms: u64,
+    #[n(1)]
+    pub text: String,
+}
+
+impl Record for LastSeenRecord {
+    const KIND: &'static str = "last seen";
+}
+
 impl Record for AccountRecord {
     const KIND: &'static str = "account";
 }
@@ -173,6 +188,10 @@ pub fn account_device_key(account: AccountId, device: DeviceId) -> Vec<u8> {
 
 pub fn session_key(device: DeviceId) -> Vec<u8> {
     key(b's', &[device.as_bytes()])
+}
+
+pub fn last_seen_key(account: AccountId) -> Vec<u8> {
+    key(b'p', &[account.as_bytes()])
 }
 
 /// The bytes of a record.
@@ -237,6 +256,25 @@ pub fn devices_of(store: &dyn Store, account: AccountId) -> Result<Vec<DeviceId>
                 DeviceId::try_from(device)
                     .map_err(|error| RecordError::Unreadable { kind: "account's device", cause: error.to_string() })?,
             );
+        }
+    }
+}
+
+/// When each account was last here.
+///
+/// # Errors
+/// [`RecordError`].
+pub fn last_seen_of_all(store: &dyn Store) -> Result<Vec<(AccountId, LastSeenRecord)>, RecordError> {
+    let range = KeyRange::prefix(vec![b'p']);
+    let mut seen = Vec::new();
+    let mut rest = range.clone();
+    loop {
+        let page = store.range(&rest, Order::Ascending, RANGE_PAIRS_MAX)?;
+        let Some((last, _)) = page.last() else { return Ok(seen) };
+        rest = range.after(last);
+        for (found, bytes) in &page {
+            let account = id_of(found.get(1..).unwrap_or_default(), "last seen")?;
+            seen.push((account, decode(bytes)?));
         }
     }
 }

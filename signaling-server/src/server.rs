@@ -37,7 +37,7 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// What is written to a connection beyond the limit, best effort.
 const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 5\r\n\
-connection: close\r\ncontent-length: 111\r\n\r\n\
+connection: close\r\ncontent-length: 114\r\n\r\n\
 {\"error\":{\"kind\":\"rate_limited\",\"message\":\"Too many connections are open. Try again later.\",\"retryAfterMs\":5000}}\n";
 
 /// The socket's other end, in a request's extensions. It may be a proxy; `Caller` is who counts.
@@ -107,6 +107,7 @@ impl Drop for HeldSlot {
 
 /// Serves until the switch in `app` is thrown, then ends everything within the grace and closes the store.
 pub async fn run(listener: TcpListener, app: Arc<App>) {
+    app.start_relay();
     let router = router(Arc::clone(&app));
     loop {
         let accepted = tokio::select! {

@@ -20,6 +20,9 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, 
     if app.shutdown.phase() != Phase::Running {
         return Err(HttpError::unavailable("The server is stopping."));
     }
+    if app.relay.is_halted() {
+        return Err(HttpError::unavailable("The relay has halted, since the store failed. Start the server again."));
+    }
     match app.blocking(|app| app.probe_store()).await {
         Ok(()) => Ok("ready\n"),
         Err(cause) => {

@@ -15,6 +15,7 @@ use super::error::{ErrorKind, HttpError};
 use super::extract::Caller;
 use super::{account, auth, cors, health, well_known};
 use crate::App;
+use crate::connect;
 use crate::limits::addresses::ClientAddress;
 use crate::server::Peer;
 
@@ -46,6 +47,7 @@ pub fn table() -> Vec<Route> {
         route(Method::GET, "/.well-known/jwks.json", get(well_known::jwks)),
         route(Method::GET, "/.well-known/momoland", get(well_known::momoland)),
         route(Method::GET, "/v1/openapi.json", get(well_known::openapi)),
+        route(Method::GET, "/v1/connect", get(connect::upgrade)),
         route(Method::POST, "/v1/auth/register", post(auth::register)),
         route(Method::POST, "/v1/auth/login", post(auth::login)),
         route(Method::POST, "/v1/auth/refresh", post(auth::refresh)),

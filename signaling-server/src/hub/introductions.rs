@@ -55,8 +55,8 @@ fn have_common_room<'a>(
         let Some(roster) = roster_of(*room) else { return false };
         // The public feed has everybody in it, and introduces nobody.
         !matches!(roster.genesis(), Genesis::PublicFeed { .. })
-            && [one, other].iter().all(|peer| {
-                roster.role_of_device(peer.device).is_some_and(|(account, _)| account == peer.account)
-            })
+            && [one, other]
+                .iter()
+                .all(|peer| roster.role_of_device(peer.device).is_some_and(|(account, _)| account == peer.account))
     })
 }

@@ -58,7 +58,8 @@ pub struct Due {
 impl Presence {
     /// Nobody is here; these were once.
     pub fn new(known: impl IntoIterator<Item = (AccountId, LastSeen)>) -> Self {
-        let standing = |seen: LastSeen| Standing { devices: BTreeMap::new(), text: seen.text, last_seen: Some(seen.at) };
+        let standing =
+            |seen: LastSeen| Standing { devices: BTreeMap::new(), text: seen.text, last_seen: Some(seen.at) };
         let accounts = known.into_iter().map(|(account, seen)| (account, standing(seen))).collect();
         Self { accounts, ..Self::default() }
     }

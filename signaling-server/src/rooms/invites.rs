@@ -51,8 +51,7 @@ impl Invites {
                     known.remove(&oldest);
                 }
                 let opened = next.countersignature.get().version;
-                let invite_known =
-                    Known { opened, uses_left: *uses_max, expires_at: *expires_at, withdrawn: false };
+                let invite_known = Known { opened, uses_left: *uses_max, expires_at: *expires_at, withdrawn: false };
                 known.insert(*invite, invite_known);
             }
             RosterOp::Join { certificate: _, invite: Some(proof) } => {

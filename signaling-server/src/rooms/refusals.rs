@@ -23,7 +23,7 @@ pub fn refusal(kind: RefusalKind, sentence: impl Into<String>) -> Refusal {
 
 impl From<RoomRefusal> for Refusal {
     fn from(why: RoomRefusal) -> Self {
-        use RefusalKind::{Conflict, Forbidden, Invalid, NotFound, RateLimited, Stale, Unavailable};
+        use RefusalKind::{Conflict, Forbidden, NotFound, RateLimited, Stale, Unavailable};
         match why {
             RoomRefusal::NotYourDevice => refusal(Forbidden, "Only the device that signed a change may submit it."),
             RoomRefusal::NotYourCertificate => {
@@ -50,7 +50,9 @@ impl From<RoomRefusal> for Refusal {
             }
             RoomRefusal::TooManyChanges => refusal(
                 Conflict,
-                format!("This room was changed {CHANGES_PER_ROOM_MAX} times, which is all it can hold. Make a new one."),
+                format!(
+                    "This room was changed {CHANGES_PER_ROOM_MAX} times, which is all it can hold. Make a new one."
+                ),
             ),
             RoomRefusal::Busy => Self {
                 retry_after_ms: Some(BUSY_RETRY_MS),
@@ -74,7 +76,9 @@ fn rules_refusal(rules: &RosterRefusal) -> Refusal {
         RosterRefusal::NotAMember => refusal(Forbidden, "This device does not belong to the room."),
         RosterRefusal::Forbidden { role: _ } => refusal(Forbidden, "Your role in this room does not allow this."),
         // Who gets here may know of the room: it is public, or was theirs.
-        RosterRefusal::NoInvite => refusal(Forbidden, "This room is joined by invite only. Ask somebody in it for one."),
+        RosterRefusal::NoInvite => {
+            refusal(Forbidden, "This room is joined by invite only. Ask somebody in it for one.")
+        }
         RosterRefusal::InviteUsedUp => refusal(Conflict, "This invite is used up. Ask for a new one."),
         RosterRefusal::InviteExpired => refusal(Conflict, "This invite has expired. Ask for a new one."),
         RosterRefusal::Banned => refusal(Conflict, "You are banned from this room."),

@@ -4,9 +4,7 @@ use momoland_protocol::cbor::DecodeError;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::{AccountId, DeviceId, RosterHash, ServerKey};
 use momoland_protocol::limits::CUTS_MAX;
-use momoland_protocol::roster::{
-    Countersignature, CountersignedChange, Cut, Genesis, RosterChange, RosterOp,
-};
+use momoland_protocol::roster::{Countersignature, CountersignedChange, Cut, Genesis, RosterChange, RosterOp};
 use momoland_protocol::signed::{SecretKey, Signed};
 use momoland_replica::roster::{Roster, RosterRefusal};
 
@@ -151,15 +149,23 @@ pub enum Ending {
 /// Whose rights a change ends or lowers, which asks for a list of cuts. `None`: nobody's.
 pub fn ending(roster: &Roster, change: &RosterChange) -> Option<Ending> {
     match &change.op {
-        RosterOp::Leave => roster.account_of(change.device).map(Ending::Account),
-        RosterOp::Remove { account, ban: _ } => Some(Ending::Account(*account)),
         RosterOp::SetRole { account, role } => {
             roster.role(*account).is_some_and(|present| *role < present).then_some(Ending::Account(*account))
         }
+        _ => removal(roster, change),
+    }
+}
+
+/// Who no longer belongs to the room after a change. `None`: everybody does.
+pub fn removal(roster: &Roster, change: &RosterChange) -> Option<Ending> {
+    match &change.op {
+        RosterOp::Leave => roster.account_of(change.device).map(Ending::Account),
+        RosterOp::Remove { account, ban: _ } => Some(Ending::Account(*account)),
         RosterOp::RevokeDevice { device } => Some(Ending::Device(roster.account_of(*device)?, *device)),
         RosterOp::Create { .. }
         | RosterOp::Join { .. }
         | RosterOp::AddDevice { .. }
+        | RosterOp::SetRole { .. }
         | RosterOp::Unban { .. }
         | RosterOp::OpenInvite { .. }
         | RosterOp::CloseInvite { .. }

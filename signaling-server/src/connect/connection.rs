@@ -1,0 +1,499 @@
+//! One connection: a reader and a writer over one socket, in one task, until either has a reason to end.
+//!
+//! The reader hands frames to the relay and waits where the relay or the pace says so; the writer takes from the
+//! outbox, writes what is there and flushes once. Neither waits for the other, so two ends that both write at length
+//! go on reading.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use momoland_protocol::cbor;
+use momoland_protocol::id::{AccountId, DeviceId, random};
+use momoland_protocol::limits::{FRAME_BYTES_MAX, SENTENCE_CHARS_MAX};
+use momoland_protocol::roster::{Genesis, RosterChange, RosterOp};
+use momoland_protocol::server::{
+    ClientFrame, Goodbye, GoodbyeReason, Refusal, RefusalKind, Request, Response, ServerFrame,
+};
+
+use super::handshake::{self, Authenticated, Failed};
+use super::limits::{Bucket, Pace};
+use crate::App;
+use crate::accounts::AccountError;
+use crate::limits::addresses::ClientAddress;
+use crate::relay::outbox::{Outbox, Outgoing, encode};
+use crate::relay::{Joined, Stopped};
+use crate::rooms::refusals::refusal;
+use crate::rooms::rosters::RoomRefusal;
+
+/// Frames that are written before one flush, at most: others wait for the flush to see their credit.
+const FRAMES_PER_FLUSH_MAX: usize = 64;
+
+/// Introductions that were dropped for their rate, after which a connection is a flood.
+const INTRODUCTIONS_DROPPED_MAX: u32 = 1_000;
+
+/// Why a connection ends.
+#[derive(Debug)]
+enum End {
+    /// We say why.
+    Goodbye(Goodbye),
+    /// The other end said so, or the socket broke.
+    Closed,
+    /// Nothing was heard for too long.
+    Silent,
+}
+
+/// What the reader and the writer share.
+struct Connection {
+    app: Arc<App>,
+    pace: Pace,
+    joined: Joined,
+    outbox: Arc<Outbox>,
+    /// When the reader last had something, or was done with it.
+    heard_at_ms: AtomicU64,
+    /// Whether the reader waits for the socket.
+    reading: AtomicBool,
+    device: DeviceId,
+}
+
+/// Talks to a fresh socket until it ends.
+pub(super) async fn converse(app: Arc<App>, address: ClientAddress, mut socket: WebSocket) {
+    let counted = Arc::clone(&app);
+    let _counted = counted.metrics.ws_connections.raise();
+    let pace = app.pace;
+    // A stop that comes during the handshake does not wait for it.
+    let authenticated = tokio::select! {
+        biased;
+        () = app.shutdown.draining() => Err(Failed::Refused(shutting_down(&app))),
+        authenticated = handshake::authenticate(&app, address, &mut socket) => authenticated,
+    };
+    let (sink, stream) = socket.split();
+    match authenticated {
+        Ok(authenticated) => Box::pin(serve(app, pace, authenticated, sink, stream)).await,
+        Err(Failed::Refused(goodbye)) => say_goodbye(&app, pace, goodbye, sink, stream).await,
+        Err(Failed::Gone) => {}
+    }
+}
+
+/// From the welcome on.
+async fn serve(
+    app: Arc<App>,
+    pace: Pace,
+    authenticated: Authenticated,
+    mut sink: SplitSink<WebSocket, Message>,
+    mut stream: SplitStream<WebSocket>,
+) {
+    let Authenticated { peer, welcome } = authenticated;
+    let outbox = Arc::new(Outbox::default());
+    let Ok(joined) = app.relay.join(peer, Arc::clone(&outbox)).await else {
+        return say_goodbye(&app, pace, shutting_down(&app), sink, stream).await;
+    };
+    app.metrics.ws_connects.increment();
+    tracing::debug!(link = joined.link().0, device = ?peer.device, "connected");
+    let connection = Connection {
+        heard_at_ms: AtomicU64::new(app.clock.mono_ms()),
+        reading: AtomicBool::new(true),
+        device: peer.device,
+        app,
+        pace,
+        joined,
+        outbox,
+    };
+    let end = match connection.write_burst(&mut sink, Outgoing::of(&ServerFrame::Welcome(welcome))).await {
+        Ok(()) => tokio::select! {
+            end = connection.read(&mut stream) => end,
+            end = connection.write(&mut sink) => end,
+        },
+        Err(end) => end,
+    };
+    let Connection { app, joined, .. } = connection;
+    let link = joined.link().0;
+    // The relay forgets the link now, and not when the goodbye has been heard.
+    drop(joined);
+    match end {
+        End::Goodbye(goodbye) => {
+            tracing::debug!(link, reason = ?goodbye.reason, "said goodbye");
+            say_goodbye(&app, pace, goodbye, sink, stream).await;
+        }
+        End::Closed => tracing::debug!(link, "closed by the other end"),
+        End::Silent => {
+            app.metrics.ws_goodbyes.increment("silent");
+            tracing::debug!(link, "silent for too long");
+        }
+    }
+}
+
+impl Connection {
+    /// Reads until there is a reason to end.
+    async fn read(&self, stream: &mut SplitStream<WebSocket>) -> End {
+        let now_ms = self.app.clock.mono_ms();
+        let mut buckets = Buckets {
+            frames: Bucket::new(self.pace.frames, now_ms),
+            requests: Bucket::new(self.pace.requests, now_ms),
+            introductions: Bucket::new(self.pace.introductions, now_ms),
+            introductions_dropped: 0,
+        };
+        loop {
+            self.reading.store(true, Ordering::Relaxed);
+            let message = stream.next().await;
+            self.heard_at_ms.store(self.app.clock.mono_ms(), Ordering::Relaxed);
+            self.reading.store(false, Ordering::Relaxed);
+            let handled = match message {
+                Some(Ok(Message::Binary(bytes))) => self.handle_bytes(&bytes, &mut buckets).await,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+                Some(Ok(Message::Text(_))) => Err(End::Goodbye(protocol("Frames are binary messages."))),
+                Some(Err(error)) => Err(End::Goodbye(protocol(format!("The WebSocket broke: {error}.")))),
+                Some(Ok(Message::Close(_))) | None => Err(End::Closed),
+            };
+            if let Err(end) = handled {
+                return end;
+            }
+            // One that sends faster than its pace is read more slowly, and TCP tells it to wait.
+            while let Err(wait) = buckets.frames.take(self.app.clock.mono_ms()) {
+                tokio::time::sleep(wait).await;
+            }
+            self.heard_at_ms.store(self.app.clock.mono_ms(), Ordering::Relaxed);
+        }
+    }
+
+    async fn handle_bytes(&self, bytes: &Bytes, buckets: &mut Buckets) -> Result<(), End> {
+        self.app.metrics.ws_frames_in.increment();
+        self.app.metrics.ws_bytes_in.add(bytes.len() as u64);
+        let frame: ClientFrame = cbor::decode(bytes, FRAME_BYTES_MAX)
+            .map_err(|error| End::Goodbye(protocol(format!("A frame is {error}."))))?;
+        let frame = match frame {
+            ClientFrame::Hello(_) => return Err(End::Goodbye(protocol("A connection has one hello."))),
+            ClientFrame::Request { id, request } => {
+                if let Err(wait) = buckets.requests.take(self.app.clock.mono_ms()) {
+                    self.app.metrics.rate_limited.increment("ws_requests");
+                    self.respond(id, Response::Refused(too_many_requests(wait)));
+                    return Ok(());
+                }
+                match self.prepare(request).await {
+                    Ok(request) => ClientFrame::Request { id, request },
+                    Err(response) => {
+                        self.respond(id, response);
+                        return Ok(());
+                    }
+                }
+            }
+            ClientFrame::Introduce { .. } => {
+                if let Err(wait) = buckets.introductions.take(self.app.clock.mono_ms()) {
+                    self.app.metrics.rate_limited.increment("ws_introductions");
+                    buckets.introductions_dropped += 1;
+                    if buckets.introductions_dropped > INTRODUCTIONS_DROPPED_MAX {
+                        return Err(End::Goodbye(flood(wait)));
+                    }
+                    return Ok(());
+                }
+                buckets.introductions_dropped = 0;
+                frame
+            }
+            ClientFrame::Replication(_) | ClientFrame::Ephemeral { .. } | ClientFrame::Presence { .. } => frame,
+        };
+        self.joined.pass(frame).await.map_err(|Stopped| End::Goodbye(shutting_down(&self.app)))
+    }
+
+    /// Answers what accounts know, and checks what only they can; the rest is the relay's.
+    async fn prepare(&self, request: Request) -> Result<Request, Response> {
+        match request {
+            Request::Profiles { accounts } => Err(self.profiles(accounts).await),
+            Request::Lookup { handle } => Err(self.lookup(handle).await),
+            Request::SubmitChange { change } => match self.check_founders(change.get()).await {
+                Ok(()) => Ok(Request::SubmitChange { change }),
+                Err(why) => Err(Response::Refused(why.into())),
+            },
+            Request::Preview { .. } | Request::Directory { .. } => Ok(request),
+        }
+    }
+
+    async fn profiles(&self, accounts: Vec<AccountId>) -> Response {
+        let found = self
+            .app
+            .blocking(move |app| {
+                let found: Result<Vec<_>, AccountError> =
+                    accounts.into_iter().map(|account| app.accounts.profile(account)).collect();
+                Ok(found?.into_iter().flatten().collect())
+            })
+            .await;
+        match found {
+            Ok(profiles) => Response::Profiles { profiles },
+            Err(error) => unavailable(&error),
+        }
+    }
+
+    async fn lookup(&self, handle: String) -> Response {
+        let found = self
+            .app
+            .blocking(move |app| {
+                let Some(held) = app.accounts.find(&handle)? else { return Ok(None) };
+                app.accounts.profile(held.record.id)
+            })
+            .await;
+        match found {
+            Ok(Some(profile)) => Response::Profiles { profiles: vec![profile] },
+            Ok(None) => Response::Refused(refusal(RefusalKind::NotFound, "Nobody on this server has this handle.")),
+            Err(error) => unavailable(&error),
+        }
+    }
+
+    /// Of a room's first change: both accounts exist, and the devices that come along still count.
+    async fn check_founders(&self, change: &RosterChange) -> Result<(), RoomRefusal> {
+        let RosterOp::Create { genesis, settings: _, founders } = &change.op else { return Ok(()) };
+        let mut accounts: Vec<AccountId> = founders.iter().map(|founder| founder.account).collect();
+        if let Genesis::Direct { server: _, low, high } = genesis {
+            accounts.extend([low, high]);
+        }
+        let devices: Vec<_> = founders
+            .iter()
+            .flat_map(|founder| {
+                founder.certificates.iter().map(|certificate| (founder.account, certificate.get().device))
+            })
+            .collect();
+        let checked = self
+            .app
+            .blocking(move |app| {
+                for account in accounts {
+                    if app.accounts.account(account)?.is_none() {
+                        return Ok(Err(RoomRefusal::NoSuchAccount));
+                    }
+                }
+                for (account, device) in devices {
+                    let known = app.accounts.device(device)?;
+                    if !known.is_some_and(|known| known.account == account && known.revoked_at_ms.is_none()) {
+                        return Ok(Err(RoomRefusal::NotYourCertificate));
+                    }
+                }
+                Ok(Ok(()))
+            })
+            .await;
+        checked.unwrap_or_else(|error| {
+            tracing::error!(%error, "the founders of a room could not be looked up");
+            Err(RoomRefusal::Unavailable)
+        })
+    }
+
+    fn respond(&self, id: u32, response: Response) {
+        self.outbox.push(&ServerFrame::Response { id, response }, 0);
+    }
+
+    /// Writes until there is a reason to end.
+    async fn write(&self, sink: &mut SplitSink<WebSocket, Message>) -> End {
+        let mut next_ping_ms = self.next_ping_ms();
+        loop {
+            let now_ms = self.app.clock.mono_ms();
+            if self.silent_at_ms(now_ms) <= now_ms {
+                return End::Silent;
+            }
+            let wake_ms = next_ping_ms.min(self.silent_at_ms(now_ms)).saturating_sub(now_ms);
+            let written = tokio::select! {
+                biased;
+                () = self.app.shutdown.draining() => return End::Goodbye(shutting_down(&self.app)),
+                outgoing = self.outbox.next() => self.write_burst(sink, outgoing).await,
+                () = tokio::time::sleep(Duration::from_millis(wake_ms)) => {
+                    if next_ping_ms <= self.app.clock.mono_ms() {
+                        next_ping_ms = self.next_ping_ms();
+                        self.within(sink.send(Message::Ping(Bytes::new()))).await
+                    } else {
+                        Ok(())
+                    }
+                }
+            };
+            if let Err(end) = written {
+                return end;
+            }
+        }
+    }
+
+    /// Writes what waits, up to a number of frames, and flushes once.
+    async fn write_burst(&self, sink: &mut SplitSink<WebSocket, Message>, first: Outgoing) -> Result<(), End> {
+        let mut events_bytes_out = 0;
+        let mut outgoing = first;
+        for place in 1..=FRAMES_PER_FLUSH_MAX {
+            match outgoing {
+                Outgoing::Frame { bytes, events_bytes } => {
+                    events_bytes_out += events_bytes;
+                    self.feed(sink, bytes).await?;
+                }
+                Outgoing::Names(accounts) => {
+                    if let Response::Profiles { profiles } = self.profiles(accounts).await {
+                        self.feed(sink, encode(&ServerFrame::Profiles { profiles })).await?;
+                    }
+                }
+                Outgoing::CheckStanding => self.check_standing().await?,
+                Outgoing::Goodbye(goodbye) => return Err(End::Goodbye(goodbye)),
+            }
+            if place == FRAMES_PER_FLUSH_MAX {
+                break;
+            }
+            match self.outbox.try_next() {
+                Some(next) => outgoing = next,
+                None => break,
+            }
+        }
+        self.within(sink.flush()).await?;
+        if events_bytes_out > 0 {
+            self.joined.drained(events_bytes_out);
+        }
+        Ok(())
+    }
+
+    async fn feed(&self, sink: &mut SplitSink<WebSocket, Message>, bytes: Bytes) -> Result<(), End> {
+        self.app.metrics.ws_frames_out.increment();
+        self.app.metrics.ws_bytes_out.add(bytes.len() as u64);
+        self.within(sink.feed(Message::Binary(bytes))).await
+    }
+
+    /// Waits for a write as long as the other end is heard and the server runs: a socket that takes nothing for ever
+    /// must not hold its connection for ever.
+    async fn within(&self, writing: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
+        let mut writing = std::pin::pin!(writing);
+        loop {
+            let now_ms = self.app.clock.mono_ms();
+            let silent_at_ms = self.silent_at_ms(now_ms);
+            if silent_at_ms <= now_ms {
+                return Err(End::Silent);
+            }
+            tokio::select! {
+                biased;
+                written = writing.as_mut() => return written.map_err(|_| End::Closed),
+                () = self.app.shutdown.draining() => return Err(End::Goodbye(shutting_down(&self.app))),
+                () = tokio::time::sleep(Duration::from_millis(silent_at_ms - now_ms)) => {}
+            }
+        }
+    }
+
+    /// When the other end counts as gone, unless it is heard before: never while the reader is busy with what it sent.
+    fn silent_at_ms(&self, now_ms: u64) -> u64 {
+        let heard_ms =
+            if self.reading.load(Ordering::Relaxed) { self.heard_at_ms.load(Ordering::Relaxed) } else { now_ms };
+        heard_ms.saturating_add(millis_of(self.pace.silence_max))
+    }
+
+    fn next_ping_ms(&self) -> u64 {
+        let every_ms = millis_of(self.pace.ping_every);
+        let jitter = u64::from(u16::from_be_bytes(random()));
+        // Nine tenths to eleven tenths.
+        self.app.clock.mono_ms() + every_ms * 9 / 10 + every_ms * jitter / 5 / u64::from(u16::MAX)
+    }
+
+    /// Ends the connection of a device that was signed out while nobody could tell it so.
+    async fn check_standing(&self) -> Result<(), End> {
+        let device = self.device;
+        match self.app.blocking(move |app| app.accounts.is_signed_in(device)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(End::Goodbye(Goodbye {
+                reason: GoodbyeReason::Revoked,
+                sentence: "This device was signed out. Sign in again.".to_owned(),
+                retry_after_ms: None,
+            })),
+            // Whether it is signed in is as before: nothing has changed that could be read.
+            Err(error) => {
+                tracing::warn!(%error, "a device's standing could not be read");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The rates of one connection.
+#[derive(Debug)]
+struct Buckets {
+    frames: Bucket,
+    requests: Bucket,
+    introductions: Bucket,
+    /// In a row.
+    introductions_dropped: u32,
+}
+
+/// Says why, closes, and waits a moment for the other end to have read it: a socket that is dropped with unread input
+/// resets the connection, and the last frames are lost (RFC 1122 §4.2.2.13).
+async fn say_goodbye(
+    app: &Arc<App>,
+    pace: Pace,
+    goodbye: Goodbye,
+    mut sink: SplitSink<WebSocket, Message>,
+    mut stream: SplitStream<WebSocket>,
+) {
+    app.metrics.ws_goodbyes.increment(word_of(goodbye.reason));
+    let (code, reason) = (code_of(goodbye.reason), word_of(goodbye.reason));
+    let goodbye = encode(&ServerFrame::Goodbye(goodbye));
+    let parting = async {
+        app.metrics.ws_frames_out.increment();
+        app.metrics.ws_bytes_out.add(goodbye.len() as u64);
+        sink.feed(Message::Binary(goodbye)).await?;
+        sink.feed(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await?;
+        sink.flush().await?;
+        while let Some(Ok(_)) = stream.next().await {}
+        Ok::<(), axum::Error>(())
+    };
+    // Whoever does not listen any more has missed nothing that it could act on.
+    let _ = tokio::time::timeout(pace.goodbye_max, parting).await;
+}
+
+fn shutting_down(app: &App) -> Goodbye {
+    let retry_after = app.shutdown.retry_after(app.config.shutdown_retry_spread);
+    Goodbye {
+        reason: GoodbyeReason::ShuttingDown,
+        sentence: "The server is stopping. What you write is kept on your device.".to_owned(),
+        retry_after_ms: Some(millis_of(retry_after)),
+    }
+}
+
+fn protocol(sentence: impl Into<String>) -> Goodbye {
+    let sentence: String = sentence.into();
+    // A decoder's sentence may quote what came.
+    let sentence = sentence.chars().filter(|letter| !letter.is_control()).take(SENTENCE_CHARS_MAX).collect();
+    Goodbye { reason: GoodbyeReason::Protocol, sentence, retry_after_ms: None }
+}
+
+fn flood(wait: Duration) -> Goodbye {
+    Goodbye {
+        reason: GoodbyeReason::RateLimited,
+        sentence: "Too many introductions were asked for.".to_owned(),
+        retry_after_ms: Some(millis_of(wait)),
+    }
+}
+
+fn too_many_requests(wait: Duration) -> Refusal {
+    let sentence = "Too many requests at once from this device. Try again in a moment.";
+    Refusal { retry_after_ms: Some(millis_of(wait)), ..refusal(RefusalKind::RateLimited, sentence) }
+}
+
+fn unavailable(error: &AccountError) -> Response {
+    tracing::error!(%error, "accounts could not be read");
+    Response::Refused(RoomRefusal::Unavailable.into())
+}
+
+/// The close codes of RFC 6455 §7.4.1, and for what has none the private ones.
+fn code_of(reason: GoodbyeReason) -> u16 {
+    match reason {
+        GoodbyeReason::ShuttingDown => 1001,
+        GoodbyeReason::Protocol => 1002,
+        GoodbyeReason::Unauthorized | GoodbyeReason::Revoked => 1008,
+        GoodbyeReason::RateLimited => 1013,
+        GoodbyeReason::Replaced => 4000,
+        GoodbyeReason::Version => 4001,
+    }
+}
+
+/// The word of a reason in metrics and close frames.
+fn word_of(reason: GoodbyeReason) -> &'static str {
+    match reason {
+        GoodbyeReason::ShuttingDown => "shutting_down",
+        GoodbyeReason::Protocol => "protocol",
+        GoodbyeReason::Unauthorized => "unauthorized",
+        GoodbyeReason::Revoked => "revoked",
+        GoodbyeReason::Replaced => "replaced",
+        GoodbyeReason::RateLimited => "rate_limited",
+        GoodbyeReason::Version => "version",
+    }
+}
+
+fn millis_of(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,551 @@
+//! The relay's one task: owns the replica, the rooms' indexes and the hub, and takes one thing after the other.
+//!
+//! `wakes` → one input → drain outputs → sleep until the earliest time-out. Nothing in here waits for a socket or a
+//! disk: batches go to the store's writer, loads to threads that may block, and both come back as completions.
+
+mod people;
+mod requests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::event::Event;
+use momoland_protocol::id::{AccountId, ChainId, LogId, RoomId, RosterHash, Seq};
+use momoland_protocol::replication::Frame;
+use momoland_protocol::roster::CountersignedChange;
+use momoland_protocol::server::{ClientFrame, Goodbye, GoodbyeReason, ServerFrame};
+use momoland_replica::input::{Input, LinkId, Mono, Now, PersistFailed, Ticket};
+use momoland_replica::output::{CloseReason, Notice, Output, Record};
+use momoland_replica::replica::{Config, Own, Replica};
+use momoland_store::event_log::EventLog;
+use momoland_store::kv::{Batch, Store, StoreError};
+use momoland_store::writer::{Refused, Writer};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+
+use super::outbox::Outbox;
+use super::persistence::{self, Loaded};
+use super::window::Window;
+use super::{Call, Inbox, Joined, RelayHandle, Signal};
+use crate::App;
+use crate::accounts::notices;
+use crate::hub::fan_out::Typing;
+use crate::hub::presence::Presence;
+use crate::hub::registry::Registry;
+use crate::records::RecordError;
+use crate::rooms::Peer;
+use crate::rooms::directory::Directory;
+use crate::rooms::invites::Invites;
+use crate::rooms::membership::Membership;
+use crate::rooms::rosters::{self, Ending};
+use crate::shutdown::Phase;
+
+/// Bytes of events kept in memory, so that what was just stored is not read again to be forwarded.
+const RECENT_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Loads that read the disk at once. More wait; each link has at most one.
+const LOADS_AT_ONCE_MAX: usize = 4;
+
+/// Wakes that are handled before other tasks get a turn.
+const WAKES_PER_TURN_MAX: usize = 64;
+
+/// The ticket of writes that nobody waits for. The replica counts its own from 1.
+const OWN_TICKET: u64 = u64::MAX;
+
+/// The ticket of batches that delete what forgotten rooms left behind.
+const SWEEP_TICKET: u64 = u64::MAX - 1;
+
+/// The relay before it runs: its state as the store has it.
+#[derive(Debug)]
+pub struct RelayTask {
+    handle: RelayHandle,
+    inbox: Inbox,
+    store: Arc<dyn Store>,
+    loaded: Loaded,
+}
+
+/// Something came back from the disk.
+#[derive(Debug)]
+enum Completion {
+    Persisted { ticket: u64, result: Result<(), StoreError> },
+    Loaded { ticket: Ticket, events: Result<Vec<Event>, StoreError> },
+}
+
+/// Everything that wakes the task.
+#[derive(Debug)]
+enum Wake {
+    Completion(Completion),
+    Signal(Signal),
+    Call(Call),
+    Account(Result<notices::Notice, RecvError>),
+    Timer,
+    Stop,
+}
+
+/// One connection, as the relay sees it.
+#[derive(Debug)]
+struct Link {
+    peer: Peer,
+    outbox: Arc<Outbox>,
+    window: Window,
+}
+
+/// A read of the disk that waits for its turn.
+#[derive(Debug)]
+struct WaitingLoad {
+    ticket: Ticket,
+    log: LogId,
+    chain: ChainId,
+    from: Seq,
+    to: Seq,
+    bytes_max: usize,
+}
+
+#[derive(Debug)]
+struct Driver {
+    app: Arc<App>,
+    handle: RelayHandle,
+    replica: Replica,
+    links: BTreeMap<LinkId, Link>,
+    registry: Registry,
+    presence: Presence,
+    typing: Typing,
+    membership: Membership,
+    invites: Invites,
+    directory: Directory,
+    /// Changes on their way to the disk, by room and version.
+    staged: BTreeMap<(RoomId, u64), CountersignedChange>,
+    /// Who waits for a change to be on the disk: the link and the number of its request.
+    waiting: BTreeMap<RosterHash, (LinkId, u32)>,
+    /// The change that ended somebody's membership, where it has not begun again.
+    removals: BTreeMap<(AccountId, RoomId), CountersignedChange>,
+    log: EventLog,
+    writer: Writer,
+    /// Batches that the writer had no room for. While there are any, no calls are taken.
+    backlog: VecDeque<(u64, Batch)>,
+    /// Batches that the writer has not answered.
+    writes_open: usize,
+    sweeping: bool,
+    loads: VecDeque<WaitingLoad>,
+    loads_open: usize,
+    completions: mpsc::UnboundedSender<Completion>,
+}
+
+impl RelayTask {
+    /// Reads the relay's state. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn load(store: Arc<dyn Store>) -> Result<(RelayHandle, Self), RecordError> {
+        let loaded = persistence::load(&store)?;
+        let (handle, inbox) = RelayHandle::new();
+        Ok((handle.clone(), Self { handle, inbox, store, loaded }))
+    }
+
+    /// Runs until the server stops: everybody who is connected has gone and what was taken is on the disk, or the grace
+    /// is over.
+    pub async fn run(self, app: Arc<App>) {
+        let Self { handle, mut inbox, store, loaded } = self;
+        // At most one for each batch and load that is open, which the writer and the links bound.
+        let (completions, mut completions_inbox) = mpsc::unbounded_channel();
+        let done = completions.clone();
+        let on_done = move |ticket, result| {
+            // A relay that ended asks nobody any more.
+            let _ = done.send(Completion::Persisted { ticket, result });
+        };
+        let writer = match Writer::spawn(store, on_done) {
+            Ok(writer) => writer,
+            Err(error) => {
+                tracing::error!(%error, "the relay cannot run");
+                handle.halted.store(true, Ordering::Relaxed);
+                return;
+            }
+        };
+        let mut accounts = app.notices.listen();
+        let mut driver = Driver::new(Arc::clone(&app), handle, loaded, writer, completions);
+        driver.forget_empty_rooms();
+        driver.sweep();
+        loop {
+            for _ in 0..WAKES_PER_TURN_MAX {
+                let wake = driver.next_wake(&mut inbox, &mut completions_inbox, &mut accounts).await;
+                if matches!(wake, Wake::Stop) {
+                    // Both are gone before the server counts its tasks: then the store's folder is free.
+                    driver.end().await;
+                    return;
+                }
+                driver.handle_wake(wake);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Driver {
+    fn new(
+        app: Arc<App>,
+        handle: RelayHandle,
+        loaded: Loaded,
+        writer: Writer,
+        completions: mpsc::UnboundedSender<Completion>,
+    ) -> Self {
+        let Loaded { log, state, last_seen } = loaded;
+        let config = Config { own: Own::Relay, server: app.keys.server_key(), recent_bytes_max: RECENT_BYTES_MAX };
+        let mut removals = BTreeMap::new();
+        let mut invites = Invites::default();
+        for (_, changes) in &state.rosters {
+            for change in changes {
+                invites.follow(change);
+            }
+        }
+        let rosters = state.rosters.clone();
+        let replica = Replica::new(config, momoland_protocol::id::random(), state);
+        let mut membership = Membership::default();
+        let mut directory = Directory::default();
+        for (room, roster) in replica.rooms() {
+            let members: BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
+            if !members.is_empty() {
+                app.metrics.rooms.increment();
+            }
+            membership.update(room, members);
+            directory.follow(room, Some(roster));
+        }
+        for (room, changes) in rosters {
+            let Some(roster) = replica.roster(room) else { continue };
+            for change in changes {
+                if let Some(Ending::Account(account)) = rosters::removal(roster, change.change.get())
+                    && roster.role(account).is_none()
+                {
+                    removals.insert((account, room), change);
+                }
+            }
+        }
+        Self {
+            app,
+            handle,
+            replica,
+            links: BTreeMap::new(),
+            registry: Registry::default(),
+            presence: Presence::new(last_seen),
+            typing: Typing::default(),
+            membership,
+            invites,
+            directory,
+            staged: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            removals,
+            log,
+            writer,
+            backlog: VecDeque::new(),
+            writes_open: 0,
+            sweeping: false,
+            loads: VecDeque::new(),
+            loads_open: 0,
+            completions,
+        }
+    }
+
+    /// Rooms whose last member's leaving was written, but not yet the room's end.
+    fn forget_empty_rooms(&mut self) {
+        let empty: Vec<RoomId> = self
+            .replica
+            .rooms()
+            .filter(|(_, roster)| roster.members().next().is_none())
+            .map(|(room, _)| room)
+            .collect();
+        for room in empty {
+            self.directory.follow(room, None);
+            self.forget(room);
+        }
+    }
+
+    /// Waits for whatever comes first. Completions and the departed go before new work.
+    async fn next_wake(
+        &self,
+        inbox: &mut Inbox,
+        completions: &mut mpsc::UnboundedReceiver<Completion>,
+        accounts: &mut broadcast::Receiver<notices::Notice>,
+    ) -> Wake {
+        let now_ms = self.app.clock.mono_ms();
+        let due = self.poll_timeout();
+        let sleep = Duration::from_millis(due.map_or(0, |due| due.0.saturating_sub(now_ms)));
+        let idle = self.links.is_empty() && self.writes_open == 0;
+        tokio::select! {
+            biased;
+            () = self.app.shutdown.ended() => Wake::Stop,
+            Some(completion) = completions.recv() => Wake::Completion(completion),
+            Some(signal) = inbox.signals.recv() => Wake::Signal(signal),
+            () = self.app.shutdown.draining(), if idle => Wake::Stop,
+            notice = accounts.recv() => Wake::Account(notice),
+            () = tokio::time::sleep(sleep), if due.is_some() => Wake::Timer,
+            Some(call) = inbox.calls.recv(), if self.backlog.is_empty() => Wake::Call(call),
+        }
+    }
+
+    fn handle_wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Completion(Completion::Persisted { ticket, result }) => self.persisted(ticket, result),
+            Wake::Completion(Completion::Loaded { ticket, events }) => {
+                self.loads_open -= 1;
+                let events = events.unwrap_or_else(|error| {
+                    tracing::error!(%error, "events could not be read");
+                    Vec::new()
+                });
+                self.input(Input::Loaded { ticket, events });
+                self.start_loads();
+            }
+            Wake::Signal(Signal::Gone { link }) => self.depart(link),
+            Wake::Signal(Signal::Drained { link, bytes }) => {
+                if let Some(known) = self.links.get_mut(&link) {
+                    let bytes = known.window.drained(bytes);
+                    self.input(Input::Credit { link, bytes });
+                }
+            }
+            Wake::Call(Call::Join { peer, outbox, joined }) => self.join(peer, outbox, joined),
+            Wake::Call(Call::Frame { link, frame }) => self.frame(link, frame),
+            Wake::Account(notice) => self.account_notice(notice),
+            Wake::Timer => self.timer(),
+            // The loop ends before it gets here.
+            Wake::Stop => {}
+        }
+    }
+
+    fn frame(&mut self, link: LinkId, frame: ClientFrame) {
+        // What was on its way when the device was replaced or went.
+        let Some(peer) = self.links.get(&link).map(|link| link.peer) else { return };
+        match frame {
+            ClientFrame::Replication(frame) => {
+                let announced = match &frame {
+                    Frame::Room { room, .. } => Some(*room),
+                    _ => None,
+                };
+                self.input(Input::Frame { link, frame });
+                if let Some(room) = announced {
+                    self.tell_of_removal(link, peer, room);
+                }
+            }
+            ClientFrame::Request { id, request } => self.request(link, peer, id, request),
+            ClientFrame::Ephemeral { ephemeral, except } => self.ephemeral(peer, ephemeral, except),
+            ClientFrame::Introduce { to, signal } => self.introduce(peer, to, signal),
+            ClientFrame::Presence { away, text } => {
+                let now = self.now();
+                self.presence.set(now.mono, peer.account, peer.device, away, text);
+            }
+            // The connection refuses a second one.
+            ClientFrame::Hello(_) => {}
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Mono> {
+        let replica = self.replica.poll_timeout().map(|(at, _)| at);
+        [replica, self.presence.poll_timeout(), self.typing.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn timer(&mut self) {
+        let now = self.now();
+        if self.replica.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
+            self.replica.handle_timeout(now);
+            self.drain();
+        }
+        self.tell_presence(now.mono);
+        for told in self.typing.take_due(now.mono) {
+            self.tell_typing(&told);
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let now = self.now();
+        self.replica.handle_input(now, input);
+        self.drain();
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: Mono(self.app.clock.mono_ms()), wall: UnixMillis(self.app.clock.unix_ms()) }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.replica.poll_output() {
+            self.handle_output(output);
+        }
+    }
+
+    fn handle_output(&mut self, output: Output) {
+        match output {
+            Output::Send { link, frame } => self.send(link, frame),
+            Output::Persist { ticket, batch } => {
+                for record in &batch {
+                    if let Record::Roster { version, change } = record {
+                        self.invites.follow(change);
+                        self.staged.insert((change.change.get().room, *version), change.clone());
+                    }
+                }
+                self.write(ticket.0, batch);
+            }
+            Output::Load { ticket, log, chain, from, to, bytes_max } => {
+                self.loads.push_back(WaitingLoad { ticket, log, chain, from, to, bytes_max });
+                self.start_loads();
+            }
+            Output::Notice(notice) => self.notice(notice),
+            Output::CloseLink { link, reason } => {
+                let CloseReason::Misbehaved = reason;
+                self.close(
+                    link,
+                    GoodbyeReason::Protocol,
+                    "This device passed on what no honest one would: a bad signature, or a chain that does not link.",
+                );
+            }
+        }
+    }
+
+    fn send(&mut self, link: LinkId, frame: Frame) {
+        let Some(link) = self.links.get_mut(&link) else { return };
+        let events_bytes = match &frame {
+            Frame::Events { log: _, events } => events.iter().map(Event::size).sum(),
+            _ => 0,
+        };
+        if events_bytes > 0 {
+            link.window.sent(events_bytes);
+        }
+        link.outbox.push(&ServerFrame::Replication(frame), events_bytes);
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Stored { .. } => self.app.metrics.events_stored.increment(),
+            Notice::Roster { room, from, to } => self.roster_grew(room, from, to),
+            Notice::Forgotten { room } => {
+                tracing::debug!(%room, "an empty room was forgotten");
+                self.sweep();
+            }
+            Notice::RosterRefused { room, why } => tracing::debug!(%room, %why, "a roster was refused"),
+            Notice::Rejected { link, device, why } => {
+                self.app.metrics.ws_dropped.increment("event_rejected");
+                tracing::debug!(link = link.0, %device, %why, "an event was refused");
+            }
+            Notice::Refused { command, why } => tracing::warn!(command = command.0, %why, "a command was refused"),
+            Notice::Halted => self.halted(),
+            Notice::Register { .. } | Notice::Done { .. } | Notice::Acknowledged { .. } => {}
+        }
+    }
+
+    /// The store failed: nothing more is taken, and nobody is told that anything was.
+    fn halted(&mut self) {
+        tracing::error!("the store failed: the relay takes nothing until the server is started again");
+        self.handle.halted.store(true, Ordering::Relaxed);
+        self.staged.clear();
+        for (link, id) in std::mem::take(&mut self.waiting).into_values() {
+            self.respond_unavailable(link, id);
+        }
+    }
+
+    fn write(&mut self, ticket: u64, records: Vec<Record>) {
+        match persistence::batch_of(&mut self.log, &records) {
+            Ok(batch) => self.submit(ticket, batch),
+            Err(error) => {
+                // As if the disk had refused it: nothing of it is acknowledged.
+                tracing::error!(%error, "a batch could not be put together");
+                let failed = Completion::Persisted { ticket, result: Err(error) };
+                self.writes_open += 1;
+                let _ = self.completions.send(failed);
+            }
+        }
+    }
+
+    fn submit(&mut self, ticket: u64, batch: Batch) {
+        self.writes_open += 1;
+        self.backlog.push_back((ticket, batch));
+        self.hand_over_backlog();
+    }
+
+    fn hand_over_backlog(&mut self) {
+        while let Some((ticket, batch)) = self.backlog.pop_front() {
+            match self.writer.try_submit(ticket, batch) {
+                Ok(()) => {}
+                Err(Refused::Full(batch)) => {
+                    self.backlog.push_front((ticket, batch));
+                    return;
+                }
+                Err(Refused::Closed(_)) => {
+                    // Only a writer that panicked closes while it is owned.
+                    let result = Err(StoreError::Io {
+                        kind: std::io::ErrorKind::BrokenPipe,
+                        detail: "the store's writer has ended".to_owned(),
+                    });
+                    let _ = self.completions.send(Completion::Persisted { ticket, result });
+                }
+            }
+        }
+    }
+
+    fn persisted(&mut self, ticket: u64, result: Result<(), StoreError>) {
+        self.writes_open -= 1;
+        if let Err(error) = &result {
+            tracing::error!(%error, "a batch was not written");
+        }
+        match ticket {
+            OWN_TICKET => {}
+            SWEEP_TICKET => {
+                self.sweeping = false;
+                if result.is_ok() {
+                    self.sweep();
+                }
+            }
+            _ => {
+                let result = result.map_err(|_| PersistFailed);
+                self.input(Input::Persisted { ticket: Ticket(ticket), result });
+            }
+        }
+        self.hand_over_backlog();
+    }
+
+    /// Deletes the next part of what forgotten rooms left behind, if there is any.
+    fn sweep(&mut self) {
+        if self.sweeping {
+            return;
+        }
+        let mut batch = Batch::new();
+        match self.log.sweep(&mut batch) {
+            Ok(true) => {
+                self.sweeping = true;
+                self.submit(SWEEP_TICKET, batch);
+            }
+            Ok(false) => {}
+            // The next start tries again.
+            Err(error) => tracing::warn!(%error, "a forgotten room was not swept away"),
+        }
+    }
+
+    fn start_loads(&mut self) {
+        while self.loads_open < LOADS_AT_ONCE_MAX
+            && let Some(WaitingLoad { ticket, log, chain, from, to, bytes_max }) = self.loads.pop_front()
+        {
+            self.loads_open += 1;
+            let (reader, completions) = (self.log.reader(), self.completions.clone());
+            self.app.tasks.spawn_blocking(move || {
+                let events = reader.load(log, chain, from, to, bytes_max);
+                // Before the completion, so that who waits for the last one finds the store's folder free.
+                drop(reader);
+                let _ = completions.send(Completion::Loaded { ticket, events });
+            });
+        }
+    }
+
+    fn close(&self, link: LinkId, reason: GoodbyeReason, sentence: &str) {
+        let Some(link) = self.links.get(&link) else { return };
+        link.outbox.close(Goodbye { reason, sentence: sentence.to_owned(), retry_after_ms: None });
+    }
+
+    /// Closes the writer: what was handed over is written.
+    async fn end(self) {
+        let Self { app, writer, links, .. } = self;
+        if app.shutdown.phase() == Phase::Ended && !links.is_empty() {
+            tracing::warn!(connections = links.len(), "connections were cut off");
+        }
+        if tokio::task::spawn_blocking(move || writer.close()).await.is_err() {
+            tracing::error!("the store's writer did not close");
+        }
+    }
+}

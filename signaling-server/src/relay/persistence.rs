@@ -1,0 +1,59 @@
+//! What the relay keeps on the disk: rooms by the store's event log, last-seen times by records of the server's own.
+
+use std::sync::Arc;
+
+use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::id::AccountId;
+use momoland_replica::output::Record;
+use momoland_replica::replica::{DurableState, HeldChain};
+use momoland_store::event_log::{self, EventLog};
+use momoland_store::kv::{Batch, Store, StoreError};
+
+use crate::hub::presence::LastSeen;
+use crate::records::{self, LastSeenRecord, RecordError};
+
+/// Everything that is read when the server starts.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) log: EventLog,
+    pub(super) state: DurableState,
+    pub(super) last_seen: Vec<(AccountId, LastSeen)>,
+}
+
+/// Reads all but the events. Blocks on the disk.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) fn load(store: &Arc<dyn Store>) -> Result<Loaded, RecordError> {
+    let (log, held) = EventLog::open(Arc::clone(store))?;
+    let event_log::HeldState { rosters, chains, registers } = held;
+    let chains = chains
+        .into_iter()
+        .map(|held| {
+            let event_log::HeldChain { room, log, chain, low, high, head, hlc } = held;
+            HeldChain { room, log, chain, low, high, head, hlc }
+        })
+        .collect();
+    let last_seen = records::last_seen_of_all(&**store)?
+        .into_iter()
+        .map(|(account, LastSeenRecord { at_ms, text })| (account, LastSeen { at: UnixMillis(at_ms), text }))
+        .collect();
+    Ok(Loaded { log, state: DurableState { rosters, chains, registers }, last_seen })
+}
+
+/// Puts the replica's records into one batch, in their order.
+///
+/// # Errors
+/// [`StoreError`] where what is to be forgotten cannot be listed.
+pub(super) fn batch_of(log: &mut EventLog, records: &[Record]) -> Result<Batch, StoreError> {
+    let mut batch = Batch::new();
+    for record in records {
+        match record {
+            Record::Roster { version, change } => log.put_roster(&mut batch, *version, change),
+            Record::Event { room, event } => log.put_event(&mut batch, *room, event),
+            Record::Register(register) => log.put_register(&mut batch, register),
+            Record::Forget { room } => log.forget(&mut batch, *room)?,
+        }
+    }
+    Ok(batch)
+}
