@@ -25,7 +25,7 @@ const zones = [
 ];
 
 export default tseslint.config(
-  { ignores: ["dist", "**/*.gen.ts", "eslint.config.js", "src/features/zone-fixture-a/**", "screenshots"] },
+  { ignores: ["dist", "**/*.gen.ts", "eslint.config.js", "screenshots"] },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   a11y.flatConfigs.strict,

@@ -14,8 +14,9 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", environment: "jsdom", include: ["src/**/*.test.{ts,tsx}", "tests/unit/**/*.test.ts"], setupFiles: ["tests/unit/setup.ts"] },
+        test: { name: "unit", environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["tests/unit/setup.ts"] },
       },
+      { extends: true, test: { name: "rules", environment: "node", include: ["tests/rules/**/*.test.ts"], testTimeout: 60_000 } },
       {
         extends: true,
         test: { name: "window", environment: "node", include: ["tests/window/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false },

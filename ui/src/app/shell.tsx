@@ -1,5 +1,6 @@
 import { Dialog } from "radix-ui";
 import { useEffect, useRef } from "react";
+import { useFocusReturn } from "@/components/focus";
 import { NARROW, WITHOUT_DETAILS, useMedia } from "@/components/media";
 import { useShortcuts } from "@/app/shortcuts";
 import { AccountRow } from "@/features/account/account-row";
@@ -31,7 +32,7 @@ export function Shell() {
   const pane = !sheet && details.pane && roomId !== null;
   return (
     <div className={`grid h-full grid-rows-[minmax(0,1fr)] ${narrow ? "grid-cols-[minmax(0,1fr)]" : pane ? "grid-cols-[var(--size-rooms)_minmax(0,1fr)_var(--size-details)]" : "grid-cols-[var(--size-rooms)_minmax(0,1fr)]"}`}>
-      {(!narrow || roomId === null) && <RoomList foot={<AccountRow />} />}
+      {narrow ? roomId === null && <NarrowList /> : <RoomList foot={<AccountRow />} />}
       {(!narrow || roomId !== null) && <Conversation />}
       {pane && <Details />}
       {sheet && details.sheet && roomId !== null && <DetailsSheet onClose={() => actions.setDetails({ sheet: false })} />}
@@ -39,12 +40,33 @@ export function Shell() {
   );
 }
 
+/** The list as the whole of a narrow window. */
+function NarrowList() {
+  return (
+    <main className="min-h-0">
+      <h1 className="sr-only">{strings.product}</h1>
+      <RoomList foot={<AccountRow />} />
+    </main>
+  );
+}
+
 function DetailsSheet({ onClose }: { onClose: () => void }) {
+  const onClosed = useFocusReturn();
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
         <Dialog.Overlay className="fades fixed inset-0 z-30 bg-scrim" />
-        <Dialog.Content aria-describedby={undefined} className="slides fixed z-30 inset-y-0 end-0 w-[320px] max-w-full shadow-3 focus:outline-none touch:w-[calc(100%-48px)]">
+        <Dialog.Content
+          aria-describedby={undefined}
+          onCloseAutoFocus={onClosed}
+          onOpenAutoFocus={(event) => {
+            // Into the sheet, but not onto its first button, which would show its tooltip over it.
+            event.preventDefault();
+            if (event.currentTarget instanceof HTMLElement) event.currentTarget.focus();
+          }}
+          tabIndex={-1}
+          className="slides fixed z-30 inset-y-0 end-0 w-[320px] max-w-full shadow-3 focus:outline-none touch:w-[calc(100%-48px)]"
+        >
           <Dialog.Title className="sr-only">{strings.details.label}</Dialog.Title>
           <Details onClose={onClose} />
         </Dialog.Content>

@@ -1,7 +1,7 @@
 import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
 import type { ReactNode } from "react";
-import { giveFocusBack } from "@/components/focus";
+import { useFocusReturn } from "@/components/focus";
 import { IconButton } from "@/components/icon-button";
 
 export type DialogProps = {
@@ -15,12 +15,13 @@ export type DialogProps = {
 
 /** A question over the panes. It holds the focus, Esc closes it, and the focus goes back where it came from. */
 export function Dialog({ title, body, closeLabel, onClose, children }: DialogProps) {
+  const onClosed = useFocusReturn();
   return (
     <Radix.Root open onOpenChange={(open) => !open && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className="fades fixed inset-0 z-40 bg-scrim" />
         <Radix.Content
-          onCloseAutoFocus={giveFocusBack}
+          onCloseAutoFocus={onClosed}
           {...(body === undefined ? { "aria-describedby": undefined } : {})}
           className="floats fixed z-40 inset-x-3 top-[12vh] mx-auto max-w-[440px] max-h-[80vh] overflow-y-auto scroller rounded-[15px] border border-line bg-raised shadow-3 p-5 focus:outline-none [--under:var(--raised)]"
         >

@@ -62,22 +62,22 @@ export function Pick<T extends string>({ label, value, onValue, options, classNa
         {label}
       </label>
       <div className="relative">
-      <select
-        id={id}
-        value={value}
-        onChange={(event) => {
-          const picked = options.find((option) => option.value === event.target.value);
-          if (picked !== undefined) onValue(picked.value);
-        }}
-        className={`${BOX} appearance-none pe-8`}
-      >
-        {options.map((option) => (
-          <option key={option.value} value={option.value}>
-            {option.label}
-          </option>
-        ))}
-      </select>
-      <ChevronDown aria-hidden="true" className="absolute end-2.5 top-2.5 size-4 stroke-[1.75] text-ink-3 pointer-events-none" />
+        <select
+          id={id}
+          value={value}
+          onChange={(event) => {
+            const picked = options.find((option) => option.value === event.target.value);
+            if (picked !== undefined) onValue(picked.value);
+          }}
+          className={`${BOX} appearance-none pe-8`}
+        >
+          {options.map((option) => (
+            <option key={option.value} value={option.value}>
+              {option.label}
+            </option>
+          ))}
+        </select>
+        <ChevronDown aria-hidden="true" className="absolute end-2.5 top-2.5 size-4 stroke-[1.75] text-ink-3 pointer-events-none" />
       </div>
     </div>
   );

@@ -1,10 +1,18 @@
+import { useState } from "react";
+
+/** Where the focus can go when what had it is gone. */
+const PLACES = ["[data-pane] textarea", "[data-pane] [aria-current='page']", "[data-pane] button"];
+
 /**
- * After something on top was closed: the focus goes to where one works if nothing else has it, since what had it before
- * may be gone (a menu's item, a row of the palette).
+ * For something that opens over the panes: what to do when it closes. The focus goes back to what had it before, unless
+ * something else took it meanwhile (the composer of a room that was just opened).
  */
-export function giveFocusBack(): void {
-  queueMicrotask(() => {
-    if (document.activeElement !== document.body && document.activeElement !== null) return;
-    document.querySelector<HTMLElement>("[data-pane] textarea, [data-pane] [aria-current='page'], [data-pane] button")?.focus();
-  });
+export function useFocusReturn(): (event: Event) => void {
+  const [before] = useState(() => document.activeElement);
+  return (event) => {
+    event.preventDefault();
+    if (document.activeElement !== null && document.activeElement !== document.body) return;
+    const target = before instanceof HTMLElement && before !== document.body && before.isConnected ? before : PLACES.map((place) => document.querySelector<HTMLElement>(place)).find((place) => place !== null);
+    target?.focus();
+  };
 }

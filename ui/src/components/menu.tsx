@@ -23,24 +23,24 @@ export function Menu({ trigger, align = "end", side = "bottom", children }: Menu
     chosen.current = run;
   }, []);
   return (
-    <DropdownMenu.Root>
+    // Not modal: what lies around stays readable to a screen reader. And not in a portal: it belongs to the landmark of
+    // its button. It is placed against the window, so no pane clips it.
+    <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align={align}
-          side={side}
-          sideOffset={6}
-          collisionPadding={8}
-          onCloseAutoFocus={() => {
-            const run = chosen.current;
-            chosen.current = null;
-            if (run !== null) queueMicrotask(run);
-          }}
-          className="floats z-50 min-w-[200px] max-w-[320px] p-1 rounded-large border border-line bg-raised shadow-2 [--under:var(--raised)]"
-        >
-          <ChooseContext value={choose}>{children}</ChooseContext>
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
+      <DropdownMenu.Content
+        align={align}
+        side={side}
+        sideOffset={6}
+        collisionPadding={8}
+        onCloseAutoFocus={() => {
+          const run = chosen.current;
+          chosen.current = null;
+          if (run !== null) queueMicrotask(run);
+        }}
+        className="floats z-50 font-body text-ui text-start min-w-[200px] max-w-[320px] p-1 rounded-large border border-line bg-raised shadow-2 [--under:var(--raised)]"
+      >
+        <ChooseContext value={choose}>{children}</ChooseContext>
+      </DropdownMenu.Content>
     </DropdownMenu.Root>
   );
 }

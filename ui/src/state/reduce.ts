@@ -267,19 +267,21 @@ function firstPage(before: Timeline | undefined, page: Messages): Ready {
 function openRoom(state: State, roomId: string | null): State {
   if (roomId === state.openRoomId) return state;
   const room = roomId === null ? undefined : state.rooms?.get(roomId);
-  const marker: Marker | null = roomId === null ? null : { readUpTo: room?.readUpTo ?? null, firstNew: null };
+  const marker: Marker | null = roomId === null ? null : { readUpTo: room?.readUpTo ?? null, unread: room?.unreadCount ?? 0, firstNew: null };
   const next = { ...state, openRoomId: roomId, marker, attending: false, details: { ...state.details, sheet: false } };
   return roomId === null ? next : settleMarker(next, roomId);
 }
 
 /** What arrives before somebody's eyes is not new to them. */
 function arrived(state: State, roomId: string, message: Message): State {
-  return state.attending ? readOn(state, roomId, message.messageId) : settleMarker(state, roomId);
+  if (state.attending) return readOn(state, roomId, message.messageId);
+  if (state.openRoomId !== roomId || state.marker === null || state.session.kind !== "signedIn" || message.author === state.session.account.userId) return state;
+  return settleMarker({ ...state, marker: { ...state.marker, unread: state.marker.unread + 1 } }, roomId);
 }
 
 function readOn(state: State, roomId: string, messageId: string): State {
   if (state.openRoomId !== roomId || state.marker?.firstNew !== null) return state;
-  return { ...state, marker: { readUpTo: messageId, firstNew: null } };
+  return { ...state, marker: { readUpTo: messageId, unread: 0, firstNew: null } };
 }
 
 /** Finds the first new message once it is held. Set once, it stays until the room is left. */
@@ -289,11 +291,12 @@ function settleMarker(state: State, roomId: string): State {
   if (timeline?.kind !== "ready") return state;
   const room = state.rooms?.get(roomId);
   const own = state.session.account.userId;
-  const { readUpTo } = state.marker;
+  const { readUpTo, unread } = state.marker;
   const at = readUpTo === null ? -1 : timeline.messages.findIndex((message) => message.messageId === readUpTo);
-  if (at === -1 && timeline.next !== null) return state;
   // Somebody who reads a room for the first time finds everything new; a rule above all of it would say nothing.
-  if (at === -1 && room?.readUpTo === undefined) return state;
-  const first = timeline.messages.slice(at + 1).find((message) => message.author !== own);
-  return first === undefined ? state : { ...state, marker: { readUpTo, firstNew: first.messageId } };
+  if (at === -1 && readUpTo === null && room?.readUpTo === undefined) return state;
+  const foreign = timeline.messages.slice(at + 1).filter((message) => message.author !== own);
+  // The mark lies further back than what is held: count from the end, or wait for older pages.
+  const first = at === -1 && timeline.next !== null ? (unread > 0 && foreign.length >= unread ? foreign.at(-unread) : undefined) : foreign[0];
+  return first === undefined ? state : { ...state, marker: { ...state.marker, firstNew: first.messageId } };
 }

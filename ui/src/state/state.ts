@@ -39,6 +39,8 @@ export type Unsent = { id: string; roomId: string; text: string; at: number; err
 /** Where reading stopped when the room was opened, so that the "New" rule can stay while it is read. */
 export type Marker = {
   readUpTo: string | null;
+  /** Messages of others after it, for a room whose read mark lies further back than what is held. */
+  unread: number;
   /** The first message of others after it; `null` while there is none. */
   firstNew: string | null;
 };

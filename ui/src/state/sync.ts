@@ -64,7 +64,8 @@ export function createSync(client: Client, store: Store): Sync {
     store.dispatch({ type: "timelineLoading", roomId });
     const { rooms, timelines } = store.getState();
     const held = timelines.get(roomId);
-    const wanted = held?.kind === "ready" ? held.messages.length : (rooms?.get(roomId)?.unreadCount ?? 0) + 20;
+    // Twice: one's own messages lie between those of others.
+    const wanted = held?.kind === "ready" ? held.messages.length : 2 * (rooms?.get(roomId)?.unreadCount ?? 0) + 20;
     const limit = Math.max(PAGE, Math.min(wanted, held?.kind === "ready" ? LIST_LIMIT_MAX : FIRST_PAGE_MAX));
     try {
       store.dispatch({ type: "timeline", roomId, page: await client.call("messages.list", { roomId, limit }) });

@@ -85,9 +85,9 @@ const SHOTS: readonly Shot[] = [
   { name: "sign-in", world: { ...tidewater(), account: null }, themes: ["light", "dark"] },
   { name: "sign-in-narrow", world: { ...tidewater(), account: null }, size: [390, 800] },
   { name: "register", world: { ...tidewater(), account: null }, themes: ["light", "dark"], go: async (page) => {
-    await page.getByRole("button", { name: "Create account" }).first().click();
+    await page.getByRole("radio", { name: "Create account" }).click();
     await page.getByLabel("Password", { exact: true }).fill("short");
-    await page.getByRole("button", { name: "Create account" }).last().click();
+    await page.getByRole("button", { name: "Create account" }).click();
   } },
   { name: "palette", world: tidewater(), themes: ["light", "dark"], go: async (page) => {
     await open("boat-shed")(page);

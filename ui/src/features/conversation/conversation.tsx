@@ -17,26 +17,33 @@ const words = strings.conversation;
 /** The middle pane: the open room, or a word about how to open one. */
 export function Conversation() {
   const room = useAppState(openRoom);
-  const none = useAppState((state) => state.rooms?.size === 0);
-  const actions = useActions();
+  const count = useAppState((state) => state.rooms?.size ?? null);
 
   return (
     <main data-pane="conversation" tabIndex={-1} className="relative flex flex-col min-w-0 min-h-0 h-full bg-surface focus:outline-none focus-visible:shadow-none [--under:var(--surface)]">
       {room === null ? (
-        <div className="flex-1 grid place-content-center justify-items-center gap-4 p-6 text-center">
-          <p className="text-body text-ink-2">{none ? strings.rooms.emptyBody : strings.rooms.noneOpen}</p>
-          {none ? (
-            <Button tone="main" onClick={() => actions.show({ kind: "createRoom" })}>
-              {strings.rooms.create}
-            </Button>
-          ) : (
-            <Button onClick={() => actions.show({ kind: "palette" })}>{strings.rooms.jump}</Button>
-          )}
-        </div>
+        count !== null && <NoneOpen none={count === 0} />
       ) : (
         <OpenRoom key={room.roomId} room={room} />
       )}
     </main>
+  );
+}
+
+function NoneOpen({ none }: { none: boolean }) {
+  const actions = useActions();
+  return (
+    <div className="flex-1 grid place-content-center justify-items-center gap-4 p-6 text-center">
+      <h1 className="sr-only">{strings.product}</h1>
+      <p className="text-body text-ink-2">{none ? strings.rooms.emptyBody : strings.rooms.noneOpen}</p>
+      {none ? (
+        <Button tone="main" onClick={() => actions.show({ kind: "createRoom" })}>
+          {strings.rooms.create}
+        </Button>
+      ) : (
+        <Button onClick={() => actions.show({ kind: "palette" })}>{strings.rooms.jump}</Button>
+      )}
+    </div>
   );
 }
 

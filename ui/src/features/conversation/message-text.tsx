@@ -48,7 +48,7 @@ function Linked({ text }: { text: string }) {
         href={piece.href}
         target="_blank"
         rel="noopener noreferrer"
-        className="rounded-[3px] text-accent-text underline decoration-accent-line underline-offset-2 hover:decoration-current"
+        className="foreign rounded-[3px] text-accent-text underline decoration-accent-line underline-offset-2 hover:decoration-current"
       >
         {piece.text}
       </a>

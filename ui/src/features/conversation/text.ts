@@ -19,9 +19,12 @@ const MANY_MARKS = new RegExp(`(\\p{M}{${MARKS_MAX}})\\p{M}+`, "gu");
 const LINK = /\bhttps?:\/\/[^\s<>"'`\u0000-\u001f]+/giu;
 const LINK_CHARACTERS_MAX = 2_048;
 
-/** The text without towers of accents and without control characters that no font can paint. */
+/**
+ * The text without towers of accents, without control characters that no font can paint, and without the two that turn
+ * whatever follows around, which serve only to make an address look like another.
+ */
 export function paintable(text: string): string {
-  return text.replace(MANY_MARKS, "$1").replace(/[\u0000-\u0008\u000b-\u001f\u007f]/gu, "");
+  return text.replace(MANY_MARKS, "$1").replace(/[\u0000-\u0008\u000b-\u001f\u007f\u202d\u202e]/gu, "");
 }
 
 export function clamp(text: string): Painted {

@@ -1,11 +1,11 @@
 import { Compass, Hash, Link, Lock, LogOut, Monitor, Moon, PanelRight, Pencil, Plus, Search, Sun, Wifi, WifiOff, type LucideIcon } from "lucide-react";
 import { Command } from "cmdk";
 import { Dialog } from "radix-ui";
-import { useRef, useState, type ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
 import { Avatar } from "@/components/avatar";
-import { giveFocusBack } from "@/components/focus";
+import { useFocusReturn } from "@/components/focus";
 import { COMMAND_KEY, Keys } from "@/components/keys";
 import { WITHOUT_DETAILS } from "@/components/media";
 import { matchName, type Match } from "@/features/palette/match";
@@ -29,8 +29,7 @@ export function Palette() {
   const people = useAppState((state) => state.people);
   const account = useAppState(ownAccount);
   const commands = useCommands();
-  // What is chosen may want the focus (a composer, another dialog); only closing gives it back where it was.
-  const chosen = useRef(false);
+  const onClosed = useFocusReturn();
 
   const roomEntries = rooms.map((room): Entry => {
     const Icon = room.visibility === "private" ? Lock : Hash;
@@ -51,7 +50,6 @@ export function Palette() {
     );
 
   function choose(entry: Entry): void {
-    chosen.current = true;
     actions.closeOverlay();
     entry.run();
   }
@@ -62,10 +60,7 @@ export function Palette() {
         <Dialog.Overlay className="fades fixed inset-0 z-40 bg-scrim" />
         <Dialog.Content
           aria-describedby={undefined}
-          onCloseAutoFocus={(event) => {
-            if (chosen.current) event.preventDefault();
-            giveFocusBack();
-          }}
+          onCloseAutoFocus={onClosed}
           className="floats fixed z-40 inset-x-3 top-[14vh] mx-auto max-w-[600px] overflow-hidden rounded-[15px] border border-line bg-raised shadow-3 focus:outline-none [--under:var(--raised)]"
         >
           <Dialog.Title className="sr-only">{words.title}</Dialog.Title>

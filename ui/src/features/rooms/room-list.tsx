@@ -72,9 +72,9 @@ export function RoomList({ foot }: { foot: ReactNode }) {
         {known && rooms.length === 0 && (
           <div className="px-2 py-1">
             <p className="text-ink-3">{words.empty}</p>
-            <Button className="hidden touch:inline-flex mt-3" onClick={() => actions.show({ kind: "createRoom" })}>
-              {words.create}
-            </Button>
+            <div className="hidden touch:block mt-3">
+              <Button onClick={() => actions.show({ kind: "createRoom" })}>{words.create}</Button>
+            </div>
           </div>
         )}
         {people.length > 0 && (

@@ -1,4 +1,5 @@
 import { Eye, EyeOff } from "lucide-react";
+import { RadioGroup } from "radix-ui";
 import { useRef, useState, type SubmitEvent } from "react";
 import { ApiError } from "@/api/error";
 import { Button } from "@/components/button";
@@ -69,56 +70,62 @@ export function Welcome() {
           <p className="mt-1 text-body text-ink-2 text-balance">{words.body}</p>
         </div>
 
-        <form ref={form} noValidate aria-label={registering ? words.register : words.signIn} onSubmit={(event) => void submit(event)} className="mt-8 p-5 rounded-[15px] border border-line bg-surface shadow-2">
-          <div role="group" aria-label={words.modes} className="grid grid-cols-2 gap-1 p-[3px] mb-5 rounded-[9px] bg-sunken">
+        <div className="mt-8 p-5 rounded-[15px] border border-line bg-surface shadow-2">
+          <RadioGroup.Root
+            aria-label={words.modes}
+            orientation="horizontal"
+            value={mode}
+            onValueChange={(picked) => change(picked as Mode)}
+            className="grid grid-cols-2 gap-1 p-[3px] mb-5 rounded-[9px] bg-sunken"
+          >
             {(["signIn", "register"] as const).map((each) => (
-              <button
+              <RadioGroup.Item
                 key={each}
-                type="button"
-                aria-pressed={mode === each}
-                onClick={() => change(each)}
-                className="h-7 touch:h-9 rounded-[6px] font-medium text-ink-2 transition-colors duration-(--fast) hover:text-ink aria-pressed:bg-raised aria-pressed:text-ink aria-pressed:shadow-1 dark:aria-pressed:bg-selected"
+                value={each}
+                className="h-7 touch:h-9 rounded-[6px] font-medium text-ink-2 transition-colors duration-(--fast) hover:text-ink data-[state=checked]:bg-raised data-[state=checked]:text-ink data-[state=checked]:shadow-1 dark:data-[state=checked]:bg-selected"
               >
                 {words[each]}
-              </button>
+              </RadioGroup.Item>
             ))}
-          </div>
-          <div className="grid gap-4">
-            <Field label={words.server} value={server} onValue={setServer} hint={words.serverHint} problem={needed(server)} inputMode="url" autoComplete="url" autoCapitalize="none" spellCheck={false} maxLength={512} />
-            <Field
-              label={words.handle}
-              value={handle}
-              onValue={setHandle}
-              {...(registering ? { hint: words.handleHint } : {})}
-              problem={needed(handle)}
-              autoFocus
-              autoComplete="username"
-              autoCapitalize="none"
-              spellCheck={false}
-              maxLength={64}
-            />
-            <Field
-              label={words.password}
-              type={passwordShown ? "text" : "password"}
-              value={password}
-              onValue={setPassword}
-              {...(registering ? { hint: passwordHint(password, passwordMissing) } : {})}
-              problem={registering && checked && passwordMissing > 0 ? words.passwordShort(passwordMissing) : registering ? undefined : needed(password)}
-              autoComplete={registering ? "new-password" : "current-password"}
-              maxLength={1024}
-              end={
-                <IconButton label={passwordShown ? words.hidePassword : words.showPassword} onClick={() => setPasswordShown(!passwordShown)}>
-                  {passwordShown ? <EyeOff aria-hidden="true" /> : <Eye aria-hidden="true" />}
-                </IconButton>
-              }
-            />
-            {registering && <Field label={words.displayName} value={displayName} onValue={setDisplayName} hint={words.displayNameHint} autoComplete="name" maxLength={64} />}
-          </div>
-          {error !== null && <Refusal>{error.message}</Refusal>}
-          <Button tone="main" type="submit" disabled={busy} className="w-full h-9 mt-5">
-            {busy ? words.working : words[mode]}
-          </Button>
-        </form>
+          </RadioGroup.Root>
+          <form ref={form} noValidate aria-label={registering ? words.register : words.signIn} onSubmit={(event) => void submit(event)}>
+            <div className="grid gap-4">
+              <Field label={words.server} value={server} onValue={setServer} hint={words.serverHint} problem={needed(server)} inputMode="url" autoComplete="url" autoCapitalize="none" spellCheck={false} maxLength={512} />
+              <Field
+                label={words.handle}
+                value={handle}
+                onValue={setHandle}
+                {...(registering ? { hint: words.handleHint } : {})}
+                problem={needed(handle)}
+                autoFocus
+                autoComplete="username"
+                autoCapitalize="none"
+                spellCheck={false}
+                maxLength={64}
+              />
+              <Field
+                label={words.password}
+                type={passwordShown ? "text" : "password"}
+                value={password}
+                onValue={setPassword}
+                {...(registering ? { hint: passwordHint(password, passwordMissing) } : {})}
+                problem={registering && checked && passwordMissing > 0 ? words.passwordShort(passwordMissing) : registering ? undefined : needed(password)}
+                autoComplete={registering ? "new-password" : "current-password"}
+                maxLength={1024}
+                end={
+                  <IconButton label={passwordShown ? words.hidePassword : words.showPassword} onClick={() => setPasswordShown(!passwordShown)}>
+                    {passwordShown ? <EyeOff aria-hidden="true" /> : <Eye aria-hidden="true" />}
+                  </IconButton>
+                }
+              />
+              {registering && <Field label={words.displayName} value={displayName} onValue={setDisplayName} hint={words.displayNameHint} autoComplete="name" maxLength={64} />}
+            </div>
+            {error !== null && <Refusal>{error.message}</Refusal>}
+            <Button tone="main" type="submit" disabled={busy} className="w-full h-9 mt-5">
+              {busy ? words.working : words[mode]}
+            </Button>
+          </form>
+        </div>
       </div>
     </main>
   );

@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { retryDelayMs, SocketTransport, type TransportEvent } from "@/api/transport";
+
+class Socket {
+  readyState: number = WebSocket.CONNECTING;
+  sent: string[] = [];
+  onopen: (() => void) | null = null;
+  onclose: (() => void) | null = null;
+  onmessage: ((message: { data: unknown }) => void) | null = null;
+  send(text: string): void {
+    this.sent.push(text);
+  }
+  open(): void {
+    this.readyState = WebSocket.OPEN;
+    this.onopen?.();
+  }
+  close(): void {
+    this.readyState = WebSocket.CLOSED;
+    this.onclose?.();
+  }
+}
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+function dial() {
+  const sockets: Socket[] = [];
+  const heard: TransportEvent[] = [];
+  const transport = new SocketTransport(
+    () => {
+      const socket = new Socket();
+      sockets.push(socket);
+      return socket as unknown as WebSocket;
+    },
+    () => 0.5,
+  );
+  transport.start((event) => heard.push(event));
+  return { transport, sockets, heard };
+}
+
+test("it comes back by itself, and says so", () => {
+  const { sockets, heard } = dial();
+  sockets[0]?.open();
+  sockets[0]?.close();
+  expect(heard.map((event) => event.kind)).toEqual(["open", "closed"]);
+  vi.advanceTimersByTime(retryDelayMs(1, 0.5));
+  expect(sockets).toHaveLength(2);
+  sockets[1]?.open();
+  expect(heard.at(-1)?.kind).toBe("open");
+});
+
+test("pauses grow to ten seconds and no further, and never fall in step", () => {
+  const delays = Array.from({ length: 40 }, (_, n) => retryDelayMs(n + 1, 0.999));
+  expect(Math.max(...delays)).toBeLessThanOrEqual(10_000);
+  expect(delays[0]).toBeLessThanOrEqual(250);
+  expect(delays.at(-1)).toBeGreaterThan(9_000);
+  expect(retryDelayMs(10, 0)).toBeLessThan(retryDelayMs(10, 0.9));
+});
+
+test("a success starts the pauses anew", () => {
+  const { sockets } = dial();
+  for (let n = 0; n < 8; n += 1) {
+    sockets.at(-1)?.close();
+    vi.advanceTimersByTime(10_000);
+  }
+  sockets.at(-1)?.open();
+  const before = sockets.length;
+  sockets.at(-1)?.close();
+  vi.advanceTimersByTime(250);
+  expect(sockets.length).toBe(before + 1);
+});
+
+test("what is sent while it is away is lost at once, and not repeated later", () => {
+  const { transport, sockets, heard } = dial();
+  transport.send(7, "{}");
+  expect(heard).toEqual([{ kind: "lost", id: 7 }]);
+  sockets[0]?.open();
+  expect(sockets[0]?.sent).toEqual([]);
+});
+
+test("the system's word that the network is back cuts the pause short", () => {
+  const { sockets } = dial();
+  for (let n = 0; n < 8; n += 1) {
+    sockets.at(-1)?.close();
+    vi.advanceTimersByTime(10_000);
+  }
+  sockets.at(-1)?.close();
+  const before = sockets.length;
+  window.dispatchEvent(new window.Event("online"));
+  expect(sockets.length).toBe(before + 1);
+});
+
+test("stopped is stopped", () => {
+  const { transport, sockets } = dial();
+  transport.stop();
+  vi.advanceTimersByTime(60_000);
+  expect(sockets).toHaveLength(1);
+});

@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createSync } from "@/state/sync";
+import { createAppStore } from "@/state/store";
+import { ADA, fakeClient, message, room, signedIn, type FakeClient } from "../../tests/unit/world.js";
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+function engine(): FakeClient {
+  return fakeClient({
+    "account.whoami": () => ({ account: ADA }),
+    "net.status": () => ({ server: "online", peers: [], onlineCount: 1, serverBytesIn: 0, serverBytesOut: 0 }),
+    "rooms.list": () => ({ rooms: [room()] }),
+    "rooms.members": () => ({ members: [] }),
+    "presence.list": () => ({ users: [], count: 0 }),
+    "messages.list": () => ({ messages: [message("a", { sentAt: 1 }), message("b", { sentAt: 2 })] }),
+  });
+}
+
+const methods = (client: FakeClient): string[] => client.calls.map(({ method }) => method);
+
+test("everything is read when the way to the engine opens, and again after it broke", async () => {
+  const client = engine();
+  const store = createAppStore();
+  createSync(client, store).start();
+  client.link("open");
+  await vi.runAllTimersAsync();
+  expect(store.getState()).toMatchObject({ link: "open", session: { kind: "signedIn" } });
+  expect(store.getState().rooms?.size).toBe(1);
+  client.calls.length = 0;
+  client.link("closed");
+  client.link("open");
+  await vi.runAllTimersAsync();
+  expect(methods(client)).toEqual(expect.arrayContaining(["account.whoami", "net.status", "rooms.list", "presence.list"]));
+});
+
+test("an engine that answers with a refusal is said to be so", async () => {
+  const client = fakeClient();
+  const store = createAppStore();
+  createSync(client, store).start();
+  client.link("open");
+  await vi.runAllTimersAsync();
+  expect(store.getState().session.kind).toBe("failed");
+});
+
+test("after dropped events the lists and the open room are read again", async () => {
+  const client = engine();
+  const store = signedIn([room()]);
+  createSync(client, store).start();
+  store.dispatch({ type: "openRoom", roomId: "shed" });
+  client.emit({ type: "resync" });
+  await vi.runAllTimersAsync();
+  expect(methods(client)).toEqual(expect.arrayContaining(["rooms.list", "rooms.members", "messages.list"]));
+});
+
+test("a message that arrives out of order has its page read again, once for many", async () => {
+  const client = engine();
+  const store = signedIn([room()]);
+  createSync(client, store).start();
+  store.dispatch({ type: "timeline", roomId: "shed", page: { messages: [message("z", { sentAt: 100 })] } });
+  client.emit({ type: "message.new", roomId: "shed", message: message("x", { sentAt: 50 }) });
+  client.emit({ type: "message.new", roomId: "shed", message: message("y", { sentAt: 60 }) });
+  await vi.runAllTimersAsync();
+  expect(methods(client).filter((method) => method === "messages.list")).toHaveLength(1);
+});
+
+test("a room with much unread is opened with all of it, within bounds", async () => {
+  const client = engine();
+  const store = signedIn([room({ unreadCount: 130 }), room({ roomId: "huge", unreadCount: 90_000 })]);
+  const sync = createSync(client, store);
+  await sync.readTimeline("shed");
+  await sync.readTimeline("huge");
+  expect(client.calls.map(({ params }) => (params as { limit?: number }).limit)).toEqual([280, 400]);
+});
+
+test("older messages are asked for once at a time, and not beyond the beginning", async () => {
+  const client = engine();
+  const store = signedIn([room()]);
+  const sync = createSync(client, store);
+  store.dispatch({ type: "timeline", roomId: "shed", page: { messages: [message("z", { sentAt: 100 })], next: "cursor" } });
+  await Promise.all([sync.readOlder("shed"), sync.readOlder("shed")]);
+  expect(client.calls).toEqual([{ method: "messages.list", params: { roomId: "shed", before: "cursor", limit: 100 } }]);
+  await sync.readOlder("shed");
+  expect(client.calls).toHaveLength(1);
+});

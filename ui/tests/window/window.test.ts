@@ -1,0 +1,525 @@
+// The built window in a real browser, against a scripted engine: what jsdom cannot show. Layout, scrolling, focus,
+// the clipboard, a socket that breaks, and what axe finds in both themes.
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { openBrowser } from "./browser.js";
+import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
+import { message, PEOPLE, room, tidewater } from "./tidewater.js";
+
+let browser: Browser;
+let context: BrowserContext | undefined;
+let engine: FakeEngine | undefined;
+
+beforeAll(async () => {
+  browser = await openBrowser();
+});
+afterAll(() => browser.close());
+afterEach(async () => {
+  await context?.close();
+  await engine?.close();
+});
+
+type Opened = { page: Page; engine: FakeEngine };
+
+async function openWindow(world: World = tidewater(), options: { size?: [number, number]; theme?: "light" | "dark"; query?: string } = {}): Promise<Opened> {
+  const started = await startFakeEngine(world);
+  engine = started;
+  const [width, height] = options.size ?? [1280, 800];
+  context = await browser.newContext({ viewport: { width, height }, colorScheme: options.theme ?? "light", locale: "en-GB", permissions: ["clipboard-read", "clipboard-write"], reducedMotion: "reduce" });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  await page.goto(started.address + (options.query ?? ""));
+  await page.locator("nav, form").first().waitFor();
+  return { page, engine: started };
+}
+
+async function openRoom(page: Page, name: string | RegExp): Promise<void> {
+  await page.getByRole("navigation", { name: "Rooms" }).getByRole("button", { name }).first().click();
+  await composer(page).waitFor();
+}
+
+const composer = (page: Page): Locator => page.getByRole("textbox", { name: /^Message / });
+const log = (page: Page): Locator => page.getByRole("log", { name: "Messages" });
+
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  await expect.poll(holds, { timeout: 10_000, interval: 30, message: what }).toBe(true);
+}
+
+const focused = (page: Page): Promise<string> => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "");
+const fromEnd = (page: Page): Promise<number> => log(page).evaluate((element) => Math.round(element.scrollHeight - element.scrollTop - element.clientHeight));
+
+/** A room with so many messages, all read. */
+function long(count: number): World {
+  const world = tidewater();
+  const start = Date.now() - count * 90_000;
+  const messages = Array.from({ length: count }, (_, n) => message(["ingrid", "mateo", "ada", "yuki"][Math.floor(n / 3) % 4] ?? "ada", start + n * 90_000, `number ${n} ${"word ".repeat((n * 7) % 40)}`, "read"));
+  world.messages.set("boat-shed", messages);
+  world.rooms = world.rooms.map((each) => (each.roomId === "boat-shed" ? { ...each, unreadCount: 0, readUpTo: messages.at(-1)?.messageId ?? "" } : each));
+  return world;
+}
+
+describe("axe finds nothing", () => {
+  const screens: readonly { name: string; world?: () => World; size?: [number, number]; go: (page: Page, engine: FakeEngine) => Promise<unknown> }[] = [
+    { name: "sign in", world: () => ({ ...tidewater(), account: null }), go: (page) => page.getByLabel("Handle").waitFor() },
+    {
+      name: "create account, refused",
+      world: () => ({ ...tidewater(), account: null }),
+      go: async (page, started) => {
+        started.answer({ "account.register": () => { throw new Refused("conflict", "That handle is taken. Choose another one."); } });
+        await page.getByRole("radio", { name: "Create account" }).click();
+        await page.getByLabel("Handle").fill("ada");
+        await page.getByLabel("Password", { exact: true }).fill("long enough for it");
+        await page.keyboard.press("Enter");
+        await page.getByRole("alert").waitFor();
+      },
+    },
+    { name: "a conversation", go: async (page, started) => {
+      await openRoom(page, "boat-shed");
+      started.emit({ type: "typing.changed", roomId: "boat-shed", userId: "mateo", typing: true });
+      await page.getByText("Mateo Ruiz is typing").waitFor();
+    } },
+    { name: "an empty room", world: () => ({ ...tidewater(), messages: new Map() }), go: (page) => openRoom(page, "deliveries") },
+    { name: "no rooms", world: () => ({ ...tidewater(), rooms: [] }), go: (page) => page.getByText("No rooms yet.").waitFor() },
+    { name: "a refused message", go: async (page, started) => {
+      started.answer({ "messages.send": () => { throw new Refused("internal", "The disk is full. Make room, then try again."); } });
+      await openRoom(page, "boat-shed");
+      await composer(page).fill("hello");
+      await page.keyboard.press("Enter");
+      await page.getByRole("button", { name: "Try again" }).waitFor();
+    } },
+    { name: "the palette", go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.keyboard.press("Control+k");
+      await page.getByRole("combobox").fill("a");
+    } },
+    { name: "creating a room", go: async (page) => {
+      await page.getByRole("button", { name: "New room" }).click();
+      await page.getByRole("menuitem", { name: "Create a room" }).click();
+      await page.getByLabel("Topic").waitFor();
+    } },
+    { name: "public rooms", go: async (page) => {
+      await page.getByRole("button", { name: "New room" }).click();
+      await page.getByRole("menuitem", { name: "Browse public rooms" }).click();
+      await page.getByRole("button", { name: /^Join / }).first().waitFor();
+    } },
+    { name: "inviting", go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("button", { name: "Room menu" }).click();
+      await page.getByRole("menuitem", { name: "Invite people" }).click();
+      await page.getByRole("button", { name: "Make link" }).click();
+      await page.getByLabel("Invite link").waitFor();
+    } },
+    { name: "room settings", go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("button", { name: "Room menu" }).click();
+      await page.getByRole("menuitem", { name: "Room settings" }).click();
+      await page.getByLabel("Topic").waitFor();
+    } },
+    { name: "a member's menu", go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("button", { name: /^Mateo Ruiz, here/ }).click();
+      await page.getByRole("menuitem", { name: "Message" }).waitFor();
+    } },
+    { name: "the settings menu", go: async (page) => {
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByRole("menuitem", { name: "Sign out" }).waitFor();
+    } },
+    { name: "the connection", go: async (page) => {
+      await page.getByRole("button", { name: "Connected, 4 direct" }).click();
+      await page.getByText("Devices in reach").waitFor();
+    } },
+    { name: "a narrow list", size: [390, 800], go: (page) => page.getByText("Connected, 4 direct").waitFor() },
+    { name: "a narrow conversation", size: [390, 800], go: (page) => openRoom(page, "boat-shed") },
+    { name: "the details as a sheet", size: [1000, 700], go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.keyboard.press("Control+.");
+      await page.getByRole("dialog", { name: "Details" }).waitFor();
+    } },
+  ];
+
+  for (const { name, world, size, go } of screens) {
+    test.each(["light", "dark"] as const)(`${name}, %s`, async (theme) => {
+      const opened = await openWindow(world?.() ?? tidewater(), { theme, ...(size === undefined ? {} : { size }) });
+      await go(opened.page, opened.engine);
+      const { violations } = await new AxeBuilder({ page: opened.page }).withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
+      expect(violations.map((each) => `${each.id}: ${each.nodes.map((node) => `${node.target.join(" ")} ${node.any[0]?.message ?? ""}`).join(" | ")}`)).toEqual([]);
+    });
+  }
+});
+
+describe("the log", () => {
+  test("begins at its end, and holds few rows of many", async () => {
+    const { page } = await openWindow(long(10_000));
+    await openRoom(page, "boat-shed");
+    await page.getByText("number 9999").waitFor();
+    await until("the end is in view", async () => (await fromEnd(page)) <= 1);
+    expect(await log(page).getByRole("article").count()).toBeLessThan(80);
+  });
+
+  test("keeps what is being read in its place while older messages load above", async () => {
+    const { page, engine: started } = await openWindow(long(2_000));
+    await openRoom(page, "boat-shed");
+    await page.getByText("number 1999").waitFor();
+    for (let round = 0; round < 4; round += 1) {
+      const before = started.calls.filter(({ method }) => method === "messages.list").length;
+      // Watches the place of one message over every frame in which a page may come in.
+      const drift = await log(page).evaluate(async (element) => {
+        const frame = (): Promise<number> => new Promise((resolve) => requestAnimationFrame(resolve));
+        element.scrollTop = 500;
+        for (let n = 0; n < 4; n += 1) await frame();
+        const row = [...element.querySelectorAll<HTMLElement>("[data-message-id]")].find((each) => each.getBoundingClientRect().top > 150);
+        const id = row?.dataset.messageId ?? "";
+        const top = (): number | undefined => element.querySelector(`[data-message-id="${id}"]`)?.getBoundingClientRect().top;
+        const from = top() ?? NaN;
+        let worst = 0;
+        for (let n = 0; n < 40; n += 1) {
+          await frame();
+          worst = Math.max(worst, Math.abs((top() ?? NaN) - from));
+        }
+        return worst;
+      });
+      await until("an older page was asked for", () => started.calls.filter(({ method }) => method === "messages.list").length > before);
+      expect(drift).toBeLessThanOrEqual(1);
+    }
+  });
+
+  test("stays at its end while messages arrive, and is let go by scrolling up", async () => {
+    const { page, engine: started } = await openWindow(long(300));
+    await openRoom(page, "boat-shed");
+    await page.getByText("number 299").waitFor();
+    const arrive = (text: string): void => started.emit({ type: "message.new", roomId: "boat-shed", message: message("mateo", Date.now(), text) });
+    for (let n = 0; n < 20; n += 1) arrive(`fresh ${n} ${"long ".repeat(n * 5)}`);
+    await log(page).getByText("fresh 19").waitFor();
+    await until("the end is in view", async () => (await fromEnd(page)) <= 1);
+
+    await log(page).hover();
+    await page.mouse.wheel(0, -1_200);
+    const jump = page.getByRole("button", { name: /Jump to latest/ });
+    await jump.waitFor();
+    const place = await log(page).evaluate((element) => element.scrollTop);
+    arrive("while reading above");
+    await page.getByRole("button", { name: "Jump to latest 1 new message" }).waitFor();
+    expect(await log(page).evaluate((element) => element.scrollTop)).toBe(place);
+    await jump.click();
+    await log(page).getByText("while reading above").waitFor();
+    await until("the end is in view", async () => (await fromEnd(page)) <= 1);
+    expect(await jump.count()).toBe(0);
+  });
+
+  test("one's own message is brought into view", async () => {
+    const { page } = await openWindow(long(300));
+    await openRoom(page, "boat-shed");
+    await page.getByText("number 299").waitFor();
+    await log(page).hover();
+    await page.mouse.wheel(0, -1_200);
+    await page.getByRole("button", { name: /Jump to latest/ }).waitFor();
+    await composer(page).fill("here I am");
+    await page.keyboard.press("Enter");
+    await log(page).getByText("here I am").waitFor();
+    await until("the end is in view", async () => (await fromEnd(page)) <= 1);
+  });
+
+  test("opens at what is new where there is much of it, and reads it only at its end", async () => {
+    const world = long(200);
+    const messages = world.messages.get("boat-shed") ?? [];
+    world.rooms = world.rooms.map((each) => (each.roomId === "boat-shed" ? { ...each, unreadCount: 60, readUpTo: messages[119]?.messageId ?? "" } : each));
+    const { page, engine: started } = await openWindow(world);
+    await openRoom(page, "boat-shed");
+    const rule = log(page).getByRole("heading", { name: "New" });
+    await rule.waitFor();
+    await until("the rule is near the top", async () => ((await rule.boundingBox())?.y ?? 999) < 200);
+    expect(started.calls.some(({ method }) => method === "messages.markRead")).toBe(false);
+    await page.getByRole("button", { name: /Jump to latest/ }).click();
+    await until("it is marked as read", () => started.calls.some(({ method, params }) => method === "messages.markRead" && (params as { messageId: string }).messageId !== ""));
+  });
+
+  test("what was read is said once, and the rule stays until the room is left", async () => {
+    const { page, engine: started } = await openWindow();
+    await openRoom(page, "boat-shed");
+    await until("it is marked as read", () => started.calls.some(({ method }) => method === "messages.markRead"));
+    await log(page).getByRole("heading", { name: "New" }).waitFor();
+    await openRoom(page, "general");
+    await openRoom(page, "boat-shed");
+    await page.getByText("Straps, winch, tea.").waitFor();
+    expect(await log(page).getByRole("heading", { name: "New" }).count()).toBe(0);
+    expect(started.calls.filter(({ method }) => method === "messages.markRead")).toHaveLength(1);
+  });
+
+  test("a delivery state is told in a word, and changes in place", async () => {
+    const { page, engine: started } = await openWindow();
+    await openRoom(page, "boat-shed");
+    const mine = log(page).getByRole("article").filter({ hasText: "Straps, winch, tea." });
+    await mine.getByRole("img", { name: "Kept on this device" }).waitFor();
+    const held = started.world.messages.get("boat-shed")?.at(-1);
+    if (held === undefined) throw new Error("the world has no message");
+    started.emit({ type: "message.changed", roomId: "boat-shed", message: { ...held, state: "read" } });
+    await mine.getByRole("img", { name: "Read by all" }).waitFor();
+    expect(await mine.getAttribute("data-state")).toBe("read");
+  });
+
+  test("arrows walk it, C copies the whole text, and the composer is a Tab away", async () => {
+    const { page } = await openWindow(long(500));
+    await openRoom(page, "boat-shed");
+    await page.getByText("number 499").waitFor();
+    await page.keyboard.press("Shift+Tab");
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain("number 499");
+    for (let n = 0; n < 60; n += 1) {
+      await page.keyboard.press("ArrowUp");
+      await until(`number ${498 - n} has the focus`, () => page.evaluate((text) => document.activeElement?.textContent.includes(text) ?? false, `number ${498 - n} `));
+    }
+    await page.keyboard.press("c");
+    await until("it is in the clipboard", async () => (await page.evaluate(() => navigator.clipboard.readText())).startsWith("number 439 "));
+    await page.keyboard.press("Tab");
+    expect(await focused(page)).toContain("Jump to latest");
+    await page.keyboard.press("Tab");
+    expect(await focused(page)).toBe("Message boat-shed");
+  });
+});
+
+describe("hostile content", () => {
+  function hostile(): World {
+    const world = tidewater();
+    world.messages.set("boat-shed", [
+      message("mateo", "09:00", `a${"\u0301".repeat(100_000)} tower`),
+      message("mateo", "09:01", "x".repeat(1_000_000)),
+      message("yuki", "09:02", "javascript:alert(1) https://example.com/ok <b>bold</b>"),
+      message("ada", "09:03", "After it all, a plain line.", "read"),
+    ]);
+    return world;
+  }
+
+  test("opens a room with it within a second, paints little of it, and shows the line after it", async () => {
+    const { page } = await openWindow(hostile());
+    const started = Date.now();
+    await openRoom(page, "boat-shed");
+    await page.getByText("After it all, a plain line.").waitFor();
+    expect(Date.now() - started).toBeLessThan(1_000);
+    expect(await log(page).evaluate((element) => element.textContent.length)).toBeLessThan(5_000);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+  });
+
+  test("shows all of it when asked, and the window stays alive", async () => {
+    const { page } = await openWindow(hostile());
+    await openRoom(page, "boat-shed");
+    await page.getByRole("button", { name: /Show all/ }).click();
+    await page.getByRole("button", { name: "Show less" }).waitFor();
+    const wait = await page.evaluate(async () => {
+      const from = performance.now();
+      await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+      return performance.now() - from;
+    });
+    expect(wait).toBeLessThan(1_000);
+  });
+
+  test("only web addresses are links, and they open outside", async () => {
+    const { page } = await openWindow(hostile());
+    await openRoom(page, "boat-shed");
+    const links = log(page).getByRole("link");
+    await links.first().waitFor();
+    expect(await links.count()).toBe(1);
+    expect(await links.first().evaluate((link: HTMLAnchorElement) => [link.href, link.target, link.rel])).toEqual(["https://example.com/ok", "_blank", "noopener noreferrer"]);
+    expect(await log(page).getByText("<b>bold</b>").count()).toBe(1);
+  });
+});
+
+describe("keys", () => {
+  test("Ctrl K opens the palette, Esc closes it and gives the focus back", async () => {
+    const { page } = await openWindow();
+    await openRoom(page, "boat-shed");
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox").waitFor();
+    await page.keyboard.press("Escape");
+    await until("the composer has the focus", async () => (await focused(page)) === "Message boat-shed");
+  });
+
+  test("a room chosen in the palette is opened with the cursor in its composer", async () => {
+    const { page } = await openWindow();
+    await openRoom(page, "boat-shed");
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox").fill("tides");
+    await page.keyboard.press("Enter");
+    await until("the other composer has the focus", async () => (await focused(page)) === "Message tides-and-weather");
+  });
+
+  test("Alt and arrows go from room to room, with Shift from unread to unread", async () => {
+    const { page } = await openWindow();
+    await openRoom(page, "boat-shed");
+    await page.keyboard.press("Alt+ArrowDown");
+    await page.getByRole("textbox", { name: "Message deliveries" }).waitFor();
+    await page.keyboard.press("Alt+ArrowUp");
+    await page.getByRole("textbox", { name: "Message boat-shed" }).waitFor();
+    await page.keyboard.press("Alt+Shift+ArrowDown");
+    await page.getByRole("textbox", { name: "Message general" }).waitFor();
+    await page.keyboard.press("Alt+Shift+ArrowDown");
+    await page.getByRole("textbox", { name: "Message tides-and-weather" }).waitFor();
+  });
+
+  test("F6 goes around the panes, Ctrl . shows and hides the details", async () => {
+    const { page } = await openWindow();
+    await openRoom(page, "boat-shed");
+    const pane = (): Promise<string | undefined> => page.evaluate(() => document.activeElement?.closest<HTMLElement>("[data-pane]")?.dataset.pane);
+    const visited: (string | undefined)[] = [];
+    for (let n = 0; n < 3; n += 1) {
+      await page.keyboard.press("F6");
+      visited.push(await pane());
+    }
+    expect(visited).toEqual(["details", "rooms", "conversation"]);
+    await page.keyboard.press("Control+.");
+    await until("the details are gone", async () => (await page.getByRole("complementary", { name: "Details" }).count()) === 0);
+    await page.keyboard.press("Control+.");
+    await page.getByRole("complementary", { name: "Details" }).waitFor();
+  });
+
+  test("a room is made with the keyboard alone, and Esc gives the focus back to the button", async () => {
+    const { page, engine: started } = await openWindow();
+    await page.getByRole("button", { name: "New room" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("menuitem", { name: "Create a room" }).waitFor();
+    await page.keyboard.press("Enter");
+    await until("the name has the focus", () => page.getByLabel("Name").evaluate((input) => input === document.activeElement));
+    await page.keyboard.press("Escape");
+    await until("the button has the focus", async () => (await focused(page)) === "New room");
+    await page.keyboard.press("Enter");
+    await page.getByRole("menuitem", { name: "Create a room" }).waitFor();
+    await page.keyboard.press("Enter");
+    await until("the name has the focus", () => page.getByLabel("Name").evaluate((input) => input === document.activeElement));
+    await page.keyboard.type("slipway");
+    await page.keyboard.press("Enter");
+    await page.getByRole("textbox", { name: "Message slipway" }).waitFor();
+    await until("the composer has the focus", async () => (await focused(page)) === "Message slipway");
+    expect(started.calls.find(({ method }) => method === "rooms.create")?.params).toEqual({ name: "slipway", kind: "chat", visibility: "private" });
+  });
+});
+
+describe("people", () => {
+  test("each is shown with the best path, in a word", async () => {
+    const { page, engine: started } = await openWindow();
+    await openRoom(page, "boat-shed");
+    const details = page.getByRole("complementary", { name: "Details" });
+    const badge = details.getByRole("button", { name: /^Ingrid Solheim/ }).locator("[data-path]");
+    expect([await badge.getAttribute("data-path"), await badge.textContent()]).toEqual(["direct", "direct 3 ms"]);
+    started.emit({ type: "peer.changed", userId: "ingrid", deviceId: "ingrid-1", peer: { userId: "ingrid", deviceId: "ingrid-1", path: "relay", rttMs: 88, bytesIn: 0, bytesOut: 0 } });
+    await details.getByText("relay 88 ms").waitFor();
+    await page.getByText("Connected, 3 direct").waitFor();
+    started.emit({ type: "net.changed", status: { ...started.world.net, server: "offline", problem: "The server does not answer." } });
+    await page.getByText("Server away, 5 peers here").waitFor();
+    started.emit({ type: "net.changed", status: { ...started.world.net, server: "offline", peers: [] } });
+    await page.getByText("Offline, changes are kept").waitFor();
+  });
+
+  test("an owner gives a role; the choice goes to the engine", async () => {
+    const { page, engine: started } = await openWindow();
+    await openRoom(page, "boat-shed");
+    await page.getByRole("button", { name: /^Mateo Ruiz, here/ }).click();
+    await page.getByRole("menuitemradio", { name: "Moderator" }).click();
+    await until("the role was set", () => started.calls.some(({ method, params }) => method === "rooms.setRole" && JSON.stringify(params) === JSON.stringify({ roomId: "boat-shed", userId: "mateo", role: "moderator" })));
+  });
+
+  test("a member who may not manage is offered a conversation only", async () => {
+    const world = tidewater();
+    world.members.set("general", [...PEOPLE]);
+    const { page } = await openWindow(world);
+    await openRoom(page, "general");
+    await page.getByRole("button", { name: /^Tom Brandt, offline/ }).click();
+    await page.getByRole("menuitem", { name: "Message" }).waitFor();
+    expect(await page.getByRole("menuitem").count()).toBe(1);
+    expect(await page.getByRole("menuitemradio").count()).toBe(0);
+  });
+});
+
+describe("the way to the engine", () => {
+  test("the token leaves the address and is used again after a reload", async () => {
+    const { page } = await openWindow(tidewater(), { query: "&server=https://kept.example" });
+    expect(new URL(page.url()).searchParams.has("token")).toBe(false);
+    expect(new URL(page.url()).searchParams.get("server")).toBe("https://kept.example");
+    const socket = page.waitForEvent("websocket");
+    await page.reload();
+    expect(new URL((await socket).url()).searchParams.get("token")).toBe("secret");
+  });
+
+  test("when it breaks the window says so, keeps everything, comes back by itself and catches up", async () => {
+    const { page, engine: started } = await openWindow();
+    await openRoom(page, "boat-shed");
+    await page.getByText("Straps, winch, tea.").waitFor();
+    await composer(page).fill("half written");
+    started.cut(true);
+    await page.getByRole("status").getByText("Connecting…").waitFor();
+    expect(await page.getByText("Straps, winch, tea.").isVisible()).toBe(true);
+    started.world.messages.set("boat-shed", [...(started.world.messages.get("boat-shed") ?? []), message("mateo", Date.now(), "Said while you were away.")]);
+    started.cut(false);
+    await page.getByText("Said while you were away.").first().waitFor({ timeout: 15_000 });
+    await page.getByText("Connected, 4 direct").waitFor();
+    expect(await composer(page).inputValue()).toBe("half written");
+  });
+
+  test("a refused message keeps its text and is sent when it is tried again", async () => {
+    const { page, engine: started } = await openWindow();
+    await openRoom(page, "boat-shed");
+    started.answer({ "messages.send": () => { throw new Refused("internal", "The disk is full."); } });
+    await composer(page).fill("precious words");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText("Not sent. The disk is full.").waitFor();
+    started.answer({ "messages.send": ({ roomId, text }) => {
+      started.emit({ type: "message.new", roomId, message: { ...message("ada", Date.now(), text, "stored"), messageId: "kept" } });
+      return { messageId: "kept", state: "stored" };
+    } });
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.locator('[data-message-id="kept"]').waitFor();
+    await until("the red line is gone", async () => (await page.getByRole("alert").count()) === 0);
+  });
+
+  test("nothing is asked of any other host", async () => {
+    const started = await startFakeEngine(tidewater());
+    engine = started;
+    context = await browser.newContext();
+    const page = await context.newPage();
+    const hosts = new Set<string>();
+    page.on("request", (request) => hosts.add(new URL(request.url()).host));
+    await page.goto(started.address);
+    await openRoom(page, "boat-shed");
+    await page.evaluate(() => document.fonts.ready);
+    expect([...hosts]).toEqual([new URL(started.address).host]);
+  });
+});
+
+describe("signing out", () => {
+  test("says how much would be lost, and loses it only when told to", async () => {
+    const { page, engine: started } = await openWindow();
+    started.answer({ "account.logout": ({ force }, world) => {
+      if (force !== true) throw new Refused("conflict", "Two messages have not left this device.", 2);
+      world.account = null;
+      return {};
+    } });
+    await page.getByRole("button", { name: "Settings" }).click();
+    await page.getByRole("menuitem", { name: "Sign out" }).click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByText("2 messages have not left this device yet.").waitFor();
+    expect(started.world.account).not.toBeNull();
+    await page.getByRole("button", { name: "Sign out and lose them" }).click();
+    await page.getByRole("heading", { name: "Welcome to Momoland" }).waitFor();
+  });
+});
+
+test("a narrow window shows one pane at a time, with targets that a thumb can hit", async () => {
+  const { page } = await openWindow({ ...tidewater(), rooms: [room("boat-shed", { role: "owner" }), room("general")] }, { size: [390, 800] });
+  expect(await page.getByRole("main").getByRole("textbox").count()).toBe(0);
+  await openRoom(page, "boat-shed");
+  expect(await page.getByRole("navigation", { name: "Rooms" }).count()).toBe(0);
+  const sizes = await page.getByRole("main").getByRole("button").evaluateAll((buttons) => buttons.map((button) => Math.min(button.getBoundingClientRect().width, button.getBoundingClientRect().height)));
+  expect(Math.min(...sizes)).toBeGreaterThanOrEqual(36);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await page.getByRole("button", { name: "Back to rooms" }).click();
+  await page.getByRole("navigation", { name: "Rooms" }).waitFor();
+});
+
+test("a theme that was chosen is kept", async () => {
+  const { page } = await openWindow(tidewater(), { theme: "light" });
+  expect(await page.locator("html").getAttribute("data-theme")).toBe("light");
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByRole("menuitemradio", { name: "Dark" }).click();
+  await until("it is dark", async () => (await page.locator("html").getAttribute("data-theme")) === "dark");
+  await page.reload();
+  await page.locator("nav").first().waitFor();
+  expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
+});
