@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use momoland_protocol::server::{ClientFrame, Request};
 use serde_json::json;
-use support::{Momo, Usage, World, wait_direct, wait_until};
+use support::device::{self, Admission, Device};
+use support::{Momo, PASSWORD, Usage, World, socket, wait_direct, wait_until};
 
 /// C59 asks for 500 and a level after 50; each takes some two seconds of a test machine. `MOMOLAND_LEAK_CYCLES` for more.
 const CYCLES: usize = 30;
@@ -42,4 +44,74 @@ fn check_level(momo: &Momo, level: Usage) {
         // 5 %, and what an allocator and a store's cache round up to.
         now.files <= level.files + 2 + level.files / 20 && now.rss_kib <= level.rss_kib + level.rss_kib / 20 + 6 * 1024
     });
+}
+
+/// C58 asks for 2,000 connects. The level is taken after a tenth.
+const CONNECTS: usize = 600;
+
+#[test]
+fn c58_connections_that_die_half_way_leave_nothing_at_the_server() {
+    let world = World::new();
+    let port = world.server.port();
+    let device = Device::register(port, "ada", PASSWORD);
+    let online = || world.server.metric("momoland_ws_connections").expect("the server tells it");
+    let mut level: Option<Usage> = None;
+    for number in 0..CONNECTS {
+        if number == CONNECTS / 10 {
+            wait_until("nobody is connected", Duration::from_secs(20), || online() == 0.0);
+            level = Some(world.server.usage());
+        }
+        match number % 3 {
+            // Before the handshake.
+            0 => drop(socket::open(port, "/v1/connect", &[]).expect("it is upgraded")),
+            // After it.
+            1 => drop(welcome(&device, port)),
+            // With a question on its way.
+            _ => {
+                let mut socket = welcome(&device, port);
+                let question = ClientFrame::Request { id: 1, request: Request::Directory { after: None } };
+                device::send(&mut socket, &question).expect("the socket is open");
+            }
+        }
+    }
+    let level = level.expect("the level was taken");
+    wait_until("nobody is connected", Duration::from_secs(20), || online() == 0.0);
+    let what = format!("the server is back to {level:?}");
+    wait_until(&what, Duration::from_secs(20), || {
+        let now = world.server.usage();
+        now.files <= level.files + 2
+            && now.threads <= level.threads + 2
+            && now.rss_kib <= level.rss_kib + level.rss_kib / 20 + 4 * 1024
+    });
+}
+
+#[test]
+fn c58_a_join_whose_author_dies_is_whole_or_not_there() {
+    let (world, [ada]) = World::with_people(["ada"]);
+    let room = ada.create_room("the workshop", "private");
+    let grace = world.person("grace");
+    for _ in 0..5 {
+        let invite = ada.invite(&room);
+        drop(grace.begin("rooms.join", json!({ "invite": invite })));
+        grace.kill_and_start_again();
+        grace.wait_server("online", Duration::from_secs(20));
+        assert_eq!(grace.join(&invite), room);
+        wait_until("both see both", Duration::from_secs(20), || {
+            ada.members(&room).len() == 2 && grace.members(&room).len() == 2
+        });
+        grace.ask("rooms.leave", json!({ "roomId": room }));
+        wait_until("ada sees her leave", Duration::from_secs(20), || ada.members(&room).len() == 1);
+    }
+    grace.kill();
+    wait_until("one is connected", Duration::from_secs(20), || {
+        world.server.metric("momoland_ws_connections") == Some(1.0)
+    });
+}
+
+#[track_caller]
+fn welcome(device: &Device, port: u16) -> Box<support::socket::Socket> {
+    match device.connect(port) {
+        Admission::Welcome(socket) => socket,
+        Admission::Goodbye(goodbye) => panic!("turned away: {goodbye:?}"),
+    }
 }

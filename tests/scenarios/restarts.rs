@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use momoland_protocol::server::{GoodbyeReason, ServerFrame};
 use serde_json::json;
-use support::{Momo, World, wait_until};
+use support::device::{self, Admission, Device};
+use support::socket::Socket;
+use support::{Momo, PASSWORD, World, wait_until};
 
 const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
 
@@ -57,6 +60,63 @@ fn c44_a_stopping_server_says_so_and_everybody_returns_without_signing_in() {
         let what = format!("{} is in step", person.name());
         wait_until(&what, Duration::from_secs(60), || person.messages(&room).len() == people.len());
         assert_eq!(person.texts(&room), people[0].texts(&room));
+    }
+}
+
+/// C44 asks for 1,000; each is an account whose password is hashed. `MOMOLAND_CLIENTS` for more.
+const CLIENTS: usize = 200;
+
+/// Accounts made at once.
+const HANDS: usize = 4;
+
+#[test]
+fn c44_every_one_of_many_is_told_why_and_when_to_return() {
+    let mut world = World::with_settings(&[("REGISTRATIONS_PER_MINUTE", "100000")]);
+    let port = world.server.port();
+    let clients = std::env::var("MOMOLAND_CLIENTS").ok().and_then(|clients| clients.parse().ok()).unwrap_or(CLIENTS);
+    let connect = |device: &Device| match device.connect(port) {
+        Admission::Welcome(socket) => socket,
+        Admission::Goodbye(goodbye) => panic!("turned away: {goodbye:?}"),
+    };
+    let mut connected: Vec<(Device, Box<Socket>)> = std::thread::scope(|scope| {
+        let hands: Vec<_> = (0..HANDS)
+            .map(|hand| {
+                scope.spawn(move || {
+                    (0..clients / HANDS)
+                        .map(|number| {
+                            let device = Device::register(port, &format!("client-{hand}-{number}"), PASSWORD);
+                            let socket = connect(&device);
+                            (device, socket)
+                        })
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        hands.into_iter().flat_map(|hand| hand.join().expect("it does not panic")).collect()
+    });
+
+    let (status, took) = world.server.stop();
+    assert!(status.success() && took < Duration::from_secs(10), "{status} after {took:?}");
+    let mut delays = Vec::new();
+    for (_, socket) in &mut connected {
+        let goodbye = loop {
+            match device::receive(socket) {
+                Ok(ServerFrame::Goodbye(goodbye)) => break goodbye,
+                Ok(_) => {}
+                Err(error) => panic!("closed without a reason: {error}"),
+            }
+        };
+        assert_eq!(goodbye.reason, GoodbyeReason::ShuttingDown, "{goodbye:?}");
+        delays.push(goodbye.retry_after_ms.expect("it says when to return"));
+    }
+    let (first, last) = (delays.iter().min().expect("somebody"), delays.iter().max().expect("somebody"));
+    assert!(last - first >= 3_000, "all would return within {} ms", last - first);
+    assert!(*last <= 10_000, "somebody would wait {last} ms");
+
+    world.server.start_again();
+    // Worse than what the delays ask for: all of them as fast as they can, and nobody is limited or signed out.
+    for (device, _) in &connected {
+        drop(connect(device));
     }
 }
 

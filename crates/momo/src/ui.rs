@@ -160,10 +160,8 @@ async fn page(State(front): State<Arc<Front>>, method: Method, uri: Uri, headers
     match front.access.enter(&uri, &headers) {
         Entry::Known => {}
         Entry::Admitted { cookie } => {
-            return (
-                [(header::SET_COOKIE, cookie), (header::LOCATION, HeaderValue::from_static("/"))],
-                StatusCode::SEE_OTHER,
-            )
+            let location = access::without_token(&uri);
+            return ([(header::SET_COOKIE, cookie), (header::LOCATION, location)], StatusCode::SEE_OTHER)
                 .into_response();
         }
         Entry::Refused => return not_admitted(),

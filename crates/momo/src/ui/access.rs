@@ -161,6 +161,20 @@ impl Access {
     }
 }
 
+/// Where the entrance leads: to the page, with whatever else the address said, and never to another path, which could
+/// begin with a host of somebody else's (`//evil.example`).
+pub(crate) fn without_token(uri: &Uri) -> HeaderValue {
+    let rest: Vec<&str> = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("token="))
+        .collect();
+    let location = if rest.is_empty() { "/".to_owned() } else { format!("/?{}", rest.join("&")) };
+    // What a request line may hold, a header may hold too.
+    HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static("/"))
+}
+
 /// Our secrets need no percent-decoding, so neither does what is compared with them.
 fn query_value<'a>(uri: &'a Uri, wanted: &str) -> Option<&'a str> {
     uri.query()?
@@ -257,6 +271,19 @@ mod tests {
         assert_eq!(access.enter(&Uri::from_static("/ws"), &carried), Entry::Known);
         for forged in [format!("{pair}x"), pair.replace("7421", "7422"), pair.replace('=', "")] {
             assert_eq!(access.enter(&Uri::from_static("/ws"), &headers(&[(header::COOKIE, &forged)])), Entry::Refused);
+        }
+    }
+
+    #[test]
+    fn the_entrance_leads_to_the_page_and_nowhere_else() {
+        for (entrance, expected) in [
+            ("/?token=T", "/"),
+            ("/?server=chat.example&token=T", "/?server=chat.example"),
+            ("/?token=T&a=1&&b", "/?a=1&b"),
+            ("//evil.example/?token=T", "/"),
+            ("/", "/"),
+        ] {
+            assert_eq!(without_token(&Uri::from_static(entrance)), expected, "{entrance}");
         }
     }
 
