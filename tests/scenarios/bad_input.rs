@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{PASSWORD, World, free_port};
+use support::{Impostor, PASSWORD, World, free_port};
 
 #[test]
 fn lines_that_are_not_requests_get_an_error_and_harm_nothing() {
@@ -76,6 +76,27 @@ fn a_server_that_is_not_there_is_named_in_time() {
     ada.refused_as("offline", "account.register", register("http://nowhere.invalid"));
     assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?}", begun.elapsed());
     // All of it left the folder as it was.
+    ada.register(&world.server.address(), PASSWORD);
+}
+
+#[test]
+fn who_is_no_momoland_server_of_this_version_is_not_taken_for_one() {
+    let world = World::new();
+    let ada = world.stranger("ada");
+    for (status, content_type, body) in [
+        (200, "text/html", "<h1>It works!</h1>"),
+        (404, "text/html", "<h1>Not here</h1>"),
+        (500, "text/plain", "oops"),
+        (302, "text/plain", "elsewhere"),
+        (200, "application/json", "{}"),
+        (200, "application/json", "[1,2,3]"),
+        (200, "application/json", r#"{"name":"x","version":"99.0.0","protocol":{"min":98,"max":99}}"#),
+    ] {
+        let impostor = Impostor::start(status, content_type, body);
+        let params = json!({ "server": impostor.address(), "handle": "ada", "password": PASSWORD });
+        let refusal = ada.refused_as("offline", "account.register", params);
+        assert!(!refusal.message.contains(body), "a stranger's words are not shown as ours: {}", refusal.message);
+    }
     ada.register(&world.server.address(), PASSWORD);
 }
 

@@ -109,7 +109,7 @@ fn c58_a_join_whose_author_dies_is_whole_or_not_there() {
 }
 
 #[track_caller]
-fn welcome(device: &Device, port: u16) -> Box<support::socket::Socket> {
+fn welcome(device: &Device, port: u16) -> Box<socket::Socket> {
     match device.connect(port) {
         Admission::Welcome(socket) => socket,
         Admission::Goodbye(goodbye) => panic!("turned away: {goodbye:?}"),

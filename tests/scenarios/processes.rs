@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use momoland_store::kv::SchemaVersion;
+use momoland_store::kv::sled::SledStore;
 use serde_json::json;
 use support::{Server, Window, World, free_port, run_momo, wait_for};
 
@@ -37,6 +39,21 @@ fn a_folder_that_cannot_be_used_is_named() {
         assert_eq!(refused.errors.trim_end().lines().count(), 1, "one sentence: {refused:?}");
     }
     assert_eq!(std::fs::read_to_string(&file).expect("it is still there"), "not a folder");
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let (_world, [ada]) = World::with_people(["ada"]);
+    ada.close();
+    let folder = ada.data().to_str().expect("a path is text");
+    let store = ada.data().join("store");
+    drop(SledStore::open_and_migrate(&store, SchemaVersion(40), &|_, _| Ok(())).expect("a newer version can open it"));
+    for _ in 0..2 {
+        let refused = run_momo(&["rpc", "--data", folder], Duration::from_secs(10));
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(refused.errors.contains("newer") && refused.errors.contains(folder), "{refused:?}");
+    }
+    drop(SledStore::open(&store, SchemaVersion(40)).expect("the newer version still opens it"));
 }
 
 #[test]

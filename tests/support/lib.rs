@@ -9,8 +9,8 @@
 //! 2. Every process belongs to a value and is killed when that value goes, also when the test fails.
 //! 3. A failure shows what was expected, what was there, and where the logs of all processes lie.
 //!
-//! Not here: scenarios (`tests/scenarios`), and anything of the product's code but the protocol's types: what is tested is what
-//! people run.
+//! Not here: scenarios (`tests/scenarios`), and the product's code but for the protocol's types and the store, with which
+//! an attacker and a newer version are played: what is tested is what people run.
 
 #![expect(
     clippy::unwrap_in_result,
@@ -23,6 +23,7 @@ pub mod http;
 pub mod socket;
 
 mod binaries;
+mod impostor;
 mod momo;
 mod process;
 mod proxy;
@@ -31,6 +32,7 @@ mod wait;
 mod window;
 mod world;
 
+pub use crate::impostor::Impostor;
 pub use crate::momo::{Finished, Momo, Pending, RpcError, run_momo};
 pub use crate::process::{Usage, Watched};
 pub use crate::proxy::Proxy;

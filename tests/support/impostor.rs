@@ -1,0 +1,62 @@
+//! Somebody at a port who speaks HTTP but is no Momoland server, or one of another time.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+/// Answers every request with the same status and body.
+#[derive(Debug)]
+pub struct Impostor {
+    port: u16,
+    ended: Arc<AtomicBool>,
+    answering: Option<JoinHandle<()>>,
+}
+
+impl Impostor {
+    pub fn start(status: u16, content_type: &str, body: &str) -> Self {
+        let port = crate::server::free_port();
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port was free a moment ago");
+        let ended = Arc::new(AtomicBool::new(false));
+        let answer = format!(
+            "HTTP/1.1 {status} So\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let answering = std::thread::spawn({
+            let ended = Arc::clone(&ended);
+            move || {
+                for client in listener.incoming().flatten() {
+                    if ended.load(Ordering::Acquire) {
+                        return;
+                    }
+                    serve(client, &answer);
+                }
+            }
+        });
+        Self { port, ended, answering: Some(answering) }
+    }
+
+    pub fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// Reads a request as far as it comes at once, which a small one does, and answers it.
+fn serve(mut client: TcpStream, answer: &str) {
+    let mut request = [0; 16 * 1024];
+    let read = client.read(&mut request);
+    // The client may be gone; it is the one that is tested.
+    let _ = read.and_then(|_| client.write_all(answer.as_bytes()));
+}
+
+impl Drop for Impostor {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Release);
+        // Wakes the listener.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        if let Some(answering) = self.answering.take() {
+            let _ = answering.join();
+        }
+    }
+}
