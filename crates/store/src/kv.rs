@@ -9,7 +9,8 @@
 //! 2. Commits survive as a prefix: never a later one without every earlier one of the same store. Test: `crash`.
 //! 3. One call sees one state: a `range` never shows half of a commit. Test: `conformance`.
 //! 4. After a failed write a store refuses every further one until it is opened again, since what the disk holds is not
-//!    known before that. Reads go on. Test: `conformance`.
+//!    known before that. Reads go on, or answer with the same error where they need what could not be written. Tests:
+//!    `conformance`, `full_disk`.
 //!
 //! Not here: what keys mean (each owner lays its own out), queues and threads (`crate::writer`), deleting a range (page
 //! through [`Store::range`] and delete in bounded batches: an atomic delete of unknown size has no bound).
@@ -30,8 +31,8 @@ pub use self::range::{KeyRange, Order};
 pub use self::schema::SchemaVersion;
 pub use self::sled::SledStore;
 
-/// Bytes of one key. Longer ones are refused: every key is repeated in index pages.
-pub const KEY_BYTES_MAX: usize = 1024;
+/// Bytes of one key. Longer ones are refused: keys are repeated in index pages, which must stay small.
+pub const KEY_BYTES_MAX: usize = 256;
 
 /// Bytes of one value. Longer ones are refused: a document's snapshot fits with room to spare, and a file is cut into pieces.
 pub const VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;

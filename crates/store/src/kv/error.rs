@@ -40,7 +40,7 @@ pub enum StoreError {
         detail: String,
     },
     /// The disk is full. What was acknowledged before is safe; this batch is there whole or not at all, which the next
-    /// opening shows. The store halts; at open, nothing has changed.
+    /// opening shows. The store halts. At open, no record has changed.
     #[error("the disk is full: make room, then start again; nothing new is stored until then")]
     Full,
     /// The operating system refused to read or write. As [`StoreError::Full`] after a write; a failed read changes nothing.

@@ -1,12 +1,12 @@
 //! The store on a disk: sled 0.34, with what it lacks put around it.
 //!
 //! The engine and small servers open one. sled brings an ordered tree with atomic batches and a log that survives SIGKILL. Around it:
-//! an fsync (its `flush` only asks for write-back), a checksum a record and a ledger over all of them (`record`), a head apart
+//! an fsync (its `flush` only asks for write-back), long values in pieces, a checksum a record and a ledger over all of them (`record`), a head apart
 //! from the log (`head`), a lock, a seal and a copy against repairs that lose data (`folder`), and errors instead of panics
 //! (`panics`).
 //!
 //! # Invariants
-//! 1. A synced commit answered with `Ok` is on the disk: sled flushed, its log and blobs fsynced. Test: `crash`.
+//! 1. A synced commit answered with `Ok` is on the disk: sled flushed, its log fsynced. Test: `crash`.
 //! 2. Opening answers with every acknowledged record or with an error. Test: `damage`.
 //! 3. A folder that cannot be opened is left as it was found. Test: `damage`.
 //!
@@ -20,8 +20,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Bound;
@@ -32,7 +31,7 @@ use std::time::{Duration, Instant};
 use self::folder::{Folder, sync_folder};
 use self::head::{Head, Mark};
 use self::panics::guarded;
-use self::record::{LEDGER_KEY, Ledger, Tally};
+use self::record::{LEDGER_KEY, Ledger, Stored, Tally};
 use super::schema::MigrationStep;
 use super::{
     Batch, Durability, KeyRange, Operation, Order, Pair, RANGE_PAIRS_MAX, Requirement, SchemaVersion, Store, StoreError,
@@ -72,8 +71,6 @@ struct Commits {
     announced: SchemaVersion,
     /// sled's log, to fsync it.
     log: File,
-    /// Files in sled's blob folder that have been fsynced: sled itself does not.
-    blobs: BTreeSet<OsString>,
     /// The failure after which nothing more is written.
     halted: Option<StoreError>,
 }
@@ -159,7 +156,7 @@ impl SledStore {
         sync_folder(&folder.sled())?;
         let found = ledger.schema;
         let fresh = ledger.commit == 0;
-        let commits = Commits { head, ledger, announced: mark.schema, log, blobs: BTreeSet::new(), halted: None };
+        let commits = Commits { head, ledger, announced: mark.schema, log, halted: None };
         let store = Self { folder, db: Some(db), commits: Mutex::new(commits), applying: RwLock::new(()), _lock: lock };
         if fresh {
             store.set_schema(schema)?;
@@ -224,20 +221,36 @@ impl SledStore {
         }
         let mut ledger = commits.ledger.clone();
         let mut batch = sled::Batch::default();
+        ledger.commit += 1;
+        let mut long_values = 0;
         for (key, value) in writes {
+            let key = record::key_of(&key);
             if let Some(before) = guarded(|| self.read(db, &key))? {
                 ledger.tally.remove(record::checksum_of(&before)?);
+                match record::read(&key, &before)? {
+                    Stored::Whole(_) => {}
+                    Stored::InPieces(pieces) => {
+                        ledger.tally.remove_pieces(&pieces);
+                        (0..pieces.count).for_each(|number| batch.remove(pieces.key(number)));
+                    }
+                }
                 if value.is_none() {
                     batch.remove(key.as_slice());
                 }
             }
             if let Some(value) = value {
-                let stored = record::seal(&key, value);
+                let content = record::whole(&value).unwrap_or_else(|| {
+                    let (pieces, stored) = record::cut(&value, ledger.commit, long_values);
+                    long_values += 1;
+                    ledger.tally.add_pieces(&pieces);
+                    stored.into_iter().for_each(|(key, piece)| batch.insert(key, piece));
+                    pieces.encode()
+                });
+                let stored = record::seal(&key, content);
                 ledger.tally.add(record::checksum_of(&stored)?);
                 batch.insert(key, stored);
             }
         }
-        ledger.commit += 1;
         batch.insert(LEDGER_KEY, ledger.encode());
         {
             let _applying = self.applying.write().unwrap_or_else(PoisonError::into_inner);
@@ -253,39 +266,32 @@ impl SledStore {
     /// Brings every commit so far to the disk, then tells the head.
     fn sync(&self, db: &sled::Db, commits: &mut Commits) -> Result<(), StoreError> {
         guarded(|| db.flush().map(|_| ()).map_err(|error| self.fault(&error)))?;
-        self.sync_blobs(commits)?;
         commits.log.sync_data().map_err(|error| StoreError::io(&error, &self.folder.sled_log()))?;
         commits.head.write(&commits.mark())
-    }
-
-    /// Brings blobs that are new to the disk, before the log that refers to them.
-    fn sync_blobs(&self, commits: &mut Commits) -> Result<(), StoreError> {
-        let folder = self.folder.sled_blobs();
-        let mut found = BTreeSet::new();
-        let mut synced_any = false;
-        for entry in fs::read_dir(&folder).map_err(|error| StoreError::io(&error, &folder))? {
-            let entry = entry.map_err(|error| StoreError::io(&error, &folder))?;
-            let name = entry.file_name();
-            if !commits.blobs.contains(&name) {
-                match OpenOptions::new().write(true).open(entry.path()).and_then(|blob| blob.sync_all()) {
-                    Ok(()) => synced_any = true,
-                    // sled has removed it since: nothing refers to it any more.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    Err(error) => return Err(StoreError::io(&error, &entry.path())),
-                }
-            }
-            found.insert(name);
-        }
-        commits.blobs = found;
-        if synced_any {
-            sync_folder(&folder)?;
-        }
-        Ok(())
     }
 
     /// What is stored under `key`, checksum included.
     fn read(&self, db: &sled::Db, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
         db.get(key).map_err(|error| self.fault(&error))
+    }
+
+    /// The value of the record `stored` under the whole of `key`. Only while no batch is being applied: the pieces of a
+    /// long value go when it is overwritten.
+    fn value(&self, db: &sled::Db, key: &[u8], stored: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let pieces = match record::read(key, stored)? {
+            Stored::Whole(value) => return Ok(value.to_vec()),
+            Stored::InPieces(pieces) => pieces,
+        };
+        let mut value = Vec::new();
+        for number in 0..pieces.count {
+            let key = pieces.key(number);
+            let piece = self.read(db, &key)?.ok_or_else(|| StoreError::damaged("a piece of a value is missing"))?;
+            value.extend_from_slice(record::open(&key, &piece)?);
+        }
+        if value.len() as u64 != pieces.bytes {
+            return Err(StoreError::damaged("a value is not as long as it was"));
+        }
+        Ok(value)
     }
 
     fn db(&self) -> Result<&sled::Db, StoreError> {
@@ -314,8 +320,12 @@ impl Store for SledStore {
             return Ok(None);
         }
         let db = self.db()?;
-        let stored = guarded(|| self.read(db, key))?;
-        stored.map(|stored| record::open(key, &stored).map(<[u8]>::to_vec)).transpose()
+        let key = record::key_of(key);
+        let _not_applying = self.applying.read().unwrap_or_else(PoisonError::into_inner);
+        guarded(|| {
+            let stored = self.read(db, &key)?;
+            stored.map(|stored| self.value(db, &key, &stored)).transpose()
+        })
     }
 
     fn range(&self, range: &KeyRange, order: Order, limit: usize) -> Result<Vec<Pair>, StoreError> {
@@ -323,18 +333,17 @@ impl Store for SledStore {
             return Ok(Vec::new());
         }
         let db = self.db()?;
-        // The ledger lies under the empty key and is no pair of the caller's.
-        let start = if range.start().is_empty() { Bound::Excluded(LEDGER_KEY) } else { Bound::Included(range.start()) };
-        let end = range.end().map_or(Bound::Unbounded, Bound::Excluded);
+        let start = record::key_of(range.start());
+        let end = range.end().map_or_else(record::end_of_records, record::key_of);
         let limit = limit.min(RANGE_PAIRS_MAX);
         let pair = |found: sled::Result<(sled::IVec, sled::IVec)>| {
             let (key, stored) = found.map_err(|error| self.fault(&error))?;
-            let value = record::open(&key, &stored)?.to_vec();
-            Ok((key.to_vec(), value))
+            let value = self.value(db, &key, &stored)?;
+            Ok((record::caller_key(&key).to_vec(), value))
         };
         let _not_applying = self.applying.read().unwrap_or_else(PoisonError::into_inner);
         guarded(|| {
-            let found = db.range::<&[u8], _>((start, end));
+            let found = db.range(start..end);
             match order {
                 Order::Ascending => found.take(limit).map(pair).collect(),
                 Order::Descending => found.rev().take(limit).map(pair).collect(),

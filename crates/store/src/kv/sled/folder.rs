@@ -54,11 +54,6 @@ impl Folder {
         self.sled().join("db")
     }
 
-    /// Where sled puts what is too large for its log.
-    pub(super) fn sled_blobs(&self) -> PathBuf {
-        self.sled().join("blobs")
-    }
-
     fn lock_path(&self) -> PathBuf {
         self.root.join("lock")
     }

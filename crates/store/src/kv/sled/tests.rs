@@ -158,3 +158,32 @@ fn a_store_whose_making_was_interrupted_is_made_anew() {
     let store = SledStore::open(folder.path(), V1).unwrap();
     assert_eq!(conformance::all(&store), []);
 }
+
+#[test]
+fn no_value_is_long_enough_for_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledStore::open(folder.path(), V1).unwrap();
+    // Leaves as heavy as they get, and an index over long keys that share no prefix.
+    for round in 0..12_u32 {
+        let mut batch = Batch::new();
+        for number in 0..200_u32 {
+            let mut key = blake3::hash(&(round * 1000 + number).to_le_bytes()).as_bytes().repeat(8);
+            key.truncate(super::super::KEY_BYTES_MAX);
+            batch.put(key, vec![round as u8; 4096]);
+        }
+        batch.put("long", vec![round as u8; 1_000_000]);
+        store.commit(batch, Durability::Buffered).unwrap();
+    }
+    store.commit(Batch::new(), Durability::Synced).unwrap();
+    assert_eq!(fs::read_dir(folder.path().join("sled").join("blobs")).unwrap().count(), 0);
+    assert_eq!(store.get(b"long").unwrap(), Some(vec![11; 1_000_000]));
+    drop(store);
+    fs::remove_file(folder.path().join("seal")).unwrap();
+    let store = SledStore::open(folder.path(), V1).unwrap();
+    assert_eq!(store.get(b"long").unwrap(), Some(vec![11; 1_000_000]));
+    let mut batch = Batch::new();
+    batch.delete("long");
+    store.commit(batch, Durability::Synced).unwrap();
+    let db = store.db().unwrap();
+    assert_eq!(db.range(record::end_of_records()..).count(), 0, "pieces of a value that is gone");
+}
