@@ -8,7 +8,7 @@
 //! 2. Nobody is told of anybody with whom they share no room. Test: `strangers_are_not_introduced`.
 //! 3. What is kept here of a device goes when its link goes. Test: `prop_the_registry_stays_sound`.
 
-pub mod registry;
-pub mod presence;
-pub mod introductions;
 pub mod fan_out;
+pub mod introductions;
+pub mod presence;
+pub mod registry;

@@ -10,11 +10,11 @@
 //! 2. Who is no member and has no invite is answered about a private room as about none. Test:
 //!    `a_stranger_cannot_tell_a_private_room_from_none`.
 
-pub mod membership;
-pub mod invites;
-pub mod rosters;
-pub mod refusals;
 pub mod directory;
+pub mod invites;
+pub mod membership;
+pub mod refusals;
+pub mod rosters;
 
 use momoland_protocol::id::{AccountId, DeviceId};
 
