@@ -1,11 +1,12 @@
 //! The event log on disk: rosters, chains of events and registers, as keys and values of a [`Store`].
 //!
 //! Drivers of the replica (the engine's `persistence`, the server's `relay`) turn each record that the replica wants
-//! persisted into one `put_*` on a [`Batch`], hand the batch to the [`crate::writer`], and go on without waiting. So the
-//! numbers and heads in here run ahead of the disk; an [`EventReader`] shows what is committed and nothing else.
+//! persisted into one `put_*` on a [`Batch`], hand the batch to the [`crate::writer`], and go on without waiting. So
+//! the numbers and heads in here run ahead of the disk; an [`EventReader`] shows what is committed and nothing else.
 //!
 //! # Keys
-//! Everything begins with `L`; the other first bytes are for other owners of keys in the same store. Numbers are big endian.
+//! Everything begins with `L`; the other first bytes are for other owners of keys in the same store. Numbers are big
+//! endian.
 //! ```text
 //!  L r ‖ room (4)                                                    RoomRecord: which room, the head of its roster;
 //!                                                                    or that what is under the number is to be deleted
@@ -15,22 +16,26 @@
 //!  L d ‖ room (4) ‖ r ‖ version (8)                                  CountersignedChange
 //!  L x                                                               never written, see below
 //! ```
-//! `room` and `chain` are small numbers that stand for the long ids, a chain's within its room: 19 bytes a key of an event, and
-//! a chain that is appended to is appended to in the tree. Values are canonical CBOR. A change of any of this raises the
-//! schema of the store's owner.
+//! `room` and `chain` are small numbers that stand for the long ids, a chain's within its room: 19 bytes a key of an
+//! event, and a chain that is appended to is appended to in the tree. Values are canonical CBOR. A change of any of
+//! this raises the schema of the store's owner.
 //!
 //! # Invariants
-//! 1. What is read back is what was put, or [`StoreError::Damaged`] with the key: never a value that does not decode, sits under
-//!    another one's key, leaves a gap in a chain, or belongs to no chain and no room. Test: `damage_is_named`, `a_lost_key_is_noticed`.
-//! 2. A head moves in the batch of its event, and requires the head before it. So a batch that depends on one that did not reach
-//!    the store is a [`StoreError::Conflict`], never a gap. Test: `a_batch_after_a_lost_one_is_refused`.
-//! 3. A number that was given out while a batch is in flight is not given out again by this [`EventLog`], whatever becomes of the batch;
-//!    after a failed batch the log is to be dropped and opened again. Test: `a_batch_after_a_lost_one_is_refused`.
-//! 4. A room that was forgotten is gone as soon as the batch is committed: nothing shows it, and a room of the same name is a
-//!    new one. Its bytes go in bounded batches, over a crash too. Test: `a_large_room_is_forgotten_in_bounded_batches`.
+//! 1. What is read back is what was put, or [`StoreError::Damaged`] with the key: never a value that does not decode,
+//!    sits under another one's key, leaves a gap in a chain, or belongs to no chain and no room. Test:
+//!    `damage_is_named`, `a_lost_key_is_noticed`.
+//! 2. A head moves in the batch of its event, and requires the head before it. So a batch that depends on one that
+//!    did not reach the store is a [`StoreError::Conflict`], never a gap. Test:
+//!    `a_batch_after_a_lost_one_is_refused`.
+//! 3. A number that was given out while a batch is in flight is not given out again by this [`EventLog`], whatever
+//!    becomes of the batch; after a failed batch the log is to be dropped and opened again. Test:
+//!    `a_batch_after_a_lost_one_is_refused`.
+//! 4. A room that was forgotten is gone as soon as the batch is committed: nothing shows it, and a room of the same
+//!    name is a new one. Its bytes go in bounded batches, over a crash too. Test:
+//!    `a_large_room_is_forgotten_in_bounded_batches`.
 //!
-//! Not here: whether an event is admissible (`replica`), older history put below a chain's low end, another event in an event's
-//! place (dropped bodies, chosen forks), projections, the relay's order of storing.
+//! Not here: whether an event is admissible (`replica`), older history put below a chain's low end, another event in
+//! an event's place (dropped bodies, chosen forks), projections, the relay's order of storing.
 
 mod keys;
 mod places;
@@ -61,8 +66,8 @@ use crate::kv::{Batch, Expect, KeyRange, Order, Store, StoreError};
 /// Pairs read at a time. Bounds what a read holds in memory: at most this many of the largest events, about 3 MiB.
 const PAGE_PAIRS: usize = 64;
 
-/// Keys that one batch of [`EventLog::forget`] or [`EventLog::sweep`] deletes. More stay for the next: the batch takes a turn
-/// with those of people who are writing, and should not be felt.
+/// Keys that one batch of [`EventLog::forget`] or [`EventLog::sweep`] deletes. More stay for the next: the batch
+/// takes a turn with those of people who are writing, and should not be felt.
 pub const SWEEP_KEYS_MAX: usize = 2048;
 
 /// Everything that is on disk but for the events themselves. Each list is sorted by what it is of.
@@ -105,10 +110,10 @@ struct Room {
 
 /// The one owner of the keys under `L` in a store: fills batches, and knows where each chain is.
 ///
-/// `put_*` do no IO and are called in the order in which the batches are submitted. They expect what the replica promises: the
-/// next change of a roster, the next event of a chain. A call out of turn is a bug of the caller, and spoils its batch: the commit
-/// answers [`StoreError::Conflict`] and applies nothing of it. After that, and after any other error of a commit, drop the log
-/// and open it again: it has counted the batch as written.
+/// `put_*` do no IO and are called in the order in which the batches are submitted. They expect what the replica
+/// promises: the next change of a roster, the next event of a chain. A call out of turn is a bug of the caller, and
+/// spoils its batch: the commit answers [`StoreError::Conflict`] and applies nothing of it. After that, and after any
+/// other error of a commit, drop the log and open it again: it has counted the batch as written.
 #[derive(Debug)]
 pub struct EventLog {
     store: Arc<dyn Store>,
@@ -124,8 +129,8 @@ impl EventLog {
     /// Reads everything but the events from a store that nobody else writes these keys to.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] with the key where something is missing, does not decode or does not fit the rest: also where a
-    /// chain ends elsewhere than its head says. [`StoreError::Io`] where the store cannot be read.
+    /// [`StoreError::Damaged`] with the key where something is missing, does not decode or does not fit the rest:
+    /// also where a chain ends elsewhere than its head says. [`StoreError::Io`] where the store cannot be read.
     pub fn open(store: Arc<dyn Store>) -> Result<(Self, HeldState), StoreError> {
         recovery::open(store)
     }
@@ -168,8 +173,9 @@ impl EventLog {
 
     /// Adds that a room goes: its roster, chains, events and registers. No error where it is not held.
     ///
-    /// The batch marks the room as gone, and deletes what is committed of it, up to [`SWEEP_KEYS_MAX`] keys. The rest (of a large room, and
-    /// what batches in flight still bring) goes with [`EventLog::sweep`], now or after the next start.
+    /// The batch marks the room as gone, and deletes what is committed of it, up to [`SWEEP_KEYS_MAX`] keys. The rest
+    /// (of a large room, and what batches in flight still bring) goes with [`EventLog::sweep`], now or after the next
+    /// start.
     ///
     /// # Errors
     /// As [`Store::range`]; nothing has changed then, neither here nor in the batch.
@@ -187,8 +193,8 @@ impl EventLog {
         Ok(())
     }
 
-    /// Adds deletions of what forgotten rooms left behind, at most [`SWEEP_KEYS_MAX`] and a mark. Whether there is more to do: then
-    /// commit the batch, also where it is empty and only waits for those before it, and call again.
+    /// Adds deletions of what forgotten rooms left behind, at most [`SWEEP_KEYS_MAX`] and a mark. Whether there is
+    /// more to do: then commit the batch, also where it is empty and only waits for those before it, and call again.
     ///
     /// To be called after [`EventLog::forget`] and after [`EventLog::open`]; anything may be written in between.
     ///
@@ -271,7 +277,8 @@ impl EventLog {
         Some(place)
     }
 
-    /// The room, with a number if it has none yet; the batch requires that the store knows it alike. `None` where there are no more numbers.
+    /// The room, with a number if it has none yet; the batch requires that the store knows it alike. `None` where
+    /// there are no more numbers.
     fn room(&mut self, batch: &mut Batch, room: RoomId) -> Option<&mut Room> {
         use std::collections::btree_map::Entry;
 

@@ -12,8 +12,8 @@ use crate::kv::{Order, Store, StoreError};
 
 /// Reads the events of an [`super::EventLog`]. Cheap to clone; its calls block.
 ///
-/// It shows what is committed, whether synced yet or not: who may hear of it is decided by whoever waits for the commit. Nothing
-/// is shown of a chain that is not held, not yet committed, or of a room that is being forgotten.
+/// It shows what is committed, whether synced yet or not: who may hear of it is decided by whoever waits for the
+/// commit. Nothing is shown of a chain that is not held, not yet committed, or of a room that is being forgotten.
 #[derive(Debug, Clone)]
 pub struct EventReader {
     store: Arc<dyn Store>,
@@ -27,12 +27,12 @@ impl EventReader {
 
     /// The events of a chain from `from` to `to`, both of them in, in order and without a gap.
     ///
-    /// Stops after the event that reaches `bytes_max` (as [`Event::size`] counts), so there is at least one where `from` is held,
-    /// and none where it is not.
+    /// Stops after the event that reaches `bytes_max` (as [`Event::size`] counts), so there is at least one where
+    /// `from` is held, and none where it is not.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] with the key where a value is not the event that belongs there, or an event between two others is
-    /// missing; as [`Store::range`] else.
+    /// [`StoreError::Damaged`] with the key where a value is not the event that belongs there, or an event between
+    /// two others is missing; as [`Store::range`] else.
     pub fn load(
         &self,
         log: LogId,
@@ -55,14 +55,16 @@ impl EventReader {
     /// The event at a place of a chain.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] with the key where the value is not the event that belongs there; as [`Store::get`] else.
+    /// [`StoreError::Damaged`] with the key where the value is not the event that belongs there; as [`Store::get`]
+    /// else.
     pub fn event(&self, log: LogId, chain: ChainId, seq: Seq) -> Result<Option<Event>, StoreError> {
         let Some(place) = self.places.get(log, chain) else { return Ok(None) };
         let value = self.store.get(&keys::event(place, seq))?;
         value.map(|value| records::decode_event((log, chain), place, seq, &value)).transpose()
     }
 
-    /// Visits every event of a log, chain after chain and each chain in order: not in the order of display. Memory stays within a page.
+    /// Visits every event of a log, chain after chain and each chain in order: not in the order of display. Memory
+    /// stays within a page.
     ///
     /// # Errors
     /// As [`EventReader::load`]; the events before the error have been visited.
