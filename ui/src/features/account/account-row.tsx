@@ -111,7 +111,7 @@ function ConnectionDetails({ connection }: { connection: Connection }) {
       <p className="font-medium">{sentence(connection)}</p>
       <p className="mt-1 text-small text-ink-2 foreign">{link === "open" ? (net?.problem ?? explanation(connection, account?.server ?? "")) : c.engineAway}</p>
       {connection.kind === "connected" && net !== null && net.onlineCount > 0 && <p className="mt-1 text-small text-ink-3">{c.onlineCount(net.onlineCount)}</p>}
-      <h3 className="mt-3 mb-1 text-small font-medium text-ink-3">{c.peers}</h3>
+      <p className="mt-3 mb-1 text-small font-medium text-ink-3">{c.peers}</p>
       {peers.length === 0 ? (
         <p className="text-small text-ink-2">{c.noPeers}</p>
       ) : (

@@ -128,13 +128,16 @@ export function MessageList({ room, timeline }: MessageListProps) {
   const [activeId, setActiveId] = useState<string | null>(null);
   const active = activeId ?? newest?.messageId ?? null;
   const activeRow = shown.rows.findIndex((row) => row.key === active);
-  const moves = useRef(false);
+  const wanted = useRef<string | null>(null);
   useEffect(() => {
-    if (!moves.current) return;
-    moves.current = false;
-    scroller.current?.querySelector<HTMLElement>(`[data-message-id="${CSS.escape(active ?? "")}"]`)?.focus({ preventScroll: true });
-    if (activeRow !== -1) list.current?.scrollToIndex(activeRow, { align: "nearest" });
-  }, [active, activeRow]);
+    if (wanted.current === null || activeRow === -1) return;
+    list.current?.scrollToIndex(activeRow, { align: "nearest" });
+    const element = scroller.current?.querySelector<HTMLElement>(`[data-message-id="${CSS.escape(wanted.current)}"]`);
+    // Not mounted yet: the scrolling mounts it, and the next commit comes here again.
+    if (element === undefined || element === null) return;
+    wanted.current = null;
+    element.focus({ preventScroll: true });
+  });
 
   function onKeyDown(event: KeyboardEvent): void {
     const article = (event.target as HTMLElement).closest<HTMLElement>("[data-message-id]");
@@ -145,8 +148,8 @@ export function MessageList({ room, timeline }: MessageListProps) {
     if (to !== undefined) {
       event.preventDefault();
       const next = messages[Math.max(0, Math.min(to, messages.length - 1))];
-      if (next === undefined || next.messageId === active) return;
-      moves.current = true;
+      if (next === undefined) return;
+      wanted.current = next.messageId;
       holdsEnd.current = false;
       setActiveId(next.messageId);
     } else if (event.key.toLowerCase() === "c" && window.getSelection()?.isCollapsed !== false) {
