@@ -32,9 +32,9 @@ use tokio::time::Instant;
 
 use super::framing::{EphemeralMessage, Parts, Reassembly};
 use super::outbox::Outbox;
-use super::peer::{ChannelEvent, Peer, PeerError, PeerOutputs, PeerSettings, PeerState};
+use super::peer::{self, ChannelEvent, Peer, PeerError, PeerOutputs, PeerSettings, PeerState};
 use super::signal::{Candidate, SessionId, Signal, SignalPayload};
-use super::{Class, CloseReason, Fingerprints, PeerEvent, PeerPath};
+use super::{Class, CloseReason, Fingerprints, PeerEvent, PeerPath, PeerTimeouts};
 
 /// Events kept while the owner's queue is full, before `sync` is read no further and ephemerals are dropped.
 const BACKLOG_MAX: usize = 8;
@@ -47,6 +47,9 @@ const PROBE_MAX: Duration = Duration::from_secs(1);
 const PINGS_MAX: usize = 16;
 /// After the other side closed: how long what it sent before may take to be read.
 const CLOSING: Duration = Duration::from_secs(5);
+/// After this side closed: how long what was accepted before may take to arrive, and how often that is looked at. The
+/// library has no event for it, and ends the association at once when it is asked to.
+const FAREWELL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(5));
 
 /// What others see of a connection, and how they reach it.
 #[derive(Debug)]
@@ -83,6 +86,10 @@ impl LinkEntry {
             }
             first
         });
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancel.borrow().is_some()
     }
 
     /// Path and round trip, while it is open.
@@ -157,8 +164,7 @@ struct Connection {
     entry: Arc<LinkEntry>,
     session: SessionId,
     side: Side,
-    ping: Duration,
-    unresponsive: Duration,
+    timeouts: PeerTimeouts,
     restart_delay: Duration,
     cancel: watch::Receiver<Option<CloseReason>>,
     instructions: mpsc::Receiver<Instruction>,
@@ -183,6 +189,10 @@ struct Connection {
     next_nonce: u64,
     next_ping: Option<Instant>,
     restart_at: Option<Instant>,
+    /// The way broke; if it is not whole again by then, the link is given up. The library's own time-out does not
+    /// count on once an ICE restart was offered.
+    broken_until: Option<Instant>,
+    /// The other side closed; what it sent before is being read.
     closing_until: Option<Instant>,
     last_heard: Instant,
     reported: Option<(PeerPath, Duration)>,
@@ -212,8 +222,7 @@ pub(crate) async fn run(setup: Setup) {
             Start::Offer => Side::Offerer,
             Start::Answer { .. } => Side::Answerer,
         },
-        ping: settings.timeouts.ping,
-        unresponsive: settings.timeouts.unresponsive,
+        timeouts: settings.timeouts,
         restart_delay,
         instructions,
         reports,
@@ -232,12 +241,17 @@ pub(crate) async fn run(setup: Setup) {
         next_nonce: 0,
         next_ping: None,
         restart_at: None,
+        broken_until: None,
         closing_until: None,
         last_heard: Instant::now(),
         reported: None,
     };
     // Not cancelled half-way: the library's driver would outlive what started it. It binds and returns.
-    let reason = match Peer::open(settings).await {
+    let opened = match &start {
+        Start::Answer { sdp } if !peer::is_answerable(sdp) => Err(PeerError::Fingerprint),
+        Start::Answer { .. } | Start::Offer => Peer::open(settings).await,
+    };
+    let reason = match opened {
         Ok((mut peer, outputs)) => {
             let reason = connection.drive(&mut peer, outputs, start).await;
             connection.farewell(&peer, reason).await;
@@ -246,8 +260,12 @@ pub(crate) async fn run(setup: Setup) {
         }
         Err(error) => {
             tracing::warn!(%error, device = ?connection.entry.device, "no peer connection could be made");
-            connection.announce_end(CloseReason::Setup).await;
-            CloseReason::Setup
+            let reason = match error {
+                PeerError::Fingerprint => CloseReason::Violation,
+                PeerError::Library(_) | PeerError::NoPath => CloseReason::Setup,
+            };
+            connection.announce_end(reason).await;
+            reason
         }
     };
     tracing::debug!(device = ?connection.entry.device, connection = connection.entry.connection, %reason, "link ended");
@@ -260,9 +278,11 @@ impl Connection {
         if let Err(reason) = self.begin(peer, start).await {
             return reason;
         }
-        let mut gathering = true;
+        let (mut gathering, mut instructed) = (true, true);
         loop {
-            let timer = [self.next_ping, self.restart_at, self.closing_until].into_iter().flatten().min();
+            let timers = [self.next_ping, self.restart_at, self.broken_until, self.closing_until];
+            let timer = timers.into_iter().flatten().min();
+            let may_cancel = self.closing_until.is_none();
             let read_sync = !self.sync_open || (self.phase == Phase::Open && self.backlog.len() < BACKLOG_MAX);
             let (sync, ephemeral) = (peer.sync.clone(), peer.ephemeral.clone());
             let (entry, events) = (Arc::clone(&self.entry), self.events.clone());
@@ -270,9 +290,9 @@ impl Connection {
             let read_ephemeral = !self.ephemeral_ended;
             let wake = tokio::select! {
                 biased;
-                reason = cancelled(&mut self.cancel) => Wake::Cancelled(reason),
+                reason = cancelled(&mut self.cancel), if may_cancel => Wake::Cancelled(reason),
                 () = sleep_until(timer) => Wake::Timer,
-                instruction = self.instructions.recv() => Wake::Instruction(instruction),
+                instruction = self.instructions.recv(), if instructed => Wake::Instruction(instruction),
                 state = changed(&mut outputs.state) => Wake::State(state),
                 gathered = outputs.gathered.recv(), if gathering => Wake::Gathered(gathered.flatten()),
                 permit = events.reserve(), if !self.backlog.is_empty() => Wake::Deliver(permit),
@@ -287,6 +307,11 @@ impl Connection {
                 } } => wake,
             };
             let step = match wake {
+                // Word of it by the introducer may overtake what was sent before.
+                Wake::Cancelled(CloseReason::RemoteClosed) if is_open => {
+                    self.closing_until = Some(Instant::now() + CLOSING);
+                    Ok(())
+                }
                 Wake::Cancelled(reason) => Err(reason),
                 Wake::Deliver(Ok(permit)) => {
                     if let Some(event) = self.backlog.pop_front() {
@@ -295,7 +320,12 @@ impl Connection {
                     Ok(())
                 }
                 // Nobody listens any more.
-                Wake::Deliver(Err(_)) | Wake::Instruction(None) => Err(CloseReason::Shutdown),
+                Wake::Deliver(Err(_)) => Err(CloseReason::Shutdown),
+                // The session is over; a cancellation says so as well, and why.
+                Wake::Instruction(None) => {
+                    instructed = false;
+                    Ok(())
+                }
                 Wake::Instruction(Some(instruction)) => self.handle_instruction(peer, instruction).await,
                 Wake::State(state) => self.handle_state(state),
                 Wake::Gathered(Some(candidate)) => {
@@ -377,12 +407,18 @@ impl Connection {
 
     fn handle_state(&mut self, state: PeerState) -> Result<(), CloseReason> {
         match state {
-            PeerState::Connecting => {}
-            PeerState::Connected => self.restart_at = None,
+            // Of an open link: an ICE restart.
+            PeerState::Connecting => {
+                let PeerTimeouts { ice_disconnected, ice_failed, .. } = self.timeouts;
+                self.broken_for(ice_disconnected + ice_failed);
+            }
+            PeerState::Connected => {
+                self.restart_at = None;
+                self.broken_until = None;
+            }
             PeerState::Disconnected => {
-                if self.phase == Phase::Open {
-                    self.restart_at = Some(Instant::now() + self.restart_delay);
-                }
+                self.broken_for(self.timeouts.ice_failed);
+                self.restart_at = self.broken_until.map(|_| Instant::now() + self.restart_delay);
             }
             // The library goes on taking messages after this, without end and without use.
             PeerState::Failed => return Err(CloseReason::IceFailed),
@@ -393,18 +429,27 @@ impl Connection {
         Ok(())
     }
 
+    fn broken_for(&mut self, duration: Duration) {
+        if self.phase == Phase::Open {
+            self.broken_until.get_or_insert(Instant::now() + duration);
+        }
+    }
+
     async fn handle_timer(&mut self, peer: &Peer) -> Result<(), CloseReason> {
         let now = Instant::now();
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if due(self.closing_until) {
             return Err(CloseReason::RemoteClosed);
         }
+        if due(self.broken_until) {
+            return Err(CloseReason::IceFailed);
+        }
         if due(self.restart_at) {
             self.restart_at = None;
             self.report(|device, session| Report::Disconnected { device, session }).await;
         }
         if due(self.next_ping) {
-            if now - self.last_heard > self.unresponsive {
+            if now - self.last_heard > self.timeouts.unresponsive {
                 return Err(CloseReason::Unresponsive);
             }
             self.send_ping(peer, now).await?;
@@ -462,6 +507,10 @@ impl Connection {
                 if self.sync_open {
                     self.send_ephemeral(peer, &EphemeralMessage::Pong(nonce)).await?;
                 }
+                // The other side can answer by now: no need to wait for the next probe's time.
+                if matches!(self.phase, Phase::Probing { .. }) {
+                    self.send_ping(peer, Instant::now()).await?;
+                }
             }
             EphemeralMessage::Pong(nonce) => self.handle_pong(peer, nonce).await?,
         }
@@ -506,10 +555,11 @@ impl Connection {
             Side::Offerer => Fingerprints { offerer: own, answerer: other },
             Side::Answerer => Fingerprints { offerer: other, answerer: own },
         };
+        self.report(|device, session| Report::Opened { device, session }).await;
         let now = Instant::now();
         self.phase = Phase::Open;
         self.last_heard = now;
-        self.next_ping = Some(now + self.ping);
+        self.next_ping = Some(now + self.timeouts.ping);
         self.reported = Some((path, rtt));
         self.entry.set_way(self.reported);
         self.backlog.push_back(PeerEvent::Open {
@@ -520,7 +570,6 @@ impl Connection {
             path,
             rtt,
         });
-        self.report(|device, session| Report::Opened { device, session }).await;
         Ok(())
     }
 
@@ -551,7 +600,7 @@ impl Connection {
                 *delay = (*delay * 2).min(PROBE_MAX);
                 *delay
             }
-            Phase::Open => self.ping,
+            Phase::Open => self.timeouts.ping,
         };
         self.next_ping = Some(now + delay);
         if self.pings.len() == PINGS_MAX {
@@ -614,15 +663,19 @@ impl Connection {
         Ok(())
     }
 
-    /// What was accepted before the owner asked for the end goes out first, as far as there is room for it.
+    /// What was accepted before the owner asked for the end goes out first, within reason.
     async fn farewell(&mut self, peer: &Peer, reason: CloseReason) {
         let orderly = matches!(reason, CloseReason::Requested | CloseReason::Policy | CloseReason::Shutdown);
         if self.phase == Phase::Open && orderly {
+            let (longest, interval) = FAREWELL;
+            let until = Instant::now() + longest;
             loop {
                 let pumped = self.pump(peer).await;
-                if pumped.is_err() || !self.more_to_send {
+                let sent = self.parts.is_none() && peer.sync.is_drained().await;
+                if pumped.is_err() || sent || Instant::now() >= until {
                     break;
                 }
+                tokio::time::sleep(interval).await;
             }
         }
     }

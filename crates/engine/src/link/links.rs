@@ -33,6 +33,9 @@ use super::{Class, CloseReason, IceServer, PeerConfig, PeerEvent, PeerPolicy, Pe
 /// Connections at once, whoever began them. Each holds a few sockets and about half a megabyte. Full: dials and
 /// offers are refused.
 const CONNECTIONS_MAX: usize = 32;
+/// Connections with one device, those that are closing included. Full: its offers are refused. A device that restarts
+/// has one that is closing and one that begins.
+const CONNECTIONS_PER_DEVICE_MAX: usize = 3;
 /// Signals that came in and were not looked at yet. Full: the newest is dropped, as a network would.
 const SIGNALS_MAX: usize = 1024;
 /// Signals to be sent while the owner's queue is full. Full: the newest is dropped.
@@ -144,7 +147,8 @@ impl PeerLinks {
     /// oldest that waits.
     pub fn try_send(&self, connection: u64, class: Class, bytes: Bytes) -> Result<(), SendRefused> {
         let entry = self.shared.links().get(&connection).cloned();
-        let entry = entry.filter(|entry| entry.way().is_some()).ok_or(SendRefused::Closed)?;
+        let is_open = |entry: &Arc<LinkEntry>| entry.way().is_some() && !entry.is_cancelled();
+        let entry = entry.filter(is_open).ok_or(SendRefused::Closed)?;
         entry.outbox.try_send(class, bytes)
     }
 
@@ -200,6 +204,12 @@ impl PeerLinks {
             // A panic in there was reported where it happened, and there is nothing left to save.
             let _ = task.await;
         }
+    }
+
+    /// Connections that have not ended, attempts included.
+    #[cfg(test)]
+    pub(super) fn connections(&self) -> usize {
+        self.shared.links().len()
     }
 
     fn ask(&self, command: Command) {
@@ -278,9 +288,10 @@ impl LinksActor {
             let events = self.events.clone();
             let wake = tokio::select! {
                 biased;
-                () = self.shared.asked.notified() => Wake::Asked,
-                Some(ended) = self.tasks.join_next_with_id() => Wake::Ended(ended.map(|(id, ())| id)),
+                // First, so that what the owner asks of a link after it heard of it finds it open here too.
                 Some(report) = self.reports.recv() => Wake::Report(report),
+                Some(ended) = self.tasks.join_next_with_id() => Wake::Ended(ended.map(|(id, ())| id)),
+                () = self.shared.asked.notified() => Wake::Asked,
                 permit = events.reserve(), if !self.outgoing.is_empty() => {
                     match (permit, self.outgoing.pop_front()) {
                         (Ok(permit), Some(event)) => permit.send(event),
@@ -355,10 +366,9 @@ impl LinksActor {
                 self.negotiate(device, |negotiation| negotiation.handle_dial(now, SessionId(session)));
             }
             Command::Signal(device, signal) => {
-                let opens = matches!(signal.payload, SignalPayload::Offer { round: 0, .. });
-                let known = self.peers.get(&device).is_some_and(|peer| peer.negotiation.session().is_some());
-                if opens
-                    && !known
+                let current = self.peers.get(&device).and_then(|peer| peer.negotiation.session());
+                if matches!(signal.payload, SignalPayload::Offer { round: 0, .. })
+                    && current != Some(signal.session)
                     && let Err(reason) = self.may_connect(device)
                 {
                     tracing::debug!(?device, %reason, "an offer was refused");
@@ -391,7 +401,11 @@ impl LinksActor {
             return Err(CloseReason::Policy);
         }
         // Counts connections that are closing as well: their sockets are not back yet.
-        if self.tasks.len() >= CONNECTIONS_MAX { Err(CloseReason::Limit) } else { Ok(()) }
+        let with_device = self.sessions.values().filter(|(other, ..)| *other == device).count();
+        if self.sessions.len() >= CONNECTIONS_MAX || with_device >= CONNECTIONS_PER_DEVICE_MAX {
+            return Err(CloseReason::Limit);
+        }
+        Ok(())
     }
 
     fn handle_report(&mut self, report: Report) {

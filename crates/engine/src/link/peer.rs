@@ -388,6 +388,11 @@ impl Channel {
         Ok(self.inner.outstanding_bytes().await? < self.buffer_bytes)
     }
 
+    /// Whether the other side has acknowledged everything, or never will.
+    pub(crate) async fn is_drained(&self) -> bool {
+        self.inner.outstanding_bytes().await.map_or(true, |bytes| bytes == 0)
+    }
+
     /// Resolves when [`Self::has_room`] may be true again; of use for `sync` only.
     ///
     /// # Cancel safety
@@ -423,9 +428,17 @@ fn setting_engine(settings: &PeerSettings) -> SettingEngine {
         .with_relay_acceptance_min_wait(Some(relay_wait))
         .with_turn_allocation_refresh_interval_cap(TURN_REFRESH)
         .with_sctp_max_message_size(message_max)
+        // The offerer's ICE agent nominates, so it is connected after the answerer's: begun by the offerer, the DTLS
+        // handshake finds an answerer that listens, and loses no second to a retransmission.
+        .with_answering_dtls_role(rtc::peer_connection::transport::RTCDtlsRole::Server)
         // An ICE restart binds anew, so that a machine that changed networks is reached at its new addresses.
         .with_discard_local_candidates_during_ice_restart(true)
         .build()
+}
+
+/// Whether an offer is worth sockets and a key: it names the certificate that will be checked.
+pub(crate) fn is_answerable(sdp: &str) -> bool {
+    described_fingerprint(sdp).is_some()
 }
 
 /// The SHA-256 fingerprint of a description (RFC 8122 §5). A description with several different ones has none.
