@@ -1,5 +1,6 @@
-//! The API: one engine, three fronts.
+//! The API: one engine, three fronts. Modules in reading order: what goes in and out, then what is done.
 
 pub mod error;
 pub mod events;
+pub(crate) mod methods;
 pub mod types;

@@ -1,8 +1,39 @@
-//! The handle that fronts hold.
+//! The handle that fronts hold, and the actor behind it.
+//!
+//! `actor` owns everything mutable and runs one task; `home` is the state of the signed-in account; `replication`,
+//! `server` and `peers` are its dealings with the core, the server and other devices.
+
+mod actor;
+mod home;
+mod peers;
+mod replication;
+mod server;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use momoland_store::kv::sled::SledStore;
+use momoland_store::kv::{SchemaVersion, Store, StoreError};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::account::keys::KeyFile;
+use crate::account::record::Records;
+use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
+use crate::api::methods;
+
+use self::actor::{Call, EngineActor};
+pub(crate) use self::home::{Home, no_such_message, refused};
+pub(crate) use self::server::RequestFailure;
+
+/// The layout of the engine's store: `EventLog`'s keys and the engine's own. Raised with every change to either.
+const SCHEMA: SchemaVersion = SchemaVersion(1);
+
+/// Events that a front may be behind. More: it gets [`Event::Resync`] and reads its lists again.
+const EVENTS_BEHIND_MAX: usize = 8_192;
+
+/// Calls that wait for the actor. Full: callers wait.
+const CALLS_WAITING_MAX: usize = 1_024;
 
 /// Where the device's secret key lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +44,12 @@ pub enum KeyStorage {
     DataFolder,
 }
 
+/// What an engine is opened with.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
     /// Made if it does not exist. One process at a time.
     pub data_dir: PathBuf,
+    /// Where the device's key lies.
     pub keys: KeyStorage,
 }
 
@@ -25,53 +58,173 @@ pub struct EngineConfig {
 pub enum OpenError {
     /// Another process has it open.
     #[error("{} is in use by another Momoland process. Close it, or choose another data folder.", .data_dir.display())]
-    InUse { data_dir: PathBuf },
+    InUse {
+        /// The folder.
+        data_dir: PathBuf,
+    },
     /// The folder cannot be made, read or written.
     #[error("{} cannot be used as a data folder: {source}. Check its permissions, or choose another folder.", .data_dir.display())]
-    Inaccessible { data_dir: PathBuf, source: std::io::Error },
+    Inaccessible {
+        /// The folder.
+        data_dir: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The disk is full.
+    #[error("There is no room on the disk of {}. Nothing was changed; make room, then start again.", .data_dir.display())]
+    Full {
+        /// The folder.
+        data_dir: PathBuf,
+    },
     /// It was written by a newer version of Momoland.
     #[error("{} was written by a newer Momoland (store version {found}, this one reads up to {supported}). Update Momoland; nothing was changed.", .data_dir.display())]
-    Newer { data_dir: PathBuf, found: u64, supported: u64 },
+    Newer {
+        /// The folder.
+        data_dir: PathBuf,
+        /// Its version.
+        found: u64,
+        /// The newest that this program reads.
+        supported: u64,
+    },
     /// The store is damaged.
-    #[error("The store in {} is damaged: {detail}. The files were kept; move the folder aside and sign in again to fetch everything from the relay and your peers.", .data_dir.display())]
-    Damaged { data_dir: PathBuf, detail: String },
+    #[error("The store in {} is damaged: {detail}. The files were kept as they are. Move the folder aside and sign in again: the relay and your peers still have what was sent.", .data_dir.display())]
+    Damaged {
+        /// The folder.
+        data_dir: PathBuf,
+        /// What was found.
+        detail: String,
+    },
 }
 
 /// The client: cheap to clone, shared by all fronts of one process.
 #[derive(Debug, Clone)]
-pub struct Engine {}
+pub struct Engine {
+    calls: mpsc::Sender<Call>,
+    events: broadcast::Sender<Event>,
+    finished: Arc<tokio::sync::Mutex<Option<oneshot::Receiver<()>>>>,
+}
 
 /// Events for one front, in order. A front that falls behind gets [`Event::Resync`] in place of what it missed.
 #[derive(Debug)]
-pub struct EventStream {}
+pub struct EventStream {
+    events: broadcast::Receiver<Event>,
+}
 
 impl Engine {
     /// Opens the data folder, signs in if an account is there, and starts to connect in the background.
     ///
     /// # Errors
     /// An [`OpenError`] that names the folder and what to do.
-    pub async fn open(_config: EngineConfig) -> Result<Self, OpenError> {
-        Ok(Self {})
+    pub async fn open(config: EngineConfig) -> Result<Self, OpenError> {
+        let data_dir = config.data_dir.clone();
+        let opened = tokio::task::spawn_blocking(move || open_store(&config.data_dir)).await;
+        let store = opened.unwrap_or_else(|panic| {
+            let detail = format!("opening it failed ({panic})");
+            Err(OpenError::Damaged { data_dir: data_dir.clone(), detail })
+        })?;
+        let (calls, calls_waiting) = mpsc::channel(CALLS_WAITING_MAX);
+        let (events, _) = broadcast::channel(EVENTS_BEHIND_MAX);
+        let (done, finished) = oneshot::channel();
+        let keys = KeyFile::in_folder(&data_dir);
+        let records = Records::new(Arc::clone(&store));
+        let mut actor = EngineActor::new(store, records, keys, events.clone(), calls_waiting);
+        actor.restore().map_err(|error| refuse(&data_dir, error))?;
+        tokio::spawn(async move {
+            actor.run().await;
+            // Nobody waits where the engine was dropped without a shutdown.
+            let _ = done.send(());
+        });
+        Ok(Self { calls, events, finished: Arc::new(tokio::sync::Mutex::new(Some(finished))) })
     }
 
     /// Answers one JSON-RPC 2.0 request, given and answered as JSON text; `None` for a notification.
     /// Never fails: what is not JSON-RPC gets a JSON-RPC error.
-    pub async fn handle(&self, _request: &str) -> Option<String> {
-        None
+    pub async fn handle(&self, request: &str) -> Option<String> {
+        methods::handle(self, request).await
     }
 
     /// Events from now on.
     pub fn events(&self) -> EventStream {
-        EventStream {}
+        EventStream { events: self.events.subscribe() }
     }
 
     /// Closes links, writes what is pending, and releases the data folder. Later requests answer `offline`.
-    pub async fn shutdown(&self) {}
+    pub async fn shutdown(&self) {
+        // Where it cannot be sent, the actor has ended already.
+        let _ = self.calls.send(Call::Shutdown).await;
+        if let Some(finished) = self.finished.lock().await.take() {
+            let _ = finished.await;
+        }
+    }
+
+    /// Runs something on the actor.
+    pub(crate) async fn with_actor<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut EngineActor) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let closed = || ApiError::new(ErrorKind::Offline, "Momoland is closing. Nothing was changed.");
+        let (answer, answered) = oneshot::channel();
+        let call = Call::Run(Box::new(move |actor| {
+            // The caller may have gone.
+            let _ = answer.send(run(actor));
+        }));
+        self.calls.send(call).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())
+    }
+
+    /// Runs something with the signed-in account.
+    ///
+    /// # Errors
+    /// `unauthorized` where nobody is signed in, and what `run` refuses.
+    pub(crate) async fn with_home<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut Home) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.with_actor(move |actor| match actor.home_mut() {
+            Some(home) => run(home),
+            None => Err(ApiError::new(ErrorKind::Unauthorized, "Nobody is signed in here. Sign in first.")),
+        })
+        .await?
+    }
 }
 
 impl EventStream {
     /// The next event; `None` once the engine has shut down.
     pub async fn next(&mut self) -> Option<Event> {
-        std::future::pending().await
+        match self.events.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(_)) => Some(Event::Resync {}),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+fn open_store(data_dir: &std::path::Path) -> Result<Arc<dyn Store>, OpenError> {
+    let inaccessible = |source| OpenError::Inaccessible { data_dir: data_dir.to_owned(), source };
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(data_dir).map_err(inaccessible)?;
+    let store = SledStore::open(&data_dir.join("store"), SCHEMA).map_err(|error| refuse(data_dir, error))?;
+    Ok(Arc::new(store))
+}
+
+fn refuse(data_dir: &std::path::Path, error: StoreError) -> OpenError {
+    let data_dir = data_dir.to_owned();
+    match error {
+        StoreError::Locked { .. } => OpenError::InUse { data_dir },
+        StoreError::Newer { found, supported } => {
+            OpenError::Newer { data_dir, found: found.0.into(), supported: supported.0.into() }
+        }
+        StoreError::Full => OpenError::Full { data_dir },
+        StoreError::Io { kind, detail } => {
+            OpenError::Inaccessible { data_dir, source: std::io::Error::new(kind, detail) }
+        }
+        StoreError::Damaged { detail } => OpenError::Damaged { data_dir, detail },
+        error @ (StoreError::Older { .. }
+        | StoreError::Conflict { .. }
+        | StoreError::TooLarge { .. }
+        | StoreError::EmptyKey) => OpenError::Damaged { data_dir, detail: error.to_string() },
     }
 }

@@ -1,7 +1,15 @@
 //! The client: account, links, rooms, projections and the API over them.
+//!
+//! Fronts (`momo`, the desktop shell) open an [`Engine`], hand it JSON-RPC texts, and read its events. Modules are
+//! declared in the order in which bytes become what people see; a module uses only those above it.
 
+mod account;
 pub mod api;
 mod engine;
+mod ephemeral;
 pub mod link;
+mod persistence;
+mod projection;
+mod session;
 
 pub use crate::engine::{Engine, EngineConfig, EventStream, KeyStorage, OpenError};

@@ -34,6 +34,7 @@ mod negotiation;
 mod outbox;
 mod peer;
 mod runtime;
+pub(crate) mod server;
 mod signal;
 
 use std::time::Duration;

@@ -58,4 +58,3 @@ pub enum Event {
     #[serde(rename = "resync")]
     Resync {},
 }
-

@@ -1,0 +1,141 @@
+//! The dispatch table: JSON-RPC 2.0 in, JSON-RPC 2.0 out, for all three fronts alike.
+//!
+//! A method understands its parameters, does its steps on the actor, and answers a serialisable result or an
+//! [`ApiError`]. Nothing here keeps state.
+
+mod account;
+mod messages;
+mod net;
+mod presence;
+mod rooms;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::api::error::ApiError;
+use crate::engine::Engine;
+
+/// Bytes of one request. A longer one is refused unread.
+const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+const PARSE_ERROR: i32 = -32_700;
+const INVALID_REQUEST: i32 = -32_600;
+const METHOD_NOT_FOUND: i32 = -32_601;
+
+/// Answers one request, given and answered as text; `None` for a notification.
+pub(crate) async fn handle(engine: &Engine, request: &str) -> Option<String> {
+    if request.len() > REQUEST_BYTES_MAX {
+        return Some(refuse(&Value::Null, INVALID_REQUEST, "A request has at most 4 MiB."));
+    }
+    let request: Value = match serde_json::from_str(request) {
+        Ok(request) => request,
+        Err(_) => return Some(refuse(&Value::Null, PARSE_ERROR, "This is not JSON.")),
+    };
+    let id = request.get("id").cloned();
+    let known = id.clone().unwrap_or(Value::Null);
+    let version = request.get("jsonrpc").and_then(Value::as_str);
+    let method = request.get("method").and_then(Value::as_str);
+    let well_formed_id = matches!(known, Value::Null | Value::String(_) | Value::Number(_));
+    let (Some("2.0"), Some(method), true) = (version, method, well_formed_id) else {
+        let sentence =
+            "A request is one object with jsonrpc \"2.0\", a method, and an id that is a string or a number.";
+        let known = if well_formed_id { known } else { Value::Null };
+        return Some(refuse(&known, INVALID_REQUEST, sentence));
+    };
+    let params = request.get("params").cloned().unwrap_or(Value::Null);
+    let outcome = dispatch(engine, method, params).await;
+    // A notification is done, and not answered.
+    id?;
+    Some(match outcome {
+        Outcome::Result(result) => json!({ "jsonrpc": "2.0", "id": known, "result": result }).to_string(),
+        Outcome::Error(error) => json!({ "jsonrpc": "2.0", "id": known, "error": error.to_json() }).to_string(),
+        Outcome::UnknownMethod => refuse(
+            &known,
+            METHOD_NOT_FOUND,
+            &format!("There is no method “{}”.", method.chars().take(64).collect::<String>()),
+        ),
+    })
+}
+
+enum Outcome {
+    Result(Value),
+    Error(ApiError),
+    UnknownMethod,
+}
+
+async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
+    macro_rules! methods {
+        ($($name:literal => $function:path,)+) => {
+            match method {
+                $($name => match understand(params) {
+                    Ok(params) => finish($function(engine, params).await),
+                    Err(error) => Outcome::Error(error),
+                },)+
+                _ => Outcome::UnknownMethod,
+            }
+        };
+    }
+    methods! {
+        "account.register" => account::register,
+        "account.login" => account::login,
+        "account.logout" => account::logout,
+        "account.whoami" => account::whoami,
+        "account.devices" => account::devices,
+        "account.revokeDevice" => account::revoke_device,
+        "account.setProfile" => account::set_profile,
+        "account.changePassword" => account::change_password,
+        "net.status" => net::status,
+        "net.setOnline" => net::set_online,
+        "net.setPolicy" => net::set_policy,
+        "rooms.create" => rooms::create,
+        "rooms.list" => rooms::list,
+        "rooms.directory" => rooms::directory,
+        "rooms.join" => rooms::join,
+        "rooms.leave" => rooms::leave,
+        "rooms.invite" => rooms::invite,
+        "rooms.members" => rooms::members,
+        "rooms.setRole" => rooms::set_role,
+        "rooms.remove" => rooms::remove,
+        "rooms.update" => rooms::update,
+        "rooms.direct" => rooms::direct,
+        "messages.send" => messages::send,
+        "messages.list" => messages::list,
+        "messages.markRead" => messages::mark_read,
+        "typing.set" => presence::set_typing,
+        "presence.list" => presence::list,
+        "presence.set" => presence::set,
+    }
+}
+
+fn understand<T: DeserializeOwned>(params: Value) -> Result<T, ApiError> {
+    let params = if params.is_null() { json!({}) } else { params };
+    if !params.is_object() {
+        return Err(ApiError::invalid("Parameters are given by name, in an object."));
+    }
+    serde_json::from_value(params).map_err(|error| {
+        let sentence: String = error.to_string().chars().filter(|c| !c.is_control()).take(200).collect();
+        ApiError::invalid(format!("The parameters do not fit the method: {sentence}."))
+    })
+}
+
+fn finish<T: Serialize>(result: Result<T, ApiError>) -> Outcome {
+    match result.map(|result| serde_json::to_value(result)) {
+        Ok(Ok(result)) => Outcome::Result(result),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a result could not be written as JSON");
+            Outcome::Error(ApiError::new(crate::api::error::ErrorKind::Internal, "The answer could not be written."))
+        }
+        Err(error) => Outcome::Error(error),
+    }
+}
+
+fn refuse(id: &Value, code: i32, message: &str) -> String {
+    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message, "data": { "kind": "invalid" } } })
+        .to_string()
+}
+
+/// The id that a text stands for.
+pub(super) fn id<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, ApiError> {
+    text.parse().map_err(|_| ApiError::invalid(format!("This is not the id of a {what}.")))
+}

@@ -1,0 +1,258 @@
+//! `account.*`: who is signed in on this data folder.
+
+use momoland_protocol::certificate::DeviceCertificate;
+use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::id::DeviceId;
+use momoland_protocol::signed::{SecretKey, Signed};
+use momoland_store::kv::StoreError;
+
+use super::id;
+use crate::account::address::ServerAddress;
+use crate::account::http::{HttpClient, HttpFailure, SignedIn as HttpSignedIn};
+use crate::account::record::{Account, StoredTokens};
+use crate::api::error::{ApiError, ErrorKind};
+use crate::api::types::{
+    ChangePasswordParams, Device, DeviceParams, Devices, Done, LoginParams, LogoutParams, NoParams, OwnAccount,
+    ProfileParams, RegisterParams, SignedIn, Whoami,
+};
+use crate::engine::Engine;
+
+pub(super) async fn register(engine: &Engine, params: RegisterParams) -> Result<SignedIn, ApiError> {
+    let address = parse_address(&params.server)?;
+    let key = new_device(engine).await?;
+    let http = HttpClient::new(address.clone());
+    let (display_name, invite_code) = (params.display_name.as_deref(), params.invite_code.as_deref());
+    let signed_in = http.register(&params.handle, &params.password, display_name, invite_code, &key).await?;
+    install(engine, address, signed_in, key).await
+}
+
+pub(super) async fn login(engine: &Engine, params: LoginParams) -> Result<SignedIn, ApiError> {
+    let address = parse_address(&params.server)?;
+    let held =
+        engine.with_actor(|actor| actor.home().map(|home| (home.account.clone(), SecretKey::clone(&home.key)))).await?;
+    let Some((account, key)) = held else {
+        let key = new_device(engine).await?;
+        let signed_in = HttpClient::new(address.clone()).login(&params.handle, &params.password, &key).await?;
+        return install(engine, address, signed_in, key).await;
+    };
+    // Signing in again after the server ended the session: the same account on the same server goes on as it was.
+    if account.server != address {
+        return Err(already_signed_in());
+    }
+    let signed_in = HttpClient::new(address).login(&params.handle, &params.password, &key).await?;
+    if signed_in.account != account.id {
+        return Err(already_signed_in());
+    }
+    if signed_in.server_key != account.server_key {
+        return Err(other_key());
+    }
+    let answer = answer(&signed_in, &key);
+    engine
+        .with_home(move |home| {
+            home.disconnect();
+            home.sign_in_again(signed_in);
+            home.set_online(true);
+            Ok(())
+        })
+        .await?;
+    Ok(answer)
+}
+
+pub(super) async fn logout(engine: &Engine, params: LogoutParams) -> Result<Done, ApiError> {
+    let force = params.force.unwrap_or(false);
+    let (account, unsent) = engine.with_home(|home| Ok((home.account.clone(), home.unsent()))).await?;
+    if unsent > 0 && !force {
+        let messages = if unsent == 1 { "message has" } else { "messages have" };
+        return Err(ApiError::new(
+            ErrorKind::Conflict,
+            format!("{unsent} {messages} not left this device yet. Connect first, or sign out anyway and lose them."),
+        )
+        .with_count(unsent));
+    }
+    // Without the server the session ends by itself when its tokens do: the key is gone from here.
+    if let Err(failure) = HttpClient::new(account.server).logout(&account.tokens.refresh).await {
+        tracing::info!(%failure, "the server was not told of the sign-out");
+    }
+    let forgotten = engine
+        .with_actor(|actor| {
+            let home = actor.uninstall();
+            (home, actor.records.clone(), actor.keys.clone())
+        })
+        .await?;
+    let (Some(mut home), records, keys) = forgotten else { return Ok(Done {}) };
+    home.forget_everything();
+    home.close().await;
+    records.remove_account().map_err(|error| disk(&error))?;
+    keys.remove().map_err(|error| {
+        ApiError::new(ErrorKind::Internal, format!("Signed out, but the device's key could not be removed: {error}."))
+    })?;
+    Ok(Done {})
+}
+
+pub(super) async fn whoami(engine: &Engine, NoParams {}: NoParams) -> Result<Whoami, ApiError> {
+    let account = engine
+        .with_actor(|actor| {
+            actor.home().map(|home| OwnAccount {
+                user_id: home.account.id.to_string(),
+                device_id: home.key.device().to_string(),
+                handle: home.account.handle.clone(),
+                display_name: home.account.display_name.clone(),
+                server: home.account.server.to_string(),
+                admin: home.account.admin,
+            })
+        })
+        .await?;
+    Ok(Whoami { account })
+}
+
+pub(super) async fn devices(engine: &Engine, NoParams {}: NoParams) -> Result<Devices, ApiError> {
+    let (http, token, own) = authenticated(engine).await?;
+    let devices = http.devices(&token).await?;
+    let devices = devices.into_iter().map(|device| Device {
+        this: device.device_id == own.to_string(),
+        device_id: device.device_id,
+        added_at: device.created_at,
+        revoked: device.revoked_at.is_some(),
+    });
+    Ok(Devices { devices: devices.collect() })
+}
+
+pub(super) async fn revoke_device(engine: &Engine, params: DeviceParams) -> Result<Done, ApiError> {
+    let device: DeviceId = id(&params.device_id, "device")?;
+    let (http, token, _) = authenticated(engine).await?;
+    http.revoke_device(&token, device).await?;
+    // The server no longer lets it in; each room's roster says so to its members, too.
+    super::rooms::revoke_everywhere(engine, device).await?;
+    Ok(Done {})
+}
+
+pub(super) async fn set_profile(engine: &Engine, params: ProfileParams) -> Result<Done, ApiError> {
+    let (http, token, _) = authenticated(engine).await?;
+    let display_name = http.set_profile(&token, &params.display_name).await?;
+    engine
+        .with_home(move |home| {
+            home.set_display_name(display_name);
+            Ok(Done {})
+        })
+        .await
+}
+
+pub(super) async fn change_password(engine: &Engine, params: ChangePasswordParams) -> Result<Done, ApiError> {
+    let (http, token, _) = authenticated(engine).await?;
+    http.change_password(&token, &params.old_password, &params.new_password).await?;
+    Ok(Done {})
+}
+
+/// The server's HTTP part with a token that holds, and this device.
+async fn authenticated(engine: &Engine) -> Result<(HttpClient, String, DeviceId), ApiError> {
+    let account = engine.with_home(|home| Ok((home.account.clone(), home.key.device()))).await?;
+    let (account, device) = account;
+    let http = HttpClient::new(account.server);
+    if UnixMillis::now().0 + 30_000 < account.tokens.access_expires_at {
+        return Ok((http, account.tokens.access, device));
+    }
+    let tokens = http.refresh(&account.tokens.refresh).await.map_err(|failure| match failure {
+        HttpFailure::Refused { kind: ErrorKind::Unauthorized, .. } => {
+            ApiError::new(ErrorKind::Unauthorized, "The server no longer accepts this device. Sign in again.")
+        }
+        failure => failure.into(),
+    })?;
+    let access = tokens.access.clone();
+    engine
+        .with_home(move |home| {
+            home.keep_tokens(&tokens);
+            Ok(())
+        })
+        .await?;
+    Ok((http, access, device))
+}
+
+/// The key of a device that is not registered yet. It is on disk before the server hears of it, so that a lost answer
+/// can be repeated as the same device.
+async fn new_device(engine: &Engine) -> Result<SecretKey, ApiError> {
+    let (signed_in, keys) = engine.with_actor(|actor| (actor.home().is_some(), actor.keys.clone())).await?;
+    if signed_in {
+        return Err(already_signed_in());
+    }
+    let kept = tokio::task::spawn_blocking(move || match keys.load()? {
+        Some(key) => Ok(key),
+        None => {
+            let key = SecretKey::generate();
+            keys.save(&key).map(|()| key)
+        }
+    });
+    let kept: Result<std::io::Result<SecretKey>, _> = kept.await;
+    match kept {
+        Ok(Ok(key)) => Ok(key),
+        Ok(Err(error)) => {
+            Err(ApiError::new(ErrorKind::Internal, format!("This device's key could not be kept: {error}.")))
+        }
+        Err(_) => Err(ApiError::new(ErrorKind::Internal, "This device's key could not be kept.")),
+    }
+}
+
+async fn install(
+    engine: &Engine,
+    server: ServerAddress,
+    signed_in: HttpSignedIn,
+    key: SecretKey,
+) -> Result<SignedIn, ApiError> {
+    let answer = answer(&signed_in, &key);
+    let account = account_of(server, signed_in);
+    engine
+        .with_actor(move |actor| {
+            if actor.home().is_some() {
+                return Err(already_signed_in());
+            }
+            actor.records.set_account(&account).map_err(|error| disk(&error))?;
+            actor.install(account, key).map_err(|error| disk(&error))
+        })
+        .await??;
+    Ok(answer)
+}
+
+fn answer(signed_in: &HttpSignedIn, key: &SecretKey) -> SignedIn {
+    SignedIn { user_id: signed_in.account.to_string(), device_id: key.device().to_string() }
+}
+
+fn account_of(server: ServerAddress, signed_in: HttpSignedIn) -> Account {
+    let certificate: Signed<DeviceCertificate> = signed_in.certificate;
+    Account {
+        server,
+        server_key: signed_in.server_key,
+        id: signed_in.account,
+        handle: signed_in.handle,
+        display_name: signed_in.display_name,
+        admin: signed_in.admin,
+        certificate,
+        tokens: StoredTokens {
+            access: signed_in.tokens.access,
+            access_expires_at: UnixMillis::now().0 + signed_in.tokens.access_expires_in * 1_000,
+            refresh: signed_in.tokens.refresh,
+        },
+        clock_offset_ms: 0,
+    }
+}
+
+fn parse_address(typed: &str) -> Result<ServerAddress, ApiError> {
+    ServerAddress::parse(typed).map_err(|error| ApiError::invalid(error.to_string()))
+}
+
+fn already_signed_in() -> ApiError {
+    ApiError::new(
+        ErrorKind::Conflict,
+        "Somebody is signed in on this data folder. Sign out first, or choose another folder.",
+    )
+}
+
+fn other_key() -> ApiError {
+    ApiError::new(
+        ErrorKind::Conflict,
+        "The server shows another key than when you first signed in. Somebody may be in between, or it was set up anew: \
+         ask whoever runs it.",
+    )
+}
+
+fn disk(error: &StoreError) -> ApiError {
+    ApiError::new(ErrorKind::Internal, format!("It could not be written to disk: {error}."))
+}

@@ -1,0 +1,176 @@
+//! The one task that owns the client's state.
+//!
+//! It waits for one of a closed set of things ([`Call`], disk, server, peers, a deadline), handles it to the end without
+//! suspending, and waits again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use momoland_protocol::signed::SecretKey;
+use momoland_store::kv::{Store, StoreError};
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::{Instant, sleep_until};
+
+use crate::account::keys::KeyFile;
+use crate::account::record::{Account, Records};
+use crate::api::events::Event;
+use crate::api::types::PeerPolicy;
+use crate::engine::home::Home;
+use crate::link::PeerEvent;
+use crate::link::server::ServerEvent;
+use crate::persistence::DiskEvent;
+
+/// Events of links that wait for the actor. Full: the link waits, and with it the other end.
+const LINK_EVENTS_MAX: usize = 512;
+
+/// What fronts want.
+pub(crate) enum Call {
+    Run(Box<dyn FnOnce(&mut EngineActor) + Send>),
+    Shutdown,
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Run(_) => "Run",
+            Self::Shutdown => "Shutdown",
+        })
+    }
+}
+
+/// Where links and the disk tell of themselves; one set for each sign-in, so that nothing of an earlier one arrives.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    pub(crate) disk: mpsc::UnboundedSender<DiskEvent>,
+    pub(crate) server: mpsc::Sender<ServerEvent>,
+    pub(crate) peers: mpsc::Sender<PeerEvent>,
+}
+
+struct Incoming {
+    disk: mpsc::UnboundedReceiver<DiskEvent>,
+    server: mpsc::Receiver<ServerEvent>,
+    peers: mpsc::Receiver<PeerEvent>,
+}
+
+pub(crate) struct EngineActor {
+    store: Arc<dyn Store>,
+    pub(crate) records: Records,
+    pub(crate) keys: KeyFile,
+    pub(crate) events: broadcast::Sender<Event>,
+    calls: mpsc::Receiver<Call>,
+    home: Option<Home>,
+    incoming: Option<Incoming>,
+    pub(crate) online: bool,
+    pub(crate) policy: PeerPolicy,
+}
+
+enum Wake {
+    Call(Option<Call>),
+    Disk(DiskEvent),
+    Server(ServerEvent),
+    Peer(PeerEvent),
+    Deadline,
+}
+
+impl EngineActor {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        records: Records,
+        keys: KeyFile,
+        events: broadcast::Sender<Event>,
+        calls: mpsc::Receiver<Call>,
+    ) -> Self {
+        Self { store, records, keys, events, calls, home: None, incoming: None, online: true, policy: PeerPolicy::All }
+    }
+
+    /// Signs in the account that the data folder holds.
+    pub(crate) fn restore(&mut self) -> Result<(), StoreError> {
+        let Some(account) = self.records.account()? else { return Ok(()) };
+        let key = self.keys.load().map_err(|error| StoreError::Io { kind: error.kind(), detail: error.to_string() })?;
+        let Some(key) = key else {
+            return Err(StoreError::Damaged { detail: "the device's key file is missing".to_owned() });
+        };
+        self.install(account, key)
+    }
+
+    /// Makes an account the signed-in one, with what is on disk.
+    pub(crate) fn install(&mut self, account: Account, key: SecretKey) -> Result<(), StoreError> {
+        let (disk, disk_events) = mpsc::unbounded_channel();
+        let (server, server_events) = mpsc::channel(LINK_EVENTS_MAX);
+        let (peers, peer_events) = mpsc::channel(LINK_EVENTS_MAX);
+        let channels = Channels { disk, server, peers };
+        let store = Arc::clone(&self.store);
+        let mut home = Home::open(account, key, store, self.records.clone(), self.events.clone(), channels)?;
+        home.set_policy(self.policy);
+        if self.online {
+            home.connect();
+        }
+        self.home = Some(home);
+        self.incoming = Some(Incoming { disk: disk_events, server: server_events, peers: peer_events });
+        self.tell(Event::AccountChanged {});
+        Ok(())
+    }
+
+    /// Takes the signed-in account away, to be closed.
+    pub(crate) fn uninstall(&mut self) -> Option<Home> {
+        self.incoming = None;
+        let home = self.home.take();
+        if home.is_some() {
+            self.tell(Event::AccountChanged {});
+        }
+        home
+    }
+
+    pub(crate) fn home_mut(&mut self) -> Option<&mut Home> {
+        self.home.as_mut()
+    }
+
+    pub(crate) fn home(&self) -> Option<&Home> {
+        self.home.as_ref()
+    }
+
+    fn tell(&self, event: Event) {
+        // Without a front nobody listens.
+        let _ = self.events.send(event);
+    }
+
+    pub(crate) async fn run(mut self) {
+        loop {
+            match self.wake().await {
+                Wake::Call(Some(Call::Run(run))) => run(&mut self),
+                Wake::Call(Some(Call::Shutdown) | None) => break,
+                Wake::Disk(event) => self.at_home(|home| home.disk(event)),
+                Wake::Server(event) => self.at_home(|home| home.server_event(event)),
+                Wake::Peer(event) => self.at_home(|home| home.peer_event(event)),
+                Wake::Deadline => self.at_home(Home::deadline),
+            }
+            self.at_home(Home::settle);
+        }
+        if let Some(home) = self.home.take() {
+            home.close().await;
+        }
+    }
+
+    fn at_home(&mut self, run: impl FnOnce(&mut Home)) {
+        if let Some(home) = &mut self.home {
+            run(home);
+        }
+    }
+
+    async fn wake(&mut self) -> Wake {
+        // Without an account there is nothing to wait for but calls.
+        let (Some(home), Some(incoming)) = (&self.home, &mut self.incoming) else {
+            return Wake::Call(self.calls.recv().await);
+        };
+        let far = Instant::now() + Duration::from_secs(3_600);
+        let deadline = home.next_deadline().map_or(far, |at| at.min(far));
+        tokio::select! {
+            biased;
+            Some(event) = incoming.disk.recv() => Wake::Disk(event),
+            call = self.calls.recv() => Wake::Call(call),
+            Some(event) = incoming.server.recv() => Wake::Server(event),
+            Some(event) = incoming.peers.recv() => Wake::Peer(event),
+            () = sleep_until(deadline) => Wake::Deadline,
+        }
+    }
+}

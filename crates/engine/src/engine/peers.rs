@@ -1,0 +1,367 @@
+//! Dealings with other devices: whom to link with, their sessions, and frames to and from them.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use momoland_protocol::cbor;
+use momoland_protocol::ephemeral::Ephemeral;
+use momoland_protocol::id::{AccountId, DeviceId};
+use momoland_protocol::limits::FRAME_BYTES_MAX;
+use momoland_protocol::peer::PeerFrame;
+use momoland_protocol::server::ClientFrame;
+use momoland_replica::input::{Input, LinkId, Remote};
+
+use crate::api::events::Event;
+use crate::api::types::{PeerPath as ApiPath, PeerPolicy, PeerStatus};
+use crate::engine::home::Home;
+use crate::engine::server::LINK_CREDIT;
+use crate::link::{
+    Class, CloseReason, PeerConfig, PeerEvent, PeerLinks, PeerPath, PeerPolicy as LinkPolicy, PeerTimeouts,
+    SendRefused, Signal,
+};
+use crate::session::{PeerSession, Received};
+
+/// Frames that wait for a link whose queue is full. More: the link is closed, and what is durable is compared anew.
+const BACKLOG_FRAMES_MAX: usize = 4_096;
+
+/// Another device on a link.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) device: DeviceId,
+    pub(super) account: AccountId,
+    session: PeerSession,
+    /// The replica's name for the link, once the session is proven.
+    pub(super) link: Option<LinkId>,
+    path: PeerPath,
+    rtt_ms: f64,
+    /// Frames that the link had no room for, with the credit that each used.
+    backlog: VecDeque<(Bytes, usize)>,
+}
+
+impl Peer {
+    pub(super) fn api_path(&self) -> ApiPath {
+        match self.path {
+            PeerPath::Direct => ApiPath::Direct,
+            PeerPath::Turn => ApiPath::Turn,
+        }
+    }
+}
+
+impl Home {
+    pub(super) fn start_peers(&mut self) {
+        if self.links.is_some() {
+            return;
+        }
+        let config = PeerConfig {
+            own: self.key.device(),
+            ice_servers: Vec::new(),
+            policy: link_policy(self.policy),
+            include_loopback: self.account.server.is_loopback(),
+            timeouts: PeerTimeouts::PRODUCT,
+        };
+        self.links = Some(PeerLinks::new(config, self.channels.peers.clone()));
+        self.dial_dirty = true;
+    }
+
+    pub(super) fn stop_peers(&mut self) {
+        if let Some(links) = self.links.take() {
+            tokio::spawn(links.shutdown());
+        }
+        let connections: Vec<u64> = self.peers.keys().copied().collect();
+        for connection in connections {
+            self.peer_closed(connection);
+        }
+        self.update_wanted();
+    }
+
+    pub(crate) fn set_policy(&mut self, policy: PeerPolicy) {
+        self.policy = policy;
+        if let Some(links) = &self.links {
+            links.set_policy(link_policy(policy));
+        }
+        self.dial_dirty = true;
+    }
+
+    /// Tells the dialer which devices are worth a link: those online that share a room.
+    pub(super) fn update_wanted(&mut self) {
+        let wanted: BTreeSet<DeviceId> = if self.links.is_some() && self.policy != PeerPolicy::None {
+            let shares = |(device, account): &(DeviceId, AccountId)| self.account_of(*device) == Some(*account);
+            self.presence.all_devices().into_iter().filter(shares).map(|(device, _)| device).collect()
+        } else {
+            BTreeSet::new()
+        };
+        self.dialer.set_wanted(self.started.elapsed(), wanted);
+    }
+
+    pub(super) fn dial(&mut self) {
+        let now = self.started.elapsed();
+        while let Some(device) = self.dialer.poll_dial(now) {
+            match &self.links {
+                Some(links) => links.dial(device),
+                None => self.dialer.handle_failed(now, device),
+            }
+        }
+    }
+
+    /// An introducer passed on what a device says.
+    pub(super) fn signalled(&mut self, from: DeviceId, signal: Signal) {
+        // The introducer may be wrong about who shares a room; the rosters held here decide.
+        if self.account_of(from).is_some()
+            && let Some(links) = &self.links
+        {
+            links.signal(from, signal);
+        }
+    }
+
+    pub(super) fn peer_event(&mut self, event: PeerEvent) {
+        let now = self.started.elapsed();
+        match event {
+            PeerEvent::Signal { to, signal } => {
+                self.send_to_server_if_online(&ClientFrame::Introduce { to, signal: signal.encode() });
+            }
+            PeerEvent::Open { device, connection, fingerprints, side, path, rtt } => {
+                self.dialer.handle_open(device);
+                let Some(account) = self.account_of(device) else {
+                    self.close_device(device);
+                    return;
+                };
+                let (session, hello) = PeerSession::open(std::sync::Arc::clone(&self.key), device, side, fingerprints);
+                let rtt_ms = rtt.as_secs_f64() * 1_000.0;
+                let peer = Peer { device, account, session, link: None, path, rtt_ms, backlog: VecDeque::new() };
+                self.peers.insert(connection, peer);
+                self.send_on(connection, &hello, 0);
+            }
+            PeerEvent::Frame { connection, device: _, class: Class::Durable, bytes } => {
+                self.peer_frame(connection, &bytes);
+            }
+            PeerEvent::Frame { connection, device, class: Class::Ephemeral, bytes } => {
+                let Some(account) = self.peers.get(&connection).filter(|peer| peer.link.is_some()).map(|p| p.account)
+                else {
+                    return;
+                };
+                if let Ok(ephemeral) = cbor::decode::<Ephemeral>(&bytes, FRAME_BYTES_MAX) {
+                    self.ephemeral(device, account, ephemeral);
+                }
+            }
+            PeerEvent::Writable { connection, device: _ } => self.write_backlog(connection),
+            PeerEvent::Path { device: _, connection, path, rtt } => {
+                let Some(peer) = self.peers.get_mut(&connection) else { return };
+                let rtt_ms = rtt.as_secs_f64() * 1_000.0;
+                let moved = (rtt_ms - peer.rtt_ms).abs() > f64::max(1.0, peer.rtt_ms / 4.0);
+                let changed = moved || peer.path != path;
+                peer.path = path;
+                peer.rtt_ms = rtt_ms;
+                if changed {
+                    self.tell_peer(connection);
+                }
+            }
+            PeerEvent::Closed { device, connection, reason } => {
+                tracing::debug!(?device, %reason, "a peer link closed");
+                self.dialer.handle_closed(now, device);
+                self.peer_closed(connection);
+            }
+            PeerEvent::AttemptFailed { device, reason } => {
+                tracing::debug!(?device, %reason, "a peer link did not come about");
+                self.dialer.handle_failed(now, device);
+            }
+        }
+    }
+
+    fn peer_frame(&mut self, connection: u64, bytes: &[u8]) {
+        let Some(peer) = self.peers.get_mut(&connection) else { return };
+        let device = peer.device;
+        let received = match cbor::decode::<PeerFrame>(bytes, FRAME_BYTES_MAX) {
+            Ok(frame) => peer.session.receive(frame),
+            Err(error) => {
+                tracing::warn!(?device, %error, "a peer's frame was malformed");
+                self.close_device(device);
+                return;
+            }
+        };
+        match received {
+            Ok(Received::Answer(frame)) => self.send_on(connection, &frame, 0),
+            Ok(Received::Ready) => self.peer_ready(connection),
+            Ok(Received::Replication(frame)) => {
+                let Some(link) = self.peers.get(&connection).and_then(|peer| peer.link) else { return };
+                let now = self.now();
+                self.replica.handle_input(now, Input::Frame { link, frame });
+                self.drain();
+            }
+            Ok(Received::Goodbye(sentence)) => {
+                tracing::info!(?device, sentence, "a peer said goodbye");
+                self.close_device(device);
+            }
+            Err(error) => {
+                tracing::warn!(?device, %error, "a peer's session was refused");
+                self.close_device(device);
+            }
+        }
+    }
+
+    fn peer_ready(&mut self, connection: u64) {
+        let link = LinkId(self.number());
+        let Some(peer) = self.peers.get_mut(&connection) else { return };
+        debug_assert!(peer.session.is_ready(), "only a proven session is given to the replica");
+        peer.link = Some(link);
+        let (device, account) = (peer.device, peer.account);
+        let now = self.now();
+        self.replica.handle_input(now, Input::LinkUp { link, remote: Remote::Device { device, account } });
+        self.replica.handle_input(now, Input::Credit { link, bytes: LINK_CREDIT });
+        self.drain();
+        let changed = self.presence.linked(device, account);
+        self.tell_presence(changed);
+        self.tell_peer(connection);
+        self.net_dirty = true;
+    }
+
+    fn peer_closed(&mut self, connection: u64) {
+        let Some(peer) = self.peers.remove(&connection) else { return };
+        if let Some(link) = peer.link {
+            let now = self.now();
+            self.replica.handle_input(now, Input::LinkDown { link });
+            self.drain();
+            let changed = self.presence.unlinked(peer.device, now.wall);
+            self.tell_presence(changed);
+            self.tell(Event::PeerChanged {
+                peer: self.peer_status(peer.device, peer.account),
+                user_id: peer.account.to_string(),
+                device_id: peer.device.to_string(),
+            });
+        }
+        if self.server_link.is_none() {
+            for (room, account) in self.typing.gone(peer.device) {
+                self.tell_typing(room, account, false);
+            }
+        }
+        self.dial_dirty = true;
+        self.net_dirty = true;
+    }
+
+    /// Closes links with devices that share no room any more.
+    pub(super) fn close_strangers(&mut self) {
+        let strangers: Vec<DeviceId> =
+            self.peers.values().map(|peer| peer.device).filter(|device| self.account_of(*device).is_none()).collect();
+        for device in strangers {
+            self.close_device(device);
+        }
+    }
+
+    pub(super) fn close_peer(&mut self, link: LinkId, sentence: &str) {
+        let of_link = |(_, peer): &(&u64, &Peer)| peer.link == Some(link);
+        let Some((connection, device)) = self.peers.iter().find(of_link).map(|(id, peer)| (*id, peer.device)) else {
+            return;
+        };
+        self.send_on(connection, &PeerFrame::Goodbye(sentence.to_owned()), 0);
+        self.close_device(device);
+    }
+
+    fn close_device(&mut self, device: DeviceId) {
+        if let Some(links) = &self.links {
+            links.close(device, CloseReason::Requested);
+        }
+    }
+
+    pub(super) fn send_to_peer(&mut self, link: LinkId, frame: &PeerFrame, credit: usize) {
+        let connection = self.peers.iter().find(|(_, peer)| peer.link == Some(link)).map(|(id, _)| *id);
+        if let Some(connection) = connection {
+            self.send_on(connection, frame, credit);
+        }
+    }
+
+    fn send_on(&mut self, connection: u64, frame: &PeerFrame, credit: usize) {
+        let Some(peer) = self.peers.get_mut(&connection) else { return };
+        if peer.backlog.len() >= BACKLOG_FRAMES_MAX {
+            let device = peer.device;
+            self.close_device(device);
+            return;
+        }
+        peer.backlog.push_back((cbor::encode(frame).into(), credit));
+        self.write_backlog(connection);
+    }
+
+    /// Hands over what waits, and gives back the credit that it used.
+    fn write_backlog(&mut self, connection: u64) {
+        let Some(links) = &self.links else { return };
+        let Some(peer) = self.peers.get_mut(&connection) else { return };
+        let mut credit = 0;
+        while let Some((bytes, used)) = peer.backlog.front() {
+            match links.try_send(connection, Class::Durable, bytes.clone()) {
+                Ok(()) => {
+                    credit += used;
+                    peer.backlog.pop_front();
+                }
+                Err(SendRefused::Full) => break,
+                // Its end follows, and with it everything that waits.
+                Err(SendRefused::Closed) => return,
+                Err(SendRefused::TooLong) => {
+                    tracing::error!(bytes = bytes.len(), "a frame was too long for a peer link");
+                    peer.backlog.pop_front();
+                }
+            }
+        }
+        if let Some(link) = peer.link
+            && credit > 0
+        {
+            let now = self.now();
+            // The outputs are carried out by whoever drains: this may run inside of it.
+            self.replica.handle_input(now, Input::Credit { link, bytes: credit });
+            self.net_dirty = true;
+        }
+    }
+
+    /// Sends an ephemeral to the linked devices of its room; who they are.
+    pub(super) fn send_ephemeral_to_peers(&mut self, ephemeral: &Ephemeral) -> Vec<DeviceId> {
+        let Some(links) = &self.links else { return Vec::new() };
+        let Some(roster) = self.replica.roster(ephemeral.room) else { return Vec::new() };
+        let bytes = Bytes::from(cbor::encode(ephemeral));
+        let mut reached = Vec::new();
+        for (connection, peer) in &self.peers {
+            let in_room = peer.link.is_some() && roster.role_of_device(peer.device).is_some();
+            if in_room && links.try_send(*connection, Class::Ephemeral, bytes.clone()).is_ok() {
+                reached.push(peer.device);
+            }
+        }
+        reached
+    }
+
+    fn tell_peer(&self, connection: u64) {
+        let Some(peer) = self.peers.get(&connection).filter(|peer| peer.link.is_some()) else { return };
+        self.tell(Event::PeerChanged {
+            peer: self.peer_status(peer.device, peer.account),
+            user_id: peer.account.to_string(),
+            device_id: peer.device.to_string(),
+        });
+    }
+
+    /// How one device is reached; `None` where it is not.
+    fn peer_status(&self, device: DeviceId, account: AccountId) -> Option<PeerStatus> {
+        let known = self.presence.all_devices().contains(&(device, account));
+        let path = self.path_to(device).filter(|_| known)?;
+        let stats = self.links.iter().flat_map(PeerLinks::stats).find(|stats| stats.device == device);
+        let linked = self.peers.values().find(|peer| peer.device == device && peer.link.is_some());
+        Some(PeerStatus {
+            user_id: account.to_string(),
+            device_id: device.to_string(),
+            path,
+            rtt_ms: linked.map(|peer| (peer.rtt_ms * 100.0).round() / 100.0),
+            bytes_in: stats.map_or(0, |stats| stats.bytes_in),
+            bytes_out: stats.map_or(0, |stats| stats.bytes_out),
+        })
+    }
+
+    /// All devices that share a room and can be reached.
+    pub(super) fn peer_statuses(&self) -> Vec<PeerStatus> {
+        let own = self.key.device();
+        let devices = self.presence.all_devices().into_iter();
+        let shared = devices.filter(|(device, account)| *device != own && self.account_of(*device) == Some(*account));
+        shared.filter_map(|(device, account)| self.peer_status(device, account)).collect()
+    }
+}
+
+fn link_policy(policy: PeerPolicy) -> LinkPolicy {
+    match policy {
+        PeerPolicy::All => LinkPolicy::All,
+        PeerPolicy::TurnOnly => LinkPolicy::TurnOnly,
+        PeerPolicy::None => LinkPolicy::None,
+    }
+}

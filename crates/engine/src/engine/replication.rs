@@ -1,0 +1,238 @@
+//! Carries out what the replica wants, and turns what it tells into what people see.
+
+use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId};
+use momoland_protocol::peer::PeerFrame;
+use momoland_protocol::replication::Frame;
+use momoland_protocol::server::ClientFrame;
+use momoland_replica::input::{CommandId, LinkId, Remote};
+use momoland_replica::output::{CommandRefusal, Notice, Output};
+
+use crate::api::events::Event;
+use crate::engine::home::{Home, Waiting, others_at};
+use crate::projection::timeline::Timeline;
+
+impl Home {
+    /// Carries out what the replica wants until it wants nothing more.
+    pub(super) fn drain(&mut self) {
+        while let Some(output) = self.replica.poll_output() {
+            match output {
+                Output::Send { link, frame } => self.send_frame(link, frame),
+                Output::Persist { ticket, batch } => self.persistence.persist(ticket, &batch),
+                Output::Load { ticket, log, chain, from, to, bytes_max } => {
+                    self.persistence.load(ticket, log, chain, from, to, bytes_max);
+                }
+                Output::Notice(notice) => self.notice(notice),
+                Output::CloseLink { link, reason } => {
+                    tracing::warn!(?reason, "a link is closed for what it sent");
+                    self.close_link(link);
+                }
+            }
+        }
+    }
+
+    fn send_frame(&mut self, link: LinkId, frame: Frame) {
+        let credit = match &frame {
+            Frame::Events { log: _, events } => events.iter().map(momoland_protocol::event::Event::size).sum(),
+            Frame::Room { .. }
+            | Frame::Roster { .. }
+            | Frame::Closed { .. }
+            | Frame::Have { .. }
+            | Frame::Ack { .. }
+            | Frame::Registers { .. }
+            | Frame::Want { .. }
+            | Frame::Position { .. }
+            | Frame::Digest { .. }
+            | Frame::Mode { .. } => 0,
+        };
+        if self.server_link == Some(link) {
+            self.send_to_server(&ClientFrame::Replication(frame), credit);
+        } else {
+            self.send_to_peer(link, &PeerFrame::Replication(frame), credit);
+        }
+    }
+
+    fn close_link(&mut self, link: LinkId) {
+        if self.server_link == Some(link) {
+            self.restart_server("The server sent what no honest server sends.");
+        } else {
+            self.close_peer(link, "you sent what no honest peer sends");
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Stored { room, event, author, roster_version, command } => {
+                self.stored(room, &event, author, roster_version);
+                if let Some(command) = command {
+                    self.answer_sent(command, Ok(event.id()));
+                }
+            }
+            Notice::Register { register } => self.register(register.get()),
+            Notice::Done { command } => {
+                self.waiting.remove(&command);
+            }
+            Notice::Refused { command, why } => self.answer_refused(command, why),
+            Notice::Roster { room, from, to } => self.roster_grew(room, from, to),
+            Notice::Forgotten { room } => self.room_forgotten(room),
+            Notice::Acknowledged { log, chain, seq, by } => {
+                let room = RoomId(log.0);
+                let own = self.account.id;
+                let Some(timeline) = self.timelines.get_mut(&room) else { return };
+                let moved = match by {
+                    Remote::Relay => timeline.relayed(chain, seq),
+                    // Another device of one's own is no other member.
+                    Remote::Device { device: _, account } if account == own => Vec::new(),
+                    Remote::Device { .. } => timeline.delivered(chain, seq),
+                };
+                self.tell_messages(room, moved);
+            }
+            Notice::RosterRefused { room, why } => tracing::warn!(%room, %why, "a roster change was refused"),
+            Notice::Rejected { link, device, why } => {
+                tracing::warn!(?link, ?device, %why, "an event was refused");
+            }
+            Notice::Halted => self.halted(),
+        }
+    }
+
+    fn stored(
+        &mut self,
+        room: RoomId,
+        event: &momoland_protocol::event::Event,
+        author: AccountId,
+        roster_version: u64,
+    ) {
+        let now = self.now().wall;
+        let own = self.account.id;
+        let header = event.header.get();
+        if header.log != room.conversation() {
+            return;
+        }
+        let timeline = self.new_timeline(room);
+        let new = timeline.apply(event, author, roster_version, now);
+        if author != own {
+            if self.typing.clear(room, author) {
+                self.tell_typing(room, author, false);
+            }
+            self.note_grown(room, header.chain());
+        }
+        if new {
+            self.advance_read(room);
+            self.tell_message(room, event.id(), true);
+        }
+    }
+
+    fn new_timeline(&mut self, room: RoomId) -> &mut Timeline {
+        let own = self.account.id;
+        let records = &self.records;
+        self.timelines.entry(room).or_insert_with(|| {
+            let marks = records.marks(room.conversation()).unwrap_or_else(|error| {
+                tracing::error!(%error, "delivery marks could not be read");
+                Default::default()
+            });
+            Timeline::new(room, own, marks)
+        })
+    }
+
+    fn register(&mut self, register: &momoland_protocol::register::Register) {
+        let room = register.room;
+        let own = self.account.id;
+        let Some(roster) = self.replica.roster(room) else { return };
+        let Some(timeline) = self.timelines.get_mut(&room) else { return };
+        let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
+        let mut moved = timeline.apply_register(register, own_chain);
+        moved.extend(timeline.advance_read(|version| others_at(roster, version, own)));
+        moved.sort_unstable();
+        moved.dedup();
+        self.dirty.insert(room);
+        self.tell_messages(room, moved);
+    }
+
+    /// A message may be read already when it comes: its author's other device, or a mark that was faster.
+    fn advance_read(&mut self, room: RoomId) {
+        let own = self.account.id;
+        let Some(roster) = self.replica.roster(room) else { return };
+        let Some(timeline) = self.timelines.get_mut(&room) else { return };
+        let moved = timeline.advance_read(|version| others_at(roster, version, own));
+        self.tell_messages(room, moved);
+    }
+
+    fn answer_sent(&mut self, command: CommandId, answer: Result<EventId, CommandRefusal>) {
+        if let Some(Waiting::Send(waiting)) = self.waiting.remove(&command) {
+            // The caller may have gone; the message stays.
+            let _ = waiting.send(answer);
+        }
+    }
+
+    fn answer_refused(&mut self, command: CommandId, why: CommandRefusal) {
+        match self.waiting.remove(&command) {
+            Some(Waiting::Send(answer)) => {
+                let _ = answer.send(Err(why));
+            }
+            Some(Waiting::Nobody) | None => tracing::debug!(%why, "a command of our own was refused"),
+        }
+    }
+
+    /// The disk takes nothing any more: nobody waits for what will not come.
+    fn halted(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for (_, waiting) in waiting {
+            match waiting {
+                Waiting::Send(answer) => {
+                    let _ = answer.send(Err(CommandRefusal::Halted));
+                }
+                Waiting::Nobody => {}
+            }
+        }
+        self.problem = Some("The disk takes nothing any more. Make room on it, then start Momoland again.".to_owned());
+        self.net_dirty = true;
+    }
+
+    fn roster_grew(&mut self, room: RoomId, from: u64, to: u64) {
+        let own = self.account.id;
+        let Some(roster) = self.replica.roster(room) else { return };
+        let members: std::collections::BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
+        if !members.contains(&own) {
+            self.forget_room(room);
+            return;
+        }
+        let cuts: Vec<_> = (from..=to).flat_map(|version| roster.cuts_of(version).collect::<Vec<_>>()).collect();
+        let timeline = self.new_timeline(room);
+        let mut changed = false;
+        for (log, chain, cut) in cuts {
+            changed |= log == room.conversation() && timeline.cut(chain, cut.seq, cut.version);
+        }
+        if changed {
+            // Messages were taken back; fronts read the list again.
+            self.tell(Event::Resync {});
+        }
+        let before = self.members.insert(room, members.clone());
+        if let Some(before) = before {
+            let room_id = room.to_string();
+            for account in members.difference(&before) {
+                let role = self.replica.roster(room).and_then(|roster| roster.role(*account));
+                let Some(role) = role else { continue };
+                let member = self.member(*account, role);
+                self.tell(Event::MemberJoined { room_id: room_id.clone(), member });
+            }
+            for account in before.difference(&members) {
+                self.tell(Event::MemberLeft { room_id: room_id.clone(), user_id: account.to_string() });
+            }
+        }
+        self.dirty.insert(room);
+        self.dial_dirty = true;
+        self.net_dirty = true;
+        self.add_own_device(room);
+        self.close_strangers();
+    }
+
+    fn room_forgotten(&mut self, room: RoomId) {
+        self.timelines.remove(&room);
+        self.members.remove(&room);
+        self.marks.remove(&room);
+        self.dirty.remove(&room);
+        self.dial_dirty = true;
+        self.net_dirty = true;
+        self.tell(Event::RoomRemoved { room_id: room.to_string() });
+        self.close_strangers();
+    }
+}

@@ -1,0 +1,449 @@
+//! Dealings with the server: its link, its frames, and requests to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use momoland_protocol::ephemeral::Ephemeral;
+use momoland_protocol::id::{AccountId, DeviceId, RoomId};
+use momoland_protocol::limits;
+use momoland_protocol::roster::RosterOp;
+use momoland_protocol::server::{
+    ClientFrame, Profile, Refusal, RefusalKind, Request as WireRequest, Response, ServerFrame, Welcome,
+};
+use momoland_replica::input::{Input, LinkId, Remote};
+use momoland_store::kv::Batch;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::account::http::Tokens;
+use crate::account::record::{ProfileRecord, Records, StoredTokens};
+use crate::api::error::{ApiError, ErrorKind};
+use crate::api::events::Event;
+use crate::api::types::{NetStatus, ServerState};
+use crate::engine::home::Home;
+use crate::link::Signal;
+use crate::link::server::{ServerEvent, ServerLink, ServerLinkConfig};
+
+/// A request without an answer fails after this (C30: within 15 s).
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requests that may be open at once. More are refused: something is wrong.
+const REQUESTS_OPEN_MAX: usize = 256;
+
+/// Bytes of events that may wait for one link.
+pub(super) const LINK_CREDIT: usize = 256 * 1024;
+
+/// Why a request to the server brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RequestFailure {
+    /// No connection, or no answer in time. Whether the server did it is not known.
+    #[error("the server cannot be reached")]
+    Offline,
+    /// The server said no.
+    #[error("{}", .0.sentence)]
+    Refused(Refusal),
+    /// The answer does not fit the request.
+    #[error("the server's answer does not fit")]
+    Unexpected,
+}
+
+impl From<RequestFailure> for ApiError {
+    fn from(failure: RequestFailure) -> Self {
+        match failure {
+            RequestFailure::Offline => Self::new(
+                ErrorKind::Offline,
+                "This needs the server, and it cannot be reached now. Nothing was lost; try again when you are connected.",
+            ),
+            RequestFailure::Refused(Refusal { kind, sentence, retry_after_ms }) => {
+                let kind = match kind {
+                    RefusalKind::Forbidden => ErrorKind::Forbidden,
+                    RefusalKind::NotFound => ErrorKind::NotFound,
+                    RefusalKind::Invalid => ErrorKind::Invalid,
+                    RefusalKind::Stale | RefusalKind::Conflict => ErrorKind::Conflict,
+                    RefusalKind::RateLimited => ErrorKind::RateLimited,
+                    RefusalKind::Unavailable => ErrorKind::Offline,
+                };
+                let mut error = Self::new(kind, sentence);
+                error.retry_after_ms = retry_after_ms;
+                error
+            }
+            RequestFailure::Unexpected => {
+                Self::new(ErrorKind::Internal, "The server answered something that this version does not understand.")
+            }
+        }
+    }
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(super) deadline: Instant,
+    answer: Answer,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Caller(oneshot::Sender<Result<Response, RequestFailure>>),
+    /// Our own device was submitted to a room's roster.
+    OwnDevice(RoomId),
+}
+
+impl Home {
+    /// Starts to connect, and to link with peers.
+    pub(super) fn connect(&mut self) {
+        if self.server.is_some() {
+            return;
+        }
+        let StoredTokens { access, access_expires_at, refresh } = self.account.tokens.clone();
+        let config = ServerLinkConfig {
+            address: self.account.server.clone(),
+            server_key: self.account.server_key,
+            key: Arc::clone(&self.key),
+            access_token: access,
+            access_expires_at,
+            refresh_token: refresh,
+        };
+        let link = ServerLink::start(config, Arc::clone(&self.traffic), self.channels.server.clone());
+        self.server = Some(link);
+        self.set_server_state(ServerState::Connecting, None);
+        self.start_peers();
+        self.tell_presence(vec![self.account.id]);
+    }
+
+    /// Closes all links; nothing is tried until [`Self::connect`].
+    pub(crate) fn disconnect(&mut self) {
+        if let Some(server) = self.server.take() {
+            tokio::spawn(server.stop());
+        }
+        self.server_down();
+        self.stop_peers();
+        self.set_server_state(ServerState::Offline, None);
+        self.tell_presence(vec![self.account.id]);
+    }
+
+    /// Goes online or offline as the person wants.
+    pub(crate) fn set_online(&mut self, online: bool) {
+        if online { self.connect() } else { self.disconnect() }
+    }
+
+    /// Gives up the connection and begins a new one.
+    pub(super) fn restart_server(&mut self, problem: &str) {
+        if let Some(server) = self.server.take() {
+            tokio::spawn(server.stop());
+            self.server_down();
+            self.connect();
+            self.set_server_state(ServerState::Connecting, Some(problem.to_owned()));
+        }
+    }
+
+    fn set_server_state(&mut self, state: ServerState, problem: Option<String>) {
+        if self.server_state != state || self.problem != problem {
+            self.server_state = state;
+            self.problem = problem;
+            self.net_dirty = true;
+        }
+    }
+
+    pub(super) fn server_event(&mut self, event: ServerEvent) {
+        match event {
+            ServerEvent::Connecting => {
+                if self.server.is_some() && self.server_state != ServerState::Online {
+                    let problem = self.problem.take();
+                    self.set_server_state(ServerState::Connecting, problem);
+                }
+            }
+            ServerEvent::Online(welcome) => self.welcomed(*welcome),
+            ServerEvent::Frame(frame) => self.server_frame(*frame),
+            ServerEvent::Written { credit } => {
+                if let Some(link) = self.server_link
+                    && credit > 0
+                {
+                    let now = self.now();
+                    self.replica.handle_input(now, Input::Credit { link, bytes: credit });
+                    self.drain();
+                }
+            }
+            ServerEvent::Tokens(tokens) => self.keep_tokens(&tokens),
+            ServerEvent::Offline { problem } => {
+                self.server_down();
+                // After the first failure it is honest to say so; the link goes on trying.
+                self.set_server_state(ServerState::Offline, problem);
+            }
+            ServerEvent::SignedOut { sentence } => {
+                self.server = None;
+                self.server_down();
+                self.set_server_state(ServerState::Offline, Some(sentence));
+            }
+        }
+    }
+
+    pub(crate) fn keep_tokens(&mut self, tokens: &Tokens) {
+        let now = momoland_protocol::clock::UnixMillis::now().0;
+        self.account.tokens = StoredTokens {
+            access: tokens.access.clone(),
+            access_expires_at: now + tokens.access_expires_in * 1_000,
+            refresh: tokens.refresh.clone(),
+        };
+        self.keep_account();
+    }
+
+    fn keep_account(&mut self) {
+        if let Err(error) = self.records.set_account(&self.account) {
+            tracing::error!(%error, "the account's record could not be written");
+        }
+    }
+
+    fn welcomed(&mut self, welcome: Welcome) {
+        if welcome.account != self.account.id || welcome.certificate.get().device != self.key.device() {
+            self.restart_server("The server took this device for another.");
+            return;
+        }
+        let local = momoland_protocol::clock::UnixMillis::now().0;
+        self.account.clock_offset_ms = i64::try_from(i128::from(welcome.time.0) - i128::from(local)).unwrap_or(0);
+        self.account.certificate = welcome.certificate;
+        self.account.admin = welcome.admin;
+        if self.account.display_name != welcome.profile.display_name {
+            self.account.display_name = welcome.profile.display_name;
+            self.tell(Event::AccountChanged {});
+        }
+        self.keep_account();
+        self.set_server_state(ServerState::Online, None);
+        let (away, text) = self.own_presence.clone();
+        if away || !text.is_empty() {
+            self.send_to_server(&ClientFrame::Presence { away, text }, 0);
+        }
+        let link = LinkId(self.number());
+        self.server_link = Some(link);
+        let now = self.now();
+        self.replica.handle_input(now, Input::LinkUp { link, remote: Remote::Relay });
+        self.replica.handle_input(now, Input::Credit { link, bytes: LINK_CREDIT });
+        self.drain();
+        let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
+        for room in rooms {
+            self.add_own_device(room);
+        }
+        self.dialer.handle_network_change(self.started.elapsed());
+        self.dial_dirty = true;
+    }
+
+    /// The connection is gone: requests fail, presence falls back to what peers show.
+    fn server_down(&mut self) {
+        if let Some(link) = self.server_link.take() {
+            let now = self.now();
+            self.replica.handle_input(now, Input::LinkDown { link });
+            self.drain();
+            let changed = self.presence.server_lost(now.wall);
+            self.tell_presence(changed);
+            self.dial_dirty = true;
+        }
+        self.adding_device.clear();
+        for (_, request) in std::mem::take(&mut self.requests) {
+            request.settle(Err(RequestFailure::Offline));
+        }
+        self.net_dirty = true;
+    }
+
+    fn server_frame(&mut self, frame: ServerFrame) {
+        match frame {
+            ServerFrame::Response { id, response } => self.answered(id, response),
+            ServerFrame::Replication(frame) => {
+                if let Some(link) = self.server_link {
+                    let now = self.now();
+                    self.replica.handle_input(now, Input::Frame { link, frame });
+                    self.drain();
+                }
+            }
+            ServerFrame::Ephemeral { device, account, ephemeral } => self.ephemeral(device, account, ephemeral),
+            ServerFrame::Introduced { from, signal } => self.introduced(from, &signal),
+            ServerFrame::Presence { accounts } => {
+                let changed = self.presence.told_by_server(accounts);
+                self.tell_presence(changed);
+                self.dial_dirty = true;
+                self.net_dirty = true;
+            }
+            ServerFrame::Online { count } => {
+                if self.presence.online_count != count {
+                    self.presence.online_count = count;
+                    self.net_dirty = true;
+                }
+            }
+            ServerFrame::Profiles { profiles } => self.take_profiles(profiles),
+            ServerFrame::Removed { change } => {
+                let room = change.change.get().room;
+                self.take_changes(vec![change]);
+                // The change may not follow what is held here; that the server shares the room no longer is enough.
+                self.forget_room(room);
+            }
+            // The link deals with these itself.
+            ServerFrame::Hello(_) | ServerFrame::Welcome(_) | ServerFrame::Goodbye(_) => {}
+        }
+    }
+
+    fn introduced(&mut self, from: DeviceId, signal: &[u8]) {
+        match Signal::decode(signal) {
+            Ok(signal) => self.signalled(from, signal),
+            Err(error) => tracing::warn!(?from, %error, "an introduction was malformed"),
+        }
+    }
+
+    pub(crate) fn take_profiles(&mut self, profiles: Vec<Profile>) {
+        let mut batch = Batch::new();
+        for Profile { account, handle, display_name } in profiles {
+            if account == self.account.id {
+                continue;
+            }
+            let profile = ProfileRecord { handle, display_name };
+            if self.profiles.get(&account) == Some(&profile) {
+                continue;
+            }
+            Records::put_profile(&mut batch, account, &profile);
+            self.profiles.insert(account, profile);
+            let knows = |roster: &momoland_replica::roster::Roster| roster.role(account).is_some();
+            let rooms: Vec<RoomId> =
+                self.replica.rooms().filter(|(_, roster)| knows(roster)).map(|(room, _)| room).collect();
+            self.dirty.extend(rooms);
+            self.tell_presence(vec![account]);
+        }
+        if !batch.is_empty() {
+            self.persistence.write(batch);
+        }
+    }
+
+    /// Sends a frame; where it cannot be taken, what is durable is compared anew on the next connection.
+    pub(super) fn send_to_server(&mut self, frame: &ClientFrame, credit: usize) {
+        let Some(server) = &self.server else { return };
+        if !server.send(frame, credit) && self.server_link.is_some() {
+            tracing::warn!("too much waits for the server");
+            self.restart_server("The connection to the server stalled.");
+        }
+    }
+
+    /// Asks the server; the answer, or `Offline`, comes within [`REQUEST_TIMEOUT`].
+    pub(crate) fn request(&mut self, request: WireRequest) -> oneshot::Receiver<Result<Response, RequestFailure>> {
+        let (answer, answered) = oneshot::channel();
+        self.send_request(request, Answer::Caller(answer));
+        answered
+    }
+
+    fn send_request(&mut self, request: WireRequest, answer: Answer) {
+        let id = u32::try_from(self.number() & u64::from(u32::MAX)).unwrap_or_default();
+        let request_state = Request { deadline: Instant::now() + REQUEST_TIMEOUT, answer };
+        if self.server_link.is_none() || self.requests.len() >= REQUESTS_OPEN_MAX {
+            request_state.settle(Err(RequestFailure::Offline));
+            return;
+        }
+        self.requests.insert(id, request_state);
+        self.send_to_server(&ClientFrame::Request { id, request }, 0);
+    }
+
+    fn answered(&mut self, id: u32, response: Response) {
+        let Some(request) = self.requests.remove(&id) else { return };
+        let response = match response {
+            Response::Refused(refusal) => Err(RequestFailure::Refused(refusal)),
+            response => Ok(response),
+        };
+        match request.answer {
+            Answer::Caller(answer) => {
+                // The caller may have gone.
+                let _ = answer.send(response);
+            }
+            Answer::OwnDevice(room) => {
+                self.adding_device.remove(&room);
+                match response {
+                    Ok(Response::Accepted { change }) => self.take_changes(vec![change]),
+                    Ok(_) => {}
+                    // The roster moved on: its next change brings another try.
+                    Err(failure) => tracing::debug!(%room, %failure, "this device could not be added to a room"),
+                }
+            }
+        }
+    }
+
+    pub(super) fn expire_requests(&mut self) {
+        let now = Instant::now();
+        let (expired, open): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.requests).into_iter().partition(|(_, request)| request.deadline <= now);
+        self.requests = open;
+        for (_, request) in expired {
+            if let Answer::OwnDevice(room) = &request.answer {
+                self.adding_device.remove(room);
+            }
+            request.settle(Err(RequestFailure::Offline));
+        }
+    }
+
+    /// Adds this device to a room of its account that does not have it yet.
+    pub(super) fn add_own_device(&mut self, room: RoomId) {
+        let Some(roster) = self.replica.roster(room) else { return };
+        let device = self.key.device();
+        let missing = roster.role(self.account.id).is_some() && roster.certificate(device).is_none();
+        if !missing || self.server_link.is_none() || !self.adding_device.insert(room) {
+            return;
+        }
+        let op = RosterOp::AddDevice { certificate: self.account.certificate.clone() };
+        match self.sign_change(room, op) {
+            Ok(change) => self.send_request(WireRequest::SubmitChange { change }, Answer::OwnDevice(room)),
+            Err(error) => tracing::error!(error = %error.message, "this device could not be added to a room"),
+        }
+    }
+
+    /// Sends an ephemeral to everybody in its room: to linked devices directly, to the others through the server.
+    pub(super) fn send_ephemeral(&mut self, ephemeral: Ephemeral) {
+        let mut except = self.send_ephemeral_to_peers(&ephemeral);
+        except.truncate(limits::PROFILES_PER_FRAME_MAX);
+        if self.server_link.is_some() {
+            self.send_to_server(&ClientFrame::Ephemeral { ephemeral, except }, 0);
+        }
+    }
+
+    pub(crate) fn set_own_presence(&mut self, away: bool, text: String) {
+        self.own_presence = (away, text.clone());
+        self.send_to_server_if_online(&ClientFrame::Presence { away, text });
+        self.tell_presence(vec![self.account.id]);
+    }
+
+    pub(super) fn send_to_server_if_online(&mut self, frame: &ClientFrame) {
+        if self.server_link.is_some() {
+            self.send_to_server(frame, 0);
+        }
+    }
+
+    pub(crate) fn set_display_name(&mut self, display_name: String) {
+        self.account.display_name = display_name;
+        self.keep_account();
+        self.tell(Event::AccountChanged {});
+        let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
+        self.dirty.extend(rooms);
+    }
+
+    pub(crate) fn net_status(&self) -> NetStatus {
+        NetStatus {
+            server: self.server_state,
+            problem: self.problem.clone(),
+            peers: self.peer_statuses(),
+            online_count: self.presence.online_count,
+            server_bytes_in: self.traffic.received.load(Ordering::Relaxed),
+            server_bytes_out: self.traffic.sent.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The account that a device belongs to by any roster held here.
+    pub(super) fn account_of(&self, device: DeviceId) -> Option<AccountId> {
+        let current = |roster: &momoland_replica::roster::Roster| roster.role_of_device(device).map(|(owner, _)| owner);
+        self.replica.rooms().find_map(|(_, roster)| current(roster))
+    }
+}
+
+impl Request {
+    fn settle(self, outcome: Result<Response, RequestFailure>) {
+        match self.answer {
+            Answer::Caller(answer) => {
+                // The caller may have gone.
+                let _ = answer.send(outcome);
+            }
+            Answer::OwnDevice(_) => {}
+        }
+    }
+}

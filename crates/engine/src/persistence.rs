@@ -1,0 +1,158 @@
+//! The store's only writer for what the replica holds: persist requests become batches, and come back confirmed.
+//!
+//! `engine` hands in the replica's records and loads; the disk thread (group commit) and the blocking pool answer through
+//! a channel. Nothing here decides anything.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use momoland_protocol::event::Event;
+use momoland_protocol::id::{ChainId, LogId, Seq};
+use momoland_replica::input::{PersistFailed, Ticket};
+use momoland_replica::output::Record;
+use momoland_replica::replica::{DurableState, HeldChain};
+use momoland_store::event_log::{EventLog, EventReader};
+use momoland_store::kv::{Batch, Store, StoreError};
+use momoland_store::writer::{Refused, Writer};
+use tokio::sync::mpsc;
+
+use crate::account::record::Records;
+
+/// What the disk says.
+#[derive(Debug)]
+pub(crate) enum DiskEvent {
+    Persisted { ticket: Ticket, result: Result<(), PersistFailed> },
+    Loaded { ticket: Ticket, events: Vec<Event> },
+}
+
+/// Nobody waits for this ticket: what it writes is told again or computed anew where it is lost.
+const UNWATCHED: u64 = 0;
+
+#[derive(Debug)]
+pub(crate) struct Persistence {
+    log: EventLog,
+    reader: EventReader,
+    writer: Writer,
+    answers: mpsc::UnboundedSender<DiskEvent>,
+    /// Batches that found the writer's queue full, in order.
+    waiting: VecDeque<(u64, Batch)>,
+}
+
+impl Persistence {
+    /// Opens the event log and starts the disk thread.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or no thread is to be had.
+    pub(crate) fn start(
+        store: Arc<dyn Store>,
+        answers: mpsc::UnboundedSender<DiskEvent>,
+    ) -> Result<(Self, DurableState), StoreError> {
+        let (log, held) = EventLog::open(Arc::clone(&store))?;
+        let of_writer = answers.clone();
+        let writer = Writer::spawn(store, move |ticket, result| {
+            if let Err(error) = &result {
+                tracing::error!(%error, "the disk took nothing");
+            }
+            if ticket != UNWATCHED {
+                let result = result.map_err(|_| PersistFailed);
+                // Nobody listens any more where the engine is gone.
+                let _ = of_writer.send(DiskEvent::Persisted { ticket: Ticket(ticket), result });
+            }
+        })?;
+        let chains = held.chains.into_iter().map(|held| HeldChain {
+            room: held.room,
+            log: held.log,
+            chain: held.chain,
+            low: held.low,
+            high: held.high,
+            head: held.head,
+            hlc: held.hlc,
+        });
+        let state = DurableState { rosters: held.rosters, chains: chains.collect(), registers: held.registers };
+        let reader = log.reader();
+        Ok((Self { log, reader, writer, answers, waiting: VecDeque::new() }, state))
+    }
+
+    /// Writes a batch of the replica's.
+    pub(crate) fn persist(&mut self, ticket: Ticket, records: &[Record]) {
+        let mut batch = Batch::new();
+        for record in records {
+            match record {
+                Record::Roster { version, change } => self.log.put_roster(&mut batch, *version, change),
+                Record::Event { room, event } => self.log.put_event(&mut batch, *room, event),
+                Record::Register(register) => self.log.put_register(&mut batch, register),
+                Record::Forget { room } => {
+                    Records::delete_marks(&mut batch, room.conversation());
+                    if let Err(error) = self.log.forget(&mut batch, *room) {
+                        tracing::error!(%error, %room, "a room could not be read to be forgotten");
+                        let failed = DiskEvent::Persisted { ticket, result: Err(PersistFailed) };
+                        let _ = self.answers.send(failed);
+                        return;
+                    }
+                }
+            }
+        }
+        self.submit(ticket.0, batch);
+    }
+
+    /// Writes something that nobody waits for.
+    pub(crate) fn write(&mut self, batch: Batch) {
+        self.submit(UNWATCHED, batch);
+    }
+
+    /// The writer has room again: hands over what waits.
+    pub(crate) fn resume(&mut self) {
+        while let Some((ticket, batch)) = self.waiting.pop_front() {
+            match self.writer.try_submit(ticket, batch) {
+                Ok(()) => {}
+                Err(Refused::Full(batch)) => {
+                    self.waiting.push_front((ticket, batch));
+                    return;
+                }
+                Err(Refused::Closed(_)) => self.failed(ticket),
+            }
+        }
+    }
+
+    fn submit(&mut self, ticket: u64, batch: Batch) {
+        self.waiting.push_back((ticket, batch));
+        self.resume();
+    }
+
+    fn failed(&self, ticket: u64) {
+        if ticket != UNWATCHED {
+            let _ = self.answers.send(DiskEvent::Persisted { ticket: Ticket(ticket), result: Err(PersistFailed) });
+        }
+    }
+
+    /// Reads events on the blocking pool.
+    pub(crate) fn load(&self, ticket: Ticket, log: LogId, chain: ChainId, from: Seq, to: Seq, bytes_max: usize) {
+        let (reader, answers) = (self.reader.clone(), self.answers.clone());
+        tokio::task::spawn_blocking(move || {
+            let events = reader.load(log, chain, from, to, bytes_max).unwrap_or_else(|error| {
+                tracing::error!(%error, %log, "events could not be read");
+                Vec::new()
+            });
+            let _ = answers.send(DiskEvent::Loaded { ticket, events });
+        });
+    }
+
+    /// All events of a log, in no order.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn each_event(&self, log: LogId, visit: &mut dyn FnMut(Event)) -> Result<(), StoreError> {
+        self.reader.each_event_of(log, visit)
+    }
+
+    /// Writes what waits and ends the disk thread.
+    pub(crate) fn close(self) {
+        let Self { log: _, reader: _, writer, answers: _, waiting } = self;
+        for (ticket, batch) in waiting {
+            if writer.submit(ticket, batch).is_err() {
+                break;
+            }
+        }
+        writer.close();
+    }
+}

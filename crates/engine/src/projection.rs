@@ -1,0 +1,3 @@
+//! What people see: pure folds of what is on disk. Same events, same state, whatever the order of arrival.
+
+pub(crate) mod timeline;
