@@ -5,17 +5,17 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { homedir } from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const POLL_MS = 50;
 /** An orderly end may take this long (the desktop gives its engine five seconds) before SIGKILL follows. */
 const STOP_MS_MAX = 8_000;
 
-/** A built program of this project: from MOMOLAND_BIN_DIR, else from cargo's debug folder. */
+/** A built program of this project: from MOMOLAND_BIN_DIR, else from where `./dev` has cargo put it. */
 export function program(name) {
-  const folder = process.env.MOMOLAND_BIN_DIR ?? path.join(process.env.CARGO_TARGET_DIR ?? path.join(ROOT, "target"), "debug");
+  const target = process.env.CARGO_TARGET_DIR ?? path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), ".cache"), "momoland", "target");
+  const folder = process.env.MOMOLAND_BIN_DIR ?? path.join(target, "debug");
   const file = path.join(folder, name);
   if (!existsSync(file)) throw new Error(`${file} is missing. Build it first: cargo build --workspace --bins`);
   return file;
