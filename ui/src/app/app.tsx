@@ -1,6 +1,7 @@
 import { Tooltip } from "radix-ui";
 import { useEffect } from "react";
 import { Toaster } from "sonner";
+import { Notices } from "@/app/notices";
 import { Overlays } from "@/app/overlays";
 import { Shell } from "@/app/shell";
 import { Button } from "@/components/button";
@@ -41,6 +42,7 @@ function Screen() {
         <>
           <Shell />
           <Overlays />
+          <Notices />
         </>
       );
   }

@@ -114,7 +114,7 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     },
     async leaveRoom(roomId: string): Promise<void> {
       await client.call("rooms.leave", { roomId });
-      store.dispatch({ type: "event", event: { type: "room.removed", roomId }, now: Date.now() });
+      store.dispatch({ type: "left", roomId });
     },
     async setRole(roomId: string, userId: string, role: Role): Promise<void> {
       await client.call("rooms.setRole", { roomId, userId, role });

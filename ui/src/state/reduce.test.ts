@@ -189,3 +189,28 @@ test("a text that was not taken stays until it was sent or thrown away", () => {
   expect(state.unsent).toEqual([{ ...unsent, retrying: true }]);
   expect(after(state, { type: "unsentGone", id: "u" }).unsent).toEqual([]);
 });
+
+test("being taken out of a room is worth a word, leaving it oneself is not", () => {
+  expect(after(start(), ...told({ type: "room.removed", roomId: "shed" })).notice).toEqual({ roomName: "boat-shed" });
+  const left = after(start(), { type: "left", roomId: "shed" }, ...told({ type: "room.removed", roomId: "shed" }));
+  expect(left.notice).toBeNull();
+  expect(left.rooms?.has("shed")).toBe(false);
+});
+
+test("a mark further back than what is held is found by counting from the end", () => {
+  const far = after(signedIn([room({ unreadCount: 2, readUpTo: "long-ago" })]).getState(), { type: "openRoom", roomId: "shed" });
+  const page = { messages: [message("a"), message("b"), message("mine", { author: "ada" }), message("c")], next: "older" };
+  expect(after(far, { type: "timeline", roomId: "shed", page }).marker?.firstNew).toBe("b");
+  const more = after(far, ...told(arrives(message("d", { sentAt: 9_000 }))), { type: "timeline", roomId: "shed", page: { ...page, messages: [...page.messages, message("d", { sentAt: 9_000 })] } });
+  expect(more.marker?.firstNew).toBe("b");
+  const short = after(far, { type: "timeline", roomId: "shed", page: { messages: [message("c")], next: "older" } });
+  expect(short.marker?.firstNew).toBeNull();
+  expect(after(short, { type: "older", roomId: "shed", page: { messages: [message("long-ago"), message("b")] } }).marker?.firstNew).toBe("b");
+});
+
+test("a room that was scrolled through far is forgotten when it is left, a short one is not", () => {
+  const far = Array.from({ length: 1_001 }, (_, n) => message(`m${n}`, { sentAt: n }));
+  const leave: Action[] = [{ type: "openRoom", roomId: "shed" }, { type: "openRoom", roomId: null }];
+  expect(after(start(far), ...leave).timelines.has("shed")).toBe(false);
+  expect(texts(after(start(far.slice(1)), ...leave))).toHaveLength(1_000);
+});

@@ -27,6 +27,7 @@ export type Action =
   | { type: "olderFailed"; roomId: string }
   | { type: "openRoom"; roomId: string | null }
   | { type: "attending"; attending: boolean }
+  | { type: "left"; roomId: string }
   | { type: "readLocally"; roomId: string; messageId: string }
   | { type: "draft"; roomId: string; text: string }
   | { type: "unsent"; unsent: Unsent }
@@ -38,6 +39,9 @@ export type Action =
 
 /** A person is shown as typing for so long after the last word of it; the sender repeats it more often. */
 export const TYPING_MS = 8_000;
+
+/** Messages kept of a room that is not open. More than these are forgotten when it is left. */
+const KEPT_MESSAGES_MAX = 1_000;
 
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
@@ -83,6 +87,8 @@ export function reduce(state: State, action: Action): State {
       return mapReady(state, action.roomId, (timeline) => ({ ...timeline, older: "failed" }));
     case "openRoom":
       return openRoom(state, action.roomId);
+    case "left":
+      return withoutRoom(state, action.roomId);
     case "attending":
       return state.attending === action.attending ? state : { ...state, attending: action.attending };
     case "readLocally":
@@ -117,7 +123,7 @@ function reduceEvent(state: State, event: Event, now: number): State {
     case "room.changed":
       return { ...state, rooms: new Map(state.rooms).set(event.room.roomId, event.room) };
     case "room.removed":
-      return withoutRoom(state, event.roomId);
+      return roomGone(state, event.roomId);
     case "member.joined":
       return withMember(state, event.roomId, event.member);
     case "member.left":
@@ -151,17 +157,27 @@ function withRooms(state: State, list: readonly Room[]): State {
   return state.openRoomId !== null && !rooms.has(state.openRoomId) ? { ...next, openRoomId: null, marker: null } : next;
 }
 
+/** Somebody else, or another device, took this person out of a room. */
+function roomGone(state: State, roomId: string): State {
+  const room = state.rooms?.get(roomId);
+  return room === undefined ? state : { ...withoutRoom(state, roomId), notice: { roomName: room.name } };
+}
+
 function withoutRoom(state: State, roomId: string): State {
-  const drop = <T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> => new Map([...map].filter(([id]) => id !== roomId));
   return {
     ...state,
-    rooms: state.rooms && drop(state.rooms),
-    rosters: drop(state.rosters),
-    timelines: drop(state.timelines),
-    typing: drop(state.typing),
+    rooms: state.rooms && without(state.rooms, roomId),
+    rosters: without(state.rosters, roomId),
+    timelines: without(state.timelines, roomId),
+    typing: without(state.typing, roomId),
+    drafts: without(state.drafts, roomId),
     unsent: state.unsent.filter((unsent) => unsent.roomId !== roomId),
     ...(state.openRoomId === roomId ? { openRoomId: null, marker: null } : {}),
   };
+}
+
+function without<T>(map: ReadonlyMap<string, T>, key: string | null): ReadonlyMap<string, T> {
+  return new Map([...map].filter(([each]) => each !== key));
 }
 
 function mapRoom(state: State, roomId: string, change: (room: Room) => Room): State {
@@ -268,7 +284,10 @@ function openRoom(state: State, roomId: string | null): State {
   if (roomId === state.openRoomId) return state;
   const room = roomId === null ? undefined : state.rooms?.get(roomId);
   const marker: Marker | null = roomId === null ? null : { readUpTo: room?.readUpTo ?? null, unread: room?.unreadCount ?? 0, firstNew: null };
-  const next = { ...state, openRoomId: roomId, marker, attending: false, details: { ...state.details, sheet: false } };
+  const left = state.openRoomId === null ? undefined : state.timelines.get(state.openRoomId);
+  // What was scrolled through is on the disk; it is read again when somebody comes back.
+  const timelines = left?.kind === "ready" && left.messages.length > KEPT_MESSAGES_MAX ? without(state.timelines, state.openRoomId) : state.timelines;
+  const next = { ...state, timelines, openRoomId: roomId, marker, attending: false, details: { ...state.details, sheet: false } };
   return roomId === null ? next : settleMarker(next, roomId);
 }
 

@@ -77,6 +77,8 @@ export type State = {
   /** Whether the open room's newest message is on the screen of a window that has the focus. */
   attending: boolean;
   overlay: Overlay | null;
+  /** What last happened elsewhere and is worth a word. */
+  notice: { roomName: string } | null;
   /** The details pane, beside the conversation where there is room and as a sheet over it where there is not. */
   details: { pane: boolean; sheet: boolean };
 };
@@ -96,5 +98,6 @@ export const INITIAL: State = {
   marker: null,
   attending: false,
   overlay: null,
+  notice: null,
   details: { pane: true, sheet: false },
 };

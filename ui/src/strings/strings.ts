@@ -22,6 +22,7 @@ export const strings = {
   save: "Save",
   copy: "Copy",
   copied: "Copied",
+  notCopied: "The system did not let it be copied. Select it and copy it by hand.",
   tryAgain: "Try again",
   you: "you",
   somebody: "Somebody who left",
@@ -228,6 +229,10 @@ export const strings = {
     removeBody: (room: string) => `They stop receiving anything from ${room}. What they wrote until now stays.`,
     removeAction: "Remove",
     ban: "Also refuse later joins",
+  },
+
+  notices: {
+    roomGone: (room: string) => `You no longer belong to ${room}.`,
   },
 
   palette: {

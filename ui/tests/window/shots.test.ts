@@ -1,5 +1,5 @@
-// Pictures of the window as it is, for people to look at: `npx vitest run --project window shots`. They go to
-// `screenshots/`, which is not kept; the test only holds that each screen can be reached and throws nothing.
+// Pictures of the window as it is, for people to look at: `npx vitest run --project window shots`. They go to the
+// tree's `screenshots/window`, which is not kept; the test only holds that each screen can be reached and throws nothing.
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
@@ -8,7 +8,7 @@ import { openBrowser } from "./browser.js";
 import { startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
 import { message, room, tidewater } from "./tidewater.js";
 
-const FOLDER = fileURLToPath(new URL("../../screenshots", import.meta.url));
+const FOLDER = fileURLToPath(new URL("../../../screenshots/window", import.meta.url));
 let browser: Browser;
 
 beforeAll(async () => {

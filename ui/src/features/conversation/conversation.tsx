@@ -68,7 +68,7 @@ function Head({ room }: { room: Room }) {
   return (
     <header className="flex items-center gap-2.5 touch:gap-1 flex-none h-[52px] ps-6 pe-3 touch:ps-1 touch:pe-1.5 border-b border-line">
       <IconButton label={words.back} className="hidden touch:grid" onClick={() => actions.openRoom(null)}>
-        <ChevronLeft aria-hidden="true" />
+        <ChevronLeft aria-hidden="true" className="rtl:-scale-x-100" />
       </IconButton>
       <div className="flex items-center gap-2.5 flex-1 min-w-0 touch:flex-col touch:items-start touch:gap-0">
         <h1 className="flex items-center gap-1.5 max-w-full min-w-0 flex-[0_1_auto] font-strong text-title tracking-[-0.012em]">

@@ -4,6 +4,7 @@ import { toast } from "sonner";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
 import type { Message, Room } from "@/api/types.gen";
 import { Button } from "@/components/button";
+import { copyText } from "@/components/clipboard";
 import { useMinute } from "@/components/clock";
 import { useWindowFocus } from "@/components/window-focus";
 import { MessageRow, UnsentRow } from "@/features/conversation/message-row";
@@ -156,7 +157,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
       const message = messages[at];
       if (message === undefined) return;
       event.preventDefault();
-      void navigator.clipboard.writeText(message.text).then(() => toast(words.messageCopied));
+      void copyText(message.text).then((copied) => (copied ? toast(words.messageCopied) : toast.error(strings.notCopied)));
     }
   }
 

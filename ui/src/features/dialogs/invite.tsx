@@ -1,7 +1,9 @@
 import { Check, Copy } from "lucide-react";
 import { useState } from "react";
+import { toast } from "sonner";
 import type { Role, Room } from "@/api/types.gen";
 import { Button } from "@/components/button";
+import { copyText } from "@/components/clipboard";
 import { Dialog, DialogActions } from "@/components/dialog";
 import { Field, Pick, Refusal } from "@/components/field";
 import { useAttempt } from "@/features/dialogs/use-attempt";
@@ -38,8 +40,9 @@ export function InviteDialog({ room }: { room: Room }) {
   }
 
   async function copy(text: string): Promise<void> {
-    await navigator.clipboard.writeText(text);
-    setCopied(true);
+    const done = await copyText(text);
+    setCopied(done);
+    if (!done) toast.error(strings.notCopied);
   }
 
   return (
