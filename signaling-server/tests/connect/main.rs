@@ -1,0 +1,11 @@
+//! The WebSocket over real sockets: devices with real keys and tokens, and the same replication core as every client.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+mod floods;
+mod handshake;
+mod people;
+mod relaying;
+mod rooms;
+mod stopping;
+mod world;
