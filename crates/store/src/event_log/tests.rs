@@ -22,6 +22,7 @@ macro_rules! suite {
     ($backend:ty) => {
         suite!($backend:
             what_was_put_is_there_after_opening_again,
+            pages_of_every_kind_are_read_at_opening,
             a_load_stops_at_its_bounds,
             a_log_is_visited_chain_after_chain,
             what_is_in_flight_is_not_shown,
@@ -38,6 +39,7 @@ macro_rules! suite {
             a_stray_key_is_noticed,
             batches_that_share_a_commit_are_taken,
             a_reader_beside_the_writer_sees_no_gap,
+            a_walk_ends_where_its_room_is_forgotten_under_it,
             it_behaves_like_its_model,
         );
     };
@@ -99,6 +101,25 @@ fn what_was_put_is_there_after_opening_again<B: Backend>() {
         for event in events {
             assert_eq!(reader.event(chain.log, chain.chain, event.header.get().seq).unwrap(), Some(event));
         }
+    }
+}
+
+fn pages_of_every_kind_are_read_at_opening<B: Backend>() {
+    for count in [u8::try_from(PAGE_PAIRS).unwrap(), u8::try_from(PAGE_PAIRS * 2 + 3).unwrap()] {
+        let backend = B::new();
+        let mut world = World::default();
+        let (mut log, _) = opened(&backend.store());
+        let mut batch = Batch::new();
+        for number in 1..=count {
+            world.roster(&mut log, &mut batch, room(0));
+            world.register(&mut log, &mut batch, room(0), number.into());
+            world.events(&mut log, &mut batch, room(0), room(0).conversation(), device(number), 1);
+            world.roster(&mut log, &mut batch, room(number));
+        }
+        commit(&backend.store(), batch);
+        let (log, held) = opened(&backend.store());
+        log.check_invariants();
+        assert_eq!(held, world.held());
     }
 }
 
@@ -600,6 +621,15 @@ fn batches_that_share_a_commit_are_taken<B: Backend>() {
     assert_eq!(all_keys(&backend.store()).len(), world.keys());
 }
 
+/// Ends the watching thread also where the writing one panics.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 fn a_reader_beside_the_writer_sees_no_gap<B: Backend>() {
     let backend = B::new();
     let store = backend.store();
@@ -620,6 +650,7 @@ fn a_reader_beside_the_writer_sees_no_gap<B: Backend>() {
             }
             longest
         });
+        let ends = SetOnDrop(&done);
         // The chain grows over several pages, goes, and begins anew.
         for _ in 0..6 {
             let mut world = World::default();
@@ -634,9 +665,34 @@ fn a_reader_beside_the_writer_sees_no_gap<B: Backend>() {
             commit(&store, batch);
             sweep_all(&mut log, &store);
         }
-        done.store(true, Ordering::Release);
+        drop(ends);
         watching.join().unwrap()
     });
     assert!(longest <= 200);
     assert!(all_keys(&store).is_empty());
+}
+
+fn a_walk_ends_where_its_room_is_forgotten_under_it<B: Backend>() {
+    let backend = B::new();
+    let store = backend.store();
+    let mut world = World::default();
+    let (mut log, _) = opened(&store);
+    let reader = log.reader();
+    let id = room(1).conversation();
+    let mut batch = Batch::new();
+    let many = u32::try_from(SWEEP_KEYS_MAX + 100).unwrap();
+    world.events(&mut log, &mut batch, room(1), id, device(1), many);
+    commit(&store, batch);
+    let mut visited = Vec::new();
+    let walked = reader.each_event_of(id, &mut |event| {
+        visited.push(event);
+        if visited.len() == 10 {
+            // Deletes the lower end of the chain and not the upper.
+            let mut batch = Batch::new();
+            log.forget(&mut batch, room(1)).unwrap();
+            commit(&store, batch);
+        }
+    });
+    assert_eq!(walked, Ok(()));
+    assert_eq!(visited, world.log(id)[..PAGE_PAIRS], "the page that was read before, and no more");
 }
