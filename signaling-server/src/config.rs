@@ -602,9 +602,14 @@ mod tests {
     }
 
     fn from_file(text: &str) -> Result<Config, ConfigError> {
+        let file = written(text);
+        Config::load(Some(file.path()), [])
+    }
+
+    fn written(text: &str) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        Config::load(Some(file.path()), [])
+        file
     }
 
     #[test]
