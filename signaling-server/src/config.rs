@@ -65,6 +65,8 @@ pub struct Limits {
     pub body_bytes_max: usize,
     pub header_timeout: Duration,
     pub body_timeout: Duration,
+    /// How long the other side may leave what it was sent unread.
+    pub stall_timeout: Duration,
     /// From the upgrade of a WebSocket to its authentication.
     pub handshake_timeout: Duration,
     pub registrations_per_minute: u32,
@@ -244,6 +246,13 @@ pub static SETTINGS: &[Setting] = &[
         apply: |config, value| seconds_into(&mut config.limits.body_timeout, value, 1, 600),
     },
     Setting {
+        key: "stall_timeout_s",
+        default: "30",
+        unit: "seconds",
+        about: "How long a connection's other side may take nothing of what it was sent, WebSockets included.",
+        apply: |config, value| seconds_into(&mut config.limits.stall_timeout, value, 1, 600),
+    },
+    Setting {
         key: "handshake_timeout_s",
         default: "10",
         unit: "seconds",
@@ -410,6 +419,7 @@ impl Config {
                 body_bytes_max: 0,
                 header_timeout: Duration::ZERO,
                 body_timeout: Duration::ZERO,
+                stall_timeout: Duration::ZERO,
                 handshake_timeout: Duration::ZERO,
                 registrations_per_minute: 0,
                 login_failures_per_account_per_minute: 0,

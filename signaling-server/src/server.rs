@@ -2,7 +2,7 @@
 //!
 //! Every connection holds a [`Slot`], which frees its place when the last clone goes; a WebSocket takes the clone from
 //! its upgrade request along and keeps it. Slow senders of heads are cut off by hyper's header time-out, slow senders of
-//! bodies by the extractor, idle connections by either.
+//! bodies by the extractor, idle connections by either, and who never reads by the kernel.
 //!
 //! Not here: TLS, which a proxy in front ends; HTTP/2, which WebSockets over proxies do not need.
 
@@ -159,9 +159,8 @@ fn accept(stream: TcpStream, peer: SocketAddr, router: &Router, app: &Arc<App>) 
 
 /// HTTP/1.1 on one connection, until either side ends it or it is upgraded.
 async fn converse(stream: TcpStream, peer: SocketAddr, slot: Slot, router: Router, app: Arc<App>) {
-    // Small answers must not wait for an acknowledgement (RFC 896 meets delayed ACK).
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
+    if let Err(error) = prepare(&stream, app.config.limits.stall_timeout) {
+        tracing::debug!(%error, "a socket kept its defaults");
     }
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
@@ -189,6 +188,19 @@ async fn converse(stream: TcpStream, peer: SocketAddr, slot: Slot, router: Route
         // Malformed heads, resets and time-outs: the other side's affair, at any rate it likes.
         tracing::debug!(%error, phase = ?app.shutdown.phase(), "a connection ended early");
     }
+}
+
+/// Sets what the kernel does for a connection.
+fn prepare(stream: &TcpStream, stall_timeout: Duration) -> std::io::Result<()> {
+    // Small answers must not wait for an acknowledgement (RFC 896 meets delayed ACK).
+    stream.set_nodelay(true)?;
+    // Who asks and never reads would keep its place for ever: hyper waits for the socket to take the answer. The kernel
+    // ends a connection whose data is not acknowledged, or whose window stays shut, for that long (RFC 5482, tcp(7)).
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stall_timeout))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = stall_timeout;
+    Ok(())
 }
 
 #[cfg(test)]

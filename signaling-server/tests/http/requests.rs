@@ -99,6 +99,17 @@ async fn slow_bodies_are_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_and_never_reads_is_cut_off() {
+    let server = Server::with(&[("STALL_TIMEOUT_S", "1"), ("REQUESTS_PER_MINUTE", "1000000")]).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = b"GET /v1/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    // Until both sides' buffers are full and the server stops reading; then until it gives up.
+    let asking = async { while stream.write_all(&request).await.is_ok() {} };
+    timeout(Duration::from_secs(60), asking).await.expect("the connection is ended");
+    wait_for(|| server.app.metrics.connections.get() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn too_many_connections_are_turned_away() {
     let server = Server::with(&[("MAX_CONNECTIONS", "4"), ("MAX_CONNECTIONS_PER_ADDRESS", "3")]).await;
     let mut held = Vec::new();
