@@ -41,7 +41,10 @@ fn connected_people_chat_on_without_the_server_and_are_in_step_when_it_returns()
             assert_eq!(person.times_told(id), 1, "{} is told once of {}", person.name(), message["text"]);
         }
     }
-    // In step means that the relay has it too: a newcomer who meets nobody but the server reads everything.
+    // In step means that the relay has it too, from whichever of the two brought it first.
+    let stored = || world.server.metric("momoland_events_stored_total").expect("the server tells it");
+    wait_until("the relay has stored both", ARRIVES_WITHIN, || stored() >= 2.0);
+    // So a newcomer who meets nobody but the server reads everything.
     let carol = world.person("carol");
     let invite = ada.invite(&room);
     ada.ask("net.setOnline", json!({ "online": false }));

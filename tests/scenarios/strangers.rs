@@ -168,10 +168,11 @@ fn who_is_not_signed_in_is_told_so() {
     let world = World::new();
     let nobody = world.stranger("nobody");
     assert_eq!(nobody.ask("account.whoami", json!({}))["account"], Value::Null);
+    let room = "0".repeat(64);
     for (method, params) in [
         ("rooms.list", json!({})),
         ("rooms.create", json!({ "name": "x", "kind": "chat", "visibility": "private" })),
-        ("messages.send", json!({ "roomId": "x", "text": "hello" })),
+        ("messages.send", json!({ "roomId": room, "text": "hello" })),
         ("account.devices", json!({})),
     ] {
         nobody.refused_as("unauthorized", method, params);
