@@ -18,7 +18,7 @@
 //! # Invariants
 //! 1. At most one link stands with a device, also when both dial at once. Test: `glare_ends_in_one_link`.
 //! 2. Every [`PeerEvent::Open`] is followed by one [`PeerEvent::Closed`] of the same connection, and frames come only
-//!    between the two. Test: `frames_come_between_open_and_closed`.
+//!    between the two. Test: `what_was_sent_before_a_close_arrives`, and `check_order` in most others.
 //! 3. A link that ended leaves nothing: no task, no socket. Test: `links_come_and_go_without_a_trace`.
 //! 4. The fingerprints in `Open` are those of the certificates that DTLS verified. Test: `both_ends_see_the_same_fingerprints`.
 //! 5. Every queue is bounded, and says what happens when it is full.
