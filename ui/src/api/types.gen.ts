@@ -16,25 +16,45 @@ export type Visibility = "private" | "public";
 
 export type Role = "reader" | "member" | "moderator" | "owner";
 
-export type NoParams = Record<string, never>;
+export type NoParams = Record<symbol, never>;
 
-export type Done = Record<string, never>;
+export type Done = Record<symbol, never>;
 
-export type RegisterParams = { server: string, handle: string, password: string, displayName?: string, inviteCode?: string, };
+export type RegisterParams = { 
+/**
+ * The server's address: `http(s)://host[:port]`; a bare `host[:port]` means https, on loopback http.
+ */
+server: string, handle: string, password: string, displayName?: string, inviteCode?: string, };
 
 export type LoginParams = { server: string, handle: string, password: string, };
 
 export type SignedIn = { userId: string, deviceId: string, };
 
-export type LogoutParams = { force?: boolean, };
+export type LogoutParams = { 
+/**
+ * Sign out although something has not left this device yet; without it the answer is `conflict` with a count.
+ */
+force?: boolean, };
 
-export type Whoami = { account: OwnAccount | null, };
+export type Whoami = { 
+/**
+ * `null` while nobody is signed in on this data folder.
+ */
+account: OwnAccount | null, };
 
-export type OwnAccount = { userId: string, deviceId: string, handle: string, displayName: string, server: string, admin: boolean, };
+export type OwnAccount = { userId: string, deviceId: string, handle: string, displayName: string, server: string, 
+/**
+ * Whether this account administers the server.
+ */
+admin: boolean, };
 
 export type Devices = { devices: Array<Device>, };
 
-export type Device = { deviceId: string, addedAt: number, this: boolean, revoked: boolean, };
+export type Device = { deviceId: string, addedAt: number, 
+/**
+ * Whether it is the device that answers.
+ */
+this: boolean, revoked: boolean, };
 
 export type DeviceParams = { deviceId: string, };
 
@@ -42,9 +62,25 @@ export type ProfileParams = { displayName: string, };
 
 export type ChangePasswordParams = { oldPassword: string, newPassword: string, };
 
-export type NetStatus = { server: ServerState, problem?: string, peers: Array<PeerStatus>, onlineCount: number, serverBytesIn: number, serverBytesOut: number, };
+export type NetStatus = { server: ServerState, 
+/**
+ * What stands in the way, as a sentence; absent while all is well.
+ */
+problem?: string, peers: Array<PeerStatus>, 
+/**
+ * Accounts of this server that are online, this one included; as last told by the server.
+ */
+onlineCount: number, 
+/**
+ * Bytes from and to the server since the engine started.
+ */
+serverBytesIn: number, serverBytesOut: number, };
 
-export type PeerStatus = { userId: string, deviceId: string, path: PeerPath, rttMs: number | null, bytesIn: number, bytesOut: number, };
+export type PeerStatus = { userId: string, deviceId: string, path: PeerPath, 
+/**
+ * Round trip, milliseconds; `null` until measured.
+ */
+rttMs: number | null, bytesIn: number, bytesOut: number, };
 
 export type SetOnlineParams = { online: boolean, };
 
@@ -56,19 +92,55 @@ export type RoomCreated = { roomId: string, };
 
 export type Rooms = { rooms: Array<Room>, };
 
-export type Room = { roomId: string, name: string, topic: string, kind: RoomKind, visibility: Visibility, role: Role, memberCount: number, peerUserId?: string, unreadCount: number, readUpTo?: string, lastMessage?: Message, };
+export type Room = { roomId: string, 
+/**
+ * Of a direct room: the other person's display name.
+ */
+name: string, topic: string, kind: RoomKind, visibility: Visibility, role: Role, memberCount: number, 
+/**
+ * Of a direct room: the other person.
+ */
+peerUserId?: string, 
+/**
+ * Messages of others after the read mark.
+ */
+unreadCount: number, 
+/**
+ * Up to and including this message the person has read the room.
+ */
+readUpTo?: string, lastMessage?: Message, };
 
 export type Directory = { rooms: Array<DirectoryRoom>, };
 
 export type DirectoryRoom = { roomId: string, name: string, topic: string, memberCount: number, joined: boolean, };
 
-export type JoinRoomParams = { roomId?: string, invite?: string, };
+export type JoinRoomParams = { roomId?: string, 
+/**
+ * An invite as `rooms.invite` gave it.
+ */
+invite?: string, };
 
 export type RoomParams = { roomId: string, };
 
-export type InviteParams = { roomId: string, role?: Role, maxUses?: number, ttlS?: number, };
+export type InviteParams = { roomId: string, 
+/**
+ * `member` unless said otherwise; never above one's own.
+ */
+role?: Role, 
+/**
+ * How many people may use it; unlimited unless said otherwise.
+ */
+maxUses?: number, 
+/**
+ * Seconds; seven days unless said otherwise.
+ */
+ttlS?: number, };
 
-export type Invite = { invite: string, };
+export type Invite = { 
+/**
+ * `momoland://join/…`: holds the server, the room and the secret. Whoever has it may join.
+ */
+invite: string, };
 
 export type Members = { members: Array<Member>, };
 
@@ -76,7 +148,11 @@ export type Member = { userId: string, handle: string, displayName: string, role
 
 export type SetRoleParams = { roomId: string, userId: string, role: Role, };
 
-export type RemoveMemberParams = { roomId: string, userId: string, ban?: boolean, };
+export type RemoveMemberParams = { roomId: string, userId: string, 
+/**
+ * Refuse this person's later joins too.
+ */
+ban?: boolean, };
 
 export type UpdateRoomParams = { roomId: string, name?: string, topic?: string, visibility?: Visibility, };
 
@@ -86,28 +162,68 @@ export type SendParams = { roomId: string, text: string, replyTo?: string, };
 
 export type Sent = { messageId: string, state: DeliveryState, };
 
-export type ListMessagesParams = { roomId: string, before?: string, after?: string, limit?: number, };
+export type ListMessagesParams = { roomId: string, 
+/**
+ * Messages before this message, as `next` of an earlier answer gives it.
+ */
+before?: string, 
+/**
+ * Messages after this message.
+ */
+after?: string, 
+/**
+ * 1 to 10,000; 50 unless said otherwise.
+ */
+limit?: number, };
 
-export type Messages = { messages: Array<Message>, next?: string, };
+export type Messages = { 
+/**
+ * Oldest first.
+ */
+messages: Array<Message>, 
+/**
+ * Where older messages go on; absent at the beginning of the room.
+ */
+next?: string, };
 
-export type Message = { messageId: string, roomId: string, author: string, deviceId: string, text: string, sentAt: number, editedAt?: number, replyTo?: string, reactions: Array<Reaction>, files: Array<MessageFile>, state: DeliveryState, };
+export type Message = { messageId: string, roomId: string, 
+/**
+ * The author's user id.
+ */
+author: string, deviceId: string, text: string, sentAt: number, editedAt?: number, replyTo?: string, reactions: Array<Reaction>, files: Array<MessageFile>, state: DeliveryState, };
 
 export type Reaction = { emoji: string, userIds: Array<string>, };
 
 export type MessageFile = { fileId: string, };
 
-export type MarkReadParams = { roomId: string, messageId: string, };
+export type MarkReadParams = { roomId: string, 
+/**
+ * Read up to and including this message.
+ */
+messageId: string, };
 
 export type SetTypingParams = { roomId: string, typing: boolean, };
 
 export type ListPresenceParams = { roomId?: string, };
 
-export type PresenceList = { users: Array<UserPresence>, count: number, };
+export type PresenceList = { users: Array<UserPresence>, 
+/**
+ * How many of `users` are not offline.
+ */
+count: number, };
 
 export type UserPresence = { userId: string, handle: string, displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, };
 
-export type SetPresenceParams = { status: PresenceStatus, text?: string, };
+export type SetPresenceParams = { 
+/**
+ * `online` or `away`; `offline` is `net.setOnline`'s business and is refused here.
+ */
+status: PresenceStatus, text?: string, };
 
-export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", peer?: PeerStatus, userId: string, deviceId: string, } | { "type": "room.changed", room: Room, } | { "type": "room.removed", roomId: string, } | { "type": "member.joined", roomId: string, member: Member, } | { "type": "member.left", roomId: string, userId: string, } | { "type": "message.new", roomId: string, message: Message, } | { "type": "message.changed", roomId: string, message: Message, } | { "type": "typing.changed", roomId: string, userId: string, typing: boolean, } | { "type": "presence.changed", userId: string, status: PresenceStatus, text?: string, lastSeen?: number, } | { "type": "resync", };
+export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
+/**
+ * Absent where the peer is gone.
+ */
+peer?: PeerStatus, userId: string, deviceId: string, } | { "type": "room.changed", room: Room, } | { "type": "room.removed", roomId: string, } | { "type": "member.joined", roomId: string, member: Member, } | { "type": "member.left", roomId: string, userId: string, } | { "type": "message.new", roomId: string, message: Message, } | { "type": "message.changed", roomId: string, message: Message, } | { "type": "typing.changed", roomId: string, userId: string, typing: boolean, } | { "type": "presence.changed", userId: string, status: PresenceStatus, text?: string, lastSeen?: number, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";
