@@ -3,4 +3,5 @@
 pub mod error;
 pub mod events;
 pub(crate) mod methods;
+pub mod export;
 pub mod types;

@@ -21,3 +21,6 @@ pub mod output;
 pub mod replica;
 pub mod roster;
 mod session;
+
+#[cfg(test)]
+mod world;

@@ -468,3 +468,6 @@ impl Recent {
         self.events.get(&(log, chain, seq))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,8 @@ pub(crate) struct LogSession {
 pub(crate) struct RoomSession {
     /// Whether we said that we are in the room.
     pub(crate) announced: bool,
+    /// Whether we said what we have of its logs.
+    pub(crate) offered: bool,
     /// The roster version that the other end has, or was sent; `None` before it said.
     pub(crate) remote_version: Option<u64>,
     pub(crate) logs: BTreeMap<LogId, LogSession>,

@@ -179,7 +179,7 @@ impl Replica {
         if is_source {
             session.remote_version = Some(session.remote_version.unwrap_or(0).max(version));
         }
-        let became_full = access == Access::Full && session.logs.is_empty();
+        let became_full = access == Access::Full && !session.offered;
         if !session.announced || became_full {
             // An end that was told before learns by the repetition that it may be compared with now.
             self.announce_room(id, room);

@@ -74,6 +74,9 @@ impl Replica {
 
     /// Tells a link what we have of all logs of a room.
     pub(super) fn compare_all(&mut self, now: Now, id: LinkId, room: RoomId) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.rooms.entry(room).or_default().offered = true;
+        }
         for log in self.logs_of(room) {
             self.compare(now, id, room, log);
         }

@@ -1,1 +1,247 @@
+use std::sync::Arc;
 
+use momoland_protocol::cbor;
+use momoland_protocol::event::{BodyBytes, EventHeader};
+use momoland_protocol::id::{DeviceId, Incarnation, LogId, RosterHash};
+use momoland_protocol::register::DeliveredChain;
+use momoland_protocol::signed::{SecretKey, Signed};
+use proptest::prelude::*;
+
+use super::*;
+
+const ROOM: RoomId = RoomId([7; 32]);
+const ADA: AccountId = AccountId([1; 16]);
+const GRACE: AccountId = AccountId([2; 16]);
+const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+/// One device's chain in the room.
+struct Author {
+    account: AccountId,
+    key: Arc<SecretKey>,
+    last: Option<Event>,
+}
+
+impl Author {
+    fn new(account: AccountId, seed: u8) -> Self {
+        Self { account, key: Arc::new(SecretKey::from_seed(&[seed; 32])), last: None }
+    }
+
+    fn device(&self) -> DeviceId {
+        self.key.device()
+    }
+
+    fn chain(&self) -> ChainId {
+        ChainId { device: self.device(), incarnation: Incarnation([9; 16]) }
+    }
+
+    fn post(&mut self, text: &str, at: UnixMillis) -> Event {
+        let content = MessageContent { text: text.to_owned(), sent_at: at };
+        let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).unwrap();
+        let (seq, prev, after) = match &self.last {
+            Some(last) => {
+                let header = last.header.get();
+                (header.seq.next().unwrap(), last.id(), header.hlc)
+            }
+            None => (Seq(1), EventId::ZERO, Hlc(0)),
+        };
+        let header = EventHeader {
+            log: LogId(ROOM.0),
+            device: self.device(),
+            incarnation: self.chain().incarnation,
+            seq,
+            prev,
+            hlc: after.tick(at).unwrap(),
+            roster: RosterHash::ZERO,
+            action: Action::POST,
+            targets: Vec::new(),
+            body_hash: body.hash(),
+            body_length: u32::try_from(body.len()).unwrap(),
+        };
+        let event = Event { header: Signed::sign(header, &self.key).unwrap(), body: Some(body) };
+        self.last = Some(event.clone());
+        event
+    }
+}
+
+fn timeline() -> Timeline {
+    Timeline::new(ROOM, ADA, Marks::default())
+}
+
+fn texts(timeline: &Timeline) -> Vec<String> {
+    let (page, _) = timeline.page(None, None, usize::MAX).unwrap();
+    page.into_iter().map(|entry| entry.text.clone()).collect()
+}
+
+fn state(timeline: &Timeline, id: EventId) -> DeliveryState {
+    timeline.get(id).unwrap().state
+}
+
+fn read_register(account: AccountId, timeline: &Timeline, id: EventId) -> Register {
+    register(account, RegisterName::READ, cbor::encode(&timeline.mark_at(id).unwrap()))
+}
+
+fn register(account: AccountId, name: RegisterName, value: Vec<u8>) -> Register {
+    Register {
+        account,
+        device: DeviceId([5; 32]),
+        room: ROOM,
+        name,
+        target: ROOM.0,
+        roster: RosterHash::ZERO,
+        hlc: Hlc::at(NOW),
+        value,
+    }
+}
+
+proptest! {
+    #[test]
+    fn prop_order_of_arrival_does_not_matter(
+        turns in proptest::collection::vec((any::<bool>(), 0_u64..5), 1..24),
+        shuffle in any::<u64>(),
+    ) {
+        let (mut ada, mut grace) = (Author::new(ADA, 1), Author::new(GRACE, 2));
+        let mut events = Vec::new();
+        for (number, (first, later)) in turns.into_iter().enumerate() {
+            let author = if first { &mut ada } else { &mut grace };
+            let account = author.account;
+            events.push((author.post(&number.to_string(), UnixMillis(NOW.0 + later)), account));
+        }
+        let mut straight = timeline();
+        for (event, account) in &events {
+            straight.apply(event, *account, 1, NOW);
+        }
+        let mut shuffled = timeline();
+        let mut order: Vec<usize> = (0..events.len()).collect();
+        order.sort_by_key(|place| spread(shuffle, *place));
+        for place in order.iter().chain(&order) {
+            let (event, account) = &events[*place];
+            shuffled.apply(event, *account, 1, NOW);
+        }
+        prop_assert_eq!(texts(&straight), texts(&shuffled));
+        prop_assert_eq!(straight.unread(), shuffled.unread());
+    }
+}
+
+/// Spreads a seed over places, so that one number is a whole order.
+fn spread(seed: u64, place: usize) -> u64 {
+    (seed ^ place as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+}
+
+#[test]
+fn states_only_go_forward() {
+    let mut ada = Author::new(ADA, 1);
+    let mut timeline = timeline();
+    let message = ada.post("hello", NOW);
+    timeline.apply(&message, ADA, 1, NOW);
+    assert_eq!(state(&timeline, message.id()), DeliveryState::Stored);
+    assert_eq!(timeline.relayed(ada.chain(), Seq(1)), vec![message.id()]);
+    assert_eq!(timeline.delivered(ada.chain(), Seq(1)), vec![message.id()]);
+    assert!(timeline.relayed(ada.chain(), Seq(1)).is_empty());
+    assert_eq!(state(&timeline, message.id()), DeliveryState::Delivered);
+
+    // Kept over a restart.
+    let marks = serde_json::to_vec(timeline.marks()).unwrap();
+    let mut restarted = Timeline::new(ROOM, ADA, serde_json::from_slice(&marks).unwrap());
+    restarted.apply(&message, ADA, 1, NOW);
+    assert_eq!(state(&restarted, message.id()), DeliveryState::Delivered);
+    assert_eq!(restarted.unsent(), 0);
+}
+
+#[test]
+fn a_message_is_read_when_everybody_else_has_read_it() {
+    let mut ada = Author::new(ADA, 1);
+    let mut timeline = timeline();
+    let (one, two) = (ada.post("one", NOW), ada.post("two", NOW));
+    timeline.apply(&one, ADA, 1, NOW);
+    timeline.apply(&two, ADA, 1, NOW);
+    let others = |_| BTreeSet::from([GRACE]);
+    assert!(timeline.advance_read(others).is_empty());
+    timeline.apply_register(&read_register(GRACE, &timeline, one.id()), |_| true);
+    assert_eq!(timeline.advance_read(others), vec![one.id()]);
+    assert_eq!(state(&timeline, one.id()), DeliveryState::Read);
+    assert_eq!(state(&timeline, two.id()), DeliveryState::Stored);
+    // Alone in a room, nobody reads.
+    assert!(timeline.advance_read(|_| BTreeSet::new()).is_empty());
+}
+
+#[test]
+fn a_delivery_mark_speaks_for_ones_own_chains_only() {
+    let mut ada = Author::new(ADA, 1);
+    let mut timeline = timeline();
+    let message = ada.post("hello", NOW);
+    timeline.apply(&message, ADA, 1, NOW);
+    let mark = DeliveryMark { chains: vec![DeliveredChain { chain: ada.chain(), seq: Seq(1) }] };
+    let delivered = register(GRACE, RegisterName::DELIVERED, cbor::encode(&mark));
+    assert!(timeline.apply_register(&delivered, |_| false).is_empty());
+    assert_eq!(timeline.apply_register(&delivered, |_| true), vec![message.id()]);
+}
+
+#[test]
+fn unread_counts_what_others_wrote_after_the_mark() {
+    let (mut ada, mut grace) = (Author::new(ADA, 1), Author::new(GRACE, 2));
+    let mut timeline = timeline();
+    let first = grace.post("first", NOW);
+    timeline.apply(&first, GRACE, 1, NOW);
+    timeline.apply(&ada.post("mine", UnixMillis(NOW.0 + 1)), ADA, 1, NOW);
+    let last = grace.post("last", UnixMillis(NOW.0 + 2));
+    timeline.apply(&last, GRACE, 1, NOW);
+    assert_eq!(timeline.unread(), 2);
+    timeline.apply_register(&read_register(ADA, &timeline, first.id()), |_| false);
+    assert_eq!(timeline.unread(), 1);
+    timeline.apply_register(&read_register(ADA, &timeline, last.id()), |_| false);
+    assert_eq!(timeline.unread(), 0);
+    // An older mark never raises the count.
+    timeline.apply_register(&read_register(ADA, &timeline, first.id()), |_| false);
+    assert_eq!(timeline.unread(), 0);
+}
+
+#[test]
+fn a_message_from_tomorrow_waits_without_getting_lost() {
+    let mut grace = Author::new(GRACE, 2);
+    let mut timeline = timeline();
+    let tomorrow = UnixMillis(NOW.0 + 24 * 3_600_000);
+    let message = grace.post("from tomorrow", tomorrow);
+    assert!(!timeline.apply(&message, GRACE, 1, NOW));
+    assert!(texts(&timeline).is_empty());
+    assert_eq!(timeline.next_release(), Some(UnixMillis(tomorrow.0 - AHEAD_MAX_MS)));
+    assert!(timeline.release(NOW).is_empty());
+    assert_eq!(timeline.release(tomorrow), vec![message.id()]);
+    assert_eq!(texts(&timeline), ["from tomorrow"]);
+}
+
+#[test]
+fn pages_join_without_a_gap_or_an_overlap() {
+    let mut grace = Author::new(GRACE, 2);
+    let mut timeline = timeline();
+    for number in 0..25_u64 {
+        timeline.apply(&grace.post(&number.to_string(), UnixMillis(NOW.0 + number)), GRACE, 1, NOW);
+    }
+    let mut pages: Vec<Vec<String>> = Vec::new();
+    let mut before = None;
+    loop {
+        let (page, more) = timeline.page(before, None, 10).unwrap();
+        before = page.first().map(|entry| entry.id);
+        pages.push(page.iter().map(|entry| entry.text.clone()).collect());
+        if !more {
+            break;
+        }
+    }
+    let joined: Vec<String> = pages.into_iter().rev().flatten().collect();
+    assert_eq!(joined, texts(&timeline));
+    let (after, more) = timeline.page(None, before, 3).unwrap();
+    assert_eq!(after.iter().map(|entry| entry.text.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert!(more);
+    assert!(timeline.page(Some(EventId([3; 32])), None, 3).is_none());
+}
+
+#[test]
+fn what_is_beyond_a_cut_is_gone() {
+    let mut grace = Author::new(GRACE, 2);
+    let mut timeline = timeline();
+    for text in ["one", "two", "three"] {
+        timeline.apply(&grace.post(text, NOW), GRACE, 1, NOW);
+    }
+    assert!(timeline.cut(grace.chain(), Seq(1), 2));
+    assert_eq!(texts(&timeline), ["one"]);
+    assert!(!timeline.cut(grace.chain(), Seq(1), 2));
+}

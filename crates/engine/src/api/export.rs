@@ -1,0 +1,52 @@
+//! The API's types as TypeScript, for `ui/src/api/types.gen.ts`.
+
+use ts_rs::{Config, TS};
+
+use crate::api::error::ErrorKind;
+use crate::api::events::Event;
+use crate::api::types::*;
+
+const HEADER: &str = "// Generated from crates/engine/src/api by ./dev bless; not to be edited.\n";
+
+/// The whole file.
+pub fn typescript() -> String {
+    let config = Config::default();
+    let mut file = HEADER.to_owned();
+    macro_rules! declare {
+        ($($name:ident,)+) => {
+            $(
+                file.push_str("\nexport ");
+                file.push_str(&$name::decl(&config));
+                file.push('\n');
+            )+
+        };
+    }
+    declare! {
+        DeliveryState, PeerPath, ServerState, PeerPolicy, PresenceStatus, RoomKind, Visibility, Role, NoParams, Done,
+        RegisterParams, LoginParams, SignedIn, LogoutParams, Whoami, OwnAccount, Devices, Device, DeviceParams,
+        ProfileParams, ChangePasswordParams, NetStatus, PeerStatus, SetOnlineParams, SetPolicyParams, CreateRoomParams,
+        RoomCreated, Rooms, Room, Directory, DirectoryRoom, JoinRoomParams, RoomParams, InviteParams, Invite, Members,
+        Member, SetRoleParams, RemoveMemberParams, UpdateRoomParams, DirectParams, SendParams, Sent, ListMessagesParams,
+        Messages, Message, Reaction, MessageFile, MarkReadParams, SetTypingParams, ListPresenceParams, PresenceList,
+        UserPresence, SetPresenceParams, Event, ErrorKind,
+    }
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the window reads them.
+    const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ui/src/api/types.gen.ts");
+
+    #[test]
+    fn the_windows_types_are_current() {
+        let current = typescript();
+        if std::env::var_os("MOMOLAND_BLESS").is_some() {
+            std::fs::write(PATH, &current).unwrap();
+        }
+        let committed = std::fs::read_to_string(PATH).unwrap();
+        assert!(committed == current, "run ./dev bless: ui/src/api/types.gen.ts is not what the API's types say");
+    }
+}

@@ -1,0 +1,381 @@
+use momoland_protocol::event::Body;
+use momoland_protocol::event::{Action, BodyBytes, EventHeader};
+use momoland_protocol::id::Incarnation;
+use momoland_protocol::register::RegisterName;
+use momoland_protocol::roster::{Role, RosterOp, Visibility};
+use proptest::prelude::*;
+
+use super::*;
+use crate::input::Remote;
+use crate::world::World;
+
+/// A room of the first person's in which all are, and links from all to the relay.
+fn world(people: usize) -> (World, RoomId) {
+    let mut world = World::with_people(people);
+    let room = world.create_room(1, Visibility::Public);
+    world.settle();
+    for node in 1..=people {
+        world.connect(0, node);
+    }
+    for node in 2..=people {
+        world.join(node, room);
+        world.settle();
+    }
+    (world, room)
+}
+
+fn acknowledged_by(world: &World, node: usize, relay: bool) -> bool {
+    world.notices(node).iter().any(|notice| match notice {
+        Notice::Acknowledged { by, .. } => (*by == Remote::Relay) == relay,
+        _ => false,
+    })
+}
+
+#[test]
+fn a_message_reaches_everybody_through_the_relay() {
+    let (mut world, room) = world(3);
+    world.post(1, room, "hello");
+    world.settle();
+    for node in 0..=3 {
+        assert_eq!(world.texts(node, room), ["hello"], "node {node}");
+    }
+    assert!(acknowledged_by(&world, 1, true));
+}
+
+#[test]
+fn two_peers_go_on_without_the_relay() {
+    let (mut world, room) = world(2);
+    world.connect(1, 2);
+    world.settle();
+    world.cut(0, 1);
+    world.cut(0, 2);
+    world.post(1, room, "one");
+    world.post(2, room, "two");
+    world.settle();
+    assert_eq!(world.texts(1, room), world.texts(2, room));
+    assert_eq!(world.texts(1, room).len(), 2);
+    assert!(acknowledged_by(&world, 1, false));
+    assert!(world.texts(0, room).is_empty());
+    world.connect(0, 2);
+    world.settle();
+    assert_eq!(world.texts(0, room).len(), 2, "the relay is given back what it lacks, anybody's events included");
+}
+
+#[test]
+fn messages_cross_by_a_third_where_two_cannot_meet() {
+    let (mut world, room) = world(3);
+    world.connect(1, 2);
+    world.connect(2, 3);
+    world.settle();
+    for node in 1..=3 {
+        world.cut(0, node);
+    }
+    world.post(1, room, "from the one end");
+    world.post(3, room, "from the other");
+    world.settle();
+    for node in 1..=3 {
+        assert_eq!(world.texts(node, room).len(), 2, "node {node}");
+    }
+}
+
+#[test]
+fn who_was_away_gets_everything_once_and_in_the_same_order() {
+    let (mut world, room) = world(3);
+    world.cut(0, 3);
+    for number in 0..200 {
+        world.post(1 + number % 2, room, &format!("message {number} with some length to fill the recent events"));
+    }
+    world.settle();
+    world.connect(0, 3);
+    world.settle();
+    assert_eq!(world.texts(3, room), world.texts(1, room));
+    assert_eq!(world.texts(3, room).len(), 200);
+    let stored = world.notices(3).iter().filter(|notice| matches!(notice, Notice::Stored { .. })).count();
+    assert_eq!(stored, 200);
+}
+
+#[test]
+fn nothing_leaves_before_it_is_on_disk() {
+    let (mut world, room) = world(2);
+    world.connect(1, 2);
+    world.settle();
+    // `World::send` asserts that an own event is on the sender's disk; here the disk is slow, then dies.
+    world.post(1, room, "lost");
+    while let Some(step) = world.steps().into_iter().find(|step| matches!(step, crate::world::Step::Deliver(_))) {
+        world.step(step);
+    }
+    assert!(world.texts(2, room).is_empty());
+    world.crash(1);
+    assert!(world.texts(1, room).is_empty());
+    world.connect(0, 1);
+    world.post(1, room, "kept");
+    world.settle();
+    assert_eq!(world.texts(2, room), ["kept"]);
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_acknowledged_any_more() {
+    let (mut world, room) = world(2);
+    world.post(1, room, "refused by the disk");
+    world.fail_disk(1);
+    assert!(world.replica_of(1).is_halted());
+    assert!(world.notices(1).iter().any(|notice| matches!(notice, Notice::Halted)));
+    world.post(1, room, "refused at once");
+    assert!(world.notices(1).iter().any(|notice| matches!(notice, Notice::Refused { .. })));
+    world.settle();
+    assert!(world.texts(2, room).is_empty());
+}
+
+#[test]
+fn a_stranger_gets_nothing() {
+    let (mut world, room) = world(2);
+    let mut outside = World::with_people(3);
+    let closed = outside.create_room(1, Visibility::Private);
+    outside.connect(0, 1);
+    outside.connect(0, 3);
+    outside.connect(1, 3);
+    outside.settle();
+    outside.post(1, closed, "secret");
+    outside.settle();
+    assert_eq!(outside.texts(0, closed), ["secret"]);
+    assert!(outside.replica_of(3).roster(closed).is_none());
+    assert!(outside.texts(3, closed).is_empty());
+    // Neither does somebody who left.
+    world.connect(1, 2);
+    world.settle();
+    world.change(2, room, RosterOp::Leave);
+    world.settle();
+    world.post(1, room, "after the leave");
+    world.settle();
+    assert!(!world.texts(2, room).contains(&"after the leave".to_owned()));
+}
+
+#[test]
+fn what_a_removed_member_writes_is_taken_by_nobody() {
+    let (mut world, room) = world(3);
+    world.connect(2, 3);
+    world.settle();
+    world.post(2, room, "before");
+    world.settle();
+    // Person 2 does not hear of the removal and goes on.
+    world.cut(0, 2);
+    world.cut(2, 3);
+    let account = world.person(2).account;
+    world.change(1, room, RosterOp::Remove { account, ban: false });
+    world.settle();
+    world.post(2, room, "backdated");
+    world.settle();
+    world.connect(0, 2);
+    world.connect(2, 3);
+    world.settle();
+    for node in [0, 1, 3] {
+        assert_eq!(world.texts(node, room), ["before"], "node {node}");
+    }
+}
+
+#[test]
+fn an_event_with_a_bad_signature_closes_the_link() {
+    let (mut world, room) = world(2);
+    world.post(1, room, "honest");
+    world.settle();
+    let honest = world.event(1, "honest");
+    let mut header: EventHeader = honest.header.get().clone();
+    header.seq = Seq(2);
+    header.prev = honest.id();
+    header.hlc = header.hlc.tick(UnixMillis(0)).unwrap();
+    // Signed by person 2, in person 1's name.
+    let forged = Signed::sign(header, &world.person(2).key).unwrap();
+    let forged = Event { header: forged, body: honest.body.clone() };
+
+    let relay = world.replica_of(0);
+    let roster = relay.roster(room).unwrap();
+    let chain = Chain::held(Seq(1), Head { seq: Seq(1), event: honest.id(), hlc: honest.header.get().hlc });
+    match crate::admission::admit(&forged, roster, &chain) {
+        crate::admission::Admission::Rejected(why) => assert!(why.proves_misbehaviour(), "{why}"),
+        other => panic!("a forged event was {other:?}"),
+    }
+}
+
+#[test]
+fn a_reader_may_not_write() {
+    let (mut world, room) = world(2);
+    let account = world.person(2).account;
+    world.change(1, room, RosterOp::SetRole { account, role: Role::Reader });
+    world.settle();
+    world.post(2, room, "not allowed");
+    world.settle();
+    let refused = |notice: &Notice| matches!(notice, Notice::Refused { why: CommandRefusal::NotAllowed(_), .. });
+    assert!(world.notices(2).iter().any(refused));
+    assert!(world.texts(2, room).is_empty());
+}
+
+#[test]
+fn a_fork_freezes_the_chain() {
+    let (mut world, room) = world(2);
+    world.post(1, room, "first");
+    world.settle();
+    let first = world.event(1, "first");
+    let roster = world.replica_of(0).roster(room).unwrap().clone();
+    let body = BodyBytes::new(&Body::Plain(b"other".to_vec())).unwrap();
+    let header = EventHeader {
+        body_hash: body.hash(),
+        body_length: u32::try_from(body.len()).unwrap(),
+        action: Action::POST,
+        ..first.header.get().clone()
+    };
+    let twin = Event { header: Signed::sign(header, &world.person(1).key).unwrap(), body: Some(body) };
+    let chain = Chain::held(Seq(1), Head { seq: Seq(1), event: first.id(), hlc: first.header.get().hlc });
+    let admission = crate::admission::admit(&twin, &roster, &chain);
+    let forked = |why: &crate::admission::Rejection| matches!(why, crate::admission::Rejection::Forked { .. });
+    assert!(matches!(admission, crate::admission::Admission::Rejected(why) if forked(&why)));
+}
+
+#[test]
+fn a_device_that_lost_its_tail_begins_a_new_life() {
+    let (mut world, room) = world(2);
+    world.post(1, room, "kept");
+    world.settle();
+    let before = chains_of(&world, 2, room, 1);
+    world.lose_tail(1, room);
+    world.connect(0, 1);
+    world.settle();
+    world.post(1, room, "after the loss");
+    world.settle();
+    assert_eq!(world.texts(2, room), ["kept", "after the loss"]);
+    assert_eq!(chains_of(&world, 2, room, 1).len(), before.len() + 1, "the chain was not restarted in place");
+    assert_eq!(world.texts(1, room), world.texts(2, room));
+}
+
+fn chains_of(world: &World, node: usize, room: RoomId, author: usize) -> Vec<Incarnation> {
+    let device = world.person(author).device();
+    let chains = world.replica_of(node).chains(room.conversation());
+    chains.filter(|(chain, _)| chain.device == device).map(|(chain, _)| chain.incarnation).collect()
+}
+
+#[test]
+fn registers_reach_everybody_and_the_newest_counts() {
+    let (mut world, room) = world(3);
+    world.cut(0, 3);
+    for value in [1, 2] {
+        let command = Command::SetRegister { room, name: RegisterName::READ, target: room.0, value: vec![value] };
+        world.input(1, Input::Command { id: CommandId(9_000 + u64::from(value)), command });
+        world.settle();
+    }
+    world.connect(0, 3);
+    world.settle();
+    let account = world.person(1).account;
+    let key = RegisterKey { room, account, name: RegisterName::READ, target: room.0 };
+    for node in 0..=3 {
+        let value = world.replica_of(node).register(&key).map(|register| register.get().value.clone());
+        assert_eq!(value, Some(vec![2]), "node {node}");
+    }
+}
+
+#[test]
+fn wrong_clocks_do_not_change_the_order_of_a_conversation() {
+    let (mut world, room) = world(3);
+    // What is left of a wrong clock after its correction by the server's.
+    world.set_skew(1, 4 * 60_000);
+    world.set_skew(2, -4 * 60_000);
+    for (node, text) in [(1, "A1"), (2, "B1"), (1, "A2"), (3, "C1"), (2, "B2")] {
+        world.post(node, room, text);
+        world.settle();
+    }
+    for node in 0..=3 {
+        assert_eq!(world.texts(node, room), ["A1", "B1", "A2", "C1", "B2"], "node {node}");
+    }
+}
+
+#[test]
+fn a_clock_a_day_ahead_drags_nobody() {
+    let (mut world, room) = world(2);
+    world.set_skew(1, 24 * 3_600_000);
+    world.post(1, room, "from tomorrow");
+    world.settle();
+    world.post(2, room, "from today");
+    world.settle();
+    let ahead = world.event(2, "from tomorrow").header.get().hlc;
+    let today = world.event(2, "from today").header.get().hlc;
+    assert!(today < ahead);
+    assert_eq!(world.texts(1, room), ["from today", "from tomorrow"]);
+}
+
+#[test]
+fn a_forgotten_room_leaves_nothing() {
+    let (mut world, room) = world(2);
+    world.post(1, room, "hello");
+    world.settle();
+    world.change(2, room, RosterOp::Leave);
+    world.settle();
+    world.input(2, Input::Command { id: CommandId(1_000_000), command: Command::Forget { room } });
+    world.settle();
+    assert!(world.replica_of(2).roster(room).is_none());
+    assert_eq!(world.replica_of(2).chains(room.conversation()).count(), 0);
+    assert!(world.texts(2, room).is_empty());
+    assert_eq!(world.texts(1, room), ["hello"]);
+}
+
+/// What a random schedule does.
+#[derive(Debug, Clone, Copy)]
+enum Move {
+    Post(usize),
+    Step(usize),
+    Toggle(usize, usize),
+    Crash(usize),
+    Wait(u64),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        4 => (1..=3_usize).prop_map(Move::Post),
+        30 => any::<usize>().prop_map(Move::Step),
+        3 => (0..=3_usize, 0..=3_usize).prop_map(|(one, other)| Move::Toggle(one, other)),
+        1 => (0..=3_usize).prop_map(Move::Crash),
+        2 => (1..2_000_u64).prop_map(Move::Wait),
+    ];
+    proptest::collection::vec(one, 1..250)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn prop_replicas_converge_under_any_schedule(moves in moves()) {
+        let (mut world, room) = world(3);
+        let mut posted = 0;
+        for (number, next) in moves.into_iter().enumerate() {
+            match next {
+                Move::Post(node) => {
+                    world.post(node, room, &format!("message {number} of node {node}"));
+                    posted += 1;
+                }
+                Move::Step(choice) => {
+                    let steps = world.steps();
+                    if let Some(step) = steps.get(choice % steps.len().max(1)) {
+                        world.step(*step);
+                    }
+                }
+                Move::Toggle(one, other) if one != other => {
+                    if world.is_connected(one, other) { world.cut(one, other) } else { world.connect(one, other) }
+                }
+                Move::Toggle(..) => {}
+                Move::Crash(node) => world.crash(node),
+                Move::Wait(ms) => world.advance(ms),
+            }
+        }
+        // Heal: everybody reaches the relay again.
+        for node in 1..=3 {
+            if !world.is_connected(0, node) {
+                world.connect(0, node);
+            }
+        }
+        world.settle();
+        let texts = world.texts(0, room);
+        prop_assert!(texts.len() <= posted);
+        for node in 1..=3 {
+            prop_assert_eq!(&world.texts(node, room), &texts, "node {}", node);
+        }
+        let acknowledged: BTreeSet<_> = world.acknowledged.iter().map(|(_, id)| *id).collect();
+        prop_assert_eq!(acknowledged.len(), texts.len(), "everything that was acknowledged is there, once");
+    }
+}
