@@ -69,12 +69,14 @@ pub(super) async fn converse(app: Arc<App>, address: ClientAddress, mut socket: 
     let authenticated = tokio::select! {
         biased;
         () = app.shutdown.draining() => Err(Failed::Refused(shutting_down(&app))),
-        authenticated = handshake::authenticate(&app, address, &mut socket) => authenticated,
+        // What a handshake needs, and a goodbye or a request further down, is boxed: it lasts a moment, and must not make
+        // every idle connection's task as large as its largest moment.
+        authenticated = Box::pin(handshake::authenticate(&app, address, &mut socket)) => authenticated,
     };
     let (sink, stream) = socket.split();
     match authenticated {
         Ok(authenticated) => Box::pin(serve(app, pace, authenticated, sink, stream)).await,
-        Err(Failed::Refused(goodbye)) => say_goodbye(&app, pace, goodbye, sink, stream).await,
+        Err(Failed::Refused(goodbye)) => Box::pin(say_goodbye(&app, pace, goodbye, sink, stream)).await,
         Err(Failed::Gone) => {}
     }
 }
@@ -90,7 +92,7 @@ async fn serve(
     let Authenticated { peer, welcome } = authenticated;
     let outbox = Arc::new(Outbox::default());
     let Ok(joined) = app.relay.join(peer, Arc::clone(&outbox)).await else {
-        return say_goodbye(&app, pace, shutting_down(&app), sink, stream).await;
+        return Box::pin(say_goodbye(&app, pace, shutting_down(&app), sink, stream)).await;
     };
     app.metrics.ws_connects.increment();
     tracing::debug!(link = joined.link().0, device = ?peer.device, "connected");
@@ -103,7 +105,7 @@ async fn serve(
         joined,
         outbox,
     };
-    let end = match connection.write_burst(&mut sink, Outgoing::of(&ServerFrame::Welcome(welcome))).await {
+    let end = match Box::pin(connection.write_burst(&mut sink, Outgoing::of(&ServerFrame::Welcome(welcome)))).await {
         Ok(()) => tokio::select! {
             end = connection.read(&mut stream) => end,
             end = connection.write(&mut sink) => end,
@@ -117,7 +119,7 @@ async fn serve(
     match end {
         End::Goodbye(goodbye) => {
             tracing::debug!(link, reason = ?goodbye.reason, "said goodbye");
-            say_goodbye(&app, pace, goodbye, sink, stream).await;
+            Box::pin(say_goodbye(&app, pace, goodbye, sink, stream)).await;
         }
         End::Closed => tracing::debug!(link, "closed by the other end"),
         End::Silent => {
@@ -134,6 +136,7 @@ impl Connection {
         let mut buckets = Buckets {
             frames: Bucket::new(self.pace.frames, now_ms),
             requests: Bucket::new(self.pace.requests, now_ms),
+            ephemerals: Bucket::new(self.pace.ephemerals, now_ms),
             introductions: Bucket::new(self.pace.introductions, now_ms),
             introductions_dropped: 0,
         };
@@ -173,7 +176,7 @@ impl Connection {
                     self.respond(id, Response::Refused(too_many_requests(wait)));
                     return Ok(());
                 }
-                match self.prepare(request).await {
+                match Box::pin(self.prepare(request)).await {
                     Ok(request) => ClientFrame::Request { id, request },
                     Err(response) => {
                         self.respond(id, response);
@@ -193,7 +196,15 @@ impl Connection {
                 buckets.introductions_dropped = 0;
                 frame
             }
-            ClientFrame::Replication(_) | ClientFrame::Ephemeral { .. } | ClientFrame::Presence { .. } => frame,
+            ClientFrame::Ephemeral { .. } => {
+                if buckets.ephemerals.take(self.app.clock.mono_ms()).is_err() {
+                    // Lossy by design: a newer one is on its way, or the stop that ends it lapses by itself.
+                    self.app.metrics.rate_limited.increment("ws_ephemerals");
+                    return Ok(());
+                }
+                frame
+            }
+            ClientFrame::Replication(_) | ClientFrame::Presence { .. } => frame,
         };
         self.joined.pass(frame).await.map_err(|Stopped| End::Goodbye(shutting_down(&self.app)))
     }
@@ -293,7 +304,7 @@ impl Connection {
             let written = tokio::select! {
                 biased;
                 () = self.app.shutdown.draining() => return End::Goodbye(shutting_down(&self.app)),
-                outgoing = self.outbox.next() => self.write_burst(sink, outgoing).await,
+                outgoing = self.outbox.next() => Box::pin(self.write_burst(sink, outgoing)).await,
                 () = tokio::time::sleep(Duration::from_millis(wake_ms)) => {
                     if next_ping_ms <= self.app.clock.mono_ms() {
                         next_ping_ms = self.next_ping_ms();
@@ -405,6 +416,7 @@ impl Connection {
 struct Buckets {
     frames: Bucket,
     requests: Bucket,
+    ephemerals: Bucket,
     introductions: Bucket,
     /// In a row.
     introductions_dropped: u32,

@@ -1,8 +1,8 @@
 //! The pace of one connection: heartbeats, and how much it may ask in what time.
 //!
 //! What is durable is never refused for its rate: a connection that sends faster than [`Pace::frames`] is read more
-//! slowly, and TCP makes its client wait with its events on its own disk. What asks for work or bothers others
-//! (requests, introductions) has buckets of its own and is answered, or dropped and counted.
+//! slowly, and TCP makes its client wait with its events on its own disk. What asks for work or goes to others unstored
+//! (requests, ephemerals, introductions) has buckets of its own and is answered, or dropped and counted.
 
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub struct Pace {
     pub frames: Rate,
     /// Requests: each is a signature to check, or a read of the disk.
     pub requests: Rate,
+    /// Ephemerals: each goes to everybody in a room. Carets and positions are sent some thirty times a second.
+    pub ephemerals: Rate,
     /// Introductions: each goes to somebody else. A call in a room of eight needs some hundred at once.
     pub introductions: Rate,
 }
@@ -39,6 +41,7 @@ impl Pace {
             goodbye_max: Duration::from_secs(2),
             frames: Rate { burst: 2_000, per_second: 500 },
             requests: Rate { burst: 200, per_second: 20 },
+            ephemerals: Rate { burst: 400, per_second: 100 },
             introductions: Rate { burst: 500, per_second: 50 },
         }
     }

@@ -12,6 +12,7 @@ use momoland_replica::roster::Roster;
 
 use super::Peer;
 use super::invites::{Invites, Worth};
+use super::membership::Membership;
 use super::rosters::{RoomRefusal, may_know_of};
 
 /// Bytes of one page's rooms, so that it fits into a frame whatever their names and topics are.
@@ -37,12 +38,17 @@ impl Directory {
     }
 
     /// The page after a room.
-    pub fn page<'a>(&self, after: Option<RoomId>, roster_of: impl Fn(RoomId) -> Option<&'a Roster>) -> Response {
+    pub fn page<'a>(
+        &self,
+        after: Option<RoomId>,
+        membership: &Membership,
+        roster_of: impl Fn(RoomId) -> Option<&'a Roster>,
+    ) -> Response {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut rooms: Vec<DirectoryEntry> = Vec::new();
         let mut bytes = 0;
         for room in self.public.range((start, Bound::Unbounded)) {
-            let Some(entry) = roster_of(*room).map(entry_of) else { continue };
+            let Some(entry) = roster_of(*room).map(|roster| entry_of(roster, membership)) else { continue };
             bytes += entry.name.len() + entry.topic.len() + ENTRY_BYTES;
             if rooms.len() >= DIRECTORY_PAGE_MAX || (bytes > PAGE_BYTES_MAX && !rooms.is_empty()) {
                 let next = rooms.last().map(|entry| entry.room);
@@ -60,6 +66,7 @@ impl Directory {
 /// [`RoomRefusal::NoSuchRoom`] or [`RoomRefusal::Invite`].
 pub fn preview(
     roster: Option<&Roster>,
+    membership: &Membership,
     invites: &Invites,
     invite: Option<&InviteProof>,
     by: Peer,
@@ -72,14 +79,15 @@ pub fn preview(
         None if may_know_of(roster, by) => {}
         None => return Err(RoomRefusal::NoSuchRoom),
     }
-    Ok(Response::Preview { entry: entry_of(roster), head: roster.head() })
+    Ok(Response::Preview { entry: entry_of(roster, membership), head: roster.head() })
 }
 
-fn entry_of(roster: &Roster) -> DirectoryEntry {
+fn entry_of(roster: &Roster, membership: &Membership) -> DirectoryEntry {
+    let members = membership.members_of(roster.room()).map_or(0, BTreeSet::len);
     DirectoryEntry {
         room: roster.room(),
         name: roster.settings().name.clone(),
         topic: roster.settings().topic.clone(),
-        members: u32::try_from(roster.members().count()).unwrap_or(u32::MAX),
+        members: u32::try_from(members).unwrap_or(u32::MAX),
     }
 }

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
+mod failing;
 mod floods;
 mod handshake;
 mod people;
+mod process;
 mod relaying;
 mod rooms;
 mod stopping;

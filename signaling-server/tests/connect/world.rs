@@ -28,7 +28,9 @@ use momoland_protocol::signed::{SecretKey, Signed};
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now, Remote};
 use momoland_replica::output::{Notice, Output};
 use momoland_replica::replica::{Config as ReplicaConfig, DurableState, Own, Replica};
+use momoland_store::kv::Store;
 use signaling_server::accounts::handles::Handle;
+use signaling_server::accounts::signing_keys::SigningKeys;
 use signaling_server::accounts::{DisplayName, NewAccount};
 use signaling_server::clock::Clock;
 use signaling_server::config::Config;
@@ -98,6 +100,18 @@ impl Server {
         let shutdown = Shutdown::new();
         let mut app = App::open(config, Clock::system(), shutdown.clone()).unwrap();
         Arc::get_mut(&mut app).unwrap().pace = pace;
+        Self::serving(app, data, pace, settings).await
+    }
+
+    /// A server whose store is `store`, with keys of its own.
+    pub(crate) async fn with_store(store: Arc<dyn Store>) -> Self {
+        let config = Config::load(None, Vec::new()).unwrap();
+        let app = App::with_store(config, Clock::system(), Shutdown::new(), store, SigningKeys::generate()).unwrap();
+        Self::serving(app, Arc::new(tempfile::tempdir().unwrap()), Pace::standard(), Vec::new()).await
+    }
+
+    async fn serving(app: Arc<App>, data: Arc<TempDir>, pace: Pace, settings: Vec<(String, String)>) -> Self {
+        let shutdown = app.shutdown.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(server::run(listener, Arc::clone(&app)));
@@ -190,6 +204,11 @@ pub(crate) struct Stopped {
 }
 
 impl Stopped {
+    /// Where a server that is another process finds it.
+    pub(crate) fn folder(&self) -> std::path::PathBuf {
+        self.data.path().join("data")
+    }
+
     pub(crate) async fn start(self) -> Server {
         Server::over(self.data, self.pace, self.settings).await
     }
@@ -486,7 +505,7 @@ impl Connected {
     /// Waits until the device's own roster has it in.
     pub(crate) async fn until_member(&mut self, room: RoomId) {
         let until = Instant::now() + PATIENCE;
-        while !self.device.replica.roster(room).is_some_and(|roster| roster.role_of_device(self.id()).is_some()) {
+        while self.device.replica.roster(room).is_none_or(|roster| roster.role_of_device(self.id()).is_none()) {
             assert!(Instant::now() < until, "in vain: membership");
             self.step().await.unwrap();
         }

@@ -28,10 +28,12 @@ impl Driver {
             Request::Preview { room, invite } => {
                 let at = UnixMillis(self.app.clock.unix_ms());
                 let roster = self.replica.roster(room);
-                directory::preview(roster, &self.invites, invite.as_ref(), peer, at)
+                directory::preview(roster, &self.membership, &self.invites, invite.as_ref(), peer, at)
                     .unwrap_or_else(|refusal| Response::Refused(refusal.into()))
             }
-            Request::Directory { after } => self.directory.page(after, |room| self.replica.roster(room)),
+            Request::Directory { after } => {
+                self.directory.page(after, &self.membership, |room| self.replica.roster(room))
+            }
             // Those two ask accounts, which the connection does itself.
             Request::Profiles { .. } | Request::Lookup { .. } => return,
         };
@@ -69,8 +71,15 @@ impl Driver {
                 tracing::error!(%error, "a countersignature is out of its bounds");
                 RoomRefusal::Unavailable
             })?;
-        self.waiting.insert(countersigned.change.roster_hash(), (link, id));
+        let hash = countersigned.change.roster_hash();
+        self.waiting.insert(hash, (link, id));
         self.input(Input::Roster(vec![countersigned]));
+        if self.replica.roster(room).and_then(|roster| roster.version_of(hash)) != Some(version) {
+            // Both run the same checks, so only a fault of ours gets here; but nobody must wait for ever.
+            tracing::error!(%room, "a change was countersigned and then not taken");
+            self.waiting.remove(&hash);
+            return Err(RoomRefusal::Unavailable);
+        }
         Ok(())
     }
 
