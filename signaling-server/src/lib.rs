@@ -121,13 +121,19 @@ pub enum AuthenticateError {
     Account(#[from] AccountError),
 }
 
-/// Serves on `listener` until `shutdown` is begun.
+/// Serves on `listener` until `shutdown` is begun. Calls `ready` once the data is open and requests are answered.
 ///
 /// # Errors
 /// [`OpenError`] where the data cannot be used; then nothing was served.
-pub async fn serve(listener: TcpListener, config: Config, shutdown: Shutdown) -> Result<(), OpenError> {
+pub async fn serve(
+    listener: TcpListener,
+    config: Config,
+    shutdown: Shutdown,
+    ready: impl FnOnce(),
+) -> Result<(), OpenError> {
     let opening = tokio::task::spawn_blocking(move || App::open(config, Clock::system(), shutdown));
     let app = opening.await.map_err(|_| OpenError::Interrupted)??;
+    ready();
     server::run(listener, app).await;
     Ok(())
 }

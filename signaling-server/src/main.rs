@@ -129,10 +129,13 @@ async fn listen(config: Config) -> Result<(), Failure> {
             stop(&watched);
         }
     });
-    tracing::info!(address = %bound, data = %config.data.display(), "listening");
-    // For scripts that let it choose a port; where nobody reads standard output, there is nobody to tell.
-    let _ = writeln!(std::io::stdout(), "momoland-server is listening on http://{bound}");
-    let served = serve(listener, config, shutdown).await;
+    let data = config.data.display().to_string();
+    let ready = move || {
+        tracing::info!(address = %bound, data, "listening");
+        // For scripts that let it choose a port; where nobody reads standard output, there is nobody to tell.
+        let _ = writeln!(std::io::stdout(), "momoland-server is listening on http://{bound}");
+    };
+    let served = serve(listener, config, shutdown, ready).await;
     signals.abort();
     served?;
     tracing::info!("stopped");

@@ -50,6 +50,7 @@ pub struct Metrics {
     pub auth_failures: CounterBy,
     pub rate_limited: CounterBy,
     pub notices_missed: Counter,
+    pub http_in_flight: Gauge,
     http: Mutex<BTreeMap<(String, &'static str, u16), u64>>,
     http_durations: Durations,
 }
@@ -170,6 +171,7 @@ impl Metrics {
             "Account notices that a slow connection missed and made up by looking.",
             &self.notices_missed,
         );
+        text.gauge("momoland_http_in_flight", "HTTP requests that are being answered.", &self.http_in_flight);
         self.render_http(&mut text);
         render_process(&mut text);
         text.0

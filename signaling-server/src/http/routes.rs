@@ -88,6 +88,7 @@ async fn identify(State(app): State<Arc<App>>, mut request: Request, next: Next)
 /// Counts and logs the answer, and bounds the time until it. No header, query or body is logged.
 async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let _in_flight = app.metrics.http_in_flight.raise();
     let method = method_word(request.method());
     let route =
         request.extensions().get::<MatchedPath>().map_or(NO_ROUTE.to_owned(), |matched| matched.as_str().to_owned());

@@ -48,7 +48,13 @@ async fn malformed_requests_are_refused() {
     alice.send(post("application/x-www-form-urlencoded", whole.clone())).await.refused(415, "invalid");
     alice.send(post("application/json; charset=utf-8", whole)).await.refused(401, "unauthorized");
     alice.send(post(json_type, vec![b' '; 16 * 1024 + 1])).await.refused(413, "invalid");
-    alice.send(post(json_type, vec![b'1'; 5 * 1024 * 1024])).await.refused(413, "invalid");
+    // So much is cut off in the middle, and whether the sender reads the answer before it notices is its own affair.
+    let mut huge =
+        b"POST /v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 5000000\r\n\r\n"
+            .to_vec();
+    huge.resize(5_000_000, b' ');
+    let answer = raw(&server, &huge).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{answer}");
 
     alice.get("/", None).await.refused(404, "not_found");
     alice.get("/v1/auth/nothing", None).await.refused(404, "not_found");

@@ -43,7 +43,7 @@ async fn an_open_request_is_answered_before_the_end() {
     let alice = server.person("alice");
     let before = server.app.metrics.registrations.get();
     let registering = tokio::spawn(async move { alice.register().await });
-    wait_for(|| server.app.metrics.connections.get() > 0).await;
+    wait_for(|| server.app.metrics.http_in_flight.get() > 0).await;
     server.shutdown.begin();
     drop(server.app);
     timeout(Duration::from_secs(10), server.task).await.expect("it ends in time").unwrap();
