@@ -17,6 +17,7 @@ mod arguments;
 mod bridge;
 mod failure;
 mod instance;
+mod keychain;
 mod window;
 
 use std::path::{Path, PathBuf};
@@ -84,20 +85,15 @@ fn context() -> tauri::Context {
 }
 
 async fn open_engine(data_dir: &Path) -> Result<Engine, Failure> {
-    let config = EngineConfig { data_dir: data_dir.to_owned(), keys: KeyStorage::Keychain };
-    match Engine::open(config).await {
-        Ok(engine) => Ok(engine),
-        Err(error @ OpenError::InUse { .. }) => {
-            if instance::ask_to_come_forward(data_dir).await {
-                Err(Failure::AlreadyRunning { data_dir: data_dir.to_owned() })
-            } else {
-                Err(Failure::Open(error))
-            }
-        }
-        Err(error @ (OpenError::Inaccessible { .. } | OpenError::Newer { .. } | OpenError::Damaged { .. })) => {
-            Err(Failure::Open(error))
-        }
+    let config = EngineConfig { data_dir: data_dir.to_owned(), keys: KeyStorage::Vault(Arc::new(Keychain)) };
+    let error = match Engine::open(config).await {
+        Ok(engine) => return Ok(engine),
+        Err(error) => error,
+    };
+    if matches!(error, OpenError::InUse { .. }) && instance::ask_to_come_forward(data_dir).await {
+        return Err(Failure::AlreadyRunning { data_dir: data_dir.to_owned() });
     }
+    Err(Failure::Open(error))
 }
 
 /// Shows the window until it is closed or the process is told to end.
