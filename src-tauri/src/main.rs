@@ -6,7 +6,7 @@
 //!
 //! # Invariants
 //! 1. A data folder has one process. The second one brings the first one's window forward where there is one, says
-//!    so and ends with status 1. Test: `tests/desktop`, `a_second_process_on_the_same_data_is_refused`.
+//!    so and ends with status 1. Test: `tests/desktop/two_windows.test.mjs`, "refuses a second process".
 //! 2. Whatever ends the process in an orderly way (window closed, SIGTERM, SIGINT) shuts the engine down first.
 //!
 //! Not here: methods, events and their meaning (`momoland_engine`), anything that is shown (`ui/`).
@@ -22,6 +22,7 @@ mod window;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
@@ -32,6 +33,7 @@ use tracing_subscriber::EnvFilter;
 use crate::arguments::Arguments;
 use crate::failure::Failure;
 use crate::instance::Door;
+use crate::keychain::Keychain;
 use crate::window::Geometry;
 
 /// How long the engine may take to close links and write what is pending. After that the process ends all the same:

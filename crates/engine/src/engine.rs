@@ -16,7 +16,7 @@ use momoland_store::kv::sled::SledStore;
 use momoland_store::kv::{SchemaVersion, Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::account::keys::KeyFile;
+use crate::account::keys::{DeviceKey, KeyVault};
 use crate::account::record::Records;
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
@@ -36,10 +36,10 @@ const EVENTS_BEHIND_MAX: usize = 8_192;
 const CALLS_WAITING_MAX: usize = 1_024;
 
 /// Where the device's secret key lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum KeyStorage {
-    /// The system's keychain where there is one, else the data folder.
-    Keychain,
+    /// The system's keychain; where it refuses, the data folder.
+    Vault(Arc<dyn KeyVault>),
     /// A file in the data folder, mode 0600.
     DataFolder,
 }
@@ -116,8 +116,13 @@ impl Engine {
     /// # Errors
     /// An [`OpenError`] that names the folder and what to do.
     pub async fn open(config: EngineConfig) -> Result<Self, OpenError> {
-        let data_dir = config.data_dir.clone();
-        let opened = tokio::task::spawn_blocking(move || open_store(&config.data_dir)).await;
+        let EngineConfig { data_dir, keys } = config;
+        let vault = match keys {
+            KeyStorage::Vault(vault) => Some(vault),
+            KeyStorage::DataFolder => None,
+        };
+        let of_store = data_dir.clone();
+        let opened = tokio::task::spawn_blocking(move || open_store(&of_store)).await;
         let store = opened.unwrap_or_else(|panic| {
             let detail = format!("opening it failed ({panic})");
             Err(OpenError::Damaged { data_dir: data_dir.clone(), detail })
@@ -125,7 +130,7 @@ impl Engine {
         let (calls, calls_waiting) = mpsc::channel(CALLS_WAITING_MAX);
         let (events, _) = broadcast::channel(EVENTS_BEHIND_MAX);
         let (done, finished) = oneshot::channel();
-        let keys = KeyFile::in_folder(&data_dir);
+        let keys = DeviceKey::in_folder(&data_dir, vault);
         let records = Records::new(Arc::clone(&store));
         let mut actor = EngineActor::new(store, records, keys, events.clone(), calls_waiting);
         actor.restore().map_err(|error| refuse(&data_dir, error))?;

@@ -4,12 +4,13 @@
 //! declared in the order in which bytes become what people see; a module uses only those above it.
 
 mod account;
-pub mod api;
-mod engine;
-mod ephemeral;
 pub mod link;
+mod session;
 mod persistence;
 mod projection;
-mod session;
+mod ephemeral;
+mod engine;
+pub mod api;
 
+pub use crate::account::keys::KeyVault;
 pub use crate::engine::{Engine, EngineConfig, EventStream, KeyStorage, OpenError};

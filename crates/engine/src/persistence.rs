@@ -21,12 +21,23 @@ use crate::account::record::Records;
 /// What the disk says.
 #[derive(Debug)]
 pub(crate) enum DiskEvent {
-    Persisted { ticket: Ticket, result: Result<(), PersistFailed> },
-    Loaded { ticket: Ticket, events: Vec<Event> },
+    Persisted {
+        ticket: Ticket,
+        result: Result<(), PersistFailed>,
+    },
+    Loaded {
+        ticket: Ticket,
+        events: Vec<Event>,
+    },
+    /// A part of what was forgotten is gone.
+    Swept,
 }
 
 /// Nobody waits for this ticket: what it writes is told again or computed anew where it is lost.
 const UNWATCHED: u64 = 0;
+
+/// The ticket of a batch that deletes a part of what was forgotten.
+const SWEEP: u64 = u64::MAX;
 
 #[derive(Debug)]
 pub(crate) struct Persistence {
@@ -36,6 +47,8 @@ pub(crate) struct Persistence {
     answers: mpsc::UnboundedSender<DiskEvent>,
     /// Batches that found the writer's queue full, in order.
     waiting: VecDeque<(u64, Batch)>,
+    /// A batch of [`SWEEP`] is under way.
+    sweeping: bool,
 }
 
 impl Persistence {
@@ -53,11 +66,14 @@ impl Persistence {
             if let Err(error) = &result {
                 tracing::error!(%error, "the disk took nothing");
             }
-            if ticket != UNWATCHED {
-                let result = result.map_err(|_| PersistFailed);
-                // Nobody listens any more where the engine is gone.
-                let _ = of_writer.send(DiskEvent::Persisted { ticket: Ticket(ticket), result });
-            }
+            let answer = match ticket {
+                UNWATCHED => return,
+                SWEEP if result.is_err() => return,
+                SWEEP => DiskEvent::Swept,
+                ticket => DiskEvent::Persisted { ticket: Ticket(ticket), result: result.map_err(|_| PersistFailed) },
+            };
+            // Nobody listens any more where the engine is gone.
+            let _ = of_writer.send(answer);
         })?;
         let chains = held.chains.into_iter().map(|held| HeldChain {
             room: held.room,
@@ -70,7 +86,24 @@ impl Persistence {
         });
         let state = DurableState { rosters: held.rosters, chains: chains.collect(), registers: held.registers };
         let reader = log.reader();
-        Ok((Self { log, reader, writer, answers, waiting: VecDeque::new() }, state))
+        let mut persistence = Self { log, reader, writer, answers, waiting: VecDeque::new(), sweeping: false };
+        // What was forgotten before the last stop, and did not fit into one batch.
+        persistence.sweep();
+        Ok((persistence, state))
+    }
+
+    /// Deletes the next part of what was forgotten, if there is any; [`DiskEvent::Swept`] asks for the one after.
+    pub(crate) fn sweep(&mut self) {
+        let mut batch = Batch::new();
+        match self.log.sweep(&mut batch) {
+            Ok(more) => {
+                self.sweeping = more;
+                if more {
+                    self.submit(SWEEP, batch);
+                }
+            }
+            Err(error) => tracing::error!(%error, "what was forgotten could not be deleted"),
+        }
     }
 
     /// Writes a batch of the replica's.
@@ -93,6 +126,9 @@ impl Persistence {
             }
         }
         self.submit(ticket.0, batch);
+        if !self.sweeping && records.iter().any(|record| matches!(record, Record::Forget { .. })) {
+            self.sweep();
+        }
     }
 
     /// Writes something that nobody waits for.
@@ -120,7 +156,7 @@ impl Persistence {
     }
 
     fn failed(&self, ticket: u64) {
-        if ticket != UNWATCHED {
+        if ticket != UNWATCHED && ticket != SWEEP {
             let _ = self.answers.send(DiskEvent::Persisted { ticket: Ticket(ticket), result: Err(PersistFailed) });
         }
     }
@@ -147,7 +183,7 @@ impl Persistence {
 
     /// Writes what waits and ends the disk thread.
     pub(crate) fn close(self) {
-        let Self { log: _, reader: _, writer, answers: _, waiting } = self;
+        let Self { log: _, reader: _, writer, answers: _, waiting, sweeping: _ } = self;
         for (ticket, batch) in waiting {
             if writer.submit(ticket, batch).is_err() {
                 break;

@@ -13,19 +13,19 @@
 //! Not here: whether an object is *allowed* (that is `replica`'s admission and roster fold), any IO, any clock.
 #![warn(missing_docs)]
 
-pub mod cbor;
-pub mod certificate;
-pub mod clock;
-pub mod content;
-pub mod ephemeral;
-pub mod event;
-pub mod handshake;
-pub mod id;
 pub mod limits;
+pub mod cbor;
+pub mod id;
+pub mod clock;
+pub mod signed;
+pub mod certificate;
+pub mod event;
+pub mod content;
+pub mod register;
+pub mod roster;
+pub mod handshake;
+pub mod replication;
+pub mod ephemeral;
+pub mod server;
 pub mod peer;
 pub mod redacted;
-pub mod register;
-pub mod replication;
-pub mod roster;
-pub mod server;
-pub mod signed;

@@ -14,13 +14,13 @@
 //! Not here: sockets, disks, threads, clocks, meaning of bodies.
 #![warn(missing_docs)]
 
-pub mod admission;
-pub mod input;
-mod log;
-pub mod output;
-pub mod replica;
 pub mod roster;
+pub mod input;
+pub mod output;
+pub mod admission;
+mod log;
 mod session;
+pub mod replica;
 
 #[cfg(test)]
 mod world;

@@ -11,7 +11,7 @@ use momoland_store::kv::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep_until};
 
-use crate::account::keys::KeyFile;
+use crate::account::keys::DeviceKey;
 use crate::account::record::{Account, Records};
 use crate::api::events::Event;
 use crate::api::types::PeerPolicy;
@@ -55,7 +55,7 @@ struct Incoming {
 pub(crate) struct EngineActor {
     store: Arc<dyn Store>,
     pub(crate) records: Records,
-    pub(crate) keys: KeyFile,
+    pub(crate) keys: DeviceKey,
     pub(crate) events: broadcast::Sender<Event>,
     calls: mpsc::Receiver<Call>,
     home: Option<Home>,
@@ -76,7 +76,7 @@ impl EngineActor {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         records: Records,
-        keys: KeyFile,
+        keys: DeviceKey,
         events: broadcast::Sender<Event>,
         calls: mpsc::Receiver<Call>,
     ) -> Self {
@@ -86,9 +86,12 @@ impl EngineActor {
     /// Signs in the account that the data folder holds.
     pub(crate) fn restore(&mut self) -> Result<(), StoreError> {
         let Some(account) = self.records.account()? else { return Ok(()) };
-        let key = self.keys.load().map_err(|error| StoreError::Io { kind: error.kind(), detail: error.to_string() })?;
+        let key = self.keys.load().map_err(|error| {
+            let detail = format!("this device's key could not be read: {error}");
+            StoreError::Io { kind: error.kind(), detail }
+        })?;
         let Some(key) = key else {
-            return Err(StoreError::Damaged { detail: "the device's key file is missing".to_owned() });
+            return Err(StoreError::Damaged { detail: "this device's key is missing".to_owned() });
         };
         self.install(account, key)
     }

@@ -300,6 +300,10 @@ impl Home {
                 Input::Persisted { ticket, result }
             }
             DiskEvent::Loaded { ticket, events } => Input::Loaded { ticket, events },
+            DiskEvent::Swept => {
+                self.persistence.sweep();
+                return;
+            }
         };
         self.replica.handle_input(now, input);
         self.drain();

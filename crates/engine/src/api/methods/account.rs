@@ -174,9 +174,10 @@ async fn new_device(engine: &Engine) -> Result<SecretKey, ApiError> {
     if signed_in {
         return Err(already_signed_in());
     }
-    let kept = tokio::task::spawn_blocking(move || match keys.load()? {
-        Some(key) => Ok(key),
-        None => {
+    let kept = tokio::task::spawn_blocking(move || match keys.load() {
+        Ok(Some(key)) => Ok(key),
+        // Nobody is signed in, so a key that cannot be read is no loss; a fresh one takes its place.
+        Ok(None) | Err(_) => {
             let key = SecretKey::generate();
             keys.save(&key).map(|()| key)
         }
