@@ -167,6 +167,10 @@ impl Momo {
         self.running().as_ref().expect("it runs").process.usage()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.running().as_ref().expect("it runs").process.pid()
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -1,1 +1,119 @@
-fn main() {}
+//! `momoland-bench [chat|server] [--long]`: what Momoland costs and how fast it is, one JSON line a figure.
+//!
+//! Called by `./dev bench`. It measures built programs (`MOMOLAND_BIN_DIR` names their folder) and engines in this
+//! process, each beside a bare reference that is measured by turns in the same run: a data channel of the WebRTC
+//! library, a WebSocket on axum, a file that is synced. `docs/figures.md` holds what came out, and on what machine.
+//!
+//! # Rules
+//! 1. Nothing is compared with a figure of another run: machines, and what else they do, differ.
+//! 2. A reference may be generous (it does less than ours), never hobbled.
+//! 3. Like a test, it ends with a panic that says what did not come about; a missed target is exit status 1.
+//!
+//! Not here: windows (`tests/desktop/bench.mjs`), the store alone (`crates/store/examples/commit_rate.rs`).
+
+mod bare_channel;
+mod bare_relay;
+mod chat;
+mod figure;
+mod floor;
+mod member;
+mod memory;
+mod person;
+mod server;
+
+use std::process::ExitCode;
+
+use crate::figure::Report;
+
+const USAGE: &str = "momoland-bench [chat|server] [--long]";
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
+    chat: bool,
+    server: bool,
+    long: bool,
+}
+
+impl Wanted {
+    /// `None` where it is not understood.
+    fn parse(arguments: impl IntoIterator<Item = String>) -> Option<Self> {
+        let mut wanted = Self { chat: false, server: false, long: false };
+        for argument in arguments {
+            match argument.as_str() {
+                "chat" => wanted.chat = true,
+                "server" => wanted.server = true,
+                "--long" => wanted.long = true,
+                _ => return None,
+            }
+        }
+        if !wanted.chat && !wanted.server {
+            (wanted.chat, wanted.server) = (true, true);
+        }
+        Some(wanted)
+    }
+}
+
+#[tokio::main]
+#[expect(clippy::print_stderr, reason = "whoever calls it from a terminal is told what is wrong")]
+async fn main() -> ExitCode {
+    // Thousands of sockets, here and in the processes that are started from here.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    if std::env::args().nth(1).as_deref() == Some(bare_relay::ROLE) {
+        return match bare_relay::serve().await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("the bare relay ended: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let Some(wanted) = Wanted::parse(std::env::args().skip(1)) else {
+        eprintln!("usage: {USAGE}");
+        return ExitCode::from(2);
+    };
+    if std::env::var_os("MOMOLAND_BIN_DIR").is_none() {
+        eprintln!(
+            "MOMOLAND_BIN_DIR must name the folder of momo and momoland-server; `./dev bench` builds them and sets it."
+        );
+        return ExitCode::from(2);
+    }
+    let folder = match tempfile::tempdir() {
+        Ok(folder) => folder,
+        Err(error) => {
+            eprintln!("There is no temporary folder ({error}). Make room, or name another with TMPDIR.");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut report = Report::default();
+    if wanted.chat {
+        chat::measure(&mut report, folder.path()).await;
+    }
+    if wanted.server {
+        server::measure(&mut report, folder.path(), wanted.long).await;
+    }
+    if report.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Option<Wanted> {
+        Wanted::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn no_group_means_every_group() {
+        assert_eq!(parsed(""), Some(Wanted { chat: true, server: true, long: false }));
+        assert_eq!(parsed("--long"), Some(Wanted { chat: true, server: true, long: true }));
+        assert_eq!(parsed("server --long"), Some(Wanted { chat: false, server: true, long: true }));
+        assert_eq!(parsed("chat"), Some(Wanted { chat: true, server: false, long: false }));
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        assert_eq!(parsed("feed"), None);
+        assert_eq!(parsed("--quick"), None);
+    }
+}

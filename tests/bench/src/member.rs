@@ -1,0 +1,218 @@
+//! A device as the server sees one: a socket, the handshake, and a replica whose disk costs nothing.
+//!
+//! Thousands of them fit into this process, and none is slowed by a disk of its own, so that what is measured is the
+//! server. Accounts are made in the server's data before it starts, without hashing passwords that nobody logs in with.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use momoland_protocol::cbor;
+use momoland_protocol::certificate::DeviceCertificate;
+use momoland_protocol::clock::{Hlc, UnixMillis};
+use momoland_protocol::content::MessageContent;
+use momoland_protocol::event::{Action, Body, BodyBytes};
+use momoland_protocol::handshake::{ServerTranscript, VERSION};
+use momoland_protocol::id::{AccountId, Nonce, RoomId, RosterHash, ServerKey, random};
+use momoland_protocol::limits::FRAME_BYTES_MAX;
+use momoland_protocol::roster::{
+    Founder, Genesis, History, Posting, Role, RoomKind, RosterChange, RosterOp, Settings, Visibility,
+};
+use momoland_protocol::server::{ClientFrame, ClientHello, Request, Response, ServerFrame};
+use momoland_protocol::signed::{SecretKey, Signed};
+use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now, Remote};
+use momoland_replica::output::{Notice, Output};
+use momoland_replica::replica::{Config as ReplicaConfig, DurableState, Own, Replica};
+use signaling_server::App;
+use signaling_server::accounts::handles::Handle;
+use signaling_server::accounts::{DisplayName, NewAccount};
+use signaling_server::clock::Clock;
+use signaling_server::config::Config;
+use signaling_server::shutdown::Shutdown;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::bare_relay::Socket;
+
+const LINK: LinkId = LinkId(1);
+
+/// What a member of the measured rooms keeps in memory; all of it.
+const RECENT_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// An account with one device, signed in.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    key: SecretKey,
+    account: AccountId,
+    token: String,
+    certificate: Signed<DeviceCertificate>,
+}
+
+/// Makes so many accounts in the data of a server that is not running.
+pub(crate) fn register(data: &Path, count: usize) -> Vec<Registered> {
+    let mut config = Config::load(None, Vec::new()).expect("the defaults are sound");
+    config.data = data.to_owned();
+    let app = App::open(config, Clock::system(), Shutdown::new()).expect("new data opens");
+    (0..count).map(|number| registered(&app, number)).collect()
+}
+
+fn registered(app: &App, number: usize) -> Registered {
+    let key = SecretKey::generate();
+    let account = NewAccount {
+        handle: Handle::parse(&format!("member-{number}")).expect("a handle"),
+        display_name: DisplayName::parse(&format!("Member {number}")).expect("a name"),
+        password: "not hashed: nobody logs in with it".to_owned(),
+        device: key.device(),
+        device_name: DisplayName::parse("desk").expect("a name"),
+    };
+    let signed_in = app.accounts.register(&account).expect("the account is new");
+    Registered {
+        key,
+        account: signed_in.account.id,
+        token: signed_in.access_token,
+        certificate: cbor::decode(&signed_in.certificate, FRAME_BYTES_MAX).expect("a certificate"),
+    }
+}
+
+/// Connects and signs the handshake, as far as the welcome.
+pub(crate) async fn sign_in(port: u16, who: &Registered) -> (Socket, ServerKey) {
+    let address = format!("ws://127.0.0.1:{port}/v1/connect");
+    let connecting = tokio_tungstenite::connect_async_with_config(address, None, true);
+    let mut socket = connecting.await.expect("the server takes the connection").0;
+    let ServerFrame::Hello(hello) = receive(&mut socket).await else { panic!("a hello comes first") };
+    let nonce = Nonce(random());
+    let device = who.key.device();
+    let transcript = ServerTranscript { server_nonce: hello.nonce, client_nonce: nonce, server: hello.server, device };
+    let proof = transcript.prove_device(&who.key);
+    let answer = ClientHello { version: VERSION, access_token: who.token.clone(), device, nonce, proof };
+    send(&mut socket, &ClientFrame::Hello(answer)).await;
+    match receive(&mut socket).await {
+        ServerFrame::Welcome(welcome) => transcript.verify_server(&welcome.proof).expect("the server has its key"),
+        other => panic!("no welcome: {other:?}"),
+    }
+    (socket, hello.server)
+}
+
+async fn send(socket: &mut Socket, frame: &ClientFrame) {
+    socket.send(Message::Binary(cbor::encode(frame).into())).await.expect("the socket is open");
+}
+
+async fn receive(socket: &mut Socket) -> ServerFrame {
+    loop {
+        match socket.next().await.expect("the socket is open").expect("the socket is whole") {
+            Message::Binary(bytes) => return cbor::decode(&bytes, FRAME_BYTES_MAX).expect("the server sends frames"),
+            _ => continue,
+        }
+    }
+}
+
+/// Somebody connected who writes.
+pub(crate) struct Member {
+    socket: Socket,
+    replica: Replica,
+    key: SecretKey,
+    account: AccountId,
+    certificate: Signed<DeviceCertificate>,
+    notices: VecDeque<Notice>,
+    started: Instant,
+    commands: u64,
+    requests: u32,
+}
+
+impl Member {
+    pub(crate) async fn connect(port: u16, who: Registered) -> Self {
+        let (socket, server) = sign_in(port, &who).await;
+        let Registered { key, account, token: _, certificate } = who;
+        let own = Own::Device { key: Arc::new(key.clone()), account };
+        let config = ReplicaConfig { own, server, recent_bytes_max: RECENT_BYTES_MAX };
+        let replica = Replica::new(config, random(), DurableState::default());
+        let (notices, started) = (VecDeque::new(), Instant::now());
+        let mut member =
+            Self { socket, replica, key, account, certificate, notices, started, commands: 0, requests: 0 };
+        member.input(Input::LinkUp { link: LINK, remote: Remote::Relay }).await;
+        member.input(Input::Credit { link: LINK, bytes: usize::MAX / 2 }).await;
+        member
+    }
+
+    /// A private room of its own. What is written there goes to the relay and to nobody else.
+    pub(crate) async fn create_room(&mut self) -> RoomId {
+        let device = self.key.device();
+        let genesis = Genesis::Made { kind: RoomKind::Chat, device, nonce: Nonce(random()) };
+        let room = genesis.room();
+        let settings = Settings {
+            name: "the bench".to_owned(),
+            topic: String::new(),
+            visibility: Visibility::Private,
+            history: History::All,
+            posting: Posting::Members,
+        };
+        let certificates = vec![self.certificate.clone()];
+        let founders = vec![Founder { account: self.account, role: Role::Owner, certificates }];
+        let op = RosterOp::Create { settings, founders, genesis };
+        let hlc = Hlc::at(UnixMillis::now());
+        let change = RosterChange { room, prev: RosterHash::ZERO, device, hlc, op, cuts: Vec::new() };
+        let change = Signed::sign(change, &self.key).expect("within its bounds");
+        self.requests += 1;
+        let id = self.requests;
+        send(&mut self.socket, &ClientFrame::Request { id, request: Request::SubmitChange { change } }).await;
+        loop {
+            match self.step().await {
+                Some(Response::Accepted { change }) => break self.input(Input::Roster(vec![change])).await,
+                Some(other) => panic!("the room was refused: {other:?}"),
+                None => {}
+            }
+        }
+        room
+    }
+
+    /// Writes so many short messages at once, and comes back when the relay has acknowledged the last.
+    pub(crate) async fn write(&mut self, room: RoomId, count: u64) {
+        for number in 0..count {
+            let content = MessageContent { text: format!("message {number}"), sent_at: UnixMillis::now() };
+            let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).expect("a short body");
+            let command = Command::Append { log: room.conversation(), action: Action::POST, targets: Vec::new(), body };
+            self.commands += 1;
+            self.input(Input::Command { id: CommandId(self.commands), command }).await;
+        }
+        let written = self.commands;
+        while !self
+            .notices
+            .drain(..)
+            .any(|notice| matches!(notice, Notice::Acknowledged { seq, by: Remote::Relay, .. } if seq.0 >= written))
+        {
+            self.step().await;
+        }
+    }
+
+    /// Takes one frame; gives the answer, where it is one.
+    async fn step(&mut self) -> Option<Response> {
+        match receive(&mut self.socket).await {
+            ServerFrame::Replication(frame) => {
+                self.input(Input::Frame { link: LINK, frame }).await;
+                None
+            }
+            ServerFrame::Response { id: _, response } => Some(response),
+            ServerFrame::Goodbye(goodbye) => panic!("the server ended the connection: {goodbye:?}"),
+            _ => None,
+        }
+    }
+
+    /// Tells the replica something and carries out what it wants.
+    async fn input(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let mono = Mono(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+            self.replica.handle_input(Now { mono, wall: UnixMillis::now() }, input);
+            while let Some(output) = self.replica.poll_output() {
+                match output {
+                    Output::Send { link: _, frame } => send(&mut self.socket, &ClientFrame::Replication(frame)).await,
+                    Output::Persist { ticket, .. } => inputs.push_back(Input::Persisted { ticket, result: Ok(()) }),
+                    Output::Notice(notice) => self.notices.push_back(notice),
+                    Output::Load { .. } => panic!("everything recent is in memory"),
+                    Output::CloseLink { reason, .. } => panic!("the server misbehaved: {reason:?}"),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Somebody whose engine runs in this process, driven through its public API alone.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use momoland_engine::api::events::Event;
+use momoland_engine::{Engine, EngineConfig, EventStream, KeyStorage};
+use serde_json::{Value, json};
+use support::{PASSWORD, Server};
+
+/// For anything that must happen, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two looks at what no event tells.
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
+
+#[derive(Debug)]
+pub(crate) struct Person {
+    engine: Engine,
+    events: EventStream,
+    user_id: String,
+    next_id: AtomicU64,
+}
+
+impl Person {
+    /// Registers at `server`.
+    pub(crate) async fn register(server: &Server, folder: &Path, handle: &str) -> Self {
+        let config = EngineConfig { data_dir: folder.join(handle), keys: KeyStorage::DataFolder };
+        let engine = Engine::open(config).await.expect("a new data folder opens");
+        let events = engine.events();
+        let mut person = Self { engine, events, user_id: String::new(), next_id: AtomicU64::new(1) };
+        let account = json!({ "server": server.address(), "handle": handle, "password": PASSWORD });
+        person.user_id = text(&person.ask("account.register", account).await, "userId");
+        person.wait("online", |status| status["server"] == "online").await;
+        person
+    }
+
+    /// A private room of this person's, with `other` in it, both reaching each other directly.
+    pub(crate) async fn share_room(&self, other: &Self) -> String {
+        let room = json!({ "name": "the bench", "kind": "chat", "visibility": "private" });
+        let room_id = text(&self.ask("rooms.create", room).await, "roomId");
+        let invite = text(&self.ask("rooms.invite", json!({ "roomId": room_id })).await, "invite");
+        other.ask("rooms.join", json!({ "invite": invite })).await;
+        for (from, to) in [(self, other), (other, self)] {
+            from.wait("a direct path", |status| from.path(status, to) == Some("direct")).await;
+        }
+        room_id
+    }
+
+    /// No peer links from now on: everything goes by the relay.
+    pub(crate) async fn use_relay(&self) {
+        self.ask("net.setPolicy", json!({ "peers": "none" })).await;
+        let linked = |peer: &Value| peer["path"] != "relay";
+        self.wait("no peer link", |status| !list(status, "peers").iter().any(linked)).await;
+    }
+
+    /// Gives the result of a request that must succeed.
+    pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        let answer = self.engine.handle(&request.to_string()).await.expect("a request has an answer");
+        let mut answer: Value = serde_json::from_str(&answer).expect("an answer is JSON");
+        assert!(answer.get("error").is_none(), "{method} was refused: {answer}");
+        answer["result"].take()
+    }
+
+    pub(crate) async fn say(&self, room_id: &str, text: &str) {
+        self.ask("messages.send", json!({ "roomId": room_id, "text": text })).await;
+    }
+
+    /// Comes back with the event `message.new` that has this text.
+    pub(crate) async fn hear(&mut self, wanted: &str) {
+        let heard = async {
+            loop {
+                match self.events.next().await.expect("the engine runs") {
+                    Event::MessageNew { message, .. } if message.text == wanted => return,
+                    Event::Resync {} => panic!("events were not read in time"),
+                    _ => {}
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, heard).await.unwrap_or_else(|_| panic!("{wanted:?} did not arrive"));
+    }
+
+    pub(crate) async fn close(self) {
+        self.engine.shutdown().await;
+    }
+
+    fn path<'a>(&self, status: &'a Value, other: &Self) -> Option<&'a str> {
+        debug_assert_ne!(self.user_id, other.user_id, "nobody has a path to themselves");
+        list(status, "peers").iter().find(|peer| peer["userId"] == other.user_id)?["path"].as_str()
+    }
+
+    async fn wait(&self, what: &str, holds: impl Fn(&Value) -> bool) {
+        let looks = async {
+            while !holds(&self.ask("net.status", json!({})).await) {
+                tokio::time::sleep(LOOK_PAUSE).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looks).await.unwrap_or_else(|_| panic!("in vain: {what}"));
+    }
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value[field].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or_else(|| panic!("no text `{field}` in {value}")).to_owned()
+}

@@ -1,0 +1,246 @@
+//! What the server holds and how fast it is: start, memory a connection, events stored; and a client's start and memory.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use serde_json::json;
+use support::{Momo, PASSWORD, Server, free_port, http, invite_and_join, wait_direct};
+use tokio::task::JoinSet;
+
+use crate::bare_relay::{self, BareRelay, Socket};
+use crate::figure::{Report, Samples, Target};
+use crate::floor::EVENT_BYTES;
+use crate::member::{self, Member, Registered};
+use crate::memory::Memory;
+
+/// Connections at once; the second with `--long`.
+const CONNECTIONS: usize = 1_000;
+const CONNECTIONS_LONG: usize = 5_000;
+
+/// Starts of each kind.
+const STARTS: usize = 15;
+
+/// Until a process that was given something to do has put its memory in order again.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// Between two looks at a server that starts.
+const LOOK_PAUSE: Duration = Duration::from_millis(1);
+
+/// What holds for anything that must happen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Handshakes under way at once: as many as a server that came back sees.
+const HANDSHAKES_MAX: usize = 64;
+
+/// Devices that write at once, how much each writes a round, and rounds. Within a connection's burst of frames.
+const WRITERS: usize = 8;
+const MESSAGES_EACH: u64 = 250;
+const WRITE_ROUNDS: usize = 5;
+
+pub(crate) async fn measure(report: &mut Report, folder: &Path, long: bool) {
+    server_start(report, &folder.join("start"));
+    client(report, &folder.join("client"));
+    events_stored(report, &folder.join("events")).await;
+    idle_connections(report, &folder.join("idle"), CONNECTIONS).await;
+    if long {
+        idle_connections(report, &folder.join("idle-long"), CONNECTIONS_LONG).await;
+    }
+}
+
+/// From the start of the process to the first answer that it is ready, beside a bare axum server's.
+fn server_start(report: &mut Report, folder: &Path) {
+    let (mut fresh, mut again, mut bare) = (Samples::default(), Samples::default(), Samples::default());
+    for number in 0..STARTS {
+        let mut server = Server::prepare(&made(folder.join(number.to_string())), free_port(), &[]);
+        for samples in [&mut fresh, &mut again] {
+            let begun = Instant::now();
+            server.launch();
+            until_ready(server.port());
+            samples.push_ms(begun.elapsed());
+            server.stop();
+        }
+        let begun = Instant::now();
+        let relay = BareRelay::start();
+        // The same question; that this path is unknown to it is an answer as well.
+        http::get(relay.port, "/readyz").expect("the bare relay answers");
+        bare.push_ms(begun.elapsed());
+    }
+    report.figure("server.start_to_ready.first", "ms", &fresh, Some(&bare), Target::None);
+    report.figure("server.start_to_ready.again", "ms", &again, Some(&bare), Target::None);
+}
+
+fn until_ready(port: u16) {
+    let begun = Instant::now();
+    while !http::get(port, "/readyz").is_ok_and(|answer| answer.status == 200) {
+        assert!(begun.elapsed() < PATIENCE, "the server does not become ready");
+        std::thread::sleep(LOOK_PAUSE);
+    }
+}
+
+/// `momo rpc` of somebody signed in, with two rooms: until it answers, until it is online, and what it holds idle.
+fn client(report: &mut Report, folder: &Path) {
+    made(folder.to_owned());
+    let server = Server::start(folder, &[]);
+    let people = ["ada", "grace"].map(|name| {
+        let momo = Momo::start(folder, name);
+        momo.register(&server.address(), PASSWORD);
+        momo.wait_server("online", PATIENCE);
+        momo
+    });
+    let [ada, grace] = &people;
+    for name in ["boat-shed", "workshop"] {
+        invite_and_join(ada, grace, &ada.create_room(name, "private"));
+    }
+    wait_direct(ada, grace);
+    let (mut linked_pss, mut linked_rss) = (Samples::default(), Samples::default());
+    std::thread::sleep(SETTLE);
+    for person in &people {
+        let held = Memory::of(person.pid());
+        linked_pss.push(held.pss_kib / 1024.0);
+        linked_rss.push(held.rss_kib / 1024.0);
+    }
+    grace.close();
+
+    let (mut answered, mut online) = (Samples::default(), Samples::default());
+    let (mut pss, mut rss) = (Samples::default(), Samples::default());
+    for number in 0..STARTS {
+        ada.close();
+        let mark = ada.mark();
+        let begun = Instant::now();
+        ada.start_again();
+        ada.ask("rooms.list", json!({}));
+        answered.push_ms(begun.elapsed());
+        ada.wait_event(mark, "net.changed with online", PATIENCE, |event| {
+            event["type"] == "net.changed" && event["status"]["server"] == "online"
+        });
+        online.push_ms(begun.elapsed());
+        if number % 5 == 0 {
+            std::thread::sleep(SETTLE);
+            let held = Memory::of(ada.pid());
+            pss.push(held.pss_kib / 1024.0);
+            rss.push(held.rss_kib / 1024.0);
+        }
+    }
+    report.figure("client.start_to_rooms_listed", "ms", &answered, None, Target::None);
+    report.figure("client.start_to_online", "ms", &online, None, Target::None);
+    report.figure("client.idle_pss", "MiB", &pss, None, Target::None);
+    report.figure("client.idle_rss", "MiB", &rss, None, Target::None);
+    report.figure("client.idle_pss.one_peer_link", "MiB", &linked_pss, None, Target::None);
+    report.figure("client.idle_rss.one_peer_link", "MiB", &linked_rss, None, Target::None);
+}
+
+/// Events a second through the relay, each acknowledged only when it is on the relay's disk, beside as many appends to
+/// a bare file with an fsync after each.
+async fn events_stored(report: &mut Report, folder: &Path) {
+    let mut server = Server::prepare(&made(folder.to_owned()), free_port(), &[("LOG", "warn")]);
+    let registered = member::register(server.data(), WRITERS);
+    server.start_again();
+    let mut writers = Vec::new();
+    for who in registered {
+        let mut member = Member::connect(server.port(), who).await;
+        let room = member.create_room().await;
+        writers.push((member, room));
+    }
+    let (mut stored, mut bare) = (Samples::default(), Samples::default());
+    let before = server.metric("momoland_events_stored_total").unwrap_or_default();
+    for _ in 0..WRITE_ROUNDS {
+        let begun = Instant::now();
+        let mut writing = JoinSet::new();
+        for (mut member, room) in writers.drain(..) {
+            writing.spawn(async move {
+                member.write(room, MESSAGES_EACH).await;
+                (member, room)
+            });
+        }
+        writers = writing.join_all().await;
+        #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+        let messages = (WRITERS as u64 * MESSAGES_EACH) as f64;
+        stored.push(messages / begun.elapsed().as_secs_f64());
+        bare.push(bare_appends(&folder.join("bare")));
+        // The pace of a connection allows a burst; the next round begins with a full bucket again.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let counted = server.metric("momoland_events_stored_total").unwrap_or_default() - before;
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+    let written = (WRITE_ROUNDS as u64 * WRITERS as u64 * MESSAGES_EACH) as f64;
+    assert!((counted - written).abs() < 0.5, "the server counted {counted} events, {written} were written");
+    report.figure("server.events_stored", "1/s", &stored, Some(&bare), Target::None);
+}
+
+/// Appends a second, each on the disk before the next.
+fn bare_appends(path: &Path) -> f64 {
+    use std::io::Write as _;
+    const APPENDS: u32 = 200;
+    let mut file = std::fs::File::create(path).expect("the folder takes a file");
+    let begun = Instant::now();
+    for _ in 0..APPENDS {
+        file.write_all(&[7; EVENT_BYTES]).and_then(|()| file.sync_data()).expect("the disk takes it");
+    }
+    f64::from(APPENDS) / begun.elapsed().as_secs_f64()
+}
+
+/// What one idle connection costs the server: the growth of its memory, over the number of connections.
+async fn idle_connections(report: &mut Report, folder: &Path, count: usize) {
+    let per_minute = (count * 10).to_string();
+    let mut server = Server::prepare(&made(folder.to_owned()), free_port(), &[("CONNECTS_PER_MINUTE", &per_minute)]);
+    let registered = member::register(server.data(), count);
+    server.start_again();
+    let relay = BareRelay::start();
+    tokio::time::sleep(SETTLE).await;
+    let before = Memory::of(server.process().pid());
+    let bare_before = Memory::of(relay.pid());
+
+    let mut ours = Idle::default();
+    ours.open(registered, |who: Registered| {
+        let port = server.port();
+        async move { member::sign_in(port, &who).await.0 }
+    })
+    .await;
+    let mut bare = Idle::default();
+    let relay_port = relay.port;
+    bare.open(0..u32::try_from(count).expect("some thousands"), move |number| async move {
+        bare_relay::connect(relay_port, number).await
+    })
+    .await;
+    tokio::time::sleep(SETTLE).await;
+
+    let open = server.metric("momoland_ws_connections");
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+    let connections = count as f64;
+    assert_eq!(open, Some(connections), "all connections are open");
+    let mut pss = Samples::default();
+    let mut bare_pss = Samples::default();
+    let after = Memory::of(server.process().pid());
+    pss.push((after.pss_kib - before.pss_kib) / connections);
+    bare_pss.push((Memory::of(relay.pid()).pss_kib - bare_before.pss_kib) / connections);
+    report.figure(&format!("server.idle_pss_per_connection.{count}"), "KiB", &pss, Some(&bare_pss), Target::None);
+    let (mut empty, mut bare_empty) = (Samples::default(), Samples::default());
+    empty.push(before.pss_kib / 1024.0);
+    bare_empty.push(bare_before.pss_kib / 1024.0);
+    report.figure(&format!("server.idle_pss.{count}_accounts"), "MiB", &empty, Some(&bare_empty), Target::None);
+    let mut resident = Samples::default();
+    resident.push(after.rss_kib / 1024.0);
+    report.figure(&format!("server.rss.{count}_connections"), "MiB", &resident, None, Target::None);
+}
+
+/// Sockets that are read, so that pings are answered, and say nothing.
+#[derive(Debug, Default)]
+struct Idle(JoinSet<()>);
+
+impl Idle {
+    async fn open<T, F>(&mut self, all: impl IntoIterator<Item = T>, connect: impl Fn(T) -> F)
+    where
+        F: Future<Output = Socket>,
+    {
+        let mut sockets = futures_util::stream::iter(all).map(connect).buffer_unordered(HANDSHAKES_MAX);
+        while let Some(mut socket) = sockets.next().await {
+            self.0.spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
+        }
+    }
+}
+
+fn made(folder: PathBuf) -> PathBuf {
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    folder
+}
