@@ -32,4 +32,4 @@ pub const ROOMS_PER_ACCOUNT_MAX: usize = 500;
 pub const MEMBERS_PER_ROOM_MAX: usize = 10_000;
 
 /// Changes of one roster: a replica keeps them all. More: only leaving, removing and revoking go on.
-pub const CHANGES_PER_ROOM_MAX: u64 = 100_000;
+pub const CHANGES_PER_ROOM_MAX: u64 = 20_000;

@@ -33,7 +33,9 @@ impl From<RoomRefusal> for Refusal {
                 refusal(NotFound, "There is no such room, or it is not open to you. Ask somebody in it for an invite.")
             }
             RoomRefusal::ExistsAlready => refusal(Stale, "This room exists already: fetch its roster."),
-            RoomRefusal::IdTaken => refusal(Conflict, "A room with this id exists already. Make a new one."),
+            RoomRefusal::IdTaken => {
+                refusal(Conflict, "This room exists already, and you do not belong to it any more.")
+            }
             RoomRefusal::NoSuchAccount => refusal(NotFound, "There is no such account on this server."),
             RoomRefusal::Invite(worth) => match worth {
                 Worth::Open => refusal(Conflict, "The invite could not be used. Try again."),

@@ -23,7 +23,7 @@ pub enum RoomRefusal {
     NoSuchRoom,
     /// The direct or own room exists: the asker's account belongs to it, and can have its roster.
     ExistsAlready,
-    /// A room with this genesis exists.
+    /// A room with this genesis exists, and the asker's account does not belong to it.
     IdTaken,
     /// An account of the other side does not exist.
     NoSuchAccount,
@@ -71,20 +71,31 @@ pub fn admit(known: Known<'_>, change: &Signed<RosterChange>, by: Peer) -> Resul
     {
         return Err(RoomRefusal::NotYourCertificate);
     }
-    match known.roster {
-        None => admit_first(known, change, by),
-        Some(roster) => admit_next(known, roster, change, by),
+    match (&it.op, known.roster) {
+        (RosterOp::Create { genesis, settings: _, founders }, roster) => {
+            // First what needs no room to be found out: who may not make a room must not learn whether it exists.
+            Roster::check_create(change, known.server)?;
+            // Its device is a founder's, say the roster's rules; which account that is, the connection says.
+            if !founders.iter().any(|founder| founder.account == by.account) {
+                return Err(RoomRefusal::NotYourCertificate);
+            }
+            admit_first(known, roster, genesis, by)
+        }
+        (_, Some(roster)) => admit_next(known, roster, change, by),
+        (_, None) => Err(RoomRefusal::NoSuchRoom),
     }
 }
 
-fn admit_first(known: Known<'_>, change: &Signed<RosterChange>, by: Peer) -> Result<u64, RoomRefusal> {
-    let RosterOp::Create { genesis: _, settings: _, founders } = &change.get().op else {
-        return Err(RoomRefusal::NoSuchRoom);
-    };
-    Roster::check_create(change, known.server)?;
-    // The roster's rules say that the signing device is a founder's; which account that is, its certificate says.
-    if !founders.iter().any(|founder| founder.account == by.account) {
-        return Err(RoomRefusal::NotYourCertificate);
+fn admit_first(known: Known<'_>, roster: Option<&Roster>, genesis: &Genesis, by: Peer) -> Result<u64, RoomRefusal> {
+    if let Some(roster) = roster {
+        return Err(match genesis {
+            Genesis::Direct { .. } | Genesis::Own { .. } if roster.role(by.account).is_some() => {
+                RoomRefusal::ExistsAlready
+            }
+            Genesis::Direct { .. } | Genesis::Own { .. } | Genesis::Made { .. } | Genesis::PublicFeed { .. } => {
+                RoomRefusal::IdTaken
+            }
+        });
     }
     if known.membership.count_of(by.account) >= ROOMS_PER_ACCOUNT_MAX {
         return Err(RoomRefusal::TooManyRooms);
@@ -94,21 +105,10 @@ fn admit_first(known: Known<'_>, change: &Signed<RosterChange>, by: Peer) -> Res
 
 fn admit_next(known: Known<'_>, roster: &Roster, change: &Signed<RosterChange>, by: Peer) -> Result<u64, RoomRefusal> {
     let it = change.get();
-    if let RosterOp::Create { genesis, .. } = &it.op {
-        return Err(match genesis {
-            _ if genesis.room() != it.room => RosterRefusal::WrongRoom.into(),
-            Genesis::Direct { .. } | Genesis::Own { .. } if roster.role(by.account).is_some() => {
-                RoomRefusal::ExistsAlready
-            }
-            Genesis::Direct { .. } | Genesis::Own { .. } | Genesis::Made { .. } | Genesis::PublicFeed { .. } => {
-                RoomRefusal::IdTaken
-            }
-        });
-    }
     if let RosterOp::Join { certificate: _, invite: Some(proof) } = &it.op {
-        let worth = known.invites.worth(it.room, proof, by, known.at);
-        match worth {
+        match known.invites.worth(it.room, proof, by, known.at) {
             Some(Worth::Open) => {}
+            // To a member, or where the change would be stale anyway, the roster's own rules say more.
             Some(worth) if !may_know_of(roster, by) || it.prev == roster.head() => {
                 return Err(RoomRefusal::Invite(worth));
             }

@@ -180,3 +180,12 @@ async fn a_flood_of_connects_is_told_when_to_come_back() {
         other => panic!("{:?}", other.map(|(_, response)| response)),
     }
 }
+
+#[tokio::test]
+async fn a_plain_request_is_told_that_this_is_a_websocket() {
+    let server = Server::start().await;
+    let response = reqwest::get(format!("http://{}/v1/connect", server.address)).await.unwrap();
+    assert!(response.status().is_client_error(), "{}", response.status());
+    let answer: serde_json::Value = response.json().await.unwrap();
+    assert_eq!(answer["error"]["kind"], "invalid");
+}

@@ -226,6 +226,62 @@ async fn a_direct_room_is_made_once() {
 }
 
 #[tokio::test]
+async fn a_stranger_cannot_tell_a_direct_room_from_none() {
+    let server = Server::start().await;
+    let (mut ada, mut bob, mut eve) =
+        (server.newcomer("ada").await, server.newcomer("bob").await, server.newcomer("eve").await);
+    // Eve knows both accounts, the server, and so the room's id.
+    let genesis = Genesis::direct(ada.device.server, ada.device.account, bob.device.account);
+    let settings = settings("", Visibility::Private);
+    let creation = |by: &Connected, founders: Vec<momoland_protocol::roster::Founder>| {
+        let op = RosterOp::Create { genesis: genesis.clone(), settings: settings.clone(), founders };
+        by.device.change(genesis.room(), RosterHash::ZERO, op)
+    };
+    let (of_ada, of_bob) = (ada.device.founder(), bob.device.founder());
+    let forgeries = |eve: &Connected| {
+        let mut as_ada = eve.device.founder();
+        as_ada.account = of_ada.account;
+        [
+            creation(eve, vec![of_ada.clone(), of_bob.clone()]),
+            creation(eve, vec![eve.device.founder(), of_bob.clone()]),
+            creation(eve, vec![as_ada, of_bob.clone()]),
+        ]
+    };
+    let mut before = Vec::new();
+    for forgery in forgeries(&eve) {
+        before.push(eve.submit(forgery).await.unwrap_err());
+    }
+    let honest = creation(&ada, vec![of_ada.clone(), of_bob.clone()]);
+    ada.submit(honest).await.unwrap();
+    bob.until_member(genesis.room()).await;
+    let mut after = Vec::new();
+    for forgery in forgeries(&eve) {
+        after.push(eve.submit(forgery).await.unwrap_err());
+    }
+    assert_eq!(before, after);
+}
+
+/// CASES C40 in spirit: both open the conversation at once.
+#[tokio::test]
+async fn of_two_who_open_a_direct_room_at_once_both_are_in_it() {
+    let server = Server::start().await;
+    let (mut ada, mut bob) = (server.newcomer("ada").await, server.newcomer("bob").await);
+    let genesis = Genesis::direct(ada.device.server, ada.device.account, bob.device.account);
+    let founders = vec![ada.device.founder(), bob.device.founder()];
+    let op = RosterOp::Create { genesis: genesis.clone(), settings: settings("", Visibility::Private), founders };
+    let one = ada.device.change(genesis.room(), RosterHash::ZERO, op.clone());
+    let other = bob.device.change(genesis.room(), RosterHash::ZERO, op);
+    let (one, other) = tokio::join!(ada.submit(one), bob.submit(other));
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    refused(if one.is_err() { one } else { other }, RefusalKind::Stale);
+    ada.until_member(genesis.room()).await;
+    bob.until_member(genesis.room()).await;
+    ada.say(genesis.room(), "you too?").await;
+    ada.until_relayed(1).await;
+    assert_eq!(bob.hears().await, "you too?");
+}
+
+#[tokio::test]
 async fn the_certificates_of_founders_must_count() {
     let server = Server::start().await;
     let mut ada = server.newcomer("ada").await;
