@@ -79,6 +79,7 @@ fn a_server_that_is_not_there_is_named_in_time() {
     ada.register(&world.server.address(), PASSWORD);
 }
 
+// Rules: HS4
 #[test]
 fn who_is_no_momoland_server_of_this_version_is_not_taken_for_one() {
     let world = World::new();
@@ -140,6 +141,7 @@ fn weak_passwords_bad_names_and_wrong_passwords_are_refused() {
     other.register(&address, PASSWORD);
 }
 
+// Rules: HS3
 #[test]
 fn a_server_with_another_key_is_not_taken_for_the_known_one() {
     let (mut world, [ada]) = World::with_people(["ada"]);

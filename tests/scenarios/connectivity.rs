@@ -8,6 +8,7 @@ use support::{World, wait_direct, wait_direct_within, wait_until};
 /// How often two people come online together. C40 asks for 50; each takes some two seconds of a test machine.
 const GLARE_ROUNDS: u32 = 15;
 
+// Rules: PL5
 #[test]
 fn c40_two_who_come_online_together_are_connected_directly_by_one_link() {
     let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
@@ -53,6 +54,7 @@ fn without_links_between_peers_the_relay_carries_and_says_so() {
     wait_direct(&ada, &grace);
 }
 
+// Rules: SY8
 #[test]
 fn a_delivered_message_between_connected_peers_costs_the_server_little() {
     let (world, [ada, grace]) = World::with_people(["ada", "grace"]);

@@ -8,6 +8,7 @@ use support::{Proxy, World, wait_until};
 /// Within this both ends have noticed.
 const NOTICED_WITHIN: Duration = Duration::from_secs(60);
 
+// Rules: SV7
 #[test]
 fn c43_both_ends_of_a_silent_link_notice_and_it_comes_back() {
     let world = World::new();

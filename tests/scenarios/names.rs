@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use support::{PASSWORD, World};
 
+// Rules: HT5
 #[test]
 fn c61_nobody_passes_as_somebody_else() {
     let (world, [alice]) = World::with_people(["alice"]);

@@ -69,6 +69,7 @@ const CLIENTS: usize = 200;
 /// Accounts made at once.
 const HANDS: usize = 4;
 
+// Rules: SV3
 #[test]
 fn c44_every_one_of_many_is_told_why_and_when_to_return() {
     let mut world = World::with_settings(&[("REGISTRATIONS_PER_MINUTE", "100000")]);

@@ -7,6 +7,7 @@ use support::{PASSWORD, World, invite_and_join, wait_direct, wait_until};
 
 const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
 
+// Rules: SY3
 #[test]
 fn a_stranger_gets_nothing_of_a_private_room() {
     let (world, [ada, grace, mallory]) = World::with_people(["ada", "grace", "mallory"]);
@@ -47,6 +48,7 @@ fn a_stranger_gets_nothing_of_a_private_room() {
     assert_eq!(ada.members(&room).len(), 2);
 }
 
+// Rules: RO12, CU2
 #[test]
 fn who_was_removed_hears_and_says_no_more() {
     let (world, [ada, grace, carol]) = World::with_people(["ada", "grace", "carol"]);

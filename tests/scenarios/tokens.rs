@@ -9,6 +9,7 @@ use support::device::{Admission, Device, sign_in};
 use support::http;
 use support::{PASSWORD, World, wait_until};
 
+// Rules: HT2
 #[test]
 fn c34_parallel_and_repeated_refreshes_sign_nobody_out() {
     let world = World::with_settings(&[("REFRESH_GRACE_S", "8")]);

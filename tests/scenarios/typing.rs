@@ -25,6 +25,7 @@ fn typing_is_seen_and_ends_with_a_stop_or_a_message() {
     assert!(ada.events(|event| is_typing(event, &ada)).is_empty(), "nobody is told of their own typing");
 }
 
+// Rules: EP3
 #[test]
 fn c54_a_typist_who_dies_stops_typing() {
     let (world, [ada, grace]) = World::with_people(["ada", "grace"]);

@@ -147,6 +147,7 @@ mod tests {
         }
     }
 
+    // Rules: HS6
     #[test]
     fn both_ends_prove_themselves() {
         let (mut a, hello_a, mut b, hello_b) = pair(Fingerprint([1; 32]));
@@ -156,6 +157,7 @@ mod tests {
         assert!(matches!(b.receive(proof_a), Ok(Received::Ready)));
     }
 
+    // Rules: HS6
     #[test]
     fn a_server_that_swaps_a_fingerprint_is_found_out() {
         let (mut a, hello_a, mut b, hello_b) = pair(Fingerprint([9; 32]));
@@ -165,6 +167,7 @@ mod tests {
         assert_eq!(b.receive(proof_a).err(), Some(SessionError::BadProof));
     }
 
+    // Rules: HS8
     #[test]
     fn replication_before_the_proof_is_refused() {
         let (mut a, _, _, _) = pair(Fingerprint([1; 32]));
@@ -172,6 +175,7 @@ mod tests {
         assert_eq!(a.receive(PeerFrame::Replication(frame)).err(), Some(SessionError::OutOfOrder));
     }
 
+    // Rules: HS7
     #[test]
     fn a_proof_played_back_is_refused() {
         let (mut a, hello_a, mut b, hello_b) = pair(Fingerprint([1; 32]));

@@ -348,6 +348,7 @@ fn server_frames(vectors: &mut Vectors) {
     vectors.value("server.goodbye", &ServerFrame::Goodbye(goodbye));
 }
 
+// Rules: EN2, EN6, ID4, SG1, BO1, BO3
 #[test]
 fn the_bytes_of_the_protocol_are_frozen() {
     let mut vectors = Vectors(String::new());
@@ -367,6 +368,7 @@ fn the_bytes_of_the_protocol_are_frozen() {
     assert_eq!(vectors.0.lines().count(), frozen.lines().count());
 }
 
+// Rules: ID2
 #[test]
 fn a_room_is_named_after_what_made_it() {
     assert_ne!(genesis().room(), RoomId([0; 32]));

@@ -52,11 +52,13 @@ fn valid() -> Vec<Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
+    // Rules: EN4
     #[test]
     fn prop_decoders_survive_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
         every_decoder(&bytes);
     }
 
+    // Rules: EN1
     #[test]
     fn prop_decoded_bytes_encode_back(
         choice in any::<prop::sample::Index>(),
@@ -77,6 +79,7 @@ proptest! {
     }
 }
 
+// Rules: EN4
 #[test]
 fn counts_that_promise_too_much_cost_nothing() {
     // An array, a text and a byte string of nearly 2^63 entries.
@@ -87,6 +90,7 @@ fn counts_that_promise_too_much_cost_nothing() {
     every_decoder(&vec![0x81; 60_000]);
 }
 
+// Rules: EN1
 #[test]
 fn a_second_encoding_of_the_same_value_is_refused() {
     let frame = cbor::encode(&ServerFrame::Online { count: 3 });
@@ -101,6 +105,7 @@ fn a_second_encoding_of_the_same_value_is_refused() {
     assert_eq!(cbor::decode::<ServerFrame>(&longer, 64), Err(DecodeError::NotCanonical));
 }
 
+// Rules: EN3
 #[test]
 fn what_is_too_long_is_refused_unread() {
     let bytes = vec![0x81; HEADER_BYTES_MAX + 1];
@@ -108,6 +113,7 @@ fn what_is_too_long_is_refused_unread() {
     assert_eq!(refused, Err(DecodeError::TooLong { length: HEADER_BYTES_MAX + 1, limit: HEADER_BYTES_MAX }));
 }
 
+// Rules: SG2, SG3
 #[test]
 fn a_signature_for_one_kind_of_object_is_none_for_another() {
     use momoland_protocol::signed::PublicKey as _;
@@ -125,6 +131,7 @@ fn a_signature_for_one_kind_of_object_is_none_for_another() {
     assert!(DeviceId(identity).check(one, b"bytes", &signature).is_err());
 }
 
+// Rules: ID1
 #[test]
 fn ids_have_one_text() {
     let id = DeviceId([0xab; 32]);

@@ -104,3 +104,6 @@ pub(crate) fn admit(event: &Event, roster: &Roster, chain: &Chain) -> Admission 
     }
     Admission::Admitted { author, roster_version }
 }
+
+#[cfg(test)]
+mod tests;

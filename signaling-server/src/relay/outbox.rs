@@ -295,6 +295,7 @@ mod tests {
         assert!(outbox.try_next().is_none());
     }
 
+    // Rules: SV9
     #[test]
     fn too_much_to_keep_ends_the_connection_after_what_waits() {
         let outbox = Outbox::default();
@@ -314,6 +315,7 @@ mod tests {
         assert!(bytes_out <= FRAMES_BYTES_MAX && bytes_out > FRAMES_BYTES_MAX / 2);
     }
 
+    // Rules: SV9
     #[test]
     fn of_ephemerals_the_oldest_go() {
         let outbox = Outbox::default();

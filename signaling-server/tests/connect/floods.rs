@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::world::{Server, goodbye, send, server_hello};
 
+// Rules: SV1, SV3
 #[tokio::test]
 async fn malformed_and_oversized_frames_end_the_connection_with_a_reason() {
     let server = Server::start().await;
@@ -43,6 +44,7 @@ async fn malformed_and_oversized_frames_end_the_connection_with_a_reason() {
     assert_eq!(server.app.metrics.ws_goodbyes.get("protocol"), 7);
 }
 
+// Rules: SV2, SV8
 #[tokio::test]
 async fn too_many_requests_are_told_when_to_come_back() {
     let server = Server::start().await;
@@ -71,6 +73,7 @@ async fn too_many_requests_are_told_when_to_come_back() {
     assert!(server.app.metrics.rate_limited.get("ws_requests") > 0);
 }
 
+// Rules: SV8
 #[tokio::test]
 async fn a_flood_is_read_slowly_and_events_are_never_refused_for_it() {
     let mut pace = Pace::standard();
@@ -91,6 +94,7 @@ async fn a_flood_is_read_slowly_and_events_are_never_refused_for_it() {
     server.eventually("250 events", |app| app.metrics.events_stored.get() == 250).await;
 }
 
+// Rules: SV8
 #[tokio::test]
 async fn a_flood_of_introductions_ends_the_connection() {
     let mut pace = Pace::standard();
@@ -112,6 +116,7 @@ async fn a_flood_of_introductions_ends_the_connection() {
 }
 
 /// CASES C27: what waits for a connection that does not read is bounded, and the others go on.
+// Rules: SV9, SY9
 #[tokio::test]
 async fn a_stalled_reader_costs_its_window() {
     let server = Server::start().await;

@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::world::{Device, Server, goodbye, receive, send, server_hello};
 
+// Rules: HS1, SV5
 #[tokio::test]
 async fn a_device_is_welcome_with_its_certificate_and_names() {
     let server = Server::start().await;
@@ -35,6 +36,7 @@ async fn refusal_of(server: &Server, device: &Device, change: impl FnOnce(&mut C
     goodbye(&mut socket).await.reason
 }
 
+// Rules: HS2
 #[tokio::test]
 async fn strangers_get_no_further_than_the_hello() {
     let server = Server::start().await;
@@ -59,6 +61,7 @@ async fn strangers_get_no_further_than_the_hello() {
     assert_eq!(server.app.metrics.ws_connects.get(), 0);
 }
 
+// Rules: HS1
 #[tokio::test]
 async fn a_proof_cannot_be_played_back() {
     let server = Server::start().await;
@@ -73,6 +76,7 @@ async fn a_proof_cannot_be_played_back() {
     assert_eq!(goodbye(&mut second).await.reason, GoodbyeReason::Unauthorized);
 }
 
+// Rules: HS2, CE2
 #[tokio::test]
 async fn revoked_and_signed_out_devices_are_told_so() {
     let server = Server::start().await;
@@ -84,6 +88,7 @@ async fn revoked_and_signed_out_devices_are_told_so() {
     assert_eq!(refusal_of(&server, &ada, |_| {}).await, GoodbyeReason::Revoked);
 }
 
+// Rules: SV3
 #[tokio::test]
 async fn a_revocation_ends_a_live_connection() {
     let server = Server::start().await;
@@ -94,6 +99,7 @@ async fn a_revocation_ends_a_live_connection() {
     server.eventually("one connection", |app| app.metrics.ws_connections.get() == 1).await;
 }
 
+// Rules: HS2
 #[tokio::test]
 async fn who_says_nothing_is_not_waited_for() {
     let server = Server::with(Pace::standard(), &[("HANDSHAKE_TIMEOUT_S", "1")]).await;
@@ -103,6 +109,7 @@ async fn who_says_nothing_is_not_waited_for() {
     server.eventually("no connection", |app| app.metrics.ws_connections.get() == 0).await;
 }
 
+// Rules: HS2
 #[tokio::test]
 async fn before_the_hello_nothing_else_is_taken() {
     let server = Server::start().await;
@@ -120,6 +127,7 @@ async fn before_the_hello_nothing_else_is_taken() {
     }
 }
 
+// Rules: HS5
 #[tokio::test]
 async fn a_newer_connection_of_a_device_replaces_the_older() {
     let server = Server::start().await;
@@ -145,6 +153,7 @@ async fn a_newer_connection_of_a_device_replaces_the_older() {
 }
 
 /// CASES C23.
+// Rules: HT3
 #[tokio::test]
 async fn pages_of_foreign_origins_get_no_socket() {
     let server = Server::with(Pace::standard(), &[("CORS_ORIGINS", "https://allowed.example")]).await;

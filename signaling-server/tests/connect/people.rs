@@ -16,6 +16,7 @@ async fn pair(server: &Server) -> (Connected, Connected, momoland_protocol::id::
     (ada, bob, room)
 }
 
+// Rules: SV4
 #[tokio::test]
 async fn presence_follows_devices_as_they_come_and_go() {
     let server = Server::start().await;
@@ -49,6 +50,7 @@ async fn presence_follows_devices_as_they_come_and_go() {
     assert_eq!((back.devices, back.last_seen), (vec![bob.id()], None));
 }
 
+// Rules: SV4
 #[tokio::test]
 async fn strangers_see_no_presence_and_everybody_the_count() {
     let server = Server::start().await;
@@ -76,6 +78,7 @@ async fn strangers_see_no_presence_and_everybody_the_count() {
     }
 }
 
+// Rules: SV5
 #[tokio::test]
 async fn names_come_with_those_who_are_met_and_when_they_change() {
     let server = Server::start().await;
@@ -95,6 +98,7 @@ async fn names_come_with_those_who_are_met_and_when_they_change() {
     ada.until("her own", named(ada.device.account, "Countess")).await;
 }
 
+// Rules: EP3
 #[tokio::test]
 async fn typing_reaches_the_other_members_and_ends_with_the_typist() {
     let server = Server::start().await;
@@ -118,6 +122,7 @@ async fn typing_reaches_the_other_members_and_ends_with_the_typist() {
     assert_eq!(server.app.metrics.ws_dropped.get("ephemeral_not_allowed"), 1);
 }
 
+// Rules: EP3
 #[tokio::test]
 async fn typing_said_a_hundred_times_is_heard_once_a_second() {
     let server = Server::start().await;
@@ -133,6 +138,7 @@ async fn typing_said_a_hundred_times_is_heard_once_a_second() {
     assert!((1..=2 + seconds).contains(&heard), "{heard} in {seconds} s");
 }
 
+// Rules: EP1, EP2
 #[tokio::test]
 async fn ephemerals_go_to_members_but_those_who_have_them() {
     let server = Server::start().await;
@@ -161,6 +167,7 @@ async fn ephemerals_go_to_members_but_those_who_have_them() {
     assert!(!carol.seen.iter().any(|frame| passed(frame).is_some()));
 }
 
+// Rules: SV6
 #[tokio::test]
 async fn members_are_introduced_and_strangers_are_not() {
     let server = Server::start().await;
@@ -193,6 +200,7 @@ async fn members_are_introduced_and_strangers_are_not() {
 }
 
 /// CASES C43: a half-open connection, as an unplugged cable leaves it.
+// Rules: SV7
 #[tokio::test]
 async fn a_silent_connection_is_given_up() {
     let pace =

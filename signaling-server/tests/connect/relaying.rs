@@ -45,6 +45,7 @@ async fn who_was_away_gets_the_rest_later() {
     assert_eq!(stored, 0, "once each");
 }
 
+// Rules: SY6
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let server = Server::start().await;
@@ -63,6 +64,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     }
 }
 
+// Rules: SY9
 #[tokio::test]
 async fn more_than_a_window_arrives_whole() {
     let server = Server::start().await;
@@ -83,6 +85,7 @@ async fn more_than_a_window_arrives_whole() {
     }
 }
 
+// Rules: RO4, SY3
 #[tokio::test]
 async fn a_second_device_adds_itself_and_has_everything() {
     let server = Server::start().await;
@@ -105,6 +108,7 @@ async fn a_second_device_adds_itself_and_has_everything() {
     assert_eq!(ada.hears().await, "from the sofa");
 }
 
+// Rules: SY3, SY4, SY13
 #[tokio::test]
 async fn a_stranger_gets_nothing() {
     let server = Server::start().await;

@@ -16,6 +16,7 @@ async fn directory(asker: &mut Connected) -> Vec<String> {
     }
 }
 
+// Rules: SV10
 #[tokio::test]
 async fn public_rooms_are_found_and_joined_by_everybody() {
     let server = Server::start().await;
@@ -34,6 +35,7 @@ async fn public_rooms_are_found_and_joined_by_everybody() {
     refused(again, RefusalKind::Conflict);
 }
 
+// Rules: SV10
 #[tokio::test]
 async fn the_directory_comes_in_pages() {
     let server = Server::start().await;
@@ -57,6 +59,7 @@ async fn the_directory_comes_in_pages() {
     assert_eq!(found, made.into_iter().collect::<Vec<_>>());
 }
 
+// Rules: RO10
 #[tokio::test]
 async fn a_stranger_cannot_tell_a_private_room_from_none() {
     let server = Server::start().await;
@@ -105,6 +108,7 @@ async fn a_stranger_cannot_tell_a_private_room_from_none() {
     assert!(directory(&mut eve).await.is_empty());
 }
 
+// Rules: IN2
 #[tokio::test]
 async fn an_invite_lets_in_as_often_as_it_says() {
     let server = Server::start().await;
@@ -127,6 +131,7 @@ async fn an_invite_lets_in_as_often_as_it_says() {
     ada.until_members(room, 3).await;
 }
 
+// Rules: IN2
 #[tokio::test]
 async fn expired_and_withdrawn_invites_say_so() {
     let server = Server::start().await;
@@ -151,6 +156,7 @@ async fn expired_and_withdrawn_invites_say_so() {
     refused(eve.join(room, Some(&short)).await, RefusalKind::Conflict);
 }
 
+// Rules: RO9
 #[tokio::test]
 async fn of_two_changes_at_once_one_is_stale() {
     let server = Server::start().await;
@@ -170,6 +176,7 @@ async fn of_two_changes_at_once_one_is_stale() {
     refused(if one.is_err() { one } else { other }, RefusalKind::Stale);
 }
 
+// Rules: RO9
 #[tokio::test]
 async fn a_change_comes_from_the_device_that_signed_it() {
     let server = Server::start().await;
@@ -187,6 +194,7 @@ async fn a_change_comes_from_the_device_that_signed_it() {
     refused(remove, RefusalKind::Forbidden);
 }
 
+// Rules: ID3
 #[tokio::test]
 async fn a_direct_room_is_made_once() {
     let server = Server::start().await;
@@ -281,6 +289,7 @@ async fn of_two_who_open_a_direct_room_at_once_both_are_in_it() {
     assert_eq!(bob.hears().await, "you too?");
 }
 
+// Rules: CE1
 #[tokio::test]
 async fn the_certificates_of_founders_must_count() {
     let server = Server::start().await;
@@ -300,6 +309,7 @@ async fn the_certificates_of_founders_must_count() {
     refused(ada.submit(change).await, RefusalKind::Forbidden);
 }
 
+// Rules: RO12
 #[tokio::test]
 async fn who_is_removed_is_told_by_what_at_once_and_later() {
     let server = Server::start().await;
@@ -332,6 +342,7 @@ async fn who_is_removed_is_told_by_what_at_once_and_later() {
 }
 
 /// CASES C58.
+// Rules: RO11
 #[tokio::test]
 async fn the_last_to_leave_ends_the_room() {
     let server = Server::start().await;
@@ -356,6 +367,7 @@ async fn the_last_to_leave_ends_the_room() {
     assert_eq!(server.app.metrics.rooms.get(), 0);
 }
 
+// Rules: SV5
 #[tokio::test]
 async fn names_are_found_by_handle_and_by_account() {
     let server = Server::start().await;

@@ -6,6 +6,7 @@ use momoland_protocol::server::GoodbyeReason;
 use crate::world::{Server, goodbye, server_hello};
 
 /// CASES C44.
+// Rules: SV3
 #[tokio::test]
 async fn a_stop_says_goodbye_and_spreads_the_return() {
     let server = Server::start().await;

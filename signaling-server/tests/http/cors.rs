@@ -19,6 +19,7 @@ fn reflects(answer: &Answer) -> Option<&str> {
     answer.headers.get("access-control-allow-origin").map(|origin| origin.to_str().unwrap())
 }
 
+// Rules: HT3
 #[tokio::test(flavor = "multi_thread")]
 async fn an_origin_that_is_not_listed_is_never_reflected() {
     for settings in [&[][..], &[("CORS_ORIGINS", "https://allowed.example")]] {
@@ -72,6 +73,7 @@ async fn a_listed_origin_may_call() {
     }
 }
 
+// Rules: HT3
 #[tokio::test(flavor = "multi_thread")]
 async fn native_clients_send_no_origin() {
     let server = Server::start().await;

@@ -15,6 +15,7 @@ async fn forwarded(person: &Person, password: &str, for_whom: &str) -> Answer {
     person.send(request.header("x-forwarded-for", for_whom).json(&body)).await
 }
 
+// Rules: HT4
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spoofed_forwarding_header_evades_nothing_and_blocks_nobody() {
     let server = Server::start().await;
@@ -41,6 +42,7 @@ async fn a_spoofed_forwarding_header_evades_nothing_and_blocks_nobody() {
     assert_eq!(alice.login().await.status, 200);
 }
 
+// Rules: HT4
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_trusted_proxy_the_rightmost_untrusted_hop_counts() {
     let server =

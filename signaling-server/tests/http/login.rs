@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::world::{PASSWORD, Server};
 
+// Rules: HT5
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handle_logs_in_in_any_case_and_normal_form() {
     let server = Server::start().await;
@@ -38,6 +39,7 @@ async fn unknown_handles_and_wrong_passwords_get_the_same_answer() {
     assert_eq!(server.app.metrics.auth_failures.get("password"), 9);
 }
 
+// Rules: CE2
 #[tokio::test(flavor = "multi_thread")]
 async fn the_device_proves_its_key_for_the_handle_as_sent() {
     let server = Server::start().await;

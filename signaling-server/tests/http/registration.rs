@@ -46,6 +46,7 @@ async fn registering_gives_an_account_a_certificate_and_tokens() {
     assert_eq!(second["displayName"], "bob");
 }
 
+// Rules: HT5
 #[tokio::test(flavor = "multi_thread")]
 async fn look_alikes_of_a_taken_handle_are_refused() {
     let server = Server::start().await;
@@ -114,6 +115,7 @@ async fn a_device_of_somebody_else_is_refused() {
     mallory.register().await.refused(409, "conflict");
 }
 
+// Rules: CE2
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_device_proof_is_refused() {
     let server = Server::start().await;

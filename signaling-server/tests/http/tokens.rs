@@ -33,6 +33,7 @@ async fn refused(person: &Person, token: &str) {
     person.get("/v1/account/devices", Some(token)).await.refused(401, "unauthorized");
 }
 
+// Rules: HT1
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_access_tokens_are_refused() {
     let server = Server::start().await;
@@ -102,6 +103,7 @@ async fn an_access_token_ends_after_a_quarter_of_an_hour() {
     assert!(alice.is_in(&refreshed.json["accessToken"]).await);
 }
 
+// Rules: HT1
 #[tokio::test(flavor = "multi_thread")]
 async fn anybody_can_check_an_access_token_by_the_published_keys() {
     let server = Server::start().await;
@@ -119,6 +121,7 @@ async fn anybody_can_check_an_access_token_by_the_published_keys() {
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 900);
 }
 
+// Rules: HT2
 #[tokio::test(flavor = "multi_thread")]
 async fn parallel_and_repeated_refreshes_sign_nobody_out() {
     let server = Server::start().await;
@@ -147,6 +150,7 @@ async fn parallel_and_repeated_refreshes_sign_nobody_out() {
     assert!(alice.is_in(&first["accessToken"]).await);
 }
 
+// Rules: HT2
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_after_minutes_ends_the_family_and_tells_the_device() {
     let server = Server::start().await;

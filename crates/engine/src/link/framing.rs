@@ -216,6 +216,7 @@ mod tests {
         Ok(frames)
     }
 
+    // Rules: PL2
     #[test]
     fn frames_around_every_border_survive() {
         for length in [
@@ -234,6 +235,7 @@ mod tests {
         }
     }
 
+    // Rules: PL3
     #[test]
     fn a_length_beyond_the_bound_is_refused_at_its_first_message() {
         let mut message = BytesMut::new();
@@ -244,6 +246,7 @@ mod tests {
         assert_eq!(refused, Err(FramingError::TooLong(DURABLE_FRAME_BYTES_MAX + 1)));
     }
 
+    // Rules: PL3
     #[test]
     fn parts_out_of_order_are_refused() {
         let frame = Bytes::from(vec![1; 100_000]);
@@ -277,6 +280,7 @@ mod tests {
     }
 
     proptest! {
+        // Rules: PL2
         #[test]
         fn prop_frames_survive_cutting(lengths in prop::collection::vec(0usize..200_000, 0..6)) {
             let frames: Vec<Bytes> =
@@ -285,6 +289,7 @@ mod tests {
             prop_assert_eq!(join(messages), Ok(frames));
         }
 
+        // Rules: PL3
         #[test]
         fn prop_hostile_messages_are_refused_within_bounds(
             messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..32),

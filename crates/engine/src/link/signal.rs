@@ -209,6 +209,7 @@ mod tests {
         }
     }
 
+    // Rules: EN5
     #[test]
     fn what_passes_a_bound_is_refused() {
         let offer =

@@ -189,6 +189,7 @@ const IMPATIENT: PeerTimeouts = PeerTimeouts {
     unresponsive: Duration::from_secs(5),
 };
 
+// Rules: PL1, PL6
 #[tokio::test]
 async fn frames_travel_both_ways_on_both_channels() {
     let mut world = World::pair();
@@ -218,6 +219,7 @@ async fn frames_travel_both_ways_on_both_channels() {
 }
 
 /// C40: both offer at once, fifty times.
+// Rules: PL5
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn glare_ends_in_one_link() {
     for round in 0..50 {
@@ -252,6 +254,7 @@ async fn glare_ends_in_one_link() {
     }
 }
 
+// Rules: HS6
 #[tokio::test]
 async fn both_ends_see_the_same_fingerprints() {
     let mut world = World::pair();
@@ -275,6 +278,7 @@ async fn both_ends_see_the_same_fingerprints() {
 }
 
 /// An introducer that puts another certificate's fingerprint into the offer, as it would to stand between the two.
+// Rules: HS6
 #[tokio::test]
 async fn a_swapped_fingerprint_opens_nothing() {
     let impatient = |config: &mut PeerConfig| config.timeouts = IMPATIENT;

@@ -31,6 +31,7 @@ fn acknowledged_by(world: &World, node: usize, relay: bool) -> bool {
     })
 }
 
+// Rules: SY1, SY2, BO1
 #[test]
 fn a_message_reaches_everybody_through_the_relay() {
     let (mut world, room) = world(3);
@@ -42,6 +43,7 @@ fn a_message_reaches_everybody_through_the_relay() {
     assert!(acknowledged_by(&world, 1, true));
 }
 
+// Rules: SY7, SY11
 #[test]
 fn two_peers_go_on_without_the_relay() {
     let (mut world, room) = world(2);
@@ -61,6 +63,7 @@ fn two_peers_go_on_without_the_relay() {
     assert_eq!(world.texts(0, room).len(), 2, "the relay is given back what it lacks, anybody's events included");
 }
 
+// Rules: SY8
 #[test]
 fn messages_cross_by_a_third_where_two_cannot_meet() {
     let (mut world, room) = world(3);
@@ -78,6 +81,7 @@ fn messages_cross_by_a_third_where_two_cannot_meet() {
     }
 }
 
+// Rules: SY5, SY9, SY10
 #[test]
 fn who_was_away_gets_everything_once_and_in_the_same_order() {
     let (mut world, room) = world(3);
@@ -94,6 +98,7 @@ fn who_was_away_gets_everything_once_and_in_the_same_order() {
     assert_eq!(stored, 200);
 }
 
+// Rules: SY6
 #[test]
 fn nothing_leaves_before_it_is_on_disk() {
     let (mut world, room) = world(2);
@@ -113,6 +118,7 @@ fn nothing_leaves_before_it_is_on_disk() {
     assert_eq!(world.texts(2, room), ["kept"]);
 }
 
+// Rules: SY6
 #[test]
 fn after_a_failed_write_nothing_is_acknowledged_any_more() {
     let (mut world, room) = world(2);
@@ -126,6 +132,7 @@ fn after_a_failed_write_nothing_is_acknowledged_any_more() {
     assert!(world.texts(2, room).is_empty());
 }
 
+// Rules: SY3
 #[test]
 fn a_stranger_gets_nothing() {
     let (mut world, room) = world(2);
@@ -150,6 +157,7 @@ fn a_stranger_gets_nothing() {
     assert!(!world.texts(2, room).contains(&"after the leave".to_owned()));
 }
 
+// Rules: CU1, CU2, EV5
 #[test]
 fn what_a_removed_member_writes_is_taken_by_nobody() {
     let (mut world, room) = world(3);
@@ -173,6 +181,7 @@ fn what_a_removed_member_writes_is_taken_by_nobody() {
     }
 }
 
+// Rules: EV6
 #[test]
 fn an_event_with_a_bad_signature_closes_the_link() {
     let (mut world, room) = world(2);
@@ -196,6 +205,7 @@ fn an_event_with_a_bad_signature_closes_the_link() {
     }
 }
 
+// Rules: EV4
 #[test]
 fn a_reader_may_not_write() {
     let (mut world, room) = world(2);
@@ -209,6 +219,7 @@ fn a_reader_may_not_write() {
     assert!(world.texts(2, room).is_empty());
 }
 
+// Rules: EV7
 #[test]
 fn a_fork_freezes_the_chain() {
     let (mut world, room) = world(2);
@@ -230,6 +241,7 @@ fn a_fork_freezes_the_chain() {
     assert!(matches!(admission, crate::admission::Admission::Rejected(why) if forked(&why)));
 }
 
+// Rules: EV8
 #[test]
 fn a_device_that_lost_its_tail_begins_a_new_life() {
     let (mut world, room) = world(2);
@@ -252,6 +264,7 @@ fn chains_of(world: &World, node: usize, room: RoomId, author: usize) -> Vec<Inc
     chains.filter(|(chain, _)| chain.device == device).map(|(chain, _)| chain.incarnation).collect()
 }
 
+// Rules: RG1, RG3, SY12
 #[test]
 fn registers_reach_everybody_and_the_newest_counts() {
     let (mut world, room) = world(3);
@@ -271,6 +284,7 @@ fn registers_reach_everybody_and_the_newest_counts() {
     }
 }
 
+// Rules: EV2, EV9
 #[test]
 fn wrong_clocks_do_not_change_the_order_of_a_conversation() {
     let (mut world, room) = world(3);
@@ -286,6 +300,7 @@ fn wrong_clocks_do_not_change_the_order_of_a_conversation() {
     }
 }
 
+// Rules: EV10
 #[test]
 fn a_clock_a_day_ahead_drags_nobody() {
     let (mut world, room) = world(2);
@@ -300,6 +315,7 @@ fn a_clock_a_day_ahead_drags_nobody() {
     assert_eq!(world.texts(1, room), ["from today", "from tomorrow"]);
 }
 
+// Rules: SY14
 #[test]
 fn a_forgotten_room_leaves_nothing() {
     let (mut world, room) = world(2);
@@ -339,6 +355,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
+    // Rules: EV9, SY5, SY6, SY10
     #[test]
     fn prop_replicas_converge_under_any_schedule(moves in moves()) {
         let (mut world, room) = world(3);
@@ -378,4 +395,33 @@ proptest! {
         let acknowledged: BTreeSet<_> = world.acknowledged.iter().map(|(_, id)| *id).collect();
         prop_assert_eq!(acknowledged.len(), texts.len(), "everything that was acknowledged is there, once");
     }
+}
+
+// Rules: RG2
+#[test]
+fn a_register_is_set_by_its_own_account_while_that_belongs() {
+    use momoland_protocol::register::Register;
+    let (mut world, room) = world(2);
+    let (first, second) = (world.person(1).account, world.person(2).account);
+    // Through the first person's link, who may pass on what others set.
+    let (link, remote) = (LinkId(u64::MAX), Remote::Device { device: world.person(1).device(), account: first });
+    world.input(0, Input::LinkUp { link, remote });
+    let old_roster = world.replica_of(0).roster(room).unwrap().head();
+    let set_by_second = |world: &mut World, account: AccountId, hlc: u64| {
+        let key = Arc::clone(&world.person(2).key);
+        let (name, target) = (RegisterName::READ, room.0);
+        let value = hlc.to_be_bytes().to_vec();
+        let register =
+            Register { account, device: key.device(), room, name, target, roster: old_roster, hlc: Hlc(hlc), value };
+        let registers = vec![Signed::sign(register, &key).unwrap()];
+        world.input(0, Input::Frame { link, frame: Frame::Registers { room, registers } });
+        world.settle();
+        let key = RegisterKey { room, account, name, target };
+        world.replica_of(0).register(&key).map(|register| register.get().hlc.0)
+    };
+    assert_eq!(set_by_second(&mut world, first, 7), None, "it is another account's");
+    assert_eq!(set_by_second(&mut world, second, 7), Some(7));
+    world.change(1, room, RosterOp::Remove { account: second, ban: false });
+    world.settle();
+    assert_eq!(set_by_second(&mut world, second, 8), Some(7), "who is out sets nothing, whatever roster it names");
 }

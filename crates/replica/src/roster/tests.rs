@@ -23,6 +23,7 @@ fn check(world: &World, author: usize, room: RoomId, op: RosterOp) -> Result<(),
     roster(world, room).check(&world.signed_change(author, room, op), LATE)
 }
 
+// Rules: RO4, IN1
 #[test]
 fn a_private_room_is_joined_by_invite_only() {
     let (mut world, room) = world(3, Visibility::Private);
@@ -39,6 +40,7 @@ fn a_private_room_is_joined_by_invite_only() {
     assert_eq!(late, Err(RosterRefusal::NoInvite));
 }
 
+// Rules: IN1
 #[test]
 fn an_invite_is_for_the_device_that_proves_it() {
     let (mut world, room) = world(3, Visibility::Private);
@@ -50,6 +52,7 @@ fn an_invite_is_for_the_device_that_proves_it() {
     assert_eq!(stolen, Err(RosterRefusal::BadSignature("invite")));
 }
 
+// Rules: CE1
 #[test]
 fn a_certificate_of_another_device_or_server_lets_nobody_in() {
     let (world, room) = world(3, Visibility::Public);
@@ -65,6 +68,7 @@ fn a_certificate_of_another_device_or_server_lets_nobody_in() {
     assert_eq!(check(&world, 2, room, join), Err(RosterRefusal::BadSignature("certificate")));
 }
 
+// Rules: RO1
 #[test]
 fn a_chain_without_its_predecessor_is_refused() {
     let (mut world, room) = world(2, Visibility::Public);
@@ -78,6 +82,7 @@ fn a_chain_without_its_predecessor_is_refused() {
     assert_eq!(held.hash_at(2), Some(held.head()));
 }
 
+// Rules: RO2
 #[test]
 fn the_server_alone_cannot_make_a_change() {
     let (world, room) = world(2, Visibility::Public);
@@ -92,6 +97,7 @@ fn the_server_alone_cannot_make_a_change() {
     assert_eq!(held.apply(&countersigned), Err(RosterRefusal::BadSignature("server")));
 }
 
+// Rules: RO5
 #[test]
 fn a_removed_member_is_out_until_rejoined() {
     let (mut world, room) = world(2, Visibility::Public);
@@ -108,6 +114,7 @@ fn a_removed_member_is_out_until_rejoined() {
     assert_eq!(held.allows(device, 3, Action::POST), Err(RosterRefusal::NotAMember));
 }
 
+// Rules: RO6
 #[test]
 fn a_ban_holds_until_it_is_lifted() {
     let (mut world, room) = world(2, Visibility::Public);
@@ -121,6 +128,7 @@ fn a_ban_holds_until_it_is_lifted() {
     assert_eq!(check(&world, 2, room, join), Ok(()));
 }
 
+// Rules: RO4
 #[test]
 fn roles_bound_what_members_do() {
     let (mut world, room) = world(3, Visibility::Public);
@@ -144,6 +152,7 @@ fn roles_bound_what_members_do() {
     assert_eq!(check(&world, 2, room, above), forbidden(Role::Moderator));
 }
 
+// Rules: RO7
 #[test]
 fn a_room_never_stays_without_an_owner() {
     let (mut world, room) = world(3, Visibility::Public);
@@ -158,6 +167,7 @@ fn a_room_never_stays_without_an_owner() {
     assert_eq!(held.role(world.person(3).account), Some(Role::Member));
 }
 
+// Rules: RO8, CE2
 #[test]
 fn a_revoked_device_does_not_come_back() {
     let (mut world, room) = world(2, Visibility::Public);
@@ -171,6 +181,7 @@ fn a_revoked_device_does_not_come_back() {
     assert_eq!(check(&world, 2, room, RosterOp::AddDevice { certificate }), Err(RosterRefusal::AlreadySo));
 }
 
+// Rules: CU1, CU2
 #[test]
 fn of_two_lists_of_cuts_the_higher_counts() {
     let (world, room) = world(1, Visibility::Public);
@@ -185,6 +196,7 @@ fn of_two_lists_of_cuts_the_higher_counts() {
     assert_eq!(held.cuts_of(2).count(), 1);
 }
 
+// Rules: ID3, RO3
 #[test]
 fn a_direct_room_has_two_owners_and_takes_nobody_else() {
     let world = World::with_people(3);

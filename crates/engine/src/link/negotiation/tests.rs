@@ -184,6 +184,7 @@ fn one_who_dials_is_answered() {
     assert_eq!(pair.ends.map(|end| (end.begun, end.candidates)), [(1, 1), (1, 1)]);
 }
 
+// Rules: PL5
 #[test]
 fn of_two_who_dial_at_once_the_impolite_ones_offer_holds() {
     let mut pair = Pair::new();
@@ -205,6 +206,7 @@ fn an_offer_that_never_arrived_is_repeated_when_the_other_side_offers() {
     pair.assert_linked();
 }
 
+// Rules: PL4
 #[test]
 fn a_stale_offer_is_ignored() {
     let mut pair = Pair::new();
@@ -382,6 +384,7 @@ impl Pair {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
+    // Rules: PL5
     #[test]
     fn prop_every_interleaving_ends_in_one_session(
         first in 0usize..2,
@@ -396,6 +399,7 @@ proptest! {
         pair.assert_linked();
     }
 
+    // Rules: PL5
     #[test]
     fn prop_loss_and_disorder_are_healed_by_dialling_again(faults in prop::collection::vec(fault(), 0..80)) {
         let mut pair = Pair::new();

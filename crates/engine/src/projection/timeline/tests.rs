@@ -94,6 +94,7 @@ fn register(account: AccountId, name: RegisterName, value: Vec<u8>) -> Register 
 }
 
 proptest! {
+    // Rules: EV9
     #[test]
     fn prop_order_of_arrival_does_not_matter(
         turns in proptest::collection::vec((any::<bool>(), 0_u64..5), 1..24),
@@ -195,6 +196,7 @@ fn unread_counts_what_others_wrote_after_the_mark() {
     assert_eq!(timeline.unread(), 0);
 }
 
+// Rules: EV10
 #[test]
 fn a_message_from_tomorrow_waits_without_getting_lost() {
     let mut grace = Author::new(GRACE, 2);
@@ -234,6 +236,7 @@ fn pages_join_without_a_gap_or_an_overlap() {
     assert!(timeline.page(Some(EventId([3; 32])), None, 3).is_none());
 }
 
+// Rules: CU2
 #[test]
 fn what_is_beyond_a_cut_is_gone() {
     let mut grace = Author::new(GRACE, 2);

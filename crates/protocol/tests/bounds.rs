@@ -1,0 +1,142 @@
+//! Bounds that the schema cannot say: what signs refuses them, and what decodes does too.
+
+use momoland_protocol::cbor::{self, Bounded, DecodeError};
+use momoland_protocol::clock::{Hlc, UnixMillis};
+use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader};
+use momoland_protocol::id::{BodyHash, ChainId, EventId, Incarnation, LogId, RosterHash, Seq, SetHash};
+use momoland_protocol::limits::{BODY_BYTES_MAX, FRAME_BYTES_MAX, ROOM_NAME_CHARS_MAX, TARGETS_MAX};
+use momoland_protocol::replication::{ChainRange, Frame};
+use momoland_protocol::roster::{History, Posting, Role, Settings, Visibility};
+use momoland_protocol::signed::{SecretKey, Signed};
+
+fn key() -> SecretKey {
+    SecretKey::from_seed(&[1; 32])
+}
+
+fn header(body: &BodyBytes) -> EventHeader {
+    EventHeader {
+        log: LogId([1; 32]),
+        device: key().device(),
+        incarnation: Incarnation([2; 16]),
+        seq: Seq(1),
+        prev: EventId::ZERO,
+        hlc: Hlc(1),
+        roster: RosterHash([3; 32]),
+        action: Action::POST,
+        targets: Vec::new(),
+        body_hash: body.hash(),
+        body_length: u32::try_from(body.len()).unwrap(),
+    }
+}
+
+fn body() -> BodyBytes {
+    BodyBytes::new(&Body::Plain(b"hello".to_vec())).unwrap()
+}
+
+/// Refused before it is signed, and by whoever decodes it.
+fn check(header: EventHeader, field: &'static str) {
+    let bytes = cbor::encode(&header);
+    assert_eq!(cbor::decode::<EventHeader>(&bytes, bytes.len()), Err(DecodeError::OutOfBounds(field)));
+    assert_eq!(Signed::sign(header, &key()).err(), Some(DecodeError::OutOfBounds(field)));
+}
+
+// Rules: EV1, EN5
+#[test]
+fn the_first_of_a_chain_and_no_other_names_nothing_before_it() {
+    check(EventHeader { seq: Seq::ZERO, ..header(&body()) }, "seq");
+    check(EventHeader { prev: EventId([4; 32]), ..header(&body()) }, "prev");
+    check(EventHeader { seq: Seq(2), ..header(&body()) }, "prev");
+    let second = EventHeader { seq: Seq(2), prev: EventId([4; 32]), ..header(&body()) };
+    assert!(Signed::sign(second, &key()).is_ok());
+}
+
+// Rules: EN5
+#[test]
+fn an_event_is_about_so_many_others_and_no_more() {
+    let about = |count: usize| EventHeader { targets: vec![EventId([4; 32]); count], ..header(&body()) };
+    assert!(Signed::sign(about(TARGETS_MAX), &key()).is_ok());
+    check(about(TARGETS_MAX + 1), "targets");
+    check(EventHeader { body_length: u32::try_from(BODY_BYTES_MAX + 1).unwrap(), ..header(&body()) }, "bodyLength");
+}
+
+// Rules: EV3, BO2
+#[test]
+fn a_body_fits_its_header_or_is_refused() {
+    let decode = |header: EventHeader, body: Option<BodyBytes>| {
+        let event = Event { header: Signed::sign(header, &key()).unwrap(), body };
+        cbor::decode::<Event>(&cbor::encode(&event), FRAME_BYTES_MAX).map(|event| event.body.is_some())
+    };
+    assert_eq!(decode(header(&body()), Some(body())), Ok(true));
+    assert_eq!(decode(header(&body()), None), Ok(false), "a body may be dropped");
+    let other = BodyBytes::new(&Body::Plain(b"hullo".to_vec())).unwrap();
+    assert_eq!(decode(header(&body()), Some(other)), Err(DecodeError::OutOfBounds("bodyHash")));
+    let longer = BodyBytes::new(&Body::Plain(b"hello!".to_vec())).unwrap();
+    assert_eq!(decode(header(&body()), Some(longer)), Err(DecodeError::OutOfBounds("bodyLength")));
+    let foreign = EventHeader { body_hash: BodyHash([9; 32]), ..header(&body()) };
+    assert_eq!(decode(foreign, Some(body())), Err(DecodeError::OutOfBounds("bodyHash")));
+}
+
+// Rules: EN5
+#[test]
+fn a_line_has_its_characters_and_no_control_among_them() {
+    let named = |name: String| Settings {
+        name,
+        topic: String::new(),
+        visibility: Visibility::Public,
+        history: History::All,
+        posting: Posting::Members,
+    };
+    assert!(named("é".repeat(ROOM_NAME_CHARS_MAX)).check_bounds().is_ok());
+    assert!(named("é".repeat(ROOM_NAME_CHARS_MAX + 1)).check_bounds().is_err());
+    for control in ['\0', '\n', '\u{1b}', '\u{85}'] {
+        assert!(named(format!("boat{control}shed")).check_bounds().is_err(), "{control:?}");
+    }
+}
+
+// Rules: EN5, SY5
+#[test]
+fn a_vector_is_sorted_and_its_ranges_are_ranges() {
+    let range = |device: u8, low: u64, high: u64| ChainRange {
+        chain: ChainId { device: SecretKey::from_seed(&[device; 32]).device(), incarnation: Incarnation([0; 16]) },
+        low: Seq(low),
+        high: Seq(high),
+        head: EventId([1; 32]),
+    };
+    let decode = |chains: Vec<ChainRange>| {
+        let frame = Frame::Have { log: LogId([1; 32]), chains, more: false, registers: SetHash::ZERO };
+        cbor::decode::<Frame>(&cbor::encode(&frame), FRAME_BYTES_MAX).is_ok()
+    };
+    let mut sorted = vec![range(1, 1, 4), range(2, 1, 1)];
+    sorted.sort_by_key(|range| range.chain);
+    assert!(decode(sorted.clone()));
+    sorted.reverse();
+    assert!(!decode(sorted.clone()));
+    assert!(!decode(vec![sorted[0], sorted[0]]), "one chain has one range");
+    assert!(!decode(vec![range(1, 0, 4)]));
+    assert!(!decode(vec![range(1, 5, 4)]));
+}
+
+// Rules: EV2
+#[test]
+fn a_clock_runs_past_what_it_has_seen() {
+    let wall = UnixMillis(1_800_000_000_000);
+    let seen = Hlc::at(wall);
+    assert_eq!(seen.wall(), wall);
+    assert!(seen.tick(wall).unwrap() > seen, "in the same millisecond");
+    assert!(seen.tick(UnixMillis(0)).unwrap() > seen, "where the wall clock went back");
+    let later = UnixMillis(wall.0 + 5);
+    assert_eq!(seen.tick(later).unwrap(), Hlc::at(later));
+    assert_eq!(Hlc(u64::MAX).tick(wall), None, "at the end of time");
+}
+
+// Rules: EV4
+#[test]
+fn an_actions_high_byte_is_its_role() {
+    for (code, role) in
+        [(0x0001, Role::Reader), (0x01ff, Role::Member), (0x0201, Role::Moderator), (0x0300, Role::Owner)]
+    {
+        assert_eq!(Action(code).role(), Some(role));
+    }
+    assert_eq!(Action(0x0400).role(), None);
+    assert_eq!(Action(0xffff).role(), None);
+}
