@@ -1,4 +1,5 @@
 //! Bounds that the schema cannot say: what signs refuses them, and what decodes does too.
+#![allow(clippy::unwrap_used, reason = "a test ends where something does not hold")]
 
 use momoland_protocol::cbor::{self, Bounded, DecodeError};
 use momoland_protocol::clock::{Hlc, UnixMillis};
@@ -25,12 +26,12 @@ fn header(body: &BodyBytes) -> EventHeader {
         action: Action::POST,
         targets: Vec::new(),
         body_hash: body.hash(),
-        body_length: u32::try_from(body.len()).unwrap(),
+        body_length: u32::try_from(body.len()).expect("a short body"),
     }
 }
 
 fn body() -> BodyBytes {
-    BodyBytes::new(&Body::Plain(b"hello".to_vec())).unwrap()
+    BodyBytes::new(&Body::Plain(b"hello".to_vec())).expect("a short body")
 }
 
 /// Refused before it is signed, and by whoever decodes it.

@@ -1,4 +1,5 @@
 //! Bytes from outside, of any kind: decoders answer a value or a typed error, never more.
+#![allow(clippy::unwrap_used, reason = "a test ends where something does not hold")]
 
 use std::fs;
 
