@@ -6,7 +6,7 @@
 //!
 //! # Invariants
 //! 1. Standard output carries JSON lines (`rpc`) or one address (`ui`) and nothing else; logs and refusals go to
-//!    standard error. Test: `nothing_but_json_leaves_standard_output` in the scenarios.
+//!    standard error. Test: `lines_that_are_not_requests_get_an_error_and_harm_nothing`.
 //! 2. The process ends with status 0 only after the engine has released the data folder. A refusal is one sentence
 //!    on standard error and status 1; a usage error is status 2.
 //!

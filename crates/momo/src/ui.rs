@@ -10,9 +10,10 @@
 //! `access`: the host it names, the origin it comes from, and the cookie that only the printed address gives.
 //!
 //! # Invariants
-//! 1. Listens on loopback addresses only. Test: `ui_refuses_to_listen_beyond_loopback`.
-//! 2. Nothing of the account leaves without the cookie or the unused token. Test: `the_address_works_once`.
-//! 3. A foreign Origin gets 403 before anything else is looked at. Test: `foreign_origins_are_refused`.
+//! 1. Listens on loopback addresses only. Test: `ui_refuses_to_listen_beyond_loopback_and_on_a_port_in_use`.
+//! 2. Nothing of the account leaves without the cookie or the unused token. Test:
+//!    `the_token_opens_once_and_its_cookie_from_then_on`.
+//! 3. A foreign Origin gets 403 before anything else is looked at. Test: `only_our_own_host_and_origin_pass`.
 //!
 //! Not here: what the window shows (`ui/` of the repository), what requests do (the engine).
 
