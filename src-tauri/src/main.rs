@@ -40,6 +40,9 @@ use crate::window::Geometry;
 /// what was acknowledged is on disk already, and a window that is closed must not leave a process behind.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What is logged unless MOMOLAND_LOG says otherwise. The WebRTC stack warns of what is normal while a link opens.
+const LOG_FILTER: &str = "warn,rtc_ice=error,rtc_dtls=error";
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match arguments.explain {
@@ -50,7 +53,7 @@ fn main() -> ExitCode {
 }
 
 fn start(data_dir: Option<PathBuf>, geometry: Option<Geometry>) -> Result<ExitCode, Failure> {
-    let filter = EnvFilter::try_from_env("MOMOLAND_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("MOMOLAND_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
     require_screen()?;

@@ -47,8 +47,11 @@ describe("two desktop windows", { timeout: 600_000 }, () => {
   it("carries what they say both ways", async () => {
     await converse([
       [ada, "Morning. Low water is at 10:40, so we have about two hours on the slip."],
+      [ada, "Can you bring the long straps?"],
       [grace, "Already in the van. And I found the winch manual at last."],
       [ada, "Good. Beam sag measured at 4.2 mm, well inside the limit."],
+      [grace, "No signal at the shed today, but our laptops find each other anyway."],
+      [ada, "Then keep writing here. Call at noon, from the hill?"],
       [grace, "Straps, winch, tea. In that order. 茶 ☕"],
     ]);
     await photographs();
@@ -59,8 +62,8 @@ describe("two desktop windows", { timeout: 600_000 }, () => {
     assert.deepEqual({ code, killedBy }, { code: 0, killedBy: null }, "the server shuts down in order");
     await Promise.all([ada.connection("serverAway"), grace.connection("serverAway")]);
     await converse([
-      [ada, "No signal at the shed today, but our laptops find each other anyway."],
-      [grace, "Then keep writing here."],
+      [ada, "The server is away. Do you still read me?"],
+      [grace, "As if it had never been there."],
     ]);
   });
 
