@@ -31,7 +31,7 @@ fn every_setting_of_the_server_is_described() {
     let settings: BTreeMap<String, (String, String)> = table
         .split("Setting {")
         .skip(1)
-        .map(|part| (field(part, "key"), (field(part, "default"), field(part, "unit"))))
+        .map(|part| (field(part, "key"), (field(part, "default"), field(part, "unit").replace(" | ", " or "))))
         .collect();
     assert!(settings.len() > 20, "the settings were not found");
     let page = tree::read(OPERATING);
@@ -42,7 +42,7 @@ fn every_setting_of_the_server_is_described() {
         .map(|cells| {
             let key = cells[0].trim_start_matches("MOMOLAND_").to_ascii_lowercase();
             let default = if cells[1] == "(empty)" { String::new() } else { cells[1].clone() };
-            (key, (default, cells[2].replace("\\", "").replace(" or ", " | ")))
+            (key, (default, cells[2].clone()))
         })
         .collect();
     assert_eq!(described, settings, "{OPERATING} and config.rs differ");
