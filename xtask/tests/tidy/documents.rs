@@ -62,3 +62,24 @@ fn every_metric_of_the_server_is_described() {
     let described: BTreeSet<&str> = rows.iter().skip(1).map(|cells| cells[0].as_str()).collect();
     assert_eq!(described, metrics, "{OPERATING} and metrics.rs differ");
 }
+
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let mut functions = BTreeSet::new();
+    let mut files = BTreeSet::new();
+    for path in tree::files_ending_in(&[".rs"]) {
+        let source = tree::read(&path);
+        let names =
+            source.split("fn ").skip(1).map(|part| part.split(['(', '<']).next().unwrap_or_default().to_owned());
+        functions.extend(names);
+        files.insert(path.rsplit('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned());
+    }
+    let page = tree::read("ARCHITECTURE.md");
+    let table = document::section(&page, "## Invariants, and who attacks them").expect("the section");
+    let named: Vec<&str> = table.split('`').skip(1).step_by(2).collect();
+    assert!(named.len() > 15, "the tests were not found");
+    for name in named {
+        let there = functions.contains(name) || files.contains(name) || tree::root().join("crates").join(name).exists();
+        assert!(there, "ARCHITECTURE.md names {name}, which is not there");
+    }
+}
