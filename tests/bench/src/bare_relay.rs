@@ -26,6 +26,9 @@ pub(crate) const ROLE: &str = "bare-relay";
 /// Messages that wait for one socket. Full: the sender waits, as over a bare TCP connection.
 const WAITING_MAX: usize = 256;
 
+/// Of one socket, each way: those of our server. The library's own 128 KiB would flatter us.
+const BUFFER_BYTES: usize = 4 * 1024;
+
 /// A client's end.
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -102,6 +105,7 @@ pub(crate) async fn serve() -> std::io::Result<()> {
 struct Sockets(Mutex<BTreeMap<u32, Vec<mpsc::Sender<Bytes>>>>);
 
 async fn upgrade(State(sockets): State<Arc<Sockets>>, Path(number): Path<u32>, upgrade: WebSocketUpgrade) -> Response {
+    let upgrade = upgrade.read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES);
     upgrade.on_upgrade(move |socket| forward(socket, sockets, number))
 }
 

@@ -11,7 +11,7 @@ use support::Server;
 
 use crate::bare_channel;
 use crate::bare_relay::{self, BareRelay};
-use crate::figure::{Report, Samples, Target};
+use crate::figure::{self, Samples};
 use crate::floor::{Author, EVENT_BYTES};
 use crate::person::Person;
 
@@ -31,29 +31,37 @@ struct Trips {
     stored: Samples,
 }
 
-pub(crate) async fn measure(report: &mut Report, folder: &Path) {
-    let server = Server::start(folder, &[("LOG", "warn")]);
+pub(crate) async fn measure(folder: &Path) {
+    let mut server = Server::start(folder, &[("LOG", "warn")]);
     let mut ada = Person::register(&server, folder, "ada").await;
     let mut grace = Person::register(&server, folder, "grace").await;
     let room = ada.share_room(&grace).await;
     let mut authors = (Author::open(&folder.join("floor-one")), Author::open(&folder.join("floor-other")));
 
     let direct = over_channel(&mut ada, &mut grace, &room, &mut authors).await;
-    trips(report, "chat.round_trip.direct", "data_channel", &direct);
+    print("chat.round_trip.direct", "data_channel", &direct);
 
-    ada.use_relay().await;
-    grace.use_relay().await;
+    // Without the server's own copy of each message on the same disk and processor.
+    server.stop();
+    let alone = over_channel(&mut ada, &mut grace, &room, &mut authors).await;
+    print("chat.round_trip.direct.server_stopped", "data_channel", &alone);
+    server.start_again();
+
+    for person in [&ada, &grace] {
+        person.wait_online().await;
+        person.use_relay().await;
+    }
     let relayed = over_relay(&mut ada, &mut grace, &room, &mut authors).await;
-    trips(report, "chat.round_trip.relay", "websocket", &relayed);
+    print("chat.round_trip.relay", "websocket", &relayed);
 
     ada.close().await;
     grace.close().await;
 }
 
-fn trips(report: &mut Report, figure: &str, carrier: &str, trips: &Trips) {
-    report.figure(&format!("{figure}/bare_{carrier}"), "ms", &trips.ours, Some(&trips.bare), Target::None);
+fn print(figure: &str, carrier: &str, trips: &Trips) {
+    figure::print(&format!("{figure}/bare_{carrier}"), "ms", &trips.ours, Some(&trips.bare));
     let stored = format!("{figure}/bare_{carrier}_sign_verify_store");
-    report.figure(&stored, "ms", &trips.ours, Some(&trips.stored), Target::None);
+    figure::print(&stored, "ms", &trips.ours, Some(&trips.stored));
 }
 
 async fn over_channel(ada: &mut Person, grace: &mut Person, room: &str, authors: &mut (Author, Author)) -> Trips {

@@ -5,11 +5,21 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+
+/// Fewer values have no tail worth printing.
+const TAIL_SAMPLES_MIN: usize = 20;
 
 /// Values of one kind, in the figure's unit.
 #[derive(Debug, Default)]
 pub(crate) struct Samples(Vec<f64>);
+
+impl From<f64> for Samples {
+    /// One measurement that cannot be repeated within a run.
+    fn from(value: f64) -> Self {
+        Self(vec![value])
+    }
+}
 
 impl Samples {
     pub(crate) fn push(&mut self, value: f64) {
@@ -30,65 +40,53 @@ impl Samples {
     fn median(&self) -> Option<f64> {
         self.percentile(50)
     }
-}
 
-/// What a figure is held to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Target {
-    /// It informs; nothing was promised.
-    None,
-    /// `ours` is at most this.
-    AtMost(f64),
-}
-
-/// Prints figures, and knows whether all promises were kept.
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    missed: bool,
-}
-
-impl Report {
-    /// Prints one figure.
-    ///
-    /// # Panics
-    /// Where nothing was measured.
-    #[expect(clippy::print_stdout, reason = "figures are what this program prints")]
-    pub(crate) fn figure(
-        &mut self,
-        figure: &str,
-        unit: &str,
-        ours: &Samples,
-        reference: Option<&Samples>,
-        target: Target,
-    ) {
-        let median = ours.median().expect("something was measured");
-        let beside = reference.and_then(Samples::median);
-        let (target, met) = match target {
-            Target::None => (None, None),
-            Target::AtMost(limit) => (Some(limit), Some(median <= limit)),
-        };
-        self.missed |= met == Some(false);
-        let mut line = Map::new();
-        line.insert("figure".to_owned(), json!(figure));
-        line.insert("ours".to_owned(), json!(rounded(median)));
-        line.insert("reference".to_owned(), json!(beside.map(rounded)));
-        line.insert("ratio".to_owned(), json!(beside.map(|beside| rounded(median / beside))));
-        line.insert("unit".to_owned(), json!(unit));
-        line.insert("target".to_owned(), json!(target));
-        line.insert("met".to_owned(), json!(met));
-        line.insert("samples".to_owned(), json!(ours.0.len()));
-        if ours.0.len() >= 20 {
-            line.insert("p95".to_owned(), json!(ours.percentile(95).map(rounded)));
-            line.insert("referenceP95".to_owned(), json!(reference.and_then(|all| all.percentile(95)).map(rounded)));
-        }
-        line.insert("load".to_owned(), json!(load()));
-        println!("{}", Value::Object(line));
+    fn p95(&self) -> Option<f64> {
+        (self.0.len() >= TAIL_SAMPLES_MIN).then(|| self.percentile(95).map(rounded)).flatten()
     }
+}
 
-    /// Whether every figure that has a target reached it.
-    pub(crate) fn all_met(&self) -> bool {
-        !self.missed
-    }
+/// One line of output. `target` and `met` say what was promised and whether it was kept; nothing was for these figures
+/// yet, which inform.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    figure: &'a str,
+    ours: f64,
+    reference: Option<f64>,
+    ratio: Option<f64>,
+    unit: &'a str,
+    target: Option<f64>,
+    met: Option<bool>,
+    samples: usize,
+    /// Where there are enough values for it to mean something.
+    p95: Option<f64>,
+    reference_p95: Option<f64>,
+    load: Option<f64>,
+}
+
+/// Prints one figure.
+///
+/// # Panics
+/// Where nothing was measured.
+#[expect(clippy::print_stdout, reason = "figures are what this program prints")]
+pub(crate) fn print(figure: &str, unit: &str, ours: &Samples, reference: Option<&Samples>) {
+    let median = ours.median().expect("something was measured");
+    let beside = reference.and_then(Samples::median);
+    let line = Line {
+        figure,
+        ours: rounded(median),
+        reference: beside.map(rounded),
+        ratio: beside.map(|beside| rounded(median / beside)),
+        unit,
+        target: None,
+        met: None,
+        samples: ours.0.len(),
+        p95: ours.p95(),
+        reference_p95: reference.and_then(Samples::p95),
+        load: load(),
+    };
+    println!("{}", serde_json::to_string(&line).expect("numbers and text"));
 }
 
 /// Three significant digits: more would be noise.

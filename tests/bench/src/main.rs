@@ -7,7 +7,7 @@
 //! # Rules
 //! 1. Nothing is compared with a figure of another run: machines, and what else they do, differ.
 //! 2. A reference may be generous (it does less than ours), never hobbled.
-//! 3. Like a test, it ends with a panic that says what did not come about; a missed target is exit status 1.
+//! 3. Like a test, it ends with a panic that says what did not come about.
 //!
 //! Not here: windows (`tests/desktop/bench.mjs`), the store alone (`crates/store/examples/commit_rate.rs`).
 
@@ -22,8 +22,6 @@ mod person;
 mod server;
 
 use std::process::ExitCode;
-
-use crate::figure::Report;
 
 const USAGE: &str = "momoland-bench [chat|server] [--long]";
 
@@ -85,14 +83,13 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut report = Report::default();
     if wanted.chat {
-        chat::measure(&mut report, folder.path()).await;
+        chat::measure(folder.path()).await;
     }
     if wanted.server {
-        server::measure(&mut report, folder.path(), wanted.long).await;
+        server::measure(folder.path(), wanted.long).await;
     }
-    if report.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ExitCode::SUCCESS
 }
 
 #[cfg(test)]

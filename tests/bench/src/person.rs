@@ -32,8 +32,12 @@ impl Person {
         let mut person = Self { engine, events, user_id: String::new(), next_id: AtomicU64::new(1) };
         let account = json!({ "server": server.address(), "handle": handle, "password": PASSWORD });
         person.user_id = text(&person.ask("account.register", account).await, "userId");
-        person.wait("online", |status| status["server"] == "online").await;
+        person.wait_online().await;
         person
+    }
+
+    pub(crate) async fn wait_online(&self) {
+        self.wait("online", |status| status["server"] == "online").await;
     }
 
     /// A private room of this person's, with `other` in it, both reaching each other directly.

@@ -9,7 +9,7 @@ use support::{Momo, PASSWORD, Server, free_port, http, invite_and_join, wait_dir
 use tokio::task::JoinSet;
 
 use crate::bare_relay::{self, BareRelay, Socket};
-use crate::figure::{Report, Samples, Target};
+use crate::figure::{self, Samples};
 use crate::floor::EVENT_BYTES;
 use crate::member::{self, Member, Registered};
 use crate::memory::Memory;
@@ -38,18 +38,18 @@ const WRITERS: usize = 8;
 const MESSAGES_EACH: u64 = 250;
 const WRITE_ROUNDS: usize = 5;
 
-pub(crate) async fn measure(report: &mut Report, folder: &Path, long: bool) {
-    server_start(report, &folder.join("start"));
-    client(report, &folder.join("client"));
-    events_stored(report, &folder.join("events")).await;
-    idle_connections(report, &folder.join("idle"), CONNECTIONS).await;
+pub(crate) async fn measure(folder: &Path, long: bool) {
+    server_start(&folder.join("start"));
+    client(&folder.join("client"));
+    events_stored(&folder.join("events")).await;
+    idle_connections(&folder.join("idle"), CONNECTIONS).await;
     if long {
-        idle_connections(report, &folder.join("idle-long"), CONNECTIONS_LONG).await;
+        idle_connections(&folder.join("idle-long"), CONNECTIONS_LONG).await;
     }
 }
 
 /// From the start of the process to the first answer that it is ready, beside a bare axum server's.
-fn server_start(report: &mut Report, folder: &Path) {
+fn server_start(folder: &Path) {
     let (mut fresh, mut again, mut bare) = (Samples::default(), Samples::default(), Samples::default());
     for number in 0..STARTS {
         let mut server = Server::prepare(&made(folder.join(number.to_string())), free_port(), &[]);
@@ -66,8 +66,8 @@ fn server_start(report: &mut Report, folder: &Path) {
         http::get(relay.port, "/readyz").expect("the bare relay answers");
         bare.push_ms(begun.elapsed());
     }
-    report.figure("server.start_to_ready.first", "ms", &fresh, Some(&bare), Target::None);
-    report.figure("server.start_to_ready.again", "ms", &again, Some(&bare), Target::None);
+    figure::print("server.start_to_ready.first", "ms", &fresh, Some(&bare));
+    figure::print("server.start_to_ready.again", "ms", &again, Some(&bare));
 }
 
 fn until_ready(port: u16) {
@@ -79,7 +79,7 @@ fn until_ready(port: u16) {
 }
 
 /// `momo rpc` of somebody signed in, with two rooms: until it answers, until it is online, and what it holds idle.
-fn client(report: &mut Report, folder: &Path) {
+fn client(folder: &Path) {
     made(folder.to_owned());
     let server = Server::start(folder, &[]);
     let people = ["ada", "grace"].map(|name| {
@@ -122,17 +122,17 @@ fn client(report: &mut Report, folder: &Path) {
             rss.push(held.rss_kib / 1024.0);
         }
     }
-    report.figure("client.start_to_rooms_listed", "ms", &answered, None, Target::None);
-    report.figure("client.start_to_online", "ms", &online, None, Target::None);
-    report.figure("client.idle_pss", "MiB", &pss, None, Target::None);
-    report.figure("client.idle_rss", "MiB", &rss, None, Target::None);
-    report.figure("client.idle_pss.one_peer_link", "MiB", &linked_pss, None, Target::None);
-    report.figure("client.idle_rss.one_peer_link", "MiB", &linked_rss, None, Target::None);
+    figure::print("client.start_to_rooms_listed", "ms", &answered, None);
+    figure::print("client.start_to_online", "ms", &online, None);
+    figure::print("client.idle_pss", "MiB", &pss, None);
+    figure::print("client.idle_rss", "MiB", &rss, None);
+    figure::print("client.idle_pss.one_peer_link", "MiB", &linked_pss, None);
+    figure::print("client.idle_rss.one_peer_link", "MiB", &linked_rss, None);
 }
 
 /// Events a second through the relay, each acknowledged only when it is on the relay's disk, beside as many appends to
 /// a bare file with an fsync after each.
-async fn events_stored(report: &mut Report, folder: &Path) {
+async fn events_stored(folder: &Path) {
     let mut server = Server::prepare(&made(folder.to_owned()), free_port(), &[("LOG", "warn")]);
     let registered = member::register(server.data(), WRITERS);
     server.start_again();
@@ -165,7 +165,7 @@ async fn events_stored(report: &mut Report, folder: &Path) {
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
     let written = (WRITE_ROUNDS as u64 * WRITERS as u64 * MESSAGES_EACH) as f64;
     assert!((counted - written).abs() < 0.5, "the server counted {counted} events, {written} were written");
-    report.figure("server.events_stored", "1/s", &stored, Some(&bare), Target::None);
+    figure::print("server.events_stored", "1/s", &stored, Some(&bare));
 }
 
 /// Appends a second, each on the disk before the next.
@@ -181,7 +181,7 @@ fn bare_appends(path: &Path) -> f64 {
 }
 
 /// What one idle connection costs the server: the growth of its memory, over the number of connections.
-async fn idle_connections(report: &mut Report, folder: &Path, count: usize) {
+async fn idle_connections(folder: &Path, count: usize) {
     let per_minute = (count * 10).to_string();
     let mut server = Server::prepare(&made(folder.to_owned()), free_port(), &[("CONNECTS_PER_MINUTE", &per_minute)]);
     let registered = member::register(server.data(), count);
@@ -209,19 +209,16 @@ async fn idle_connections(report: &mut Report, folder: &Path, count: usize) {
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
     let connections = count as f64;
     assert_eq!(open, Some(connections), "all connections are open");
-    let mut pss = Samples::default();
-    let mut bare_pss = Samples::default();
     let after = Memory::of(server.process().pid());
-    pss.push((after.pss_kib - before.pss_kib) / connections);
-    bare_pss.push((Memory::of(relay.pid()).pss_kib - bare_before.pss_kib) / connections);
-    report.figure(&format!("server.idle_pss_per_connection.{count}"), "KiB", &pss, Some(&bare_pss), Target::None);
-    let (mut empty, mut bare_empty) = (Samples::default(), Samples::default());
-    empty.push(before.pss_kib / 1024.0);
-    bare_empty.push(bare_before.pss_kib / 1024.0);
-    report.figure(&format!("server.idle_pss.{count}_accounts"), "MiB", &empty, Some(&bare_empty), Target::None);
-    let mut resident = Samples::default();
-    resident.push(after.rss_kib / 1024.0);
-    report.figure(&format!("server.rss.{count}_connections"), "MiB", &resident, None, Target::None);
+    let each = (after.pss_kib - before.pss_kib) / connections;
+    let bare_each = (Memory::of(relay.pid()).pss_kib - bare_before.pss_kib) / connections;
+    let figure = format!("server.idle_pss_per_connection.{count}");
+    figure::print(&figure, "KiB", &each.into(), Some(&bare_each.into()));
+    let figure = format!("server.idle_pss.{count}_accounts_away");
+    let (empty, bare_empty) = (before.pss_kib / 1024.0, bare_before.pss_kib / 1024.0);
+    figure::print(&figure, "MiB", &empty.into(), Some(&bare_empty.into()));
+    let figure = format!("server.idle_rss.{count}_connections");
+    figure::print(&figure, "MiB", &(after.rss_kib / 1024.0).into(), None);
 }
 
 /// Sockets that are read, so that pings are answered, and say nothing.
