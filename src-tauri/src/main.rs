@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use momoland_engine::{Engine, EngineConfig, KeyStorage, OpenError};
+use momoland_engine::{Engine, EngineConfig, KeyStorage};
 use tauri::{AppHandle, RunEvent, WindowEvent};
 use tracing_subscriber::EnvFilter;
 
@@ -90,15 +90,12 @@ fn context() -> tauri::Context {
 }
 
 async fn open_engine(data_dir: &Path) -> Result<Engine, Failure> {
-    let config = EngineConfig { data_dir: data_dir.to_owned(), keys: KeyStorage::Vault(Arc::new(Keychain)) };
-    let error = match Engine::open(config).await {
-        Ok(engine) => return Ok(engine),
-        Err(error) => error,
-    };
-    if matches!(error, OpenError::InUse { .. }) && instance::ask_to_come_forward(data_dir).await {
+    // Asked first, since opening waits a while for a lock: whoever starts it again wants the window now.
+    if instance::ask_to_come_forward(data_dir).await {
         return Err(Failure::AlreadyRunning { data_dir: data_dir.to_owned() });
     }
-    Err(Failure::Open(error))
+    let config = EngineConfig { data_dir: data_dir.to_owned(), keys: KeyStorage::Vault(Arc::new(Keychain)) };
+    Engine::open(config).await.map_err(Failure::Open)
 }
 
 /// Shows the window until it is closed or the process is told to end.

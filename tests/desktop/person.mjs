@@ -138,6 +138,16 @@ export class Person {
     );
   }
 
+  /** Waits until nothing on the page moves. */
+  async settled() {
+    await until(`${this.name}'s window is still`, async () => await this.driver.executeScript("return document.getAnimations().every((each) => each.playState !== 'running')"));
+  }
+
+  /** Waits until the window has the focus. */
+  async focused() {
+    await until(`${this.name}'s window has the focus`, async () => await this.driver.executeScript("return document.hasFocus()"));
+  }
+
   async chooseTheme(name) {
     await this.press("button", "Settings");
     await this.press("menuitem", name);
