@@ -4,7 +4,7 @@ use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::event::{Action, BodyBytes, Event};
 use momoland_protocol::id::{AccountId, DeviceId, EventId, LogId, RoomId};
 use momoland_protocol::register::RegisterName;
-use momoland_protocol::replication::Frame;
+use momoland_protocol::replication::{Frame, RelayMode};
 use momoland_protocol::roster::CountersignedChange;
 
 /// Milliseconds since the driver started; never goes back.
@@ -74,6 +74,14 @@ pub enum Input {
         link: LinkId,
         /// Bytes, added to what is left.
         bytes: usize,
+    },
+    /// How the relay is to push a room's logs to this device: `Digest` while every other device that is here is linked
+    /// with it, so that what its peers bring need not come from the relay as well.
+    Mode {
+        /// The room.
+        room: RoomId,
+        /// How.
+        mode: RelayMode,
     },
     /// Roster changes from elsewhere than a link: countersigned by this server, or its answer to a request.
     Roster(Vec<CountersignedChange>),

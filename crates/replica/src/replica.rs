@@ -148,6 +148,8 @@ pub struct Replica {
     rooms: BTreeMap<RoomId, Room>,
     rooms_of: BTreeMap<AccountId, BTreeSet<RoomId>>,
     logs: BTreeMap<LogId, Log>,
+    /// Rooms in which the relay need not push what peers bring.
+    fed_by_peers: BTreeSet<RoomId>,
     /// The incarnation that our own next event of a log belongs to.
     incarnations: BTreeMap<LogId, Incarnation>,
     registers: BTreeMap<RegisterKey, Signed<Register>>,
@@ -172,6 +174,7 @@ impl Replica {
             rooms: BTreeMap::new(),
             rooms_of: BTreeMap::new(),
             logs: BTreeMap::new(),
+            fed_by_peers: BTreeSet::new(),
             incarnations: BTreeMap::new(),
             registers: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -230,6 +233,7 @@ impl Replica {
                 }
                 self.pump(now, link);
             }
+            Input::Mode { room, mode } => self.set_mode(room, mode),
             Input::Roster(changes) => self.roster_changes(None, changes),
             Input::Command { id, command } => self.command(now, id, command),
             Input::Persisted { ticket, result } => match result {
@@ -379,6 +383,7 @@ impl Replica {
             rooms.remove(&room);
         }
         self.rooms_of.retain(|_, rooms| !rooms.is_empty());
+        self.fed_by_peers.remove(&room);
         self.logs.retain(|_, log| log.room != room);
         let logs = &self.logs;
         self.incarnations.retain(|log, _| logs.contains_key(log));

@@ -44,6 +44,8 @@ pub(crate) struct LogSession {
     pub(crate) lazy_acks: BTreeMap<ChainId, ChainHead>,
     /// When it was last told what we have.
     pub(crate) compared_at: Option<Mono>,
+    /// The other end is a device that its peers feed: it gets what it has not acknowledged a moment later.
+    pub(crate) fed_by_peers: bool,
     /// Something was missing in what it sent: to be compared again when that is due.
     pub(crate) compare_again: bool,
 }

@@ -108,6 +108,8 @@ struct Member {
     notices: Vec<Notice>,
     /// Wall clock less virtual time, milliseconds.
     skew_ms: i64,
+    /// Events in the frames that it sent.
+    events_sent: usize,
 }
 
 /// One direction of a link.
@@ -190,6 +192,7 @@ impl World {
             loading: VecDeque::new(),
             notices: Vec::new(),
             skew_ms: 0,
+            events_sent: 0,
         });
         node
     }
@@ -327,6 +330,7 @@ impl World {
 
     fn send(&mut self, node: Node, link: LinkId, frame: Frame) {
         if let Frame::Events { log: _, events } = &frame {
+            self.members[node].events_sent += events.len();
             for event in events {
                 let header = event.header.get();
                 let own = self.people.get(&node).is_some_and(|person| person.device() == header.device);
@@ -520,6 +524,10 @@ impl World {
         let mut events: Vec<&Event> = held.map(|(_, (_, event))| event).collect();
         events.sort_by_key(|event| event.header.get().order());
         events.into_iter().map(text_of).collect()
+    }
+
+    pub(crate) fn events_sent(&self, node: Node) -> usize {
+        self.members[node].events_sent
     }
 
     pub(crate) fn notices(&self, node: Node) -> &[Notice] {

@@ -52,10 +52,11 @@ pub(super) enum Waiting {
     Nobody,
 }
 
-/// When a mark of a room was last written, and what waits to be.
-#[derive(Debug, Default)]
+/// What marks of a room wait to be written, and until when.
+#[derive(Debug)]
 pub(super) struct MarkState {
-    written_at: Option<Instant>,
+    /// [`MARK_EVERY`] after the last ones.
+    not_before: Instant,
     /// A read mark that waits for its turn.
     read: Option<EventId>,
     /// Chains of others that grew since the last delivery mark.
@@ -237,10 +238,10 @@ impl Home {
         let release = self.timelines.values().filter_map(Timeline::next_release).min();
         [
             self.replica.poll_timeout().map(|(at, _)| self.instant_of(at.0)),
-            self.typing.next_expiry().map(|at| self.instant_of(at)),
+            self.typing.next_timeout().map(|at| self.instant_of(at)),
             self.dialer.poll_timeout().map(|at| self.started + at),
             self.requests.values().map(|request| request.deadline).min(),
-            self.marks.values().filter_map(MarkState::due).min(),
+            self.marks.values().filter_map(MarkState::due_at).min(),
             release.map(|at| Instant::now() + Duration::from_millis(at.0.saturating_sub(wall).max(1))),
         ]
         .into_iter()
@@ -255,6 +256,9 @@ impl Home {
         self.drain();
         for (room, account) in self.typing.expire(now.mono.0) {
             self.tell_typing(room, account, false);
+        }
+        for room in self.typing.due(now.mono.0) {
+            self.send_ephemeral(Ephemeral { room, signal: EphemeralSignal::Typing { typing: true } });
         }
         self.expire_requests();
         self.write_due_marks();
@@ -272,6 +276,7 @@ impl Home {
     pub(super) fn settle(&mut self) {
         if std::mem::take(&mut self.dial_dirty) {
             self.update_wanted();
+            self.update_modes();
         }
         self.dial();
         for room in std::mem::take(&mut self.dirty) {
@@ -368,9 +373,10 @@ impl Home {
         Ok(roster)
     }
 
-    /// Whether this person is in a room by what is held here.
+    /// Whether this device can read and write in a room by what is held here.
     pub(crate) fn has_room(&self, room: RoomId) -> bool {
-        self.require_member(room).is_ok() && self.timelines.contains_key(&room)
+        let counts = |roster: &Roster| roster.role_of_device(self.key.device()).is_some();
+        self.timelines.contains_key(&room) && self.replica.roster(room).is_some_and(counts)
     }
 
     /// Own messages that have not left this device.
@@ -385,7 +391,13 @@ impl Home {
         if timeline.read_up_to().is_some_and(|held| mark <= held) {
             return Ok(());
         }
-        self.marks.entry(room).or_default().read = Some(message);
+        // The count falls at once; that others, and the next start, learn of it may wait a little.
+        let own = self.account.id;
+        if let Some(timeline) = self.timelines.get_mut(&room) {
+            timeline.set_read(own, mark);
+        }
+        self.dirty.insert(room);
+        self.mark_state(room).read = Some(message);
         self.write_due_marks();
         Ok(())
     }
@@ -396,8 +408,13 @@ impl Home {
             roster.members().take(DELIVERY_MARKS_MEMBERS_MAX + 1).count() <= DELIVERY_MARKS_MEMBERS_MAX
         });
         if small {
-            self.marks.entry(room).or_default().grown.insert(chain);
+            self.mark_state(room).grown.insert(chain);
         }
+    }
+
+    fn mark_state(&mut self, room: RoomId) -> &mut MarkState {
+        let started = self.started;
+        self.marks.entry(room).or_insert_with(|| MarkState { not_before: started, read: None, grown: BTreeSet::new() })
     }
 
     fn write_due_marks(&mut self) {
@@ -405,12 +422,12 @@ impl Home {
         let due: Vec<RoomId> = self
             .marks
             .iter()
-            .filter(|(_, state)| state.due().is_some_and(|at| at <= now))
+            .filter(|(_, state)| state.due_at().is_some_and(|at| at <= now))
             .map(|(room, _)| *room)
             .collect();
         for room in due {
             let Some(state) = self.marks.get_mut(&room) else { continue };
-            state.written_at = Some(now);
+            state.not_before = now + MARK_EVERY;
             let (read, grown) = (state.read.take(), std::mem::take(&mut state.grown));
             let target = room.conversation().0;
             if let Some(mark) = read.and_then(|id| self.timelines.get(&room)?.mark_at(id)) {
@@ -706,11 +723,9 @@ impl std::fmt::Debug for Home {
 }
 
 impl MarkState {
-    fn due(&self) -> Option<Instant> {
-        if self.read.is_none() && self.grown.is_empty() {
-            return None;
-        }
-        Some(self.written_at.map_or_else(Instant::now, |at| at + MARK_EVERY))
+    /// When what waits may be written; `None` where nothing waits.
+    fn due_at(&self) -> Option<Instant> {
+        (self.read.is_some() || !self.grown.is_empty()).then_some(self.not_before)
     }
 }
 

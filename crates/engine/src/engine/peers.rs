@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use momoland_protocol::cbor;
 use momoland_protocol::ephemeral::Ephemeral;
-use momoland_protocol::id::{AccountId, DeviceId};
+use momoland_protocol::id::{AccountId, DeviceId, RoomId};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::peer::PeerFrame;
+use momoland_protocol::replication::RelayMode;
 use momoland_protocol::server::ClientFrame;
 use momoland_replica::input::{Input, LinkId, Remote};
 
@@ -91,6 +92,30 @@ impl Home {
             BTreeSet::new()
         };
         self.dialer.set_wanted(self.started.elapsed(), wanted);
+    }
+
+    /// Tells the replica in which rooms every other device that is here is linked: there the relay need not repeat what
+    /// peers bring.
+    pub(super) fn update_modes(&mut self) {
+        let own = self.key.device();
+        let linked: BTreeSet<DeviceId> =
+            self.peers.values().filter(|peer| peer.link.is_some()).map(|peer| peer.device).collect();
+        let here: Vec<DeviceId> =
+            self.presence.all_devices().into_iter().map(|(device, _)| device).filter(|device| *device != own).collect();
+        let covered = |roster: &momoland_replica::roster::Roster| {
+            let mut others = here.iter().filter(|device| roster.role_of_device(**device).is_some()).peekable();
+            others.peek().is_some() && others.all(|device| linked.contains(device))
+        };
+        let modes: Vec<(RoomId, RelayMode)> = self
+            .replica
+            .rooms()
+            .map(|(room, roster)| (room, if covered(roster) { RelayMode::Digest } else { RelayMode::Full }))
+            .collect();
+        let now = self.now();
+        for (room, mode) in modes {
+            self.replica.handle_input(now, Input::Mode { room, mode });
+        }
+        self.drain();
     }
 
     pub(super) fn dial(&mut self) {
@@ -212,6 +237,7 @@ impl Home {
         self.tell_presence(changed);
         self.tell_peer(connection);
         self.net_dirty = true;
+        self.dial_dirty = true;
     }
 
     fn peer_closed(&mut self, connection: u64) {

@@ -114,6 +114,9 @@ impl Home {
                 self.tell_typing(room, author, false);
             }
             self.note_grown(room, header.chain());
+        } else if new {
+            let now_ms = self.mono_ms();
+            self.typing.sent(room, now_ms);
         }
         if new {
             self.advance_read(room);

@@ -17,11 +17,13 @@ const REPEAT_AFTER_MS: u64 = 2_500;
 /// Two changes of one's own typing in a room are at least this far apart on the wire, milliseconds.
 const CHANGE_AFTER_MS: u64 = 1_000;
 
-/// What one's own device last told others about a room.
+/// What one's own device last told others about a room, and what it wants to.
 #[derive(Debug, Clone, Copy)]
 struct Told {
     typing: bool,
     at_ms: u64,
+    /// A start that came too soon after a stop: told once its time has come, unless it stops before.
+    wants: bool,
 }
 
 #[derive(Debug, Default)]
@@ -32,19 +34,45 @@ pub(crate) struct Typing {
 }
 
 impl Typing {
-    /// One's own person types, or stopped: whether others are to be told.
+    /// One's own person types, or stopped: whether others are to be told now. What may not be told yet comes out of
+    /// [`Self::due`].
     pub(crate) fn own(&mut self, room: RoomId, typing: bool, now_ms: u64) -> bool {
-        let told = self.told.get(&room).copied();
-        let due = match (told, typing) {
-            (None, typing) => typing,
-            (Some(told), true) if told.typing => told.at_ms + REPEAT_AFTER_MS <= now_ms,
-            (Some(told), true) => told.at_ms + CHANGE_AFTER_MS <= now_ms,
-            (Some(told), false) => told.typing,
+        let Some(told) = self.told.get_mut(&room) else {
+            if typing {
+                self.told.insert(room, Told { typing, at_ms: now_ms, wants: false });
+            }
+            return typing;
         };
-        if due {
-            self.told.insert(room, Told { typing, at_ms: now_ms });
+        let tell = match (told.typing, typing) {
+            (true, true) => told.at_ms + REPEAT_AFTER_MS <= now_ms,
+            (false, true) => told.at_ms + CHANGE_AFTER_MS <= now_ms,
+            (true, false) => true,
+            (false, false) => false,
+        };
+        told.wants = typing && !told.typing && !tell;
+        if tell {
+            *told = Told { typing, at_ms: now_ms, wants: false };
+        }
+        tell
+    }
+
+    /// Rooms in which others are to be told now that one types.
+    pub(crate) fn due(&mut self, now_ms: u64) -> Vec<RoomId> {
+        let mut due = Vec::new();
+        for (room, told) in &mut self.told {
+            if told.wants && told.at_ms + CHANGE_AFTER_MS <= now_ms {
+                *told = Told { typing: true, at_ms: now_ms, wants: false };
+                due.push(*room);
+            }
         }
         due
+    }
+
+    /// One's own message says that one stopped; nobody need be told.
+    pub(crate) fn sent(&mut self, room: RoomId, now_ms: u64) {
+        if let Some(told) = self.told.get_mut(&room) {
+            *told = Told { typing: false, at_ms: now_ms.saturating_sub(CHANGE_AFTER_MS), wants: false };
+        }
     }
 
     /// Somebody else's device says something. Whether the account's typing changed.
@@ -93,9 +121,10 @@ impl Typing {
         stopped
     }
 
-    /// When something runs out next.
-    pub(crate) fn next_expiry(&self) -> Option<u64> {
-        self.others.values().min().copied()
+    /// When [`Self::expire`] or [`Self::due`] has something next.
+    pub(crate) fn next_timeout(&self) -> Option<u64> {
+        let due = self.told.values().filter(|told| told.wants).map(|told| told.at_ms + CHANGE_AFTER_MS);
+        self.others.values().copied().chain(due).min()
     }
 
     fn is_typing(&self, room: RoomId, account: AccountId) -> bool {
@@ -119,7 +148,7 @@ mod tests {
         assert!(!typing.other(ROOM, ADA, LAPTOP, true, 1_000));
         assert!(typing.expire(TYPING_HOLDS_MS).is_empty());
         assert_eq!(typing.expire(TYPING_HOLDS_MS + 1_000), vec![(ROOM, ADA)]);
-        assert_eq!(typing.next_expiry(), None);
+        assert_eq!(typing.next_timeout(), None);
     }
 
     #[test]
@@ -131,6 +160,23 @@ mod tests {
         assert!(!typing.own(ROOM, false, 1_001));
         let flips = (0..100).filter(|at| typing.own(ROOM, at % 2 == 0, 1_002 + at * 10)).count();
         assert!(flips <= 2, "{flips} changes in a second");
+    }
+
+    #[test]
+    fn a_start_right_after_a_stop_is_told_a_little_later() {
+        let mut typing = Typing::default();
+        assert!(typing.own(ROOM, true, 0));
+        assert!(typing.own(ROOM, false, 100));
+        assert!(!typing.own(ROOM, true, 200));
+        assert_eq!(typing.next_timeout(), Some(1_100));
+        assert!(typing.due(1_000).is_empty());
+        assert_eq!(typing.due(1_100), vec![ROOM]);
+        assert!(typing.due(1_200).is_empty());
+        // A stop before its time takes it back.
+        assert!(typing.own(ROOM, false, 1_300));
+        assert!(!typing.own(ROOM, true, 1_400));
+        assert!(!typing.own(ROOM, false, 1_500));
+        assert!(typing.due(9_000).is_empty());
     }
 
     #[test]

@@ -199,8 +199,7 @@ impl Timeline {
                 let Ok(mark) = momoland_protocol::cbor::decode::<ReadMark>(&register.value, 256) else {
                     return Vec::new();
                 };
-                let held = self.read.entry(account).or_insert(mark);
-                *held = (*held).max(mark);
+                self.set_read(account, mark);
                 Vec::new()
             }
             RegisterName::DELIVERED if account != self.own => {
@@ -212,6 +211,12 @@ impl Timeline {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// An account has read up to here; an older mark than before changes nothing.
+    pub(crate) fn set_read(&mut self, account: AccountId, mark: ReadMark) {
+        let held = self.read.entry(account).or_insert(mark);
+        *held = (*held).max(mark);
     }
 
     /// Moves our own messages to `read` that all of `others(version)` have read; newest first, until one that is there.

@@ -14,7 +14,7 @@ use crate::input::{CommandId, LinkId, Mono, Now};
 use crate::log::{Chain, Head, Log};
 use crate::output::{CloseReason, CommandRefusal, Notice, Output, Record};
 use crate::roster::RosterRefusal;
-use crate::session::{LAZY_ACK_AFTER_MS, PASS_ON_AFTER_MS};
+use crate::session::LAZY_ACK_AFTER_MS;
 
 impl Replica {
     pub(super) fn append(
@@ -222,9 +222,8 @@ impl Replica {
         seq: momoland_protocol::id::Seq,
         from: Option<LinkId>,
     ) {
-        let at_once = self.is_relay() || from.is_none();
-        let jitter = if at_once { 0 } else { u64::from(self.draw()[0]) * PASS_ON_AFTER_MS / 256 };
-        let due = if at_once { now.mono } else { Mono(now.mono.0 + PASS_ON_AFTER_MS + jitter) };
+        let first_hand = self.is_relay() || from.is_none();
+        let later = self.pass_on_at(now);
         for (id, link) in &mut self.links {
             if Some(*id) == from {
                 continue;
@@ -233,6 +232,8 @@ impl Replica {
                 continue;
             };
             if session.compared {
+                let at_once = first_hand && !session.fed_by_peers;
+                let due = if at_once { now.mono } else { later };
                 session.owe(chain, seq, due);
                 if at_once {
                     link.ready.insert(log);

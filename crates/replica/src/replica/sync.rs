@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use momoland_protocol::event::Event;
 use momoland_protocol::id::{ChainId, LogId, RoomId, Seq, SetHash};
 use momoland_protocol::limits;
-use momoland_protocol::replication::{ChainHead, ChainRange, Frame};
+use momoland_protocol::replication::{ChainHead, ChainRange, Frame, RelayMode};
 
 use super::rosters::Access;
 use super::{Pending, Replica};
@@ -60,8 +60,62 @@ impl Replica {
             Frame::Ack { log, chains } => self.acknowledged(link, log, &chains),
             Frame::Registers { room, registers } => self.receive_registers(now, link, room, registers),
             Frame::Want { log, chain, from, to: _ } => self.wanted(now, link, log, chain, from),
-            // Positions and digests belong to the relay's modes, which no one offers yet: nothing to do is right.
-            Frame::Position { .. } | Frame::Digest { .. } | Frame::Mode { .. } => {}
+            Frame::Mode { log, mode } => self.mode(now, link, log, mode),
+            // Reserved: nobody sends them yet, and to ignore them costs nothing.
+            Frame::Position { .. } | Frame::Digest { .. } => {}
+        }
+    }
+
+    /// When what somebody else sends first is passed on, if it still has to be.
+    pub(super) fn pass_on_at(&mut self, now: Now) -> Mono {
+        let spread = u64::from(self.draw()[0]) * PASS_ON_AFTER_MS / 256;
+        Mono(now.mono.0 + PASS_ON_AFTER_MS + spread)
+    }
+
+    /// Our own device's wish about the relay.
+    pub(super) fn set_mode(&mut self, room: RoomId, mode: RelayMode) {
+        let changed = match mode {
+            RelayMode::Digest => self.fed_by_peers.insert(room),
+            RelayMode::Full => self.fed_by_peers.remove(&room),
+        };
+        if changed {
+            let relays: Vec<LinkId> = self
+                .links
+                .iter()
+                .filter(|(_, link)| link.remote == Remote::Relay)
+                .filter(|(_, link)| link.rooms.get(&room).is_some_and(|session| session.offered))
+                .map(|(id, _)| *id)
+                .collect();
+            for id in relays {
+                self.send_mode(id, room);
+            }
+        }
+    }
+
+    /// Tells the relay how to push a room.
+    fn send_mode(&mut self, id: LinkId, room: RoomId) {
+        let mode = if self.fed_by_peers.contains(&room) { RelayMode::Digest } else { RelayMode::Full };
+        for log in self.logs_of(room) {
+            self.outputs.push_back(Output::Send { link: id, frame: Frame::Mode { log, mode } });
+        }
+    }
+
+    /// A device's wish about how it is pushed.
+    fn mode(&mut self, now: Now, id: LinkId, log: LogId, mode: RelayMode) {
+        let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
+        if !self.is_relay() {
+            return;
+        }
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(session) = link.log(room, log) else { return };
+        session.fed_by_peers = mode == RelayMode::Digest;
+        if mode == RelayMode::Full {
+            // Its peers may have gone in the middle: what they did not bring comes now.
+            for owed in session.owed.values_mut() {
+                owed.due = now.mono;
+            }
+            link.ready.insert(log);
+            self.pump(now, id);
         }
     }
 
@@ -76,6 +130,9 @@ impl Replica {
     pub(super) fn compare_all(&mut self, now: Now, id: LinkId, room: RoomId) {
         if let Some(link) = self.links.get_mut(&id) {
             link.rooms.entry(room).or_default().offered = true;
+            if link.remote == Remote::Relay && self.fed_by_peers.contains(&room) {
+                self.send_mode(id, room);
+            }
         }
         for log in self.logs_of(room) {
             self.compare(now, id, room, log);
@@ -157,7 +214,7 @@ impl Replica {
                 self.begin_incarnation(log);
             }
         }
-        let due_later = Mono(now.mono.0 + PASS_ON_AFTER_MS + u64::from(self.draw()[0]) * PASS_ON_AFTER_MS / 256);
+        let due_later = self.pass_on_at(now);
         let at_once = self.is_relay();
         let held: Vec<(ChainId, Seq)> = match self.logs.get(&log) {
             Some(log) => log.chains.iter().map(|(id, chain)| (*id, chain.sendable())).collect(),

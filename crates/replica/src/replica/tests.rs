@@ -2,6 +2,7 @@ use momoland_protocol::event::Body;
 use momoland_protocol::event::{Action, BodyBytes, EventHeader};
 use momoland_protocol::id::Incarnation;
 use momoland_protocol::register::RegisterName;
+use momoland_protocol::replication::RelayMode;
 use momoland_protocol::roster::{Role, RosterOp, Visibility};
 use proptest::prelude::*;
 
@@ -266,6 +267,30 @@ fn chains_of(world: &World, node: usize, room: RoomId, author: usize) -> Vec<Inc
 
 // Rules: RG1, RG3, SY12
 #[test]
+fn the_relay_does_not_repeat_what_peers_bring() {
+    let (mut world, room) = world(2);
+    world.connect(1, 2);
+    world.settle();
+    for node in [1, 2] {
+        world.input(node, Input::Mode { room, mode: RelayMode::Digest });
+    }
+    world.settle();
+    let before = world.events_sent(0);
+    for number in 0..20 {
+        world.post(1 + number % 2, room, &format!("message {number}"));
+        world.settle();
+    }
+    assert_eq!(world.texts(0, room).len(), 20);
+    assert_eq!(world.events_sent(0), before, "the relay sent an event that a peer had brought");
+    // The peer goes without a word: what it did not bring comes from the relay.
+    world.cut(1, 2);
+    world.post(1, room, "by the relay");
+    world.settle();
+    assert_eq!(world.texts(2, room), world.texts(1, room));
+    assert_eq!(world.events_sent(0), before + 1);
+}
+
+#[test]
 fn registers_reach_everybody_and_the_newest_counts() {
     let (mut world, room) = world(3);
     world.cut(0, 3);
@@ -339,6 +364,7 @@ enum Move {
     Toggle(usize, usize),
     Crash(usize),
     Wait(u64),
+    Mode(usize, bool),
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -348,6 +374,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         3 => (0..=3_usize, 0..=3_usize).prop_map(|(one, other)| Move::Toggle(one, other)),
         1 => (0..=3_usize).prop_map(Move::Crash),
         2 => (1..2_000_u64).prop_map(Move::Wait),
+        1 => (1..=3_usize, any::<bool>()).prop_map(|(node, fed)| Move::Mode(node, fed)),
     ];
     proptest::collection::vec(one, 1..250)
 }
@@ -378,6 +405,10 @@ proptest! {
                 Move::Toggle(..) => {}
                 Move::Crash(node) => world.crash(node),
                 Move::Wait(ms) => world.advance(ms),
+                Move::Mode(node, fed) => {
+                    let mode = if fed { RelayMode::Digest } else { RelayMode::Full };
+                    world.input(node, Input::Mode { room, mode });
+                }
             }
         }
         // Heal: everybody reaches the relay again.
