@@ -265,7 +265,7 @@ fn chains_of(world: &World, node: usize, room: RoomId, author: usize) -> Vec<Inc
     chains.filter(|(chain, _)| chain.device == device).map(|(chain, _)| chain.incarnation).collect()
 }
 
-// Rules: RG1, RG3, SY12
+// Rules: SY8, SY15
 #[test]
 fn the_relay_does_not_repeat_what_peers_bring() {
     let (mut world, room) = world(2);
@@ -290,6 +290,7 @@ fn the_relay_does_not_repeat_what_peers_bring() {
     assert_eq!(world.events_sent(0), before + 1);
 }
 
+// Rules: RG1, RG3, SY12
 #[test]
 fn registers_reach_everybody_and_the_newest_counts() {
     let (mut world, room) = world(3);
