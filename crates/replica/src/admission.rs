@@ -74,6 +74,10 @@ pub(crate) fn admit(event: &Event, roster: &Roster, chain: &Chain) -> Admission 
     if header.seq <= staged.seq {
         // Only the head is at hand to compare; a fork further back shows when heads are compared.
         if header.seq == staged.seq && event.id() != staged.event {
+            // Only its author can fork a chain: else anybody could silence anybody.
+            if event.header.verify(&header.device).is_err() {
+                return Admission::Rejected(Rejection::BadSignature);
+            }
             let (held, offered) = (staged.event, event.id());
             return Admission::Rejected(Rejection::Forked { seq: header.seq, held, offered });
         }

@@ -191,6 +191,10 @@ impl Replica {
         for held in state.chains {
             replica.recover_chain(&held);
         }
+        let rooms: Vec<RoomId> = replica.rooms.keys().copied().collect();
+        for room in rooms {
+            replica.limit_cut_chains(room, 1);
+        }
         for register in state.registers {
             let key = register.get().key();
             if let Some(room) = replica.rooms.get_mut(&key.room) {

@@ -149,6 +149,15 @@ pub struct Roster {
     invites: BTreeMap<InviteKey, OpenInvite>,
     bans: BTreeSet<AccountId>,
     cuts: BTreeMap<(LogId, ChainId), Vec<CutAt>>,
+    /// Versions that ended a right, by whose: chains of theirs that such a version does not cut count only up to 0.
+    endings: BTreeMap<AccountId, Vec<Ending>>,
+}
+
+/// A version that ended a right of an account, or of one of its devices alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ending {
+    version: u64,
+    device: Option<DeviceId>,
 }
 
 impl Roster {
@@ -240,6 +249,7 @@ impl Roster {
             invites: BTreeMap::new(),
             bans: BTreeSet::new(),
             cuts: BTreeMap::new(),
+            endings: BTreeMap::new(),
         })
     }
 
@@ -449,6 +459,7 @@ impl Roster {
             RosterOp::AddDevice { certificate } => self.add_device(certificate, version),
             RosterOp::Leave => {
                 if let Some(account) = self.accounts.get(&it.device).copied() {
+                    self.end_right(account, version, None);
                     self.set_role(account, version, None);
                     self.keep_an_owner(version);
                 }
@@ -457,14 +468,22 @@ impl Roster {
                 let standing = self.accounts.get(device).and_then(|account| self.standings.get_mut(account));
                 if let Some(span) = standing.and_then(|standing| standing.devices.get_mut(device)) {
                     span.ended = Some(version);
+                    let account = span.certificate.get().account;
+                    self.end_right(account, version, Some(*device));
                 }
             }
-            RosterOp::SetRole { account, role } => self.set_role(*account, version, Some(*role)),
+            RosterOp::SetRole { account, role } => {
+                if self.role(*account).is_some_and(|held| *role < held) {
+                    self.end_right(*account, version, None);
+                }
+                self.set_role(*account, version, Some(*role));
+            }
             RosterOp::Remove { account, ban } => {
                 if *ban {
                     self.bans.insert(*account);
                 }
                 if self.role(*account).is_some() {
+                    self.end_right(*account, version, None);
                     self.set_role(*account, version, None);
                     self.keep_an_owner(version);
                 }
@@ -505,6 +524,10 @@ impl Roster {
         for (chain, cut) in highest {
             self.cuts.entry(chain).or_default().push(cut);
         }
+    }
+
+    fn end_right(&mut self, account: AccountId, version: u64, device: Option<DeviceId>) {
+        self.endings.entry(account).or_default().push(Ending { version, device });
     }
 
     fn set_role(&mut self, account: AccountId, version: u64, role: Option<Role>) {
@@ -653,10 +676,19 @@ impl Roster {
         }
     }
 
-    /// Whether an event at a place of a chain, under the roster of `version`, is beyond a cut.
+    /// Whether an event at a place of a chain, under the roster of `version`, is beyond a cut. A chain whose author's
+    /// right ended, and that neither list of that change names, is cut at 0.
     pub fn is_cut(&self, log: LogId, chain: ChainId, seq: Seq, version: u64) -> bool {
         let cuts = self.cuts.get(&(log, chain)).map_or(&[][..], Vec::as_slice);
-        cuts.iter().any(|cut| cut.seq < seq && version < cut.version)
+        let listed = cuts.iter().any(|cut| cut.seq < seq && version < cut.version);
+        listed || self.endings_of(chain.device).any(|at| version < at && !cuts.iter().any(|cut| cut.version == at))
+    }
+
+    /// The versions that ended a right of a device.
+    pub fn endings_of(&self, device: DeviceId) -> impl Iterator<Item = u64> + '_ {
+        let endings = self.account_of(device).and_then(|account| self.endings.get(&account));
+        let concerns = move |ending: &&Ending| ending.device.is_none_or(|only| only == device);
+        endings.into_iter().flatten().filter(concerns).map(|ending| ending.version)
     }
 
     /// The cuts that a version made.

@@ -130,6 +130,8 @@ pub(crate) struct World {
     /// Replicas made so far.
     lives: u64,
     pub(crate) now_ms: u64,
+    /// Links that a node closed for what came over them.
+    pub(crate) closed: usize,
     /// Everything that was ever answered as stored, and must never be lost.
     pub(crate) acknowledged: BTreeSet<(Node, EventId)>,
 }
@@ -154,6 +156,7 @@ impl World {
             next: 0,
             lives: 0,
             now_ms: 0,
+            closed: 0,
             acknowledged: BTreeSet::new(),
         };
         world.add(Own::Relay);
@@ -311,6 +314,7 @@ impl World {
     }
 
     fn drain(&mut self, node: Node) {
+        let now = self.now(node);
         self.members[node].replica.check_invariants();
         while let Some(output) = self.members[node].replica.poll_output() {
             match output {
@@ -323,7 +327,10 @@ impl World {
                     }
                     self.members[node].notices.push(notice);
                 }
-                Output::CloseLink { link, reason } => panic!("node {node} closes {link:?}: {reason:?}"),
+                Output::CloseLink { link, reason: _ } => {
+                    self.closed += 1;
+                    self.members[node].replica.handle_input(now, Input::LinkDown { link });
+                }
             }
         }
     }
@@ -488,7 +495,10 @@ impl World {
         let relay = self.replica_of(0);
         let prev = relay.roster(room).map_or(RosterHash::ZERO, crate::roster::Roster::head);
         let cuts = match &op {
-            RosterOp::Remove { account, ban: _ } => self.replica_of(author).cuts_for(room, *account),
+            RosterOp::Remove { account, ban: _ } | RosterOp::SetRole { account, role: _ } => {
+                self.replica_of(author).cuts_for(room, *account)
+            }
+            RosterOp::Leave => self.replica_of(author).cuts_for(room, self.person(author).account),
             _ => Vec::new(),
         };
         let person = self.person(author);
@@ -501,7 +511,9 @@ impl World {
         let relay = self.replica_of(0);
         let version = relay.roster(room).map_or(0, crate::roster::Roster::version) + 1;
         let cuts = match &change.get().op {
-            RosterOp::Remove { account, ban: _ } => relay.cuts_for(room, *account),
+            RosterOp::Remove { account, ban: _ } | RosterOp::SetRole { account, role: _ } => {
+                relay.cuts_for(room, *account)
+            }
             _ => Vec::new(),
         };
         let countersignature = Countersignature { change: change.roster_hash(), version, at: self.now(0).wall, cuts };

@@ -72,7 +72,7 @@ impl Home {
                 self.waiting.remove(&command);
             }
             Notice::Refused { command, why } => self.answer_refused(command, why),
-            Notice::Roster { room, from, to } => self.roster_grew(room, from, to),
+            Notice::Roster { room, from: _, to: _ } => self.roster_grew(room),
             Notice::Forgotten { room } => self.room_forgotten(room),
             Notice::Acknowledged { log, chain, seq, by } => {
                 let room = RoomId(log.0);
@@ -190,7 +190,7 @@ impl Home {
         self.net_dirty = true;
     }
 
-    fn roster_grew(&mut self, room: RoomId, from: u64, to: u64) {
+    fn roster_grew(&mut self, room: RoomId) {
         let own = self.account.id;
         let Some(roster) = self.replica.roster(room) else { return };
         let members: std::collections::BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
@@ -198,14 +198,11 @@ impl Home {
             self.forget_room(room);
             return;
         }
-        let cuts: Vec<_> = (from..=to).flat_map(|version| roster.cuts_of(version).collect::<Vec<_>>()).collect();
-        let timeline = self.new_timeline(room);
-        let mut changed = false;
-        for (log, chain, cut) in cuts {
-            changed |= log == room.conversation() && timeline.cut(chain, cut.seq, cut.version);
-        }
-        if changed {
-            // Messages were taken back; fronts read the list again.
+        self.new_timeline(room);
+        if let (Some(timeline), Some(roster)) = (self.timelines.get_mut(&room), self.replica.roster(room))
+            && timeline.take_back(|chain, seq, version| roster.is_cut(room.conversation(), chain, seq, version))
+        {
+            // Fronts read the list again.
             self.tell(Event::Resync {});
         }
         let before = self.members.insert(room, members.clone());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use momoland_protocol::ephemeral::Ephemeral;
 use momoland_protocol::id::{AccountId, DeviceId, RoomId};
 use momoland_protocol::limits;
-use momoland_protocol::roster::RosterOp;
+use momoland_protocol::roster::{CountersignedChange, Role as WireRole, RosterOp};
 use momoland_protocol::server::{
     ClientFrame, Profile, Refusal, RefusalKind, Request as WireRequest, Response, ServerFrame, Welcome,
 };
@@ -272,13 +272,37 @@ impl Home {
             ServerFrame::Profiles { profiles } => self.take_profiles(profiles),
             ServerFrame::Removed { change } => {
                 let room = change.change.get().room;
+                let genuine = self.is_own_removal(&change);
                 self.take_changes(vec![change]);
-                // The change may not follow what is held here; that the server shares the room no longer is enough.
-                self.forget_room(room);
+                if genuine {
+                    // It may not follow what is held here: the roster between was not for us any more.
+                    self.forget_room(room);
+                }
             }
             // The link deals with these itself.
             ServerFrame::Hello(_) | ServerFrame::Welcome(_) | ServerFrame::Goodbye(_) => {}
         }
+    }
+
+    /// Whether a change ends this person's membership, as somebody decided who may: the server alone cannot take a
+    /// room from a device.
+    fn is_own_removal(&self, change: &CountersignedChange) -> bool {
+        let it = change.change.get();
+        let Some(roster) = self.replica.roster(it.room) else { return false };
+        let own = self.account.id;
+        let decided = match &it.op {
+            RosterOp::Remove { account, ban: _ } => {
+                *account == own && roster.role_of_device(it.device).is_some_and(|(_, role)| role >= WireRole::Moderator)
+            }
+            RosterOp::Leave => roster.account_of(it.device) == Some(own),
+            RosterOp::RevokeDevice { device } => {
+                *device == self.key.device() && roster.account_of(it.device) == Some(own)
+            }
+            _ => false,
+        };
+        decided
+            && change.change.verify(&it.device).is_ok()
+            && change.countersignature.verify(&self.account.server_key).is_ok()
     }
 
     fn introduced(&mut self, from: DeviceId, signal: &[u8]) {

@@ -133,14 +133,12 @@ impl Timeline {
         Some(UnixMillis(order.hlc.wall().0.saturating_sub(AHEAD_MAX_MS)))
     }
 
-    /// What is beyond a cut under an older roster counts no longer.
-    pub(crate) fn cut(&mut self, chain: ChainId, last: Seq, version: u64) -> bool {
-        let gone = |order: &EventOrder, entry: &Entry| {
-            entry.chain == chain && order.seq > last && entry.roster_version < version
-        };
+    /// Takes back what is beyond a cut, by chain, place and the roster version that it names. Whether anything was.
+    pub(crate) fn take_back(&mut self, is_cut: impl Fn(ChainId, Seq, u64) -> bool) -> bool {
+        let counts = |order: &EventOrder, entry: &Entry| !is_cut(entry.chain, order.seq, entry.roster_version);
         let before = self.entries.len() + self.waiting.len();
-        self.waiting.retain(|order, entry| !gone(order, entry));
-        self.entries.retain(|order, entry| !gone(order, entry));
+        self.waiting.retain(|order, entry| counts(order, entry));
+        self.entries.retain(|order, entry| counts(order, entry));
         let entries = &self.entries;
         self.orders.retain(|_, order| entries.contains_key(order));
         before != self.entries.len() + self.waiting.len()

@@ -1,7 +1,6 @@
 //! Membership as it grows: who may have what on which link.
 
-use momoland_protocol::id::RoomId;
-use momoland_protocol::id::SetHash;
+use momoland_protocol::id::{RoomId, Seq, SetHash};
 use momoland_protocol::limits;
 use momoland_protocol::replication::Frame;
 use momoland_protocol::roster::CountersignedChange;
@@ -142,14 +141,26 @@ impl Replica {
         self.rooms_of.retain(|_, rooms| !rooms.is_empty());
     }
 
-    /// What is beyond a cut is not sent any more.
-    fn limit_cut_chains(&mut self, room: RoomId, from_version: u64) {
+    /// What is beyond a cut is not sent any more; a device whose own chain is cut goes on in a new life.
+    pub(super) fn limit_cut_chains(&mut self, room: RoomId, from_version: u64) {
         let Some(held) = self.rooms.get(&room) else { return };
-        for version in from_version..=held.roster.version() {
-            for (log, chain, cut) in held.roster.cuts_of(version) {
-                if let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain)) {
-                    chain.limit = Some(chain.limit.map_or(cut.seq, |limit| limit.min(cut.seq)));
+        let roster = &held.roster;
+        let mut cut = Vec::new();
+        for (log, chains) in self.logs.iter().filter(|(_, log)| log.room == room) {
+            for chain in chains.chains.keys() {
+                for version in roster.endings_of(chain.device).filter(|version| *version >= from_version) {
+                    let listed = roster.cuts_of(version).find(|(of, named, _)| (of, named) == (log, chain));
+                    cut.push((*log, *chain, listed.map_or(Seq::ZERO, |(_, _, at)| at.seq)));
                 }
+            }
+        }
+        let own = self.own_device();
+        for (log, chain, limit) in cut {
+            if let Some(held) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain)) {
+                held.limit = Some(held.limit.map_or(limit, |before| before.min(limit)));
+            }
+            if own == Some(chain.device) && self.incarnations.get(&log) == Some(&chain.incarnation) {
+                self.begin_incarnation(log);
             }
         }
     }

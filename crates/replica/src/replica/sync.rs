@@ -200,14 +200,10 @@ impl Replica {
                 continue;
             };
             if theirs.high == chain.durable.seq && theirs.head != chain.durable.event {
-                chain.frozen = true;
-                let why = crate::admission::Rejection::Forked {
-                    seq: theirs.high,
-                    held: chain.durable.event,
-                    offered: theirs.head,
-                };
-                let device = theirs.chain.device;
-                self.outputs.push_back(Output::Notice(Notice::Rejected { link: id, device, why }));
+                // A claim proves nothing; the event itself, with its author's signature, does.
+                let (chain, place) = (theirs.chain, theirs.high);
+                let frame = Frame::Want { log, chain, from: place, to: place };
+                self.outputs.push_back(Output::Send { link: id, frame });
             }
             if own && theirs.high > chain.staged.seq && self.incarnations.get(&log) == Some(&theirs.chain.incarnation) {
                 // Somebody holds more of our own chain than we do: our tail was lost, and to write on would fork it.

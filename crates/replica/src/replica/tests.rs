@@ -2,7 +2,7 @@ use momoland_protocol::event::Body;
 use momoland_protocol::event::{Action, BodyBytes, EventHeader};
 use momoland_protocol::id::Incarnation;
 use momoland_protocol::register::RegisterName;
-use momoland_protocol::replication::RelayMode;
+use momoland_protocol::replication::{ChainRange, RelayMode};
 use momoland_protocol::roster::{Role, RosterOp, Visibility};
 use proptest::prelude::*;
 
@@ -243,6 +243,100 @@ fn a_fork_freezes_the_chain() {
 }
 
 // Rules: EV8
+/// A link of person 2's to the relay over which the test itself speaks.
+fn hostile_link(world: &mut World) -> LinkId {
+    let link = LinkId(u64::MAX);
+    let remote = Remote::Device { device: world.person(2).device(), account: world.person(2).account };
+    world.input(0, Input::LinkUp { link, remote });
+    link
+}
+
+// Rules: EV6, EV7
+#[test]
+fn nobody_is_silenced_by_a_twin_that_somebody_else_signed() {
+    let (mut world, room) = world(3);
+    world.post(1, room, "first");
+    world.settle();
+    let first = world.event(1, "first");
+    let body = BodyBytes::new(&Body::Plain(b"other".to_vec())).unwrap();
+    let header = EventHeader {
+        body_hash: body.hash(),
+        body_length: u32::try_from(body.len()).unwrap(),
+        ..first.header.get().clone()
+    };
+    let twin = Event { header: Signed::sign(header, &world.person(2).key).unwrap(), body: Some(body) };
+    let link = hostile_link(&mut world);
+    world.input(0, Input::Frame { link, frame: Frame::Events { log: room.conversation(), events: vec![twin] } });
+    world.settle();
+    assert_eq!(world.closed, 1, "who passes on a forgery is cut off");
+    world.post(1, room, "second");
+    world.settle();
+    assert_eq!(world.texts(3, room), ["first", "second"]);
+}
+
+// Rules: EV7
+#[test]
+fn nobody_is_silenced_by_a_vector_that_lies() {
+    let (mut world, room) = world(3);
+    world.post(1, room, "first");
+    world.settle();
+    let first = world.event(1, "first");
+    let link = hostile_link(&mut world);
+    let chain = first.header.get().chain();
+    let lie = ChainRange { chain, low: Seq(1), high: Seq(1), head: EventId([9; 32]) };
+    let log = room.conversation();
+    let frame = Frame::Have { log, chains: vec![lie], more: false, registers: SetHash::ZERO };
+    world.input(0, Input::Frame { link, frame });
+    world.settle();
+    world.post(1, room, "second");
+    world.settle();
+    assert_eq!(world.texts(3, room), ["first", "second"]);
+}
+
+// Rules: CU2, EV8
+#[test]
+fn who_is_demoted_and_promoted_again_writes_on_in_a_new_life() {
+    let (mut world, room) = world(3);
+    let account = world.person(2).account;
+    world.post(2, room, "as a member");
+    world.settle();
+    world.change(1, room, RosterOp::SetRole { account, role: Role::Reader });
+    world.settle();
+    world.change(1, room, RosterOp::SetRole { account, role: Role::Member });
+    world.settle();
+    world.post(2, room, "as a member again");
+    world.settle();
+    for node in 0..=3 {
+        assert_eq!(world.texts(node, room), ["as a member", "as a member again"], "node {node}");
+    }
+}
+
+// Rules: CU2
+#[test]
+fn a_chain_that_no_list_of_a_removal_names_does_not_count() {
+    let (mut world, room) = world(3);
+    world.connect(2, 3);
+    world.settle();
+    // Persons 2 and 3 go on without the others; neither the remover nor the server knows what 2 writes.
+    world.cut(0, 2);
+    world.cut(0, 3);
+    world.post(2, room, "known to a friend only");
+    world.settle();
+    assert_eq!(world.texts(3, room), ["known to a friend only"]);
+    let account = world.person(2).account;
+    world.change(1, room, RosterOp::Remove { account, ban: false });
+    world.settle();
+    world.connect(0, 3);
+    world.settle();
+    for node in [0, 1] {
+        assert!(world.texts(node, room).is_empty(), "node {node}");
+    }
+    let roster = world.replica_of(3).roster(room).unwrap();
+    let event = world.event(3, "known to a friend only");
+    let header = event.header.get();
+    assert!(roster.is_cut(header.log, header.chain(), header.seq, 2), "its effect is taken back");
+}
+
 #[test]
 fn a_device_that_lost_its_tail_begins_a_new_life() {
     let (mut world, room) = world(2);
@@ -426,6 +520,7 @@ proptest! {
         }
         let acknowledged: BTreeSet<_> = world.acknowledged.iter().map(|(_, id)| *id).collect();
         prop_assert_eq!(acknowledged.len(), texts.len(), "everything that was acknowledged is there, once");
+        prop_assert_eq!(world.closed, 0, "honest replicas do not take each other for liars");
     }
 }
 

@@ -244,7 +244,9 @@ fn what_is_beyond_a_cut_is_gone() {
     for text in ["one", "two", "three"] {
         timeline.apply(&grace.post(text, NOW), GRACE, 1, NOW);
     }
-    assert!(timeline.cut(grace.chain(), Seq(1), 2));
+    let chain = grace.chain();
+    let cut = move |of: ChainId, seq: Seq, version: u64| of == chain && seq > Seq(1) && version < 2;
+    assert!(timeline.take_back(cut));
     assert_eq!(texts(&timeline), ["one"]);
-    assert!(!timeline.cut(grace.chain(), Seq(1), 2));
+    assert!(!timeline.take_back(cut));
 }
