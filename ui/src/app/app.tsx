@@ -40,7 +40,7 @@ function Screen() {
     case "signedIn":
       return (
         <>
-          <Shell />
+          <Shell key={session.account.userId} />
           <Overlays />
           <Notices />
         </>

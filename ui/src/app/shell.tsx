@@ -1,8 +1,8 @@
 import { Dialog } from "radix-ui";
-import { useEffect, useRef } from "react";
 import { useFocusReturn } from "@/components/focus";
 import { NARROW, WITHOUT_DETAILS, useMedia } from "@/components/media";
 import { useShortcuts } from "@/app/shortcuts";
+import { useStartingRoom } from "@/app/starting-room";
 import { AccountRow } from "@/features/account/account-row";
 import { Conversation } from "@/features/conversation/conversation";
 import { Details } from "@/features/details/details";
@@ -17,17 +17,8 @@ export function Shell() {
   const sheet = useMedia(WITHOUT_DETAILS);
   const roomId = useAppState((state) => state.openRoomId);
   const details = useAppState((state) => state.details);
-  const roomsKnown = useAppState((state) => state.rooms !== null);
   useShortcuts();
-
-  // Where one was when the window was closed. Not on a narrow screen, which begins with the list.
-  const resumed = useRef(false);
-  useEffect(() => {
-    if (!roomsKnown || resumed.current) return;
-    resumed.current = true;
-    const last = actions.lastRoomId();
-    if (last !== null && !window.matchMedia(NARROW).matches) actions.openRoom(last);
-  }, [actions, roomsKnown]);
+  useStartingRoom();
 
   const pane = !sheet && details.pane && roomId !== null;
   return (

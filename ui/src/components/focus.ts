@@ -3,6 +3,11 @@ import { useState } from "react";
 /** Where the focus can go when what had it is gone. */
 const PLACES = ["[data-pane] textarea", "[data-pane] [aria-current='page']", "[data-pane] button"];
 
+/** To where one writes in the open room, as when it is opened. */
+export function focusComposer(): void {
+  document.querySelector<HTMLElement>("[data-pane='conversation'] textarea")?.focus();
+}
+
 /**
  * For something that opens over the panes: what to do when it closes. The focus goes back to what had it before, unless
  * something else took it meanwhile (the composer of a room that was just opened).

@@ -1,15 +1,19 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ApiError } from "@/api/error";
+import type { Room } from "@/api/types.gen";
 import { createActions } from "@/state/actions";
 import { createSync } from "@/state/sync";
-import { fakeClient, room, signedIn } from "../../tests/unit/world.js";
+import { fakeClient, message, room, signedIn } from "../../tests/unit/world.js";
 
 beforeEach(() => vi.useFakeTimers());
-afterEach(() => vi.useRealTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
 
-function setup() {
+function setup(more: readonly Room[] = []) {
   const client = fakeClient({ "typing.set": () => ({}), "messages.send": () => ({ messageId: "m", state: "stored" }), "rooms.members": () => ({ members: [] }), "messages.list": () => ({ messages: [] }), "rooms.direct": () => ({ roomId: "dm" }) });
-  const store = signedIn([room(), room({ roomId: "dm-bo", kind: "direct", peerUserId: "bo" })]);
+  const store = signedIn([room(), room({ roomId: "dm-bo", kind: "direct", peerUserId: "bo" }), ...more]);
   const actions = createActions(client, store, createSync(client, store));
   const typing = (): unknown[] => client.calls.filter(({ method }) => method === "typing.set").map(({ params }) => (params as { typing: boolean }).typing);
   return { client, store, actions, typing };
@@ -61,10 +65,55 @@ test("a conversation with somebody is opened where there is one", async () => {
   expect(client.calls.some(({ method }) => method === "rooms.direct")).toBe(false);
 });
 
-test("the last room is remembered for the person, not for the window", () => {
-  const { store, actions } = setup();
+const spoken = (roomId: string, sentAt: number): Room => room({ roomId, name: roomId, lastMessage: message(`${roomId}-last`, { roomId, sentAt }) });
+const OTHER = { userId: "other", deviceId: "o", handle: "other", displayName: "Other", server: "", admin: false };
+
+test("a window begins with the room that this person had open last, whoever else used it", async () => {
+  const { store, actions, client } = setup([spoken("tides", 2_000)]);
   actions.openRoom("shed");
-  expect(actions.lastRoomId()).toBe("shed");
-  store.dispatch({ type: "whoami", whoami: { account: { userId: "other", deviceId: "o", handle: "other", displayName: "Other", server: "", admin: false } } });
-  expect(actions.lastRoomId()).toBeNull();
+  actions.openRoom(null);
+  store.dispatch({ type: "whoami", whoami: { account: OTHER } });
+  store.dispatch({ type: "rooms", list: { rooms: [room(), spoken("tides", 2_000)] } });
+  actions.openStartingRoom();
+  expect(store.getState().openRoomId).toBe("tides");
+
+  const later = setup([spoken("tides", 2_000)]);
+  later.actions.openStartingRoom();
+  await vi.runAllTimersAsync();
+  expect(later.store.getState().openRoomId).toBe("shed");
+  expect(later.client.calls).toContainEqual({ method: "messages.list", params: { roomId: "shed", limit: 50 } });
+  expect([...client.calls, ...later.client.calls].some(({ method }) => method === "messages.markRead")).toBe(false);
+});
+
+test("a window begins with the newest message where the last room is gone, and with nothing where none was said", () => {
+  const { store, actions } = setup([spoken("tides", 2_000), spoken("slip", 3_000), spoken("hill", 1_000)]);
+  actions.openRoom("shed");
+  store.dispatch({ type: "left", roomId: "shed" });
+  actions.openStartingRoom();
+  expect(store.getState().openRoomId).toBe("slip");
+  const silent = signedIn([room({ roomId: "silent" })]);
+  const client = fakeClient();
+  createActions(client, silent, createSync(client, silent)).openStartingRoom();
+  expect(silent.getState().openRoomId).toBeNull();
+});
+
+test("a room that is open stays open", () => {
+  const { store, actions } = setup([spoken("tides", 2_000)]);
+  store.dispatch({ type: "openRoom", roomId: "dm-bo" });
+  actions.openStartingRoom();
+  expect(store.getState().openRoomId).toBe("dm-bo");
+});
+
+test("rooms open where the webview keeps nothing, and the last one holds while the window is there", () => {
+  const refuse = (): never => {
+    throw new DOMException("The operation is insecure.", "SecurityError");
+  };
+  vi.spyOn(window, "localStorage", "get").mockImplementation(refuse);
+  const { store, actions } = setup([spoken("tides", 2_000)]);
+  actions.openStartingRoom();
+  expect(store.getState().openRoomId).toBe("tides");
+  actions.openRoom("dm-bo");
+  actions.openRoom(null);
+  actions.openStartingRoom();
+  expect(store.getState().openRoomId).toBe("dm-bo");
 });

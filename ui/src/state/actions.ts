@@ -3,6 +3,8 @@
 import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
 import type { CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, RegisterParams, RemoveMemberParams, Role, UpdateRoomParams } from "@/api/types.gen";
+import { lastRoomOf, rememberRoom } from "@/state/preferences";
+import { ownAccount, startingRoom } from "@/state/selectors";
 import type { Store } from "@/state/store";
 import type { Sync } from "@/state/sync";
 import type { Overlay, State, Unsent } from "@/state/state";
@@ -11,7 +13,6 @@ import type { Overlay, State, Unsent } from "@/state/state";
 const TYPING_REPEAT_MS = 3_000;
 /** So long after the last key somebody is no longer typing. */
 const TYPING_IDLE_MS = 4_000;
-const LAST_ROOM_KEY = "momoland.lastRoom.";
 
 export type Actions = ReturnType<typeof createActions>;
 
@@ -45,14 +46,10 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     stopTyping();
     store.dispatch({ type: "openRoom", roomId });
     if (roomId === null) return;
-    remember(roomId);
+    const account = ownAccount(store.getState());
+    if (account !== null) rememberRoom(account.userId, roomId);
     void sync.readMembers(roomId);
     void sync.readTimeline(roomId);
-  }
-
-  function remember(roomId: string): void {
-    const { session } = store.getState();
-    if (session.kind === "signedIn") window.localStorage.setItem(LAST_ROOM_KEY + session.account.userId, roomId);
   }
 
   /** A room that was just made or joined: known to the list before it is opened. */
@@ -85,12 +82,13 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     retryStart: () => void sync.readAll(),
 
     openRoom,
-    /** The room that was open when the window was last closed. */
-    lastRoomId(): string | null {
-      const { session, rooms } = store.getState();
-      if (session.kind !== "signedIn") return null;
-      const roomId = window.localStorage.getItem(LAST_ROOM_KEY + session.account.userId);
-      return roomId !== null && rooms?.has(roomId) === true ? roomId : null;
+    /** Opens what a window begins with; nothing where a room is open, or none is worth it. */
+    openStartingRoom(): void {
+      const state = store.getState();
+      const account = ownAccount(state);
+      if (account === null || state.openRoomId !== null) return;
+      const room = startingRoom(state, lastRoomOf(account.userId));
+      if (room !== null) openRoom(room.roomId);
     },
     async createRoom(params: Omit<CreateRoomParams, "kind">): Promise<void> {
       await enter((await client.call("rooms.create", { ...params, kind: "chat" })).roomId);

@@ -1,15 +1,36 @@
-// What a person chose for this window alone. Kept by the webview, never sent anywhere.
+// What a person chose for this window alone. Kept by the webview, never sent anywhere; where it keeps nothing (a browser
+// can be told so), it holds until the window is closed.
 import { useSyncExternalStore } from "react";
 
 export type Theme = "light" | "dark" | "system";
 
 const THEME_KEY = "momoland.theme";
 const SERVER_KEY = "momoland.server";
+const LAST_ROOM_KEY = "momoland.lastRoom.";
 const DEFAULT_SERVER = "http://127.0.0.1:7420";
 const listeners = new Set<() => void>();
+/** What the webview did not keep. */
+const unkept = new Map<string, string>();
+
+function read(key: string): string | null {
+  try {
+    return unkept.get(key) ?? window.localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+function keep(key: string, value: string): void {
+  try {
+    window.localStorage.setItem(key, value);
+    unkept.delete(key);
+  } catch {
+    unkept.set(key, value);
+  }
+}
 
 function readTheme(): Theme {
-  const kept = window.localStorage.getItem(THEME_KEY);
+  const kept = read(THEME_KEY);
   return kept === "light" || kept === "dark" ? kept : "system";
 }
 
@@ -38,15 +59,24 @@ export function useTheme(): [Theme, (theme: Theme) => void] {
 }
 
 function setTheme(theme: Theme): void {
-  window.localStorage.setItem(THEME_KEY, theme);
+  keep(THEME_KEY, theme);
   for (const listener of listeners) listener();
 }
 
 /** The server to offer: the one in the address (`?server=`), else the last one used, else the one on this machine. */
 export function offeredServer(): string {
-  return new URLSearchParams(window.location.search).get("server") ?? window.localStorage.getItem(SERVER_KEY) ?? DEFAULT_SERVER;
+  return new URLSearchParams(window.location.search).get("server") ?? read(SERVER_KEY) ?? DEFAULT_SERVER;
 }
 
 export function rememberServer(server: string): void {
-  window.localStorage.setItem(SERVER_KEY, server);
+  keep(SERVER_KEY, server);
+}
+
+/** The room that this person had open last, in this window or an earlier one. It may be gone by now. */
+export function lastRoomOf(userId: string): string | null {
+  return read(LAST_ROOM_KEY + userId);
+}
+
+export function rememberRoom(userId: string, roomId: string): void {
+  keep(LAST_ROOM_KEY + userId, roomId);
 }

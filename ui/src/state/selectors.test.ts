@@ -31,11 +31,14 @@ test("the best of a person's devices is shown: by path first, then by round trip
 
 describe("what peers carried", () => {
   test("is not told before there is something to tell", () => {
-    expect(carriedBetween({ ...net("online", [peer("bo", "direct", { bytesIn: 400, bytesOut: 400 })]), serverBytesIn: 9_000 })).toBeNull();
+    expect(carriedBetween({ ...net("online", [peer("bo", "direct", { bytesIn: 400, bytesOut: 400 })]), serverBytesIn: 90_000 })).toBeNull();
+    const signalling = { ...net("online", [peer("bo", "direct", { bytesIn: 20_000 }), peer("cy", "turn", { bytesOut: 20_000 })]), serverBytesIn: 20_000 };
+    expect(carriedBetween({ ...signalling, serverBytesOut: 3_999 })).toBeNull();
+    expect(carriedBetween({ ...signalling, serverBytesOut: 4_000 })).toEqual({ direct: 20_000, turn: 20_000, server: 24_000 });
   });
 
   test("counts the relay's bytes as the server's, not as peers'", () => {
-    const status = { ...net("online", [peer("bo", "direct", { bytesIn: 2_000, bytesOut: 1_000 }), peer("cy", "turn", { bytesIn: 500 }), peer("di", "relay", { bytesIn: 77 })]), serverBytesIn: 10, serverBytesOut: 20 };
-    expect(carriedBetween(status)).toEqual({ direct: 3_000, turn: 500, server: 30 });
+    const status = { ...net("online", [peer("bo", "direct", { bytesIn: 200_000, bytesOut: 100_000 }), peer("cy", "turn", { bytesIn: 500 }), peer("di", "relay", { bytesIn: 77 })]), serverBytesIn: 10, serverBytesOut: 20 };
+    expect(carriedBetween(status)).toEqual({ direct: 300_000, turn: 500, server: 30 });
   });
 });

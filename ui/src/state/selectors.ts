@@ -32,6 +32,14 @@ export function listedRooms(state: State): readonly Room[] {
   return [...chatRooms(state), ...directRooms(state)];
 }
 
+/** What a window begins with: the room that was open last, else the one with the newest message. */
+export function startingRoom(state: State, lastId: string | null): Room | null {
+  const last = lastId === null ? undefined : state.rooms?.get(lastId);
+  if (last !== undefined) return last;
+  const spoken = listedRooms(state).flatMap((room) => (room.lastMessage === undefined ? [] : [{ room, at: room.lastMessage.sentAt }]));
+  return spoken.sort((a, b) => b.at - a.at)[0]?.room ?? null;
+}
+
 function byName(a: Room, b: Room): number {
   return a.name.localeCompare(b.name) || (a.roomId < b.roomId ? -1 : 1);
 }
@@ -124,13 +132,16 @@ export function connectionOf(state: State): Connection {
 
 export type Carried = { direct: number; turn: number; server: number };
 
-/** Bytes that peers need to have exchanged before the comparison says anything. */
-const CARRIED_BYTES_MIN = 1_000;
+/** Below this, in all, it is finding each other that is counted and not what people say: the shares would be noise. */
+const CARRIED_BYTES_MIN = 64_000;
+/** Of that, what peers need to have exchanged. */
+const CARRIED_BY_PEERS_BYTES_MIN = 1_000;
 
 /** What peers carried and what the server did, since the engine started; `null` until there is something to say. */
 export function carriedBetween(net: NetStatus | null): Carried | null {
   if (net === null) return null;
   const along = (path: PeerPath): number => net.peers.filter((peer) => peer.path === path).reduce((sum, peer) => sum + peer.bytesIn + peer.bytesOut, 0);
   const carried = { direct: along("direct"), turn: along("turn"), server: net.serverBytesIn + net.serverBytesOut };
-  return carried.direct + carried.turn >= CARRIED_BYTES_MIN ? carried : null;
+  const byPeers = carried.direct + carried.turn;
+  return byPeers >= CARRIED_BY_PEERS_BYTES_MIN && byPeers + carried.server >= CARRIED_BYTES_MIN ? carried : null;
 }

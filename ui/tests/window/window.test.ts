@@ -323,6 +323,50 @@ describe("hostile content", () => {
   });
 });
 
+describe("the beginning", () => {
+  /** A window that the person is not looking at until `look`. */
+  async function openUnseen(world: World): Promise<Opened & { look: () => Promise<void> }> {
+    const started = await startFakeEngine(world);
+    engine = started;
+    context = await browser.newContext({ viewport: { width: 720, height: 800 }, reducedMotion: "reduce" });
+    const page = await context.newPage();
+    await page.addInitScript(() => {
+      // A page of this browser always believes that it has the focus.
+      document.hasFocus = () => document.documentElement.dataset.seen === "yes";
+    });
+    await page.goto(started.address);
+    const look = (): Promise<void> =>
+      page.evaluate(() => {
+        document.documentElement.dataset.seen = "yes";
+        window.dispatchEvent(new FocusEvent("focus"));
+      });
+    return { page, engine: started, look };
+  }
+
+  test("is the newest room, then the last one; with the cursor in its composer, and unread until somebody looks", async () => {
+    const world = tidewater();
+    const last = world.messages.get("boat-shed")?.at(-1);
+    if (last === undefined) throw new Error("the world has no message");
+    world.rooms = world.rooms.map((each) => (each.roomId === "boat-shed" ? { ...each, lastMessage: last } : each.roomId === "general" ? { ...each, lastMessage: { ...last, roomId: "general", sentAt: last.sentAt - 1 } } : each));
+    const { page, engine: started, look } = await openUnseen(world);
+    const marked = (): boolean => started.calls.some(({ method }) => method === "messages.markRead");
+
+    await page.getByText("Straps, winch, tea.").waitFor();
+    await until("the composer has the focus", async () => (await focused(page)) === "Message boat-shed");
+    await until("the end is in view", async () => (await fromEnd(page)) <= 1);
+    expect(marked()).toBe(false);
+    await look();
+    await until("it is marked as read", marked);
+
+    await page.getByRole("navigation", { name: "Rooms" }).getByRole("button", { name: "boat-shed" }).click();
+    await until("the composer has the focus again", async () => (await focused(page)) === "Message boat-shed");
+    await page.getByRole("navigation", { name: "Rooms" }).getByRole("button", { name: "general" }).click();
+    await until("the other composer has the focus", async () => (await focused(page)) === "Message general");
+    await page.reload();
+    await until("the last room is open", async () => (await focused(page)) === "Message general");
+  });
+});
+
 describe("keys", () => {
   test("Ctrl K opens the palette, Esc closes it and gives the focus back", async () => {
     const { page } = await openWindow();

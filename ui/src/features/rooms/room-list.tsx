@@ -4,6 +4,7 @@ import type { Room } from "@/api/types.gen";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { Count } from "@/components/count";
+import { focusComposer } from "@/components/focus";
 import { IconButton } from "@/components/icon-button";
 import { COMMAND_KEY, Keys } from "@/components/keys";
 import { Mark } from "@/components/mark";
@@ -132,7 +133,11 @@ function RoomRow({ room }: { room: Room }) {
       <button
         type="button"
         aria-current={open ? "page" : undefined}
-        onClick={() => actions.openRoom(room.roomId)}
+        onClick={() => {
+          // Open already, perhaps because the window began with it: what follows is the same.
+          if (open) focusComposer();
+          else actions.openRoom(room.roomId);
+        }}
         className={`flex items-center gap-2.5 w-full h-[30px] touch:h-10 px-2 rounded-control text-start transition-colors duration-(--fast) hover:bg-hover ${tone}`}
       >
         {room.kind === "direct" ? (
