@@ -40,9 +40,6 @@ use crate::window::Geometry;
 /// what was acknowledged is on disk already, and a window that is closed must not leave a process behind.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is logged unless MOMOLAND_LOG says otherwise. The WebRTC stack warns of what is normal while a link opens.
-const LOG_FILTER: &str = "warn,rtc_ice=error,rtc_dtls=error";
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match arguments.explain {

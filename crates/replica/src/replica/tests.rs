@@ -242,7 +242,6 @@ fn a_fork_freezes_the_chain() {
     assert!(matches!(admission, crate::admission::Admission::Rejected(why) if forked(&why)));
 }
 
-// Rules: EV8
 /// A link of person 2's to the relay over which the test itself speaks.
 fn hostile_link(world: &mut World) -> LinkId {
     let link = LinkId(u64::MAX);
@@ -337,6 +336,7 @@ fn a_chain_that_no_list_of_a_removal_names_does_not_count() {
     assert!(roster.is_cut(header.log, header.chain(), header.seq, 2), "its effect is taken back");
 }
 
+// Rules: EV8
 #[test]
 fn a_device_that_lost_its_tail_begins_a_new_life() {
     let (mut world, room) = world(2);
