@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use momoland_engine::{Engine, EngineConfig, KeyStorage};
+use momoland_engine::{Engine, EngineConfig, KeyStorage, LOG_FILTER};
 use tauri::{AppHandle, RunEvent, WindowEvent};
 use tracing_subscriber::EnvFilter;
 

@@ -42,13 +42,13 @@ impl std::fmt::Debug for Call {
 #[derive(Debug)]
 pub(crate) struct Channels {
     pub(crate) disk: mpsc::UnboundedSender<DiskEvent>,
-    pub(crate) server: mpsc::Sender<ServerEvent>,
+    pub(crate) server: mpsc::Sender<(u64, ServerEvent)>,
     pub(crate) peers: mpsc::Sender<PeerEvent>,
 }
 
 struct Incoming {
     disk: mpsc::UnboundedReceiver<DiskEvent>,
-    server: mpsc::Receiver<ServerEvent>,
+    server: mpsc::Receiver<(u64, ServerEvent)>,
     peers: mpsc::Receiver<PeerEvent>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct EngineActor {
 enum Wake {
     Call(Option<Call>),
     Disk(DiskEvent),
-    Server(ServerEvent),
+    Server(u64, ServerEvent),
     Peer(PeerEvent),
     Deadline,
 }
@@ -143,14 +143,15 @@ impl EngineActor {
                 Wake::Call(Some(Call::Run(run))) => run(&mut self),
                 Wake::Call(Some(Call::Shutdown) | None) => break,
                 Wake::Disk(event) => self.at_home(|home| home.disk(event)),
-                Wake::Server(event) => self.at_home(|home| home.server_event(event)),
+                Wake::Server(link, event) => self.at_home(|home| home.server_event(link, event)),
                 Wake::Peer(event) => self.at_home(|home| home.peer_event(event)),
                 Wake::Deadline => self.at_home(Home::deadline),
             }
             self.at_home(Home::settle);
         }
+        let server_events = self.incoming.take().map(|incoming| incoming.server);
         if let Some(home) = self.home.take() {
-            home.close().await;
+            home.close(server_events).await;
         }
     }
 
@@ -171,7 +172,7 @@ impl EngineActor {
             biased;
             Some(event) = incoming.disk.recv() => Wake::Disk(event),
             call = self.calls.recv() => Wake::Call(call),
-            Some(event) = incoming.server.recv() => Wake::Server(event),
+            Some((link, event)) = incoming.server.recv() => Wake::Server(link, event),
             Some(event) = incoming.peers.recv() => Wake::Peer(event),
             () = sleep_until(deadline) => Wake::Deadline,
         }

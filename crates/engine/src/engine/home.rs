@@ -19,7 +19,7 @@ use momoland_replica::output::CommandRefusal;
 use momoland_replica::replica::{Config, Own, Replica};
 use momoland_replica::roster::Roster;
 use momoland_store::kv::{Store, StoreError};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::messages::MarkState;
@@ -32,7 +32,7 @@ use crate::engine::peers::Peer;
 use crate::engine::server::Request;
 use crate::ephemeral::presence::Presence;
 use crate::ephemeral::typing::Typing;
-use crate::link::server::{ServerLink, Traffic};
+use crate::link::server::{ServerEvent, ServerLink, Traffic};
 use crate::link::{Dialer, PeerLinks};
 use crate::persistence::{DiskEvent, Persistence};
 use crate::projection::timeline::Timeline;
@@ -72,6 +72,8 @@ pub(crate) struct Home {
     pub(super) traffic: Arc<Traffic>,
     pub(super) server_state: ServerState,
     pub(super) server_link: Option<LinkId>,
+    /// Tokens of links with a lower number are of a session that is over.
+    pub(super) tokens_since: u64,
     pub(super) problem: Option<String>,
     pub(super) requests: BTreeMap<u32, Request>,
     pub(super) adding_device: BTreeSet<RoomId>,
@@ -123,6 +125,7 @@ impl Home {
             traffic: Arc::default(),
             server_state: ServerState::Offline,
             server_link: None,
+            tokens_since: 0,
             problem: None,
             requests: BTreeMap::new(),
             adding_device: BTreeSet::new(),
@@ -163,17 +166,40 @@ impl Home {
         Ok(())
     }
 
-    /// Writes what waits, says goodbye, and releases what is held.
-    pub(crate) async fn close(self) {
-        let Self { server, links, persistence, .. } = self;
-        if let Some(links) = links {
+    /// Writes what waits, says goodbye, and releases what is held. `server_events`: what the server's link still says;
+    /// tokens that it renewed at the last moment are kept, since the old ones count as stolen from then on.
+    pub(crate) async fn close(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) {
+        if let Some(links) = self.links.take() {
             links.shutdown().await;
         }
-        if let Some(server) = server {
-            server.stop().await;
+        if let Some(server) = self.server.take() {
+            let stopping = server.stop();
+            tokio::pin!(stopping);
+            match server_events {
+                Some(mut events) => {
+                    loop {
+                        tokio::select! {
+                            biased;
+                            Some((link, event)) = events.recv() => self.keep_last_tokens(link, event),
+                            () = &mut stopping => break,
+                        }
+                    }
+                    while let Ok((link, event)) = events.try_recv() {
+                        self.keep_last_tokens(link, event);
+                    }
+                }
+                None => stopping.await,
+            }
         }
+        let Self { persistence, .. } = self;
         if tokio::task::spawn_blocking(move || persistence.close()).await.is_err() {
             tracing::error!("the store's writer could not be closed");
+        }
+    }
+
+    fn keep_last_tokens(&mut self, link: u64, event: ServerEvent) {
+        if let ServerEvent::Tokens(tokens) = event {
+            self.take_tokens(link, &tokens);
         }
     }
 
@@ -182,6 +208,8 @@ impl Home {
         self.account.certificate = signed_in.certificate;
         self.account.display_name = signed_in.display_name;
         self.account.admin = signed_in.admin;
+        // Tokens of links from before are another session's.
+        self.tokens_since = self.number();
         self.keep_tokens(&signed_in.tokens);
         self.tell(Event::AccountChanged {});
     }

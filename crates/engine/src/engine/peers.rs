@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use momoland_protocol::cbor;
 use momoland_protocol::ephemeral::Ephemeral;
-use momoland_protocol::id::{AccountId, DeviceId, RoomId};
+use momoland_protocol::id::{AccountId, DeviceId, RoomId, random};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::replication::RelayMode;
@@ -17,7 +17,7 @@ use crate::api::types::{PeerPath as ApiPath, PeerPolicy, PeerStatus};
 use crate::engine::home::Home;
 use crate::engine::server::LINK_CREDIT;
 use crate::link::{
-    Class, CloseReason, PeerConfig, PeerEvent, PeerLinks, PeerPath, PeerPolicy as LinkPolicy, PeerTimeouts,
+    Class, CloseReason, Dialer, PeerConfig, PeerEvent, PeerLinks, PeerPath, PeerPolicy as LinkPolicy, PeerTimeouts,
     SendRefused, Signal,
 };
 use crate::session::{PeerSession, Received};
@@ -72,6 +72,8 @@ impl Home {
         for connection in connections {
             self.peer_closed(connection);
         }
+        // What the set had under way is not answered any more.
+        self.dialer = Dialer::new(self.key.device(), u64::from_be_bytes(random()));
         self.update_wanted();
     }
 
@@ -145,11 +147,18 @@ impl Home {
                 self.send_to_server_if_online(&ClientFrame::Introduce { to, signal: signal.encode() });
             }
             PeerEvent::Open { device, connection, fingerprints, side, path, rtt } => {
-                self.dialer.handle_open(device);
+                let standing = self.links.iter().flat_map(PeerLinks::stats).any(|link| link.connection == connection);
+                if !standing {
+                    // It ended before it was heard of, or belongs to a set that was given up.
+                    self.dialer.handle_failed(now, device);
+                    return;
+                }
                 let Some(account) = self.account_of(device) else {
+                    self.dialer.handle_failed(now, device);
                     self.close_device(device);
                     return;
                 };
+                self.dialer.handle_open(device);
                 let (session, hello) = PeerSession::open(std::sync::Arc::clone(&self.key), device, side, fingerprints);
                 let rtt_ms = rtt.as_secs_f64() * 1_000.0;
                 let peer = Peer { device, account, session, link: None, path, rtt_ms, backlog: VecDeque::new() };
@@ -168,7 +177,10 @@ impl Home {
                     self.ephemeral(device, account, ephemeral);
                 }
             }
-            PeerEvent::Writable { connection, device: _ } => self.write_backlog(connection),
+            PeerEvent::Writable { connection, device: _ } => {
+                self.write_backlog(connection);
+                self.drain();
+            }
             PeerEvent::Path { device: _, connection, path, rtt } => {
                 let Some(peer) = self.peers.get_mut(&connection) else { return };
                 let rtt_ms = rtt.as_secs_f64() * 1_000.0;
@@ -182,8 +194,11 @@ impl Home {
             }
             PeerEvent::Closed { device, connection, reason } => {
                 tracing::debug!(?device, %reason, "a peer link closed");
-                self.dialer.handle_closed(now, device);
-                self.peer_closed(connection);
+                // A link of a set that was given up says nothing about the present one.
+                if self.peers.contains_key(&connection) {
+                    self.dialer.handle_closed(now, device);
+                    self.peer_closed(connection);
+                }
             }
             PeerEvent::AttemptFailed { device, reason } => {
                 tracing::debug!(?device, %reason, "a peer link did not come about");
@@ -331,7 +346,6 @@ impl Home {
             let now = self.now();
             // The outputs are carried out by whoever drains: this may run inside of it.
             self.replica.handle_input(now, Input::Credit { link, bytes: credit });
-            self.net_dirty = true;
         }
     }
 

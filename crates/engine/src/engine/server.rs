@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use momoland_protocol::ephemeral::Ephemeral;
-use momoland_protocol::id::{AccountId, DeviceId, RoomId};
+use momoland_protocol::id::{AccountId, DeviceId, RoomId, RosterHash};
 use momoland_protocol::limits;
 use momoland_protocol::roster::{CountersignedChange, Role as WireRole, RosterOp};
 use momoland_protocol::server::{
@@ -87,7 +87,11 @@ pub(crate) struct Request {
 enum Answer {
     Caller(oneshot::Sender<Result<Response, RequestFailure>>),
     /// Our own device was submitted to a room's roster.
-    OwnDevice(RoomId),
+    OwnDevice {
+        room: RoomId,
+        /// The change that it was to follow.
+        after: RosterHash,
+    },
 }
 
 impl Home {
@@ -105,7 +109,8 @@ impl Home {
             access_expires_at,
             refresh_token: refresh,
         };
-        let link = ServerLink::start(config, Arc::clone(&self.traffic), self.channels.server.clone());
+        let number = self.number();
+        let link = ServerLink::start(number, config, Arc::clone(&self.traffic), self.channels.server.clone());
         self.server = Some(link);
         self.set_server_state(ServerState::Connecting, None);
         self.start_peers();
@@ -146,7 +151,16 @@ impl Home {
         }
     }
 
-    pub(super) fn server_event(&mut self, event: ServerEvent) {
+    /// The link of a number says something.
+    pub(super) fn server_event(&mut self, link: u64, event: ServerEvent) {
+        if let ServerEvent::Tokens(tokens) = &event {
+            self.take_tokens(link, tokens);
+            return;
+        }
+        // What a link that was stopped still has to say is not about the present one.
+        if self.server.as_ref().is_none_or(|server| server.number != link) {
+            return;
+        }
         match event {
             ServerEvent::Connecting => {
                 if self.server.is_some() && self.server_state != ServerState::Online {
@@ -165,7 +179,7 @@ impl Home {
                     self.drain();
                 }
             }
-            ServerEvent::Tokens(tokens) => self.keep_tokens(&tokens),
+            ServerEvent::Tokens(_) => {}
             ServerEvent::Offline { problem } => {
                 self.server_down();
                 // After the first failure it is honest to say so; the link goes on trying.
@@ -179,11 +193,26 @@ impl Home {
         }
     }
 
+    /// A link renewed the tokens.
+    pub(super) fn take_tokens(&mut self, link: u64, tokens: &Tokens) {
+        if link >= self.tokens_since {
+            self.keep_tokens(tokens);
+        }
+    }
+
+    /// A call over HTTP renewed the tokens: the link has to know, or it would use what counts as stolen now.
+    pub(crate) fn renewed(&mut self, tokens: &Tokens) {
+        self.keep_tokens(tokens);
+        if let Some(server) = &self.server {
+            server.renew(self.account.tokens.clone());
+        }
+    }
+
     pub(crate) fn keep_tokens(&mut self, tokens: &Tokens) {
         let now = momoland_protocol::clock::UnixMillis::now().0;
         self.account.tokens = StoredTokens {
             access: tokens.access.clone(),
-            access_expires_at: now + tokens.access_expires_in * 1_000,
+            access_expires_at: now.saturating_add(tokens.access_expires_in.saturating_mul(1_000)),
             refresh: tokens.refresh.clone(),
         };
         self.keep_account();
@@ -214,16 +243,16 @@ impl Home {
         if away || !text.is_empty() {
             self.send_to_server(&ClientFrame::Presence { away, text }, 0);
         }
+        if self.server_link.is_some() {
+            self.server_down();
+        }
         let link = LinkId(self.number());
         self.server_link = Some(link);
         let now = self.now();
         self.replica.handle_input(now, Input::LinkUp { link, remote: Remote::Relay });
         self.replica.handle_input(now, Input::Credit { link, bytes: LINK_CREDIT });
         self.drain();
-        let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
-        for room in rooms {
-            self.add_own_device(room);
-        }
+        self.add_own_device_everywhere();
         self.dialer.handle_network_change(self.started.elapsed());
         self.dial_dirty = true;
     }
@@ -355,6 +384,9 @@ impl Home {
         let id = u32::try_from(self.number() & u64::from(u32::MAX)).unwrap_or_default();
         let request_state = Request { deadline: Instant::now() + REQUEST_TIMEOUT, answer };
         if self.server_link.is_none() || self.requests.len() >= REQUESTS_OPEN_MAX {
+            if let Answer::OwnDevice { room, after: _ } = &request_state.answer {
+                self.adding_device.remove(room);
+            }
             request_state.settle(Err(RequestFailure::Offline));
             return;
         }
@@ -373,15 +405,31 @@ impl Home {
                 // The caller may have gone.
                 let _ = answer.send(response);
             }
-            Answer::OwnDevice(room) => {
+            Answer::OwnDevice { room, after } => {
                 self.adding_device.remove(&room);
                 match response {
                     Ok(Response::Accepted { change }) => self.take_changes(vec![change]),
                     Ok(_) => {}
-                    // The roster moved on: its next change brings another try.
-                    Err(failure) => tracing::debug!(%room, %failure, "this device could not be added to a room"),
+                    Err(failure) => {
+                        tracing::debug!(%room, %failure, "this device could not be added to a room");
+                        // What made it stale may have come before the refusal; else it brings another try when it comes.
+                        if self.replica.roster(room).is_some_and(|roster| roster.head() != after) {
+                            self.add_own_device(room);
+                        }
+                    }
                 }
             }
+        }
+        if self.requests.len() + 1 == REQUESTS_OPEN_MAX {
+            // There is room for a device that found none.
+            self.add_own_device_everywhere();
+        }
+    }
+
+    fn add_own_device_everywhere(&mut self) {
+        let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
+        for room in rooms {
+            self.add_own_device(room);
         }
     }
 
@@ -391,7 +439,7 @@ impl Home {
             std::mem::take(&mut self.requests).into_iter().partition(|(_, request)| request.deadline <= now);
         self.requests = open;
         for (_, request) in expired {
-            if let Answer::OwnDevice(room) = &request.answer {
+            if let Answer::OwnDevice { room, after: _ } = &request.answer {
                 self.adding_device.remove(room);
             }
             request.settle(Err(RequestFailure::Offline));
@@ -406,9 +454,10 @@ impl Home {
         if !missing || self.server_link.is_none() || !self.adding_device.insert(room) {
             return;
         }
+        let after = roster.head();
         let op = RosterOp::AddDevice { certificate: self.account.certificate.clone() };
         match self.sign_change(room, op) {
-            Ok(change) => self.send_request(WireRequest::SubmitChange { change }, Answer::OwnDevice(room)),
+            Ok(change) => self.send_request(WireRequest::SubmitChange { change }, Answer::OwnDevice { room, after }),
             Err(error) => tracing::error!(error = %error.message, "this device could not be added to a room"),
         }
     }
@@ -467,7 +516,7 @@ impl Request {
                 // The caller may have gone.
                 let _ = answer.send(outcome);
             }
-            Answer::OwnDevice(_) => {}
+            Answer::OwnDevice { .. } => {}
         }
     }
 }

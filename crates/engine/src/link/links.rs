@@ -14,7 +14,7 @@
 //! Not here: when to dial (`dialer`).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +50,9 @@ const IDLE_PEERS_MAX: usize = 256;
 const POLITE_RESTART_DELAY: Duration = Duration::from_millis(700);
 /// How long connections may take to say good-bye at the end of the process.
 const SHUTDOWN: Duration = Duration::from_secs(3);
+
+/// Names links, over all sets of them that the process makes: one's last words are not taken for another's.
+static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
 
 #[derive(Debug)]
 enum Command {
@@ -111,7 +114,6 @@ impl PeerLinks {
             peers: BTreeMap::new(),
             tasks: JoinSet::new(),
             sessions: HashMap::new(),
-            next_connection: 1,
             reports_sender,
             reports,
             outgoing: VecDeque::new(),
@@ -266,7 +268,6 @@ struct LinksActor {
     peers: BTreeMap<DeviceId, RemotePeer>,
     tasks: JoinSet<()>,
     sessions: HashMap<tokio::task::Id, (DeviceId, SessionId, u64)>,
-    next_connection: u64,
     reports_sender: mpsc::Sender<Report>,
     reports: mpsc::Receiver<Report>,
     outgoing: VecDeque<PeerEvent>,
@@ -492,8 +493,7 @@ impl LinksActor {
 
     fn connect(&mut self, device: DeviceId, session: SessionId, start: Start) {
         let Some(peer) = self.peers.get_mut(&device) else { return };
-        let connection = self.next_connection;
-        self.next_connection += 1;
+        let connection = NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed);
         let entry = Arc::new(LinkEntry::new(device, connection));
         let (instructions_sender, instructions) = mpsc::channel(INSTRUCTIONS_MAX);
         let (announced, last_announced) = oneshot::channel();

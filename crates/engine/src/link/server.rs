@@ -11,8 +11,8 @@
 //!
 //! Not here: what a frame means.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +35,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 
 use crate::account::address::ServerAddress;
 use crate::account::http::{HttpClient, HttpFailure, Tokens};
+use crate::account::record::StoredTokens;
 use crate::api::error::ErrorKind;
 
 /// From the first packet to the welcome.
@@ -103,8 +104,11 @@ pub(crate) struct ServerLinkConfig {
 /// The owner's handle. Dropping it ends the task.
 #[derive(Debug)]
 pub(crate) struct ServerLink {
+    /// Names this link in its events: what an earlier one still has to say is not taken for this one's.
+    pub(crate) number: u64,
     frames: mpsc::Sender<Outgoing>,
     task: JoinHandle<()>,
+    renewed: Arc<Mutex<Option<StoredTokens>>>,
 }
 
 /// Bytes of frames, both ways.
@@ -116,10 +120,29 @@ pub(crate) struct Traffic {
 
 impl ServerLink {
     /// Starts to connect at once.
-    pub(crate) fn start(config: ServerLinkConfig, traffic: Arc<Traffic>, events: mpsc::Sender<ServerEvent>) -> Self {
+    pub(crate) fn start(
+        number: u64,
+        config: ServerLinkConfig,
+        traffic: Arc<Traffic>,
+        events: mpsc::Sender<(u64, ServerEvent)>,
+    ) -> Self {
         let (frames, waiting) = mpsc::channel(WAITING_FRAMES_MAX);
-        let task = LinkTask { http: HttpClient::new(config.address.clone()), config, events, frames: waiting, traffic };
-        Self { frames, task: tokio::spawn(task.run()) }
+        let renewed = Arc::new(Mutex::new(None));
+        let task = LinkTask {
+            number,
+            http: HttpClient::new(config.address.clone()),
+            config,
+            events,
+            frames: waiting,
+            traffic,
+            renewed: Arc::clone(&renewed),
+        };
+        Self { number, frames, task: tokio::spawn(task.run()), renewed }
+    }
+
+    /// Somebody else renewed the tokens: the link's own refresh token would count as stolen from now on.
+    pub(crate) fn renew(&self, tokens: StoredTokens) {
+        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokens);
     }
 
     /// Hands over a frame; `false` where it cannot be taken: offline, or too much waits.
@@ -129,7 +152,7 @@ impl ServerLink {
 
     /// Says goodbye and ends; what was handed over is still written, for a moment.
     pub(crate) async fn stop(self) {
-        let Self { frames, task } = self;
+        let Self { number: _, frames, task, renewed: _ } = self;
         drop(frames);
         let abort = task.abort_handle();
         if timeout(Duration::from_secs(2), task).await.is_err() {
@@ -141,12 +164,17 @@ impl ServerLink {
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 struct LinkTask {
+    number: u64,
     config: ServerLinkConfig,
     http: HttpClient,
-    events: mpsc::Sender<ServerEvent>,
+    events: mpsc::Sender<(u64, ServerEvent)>,
     frames: mpsc::Receiver<Outgoing>,
     traffic: Arc<Traffic>,
+    renewed: Arc<Mutex<Option<StoredTokens>>>,
 }
+
+/// The owner is gone, and nobody hears what the link says.
+struct Unheard;
 
 /// Why a connection or an attempt ended.
 enum End {
@@ -161,17 +189,21 @@ enum End {
 }
 
 impl LinkTask {
+    async fn tell(&self, event: ServerEvent) -> Result<(), Unheard> {
+        self.events.send((self.number, event)).await.map_err(|_| Unheard)
+    }
+
     async fn run(mut self) {
         let mut failures: u32 = 0;
         loop {
-            if self.events.send(ServerEvent::Connecting).await.is_err() {
+            if self.tell(ServerEvent::Connecting).await.is_err() {
                 return;
             }
             let delay = match self.attempt().await {
                 End::Stopped => return,
                 End::SignedOut { sentence } => {
                     // The owner decides; until then there is nothing to try.
-                    let _ = self.events.send(ServerEvent::SignedOut { sentence }).await;
+                    let _ = self.tell(ServerEvent::SignedOut { sentence }).await;
                     return;
                 }
                 End::TokenRefused => {
@@ -182,7 +214,7 @@ impl LinkTask {
                 }
                 End::Retry { problem, after, was_online } => {
                     failures = if was_online { 1 } else { failures.saturating_add(1) };
-                    if self.events.send(ServerEvent::Offline { problem }).await.is_err() {
+                    if self.tell(ServerEvent::Offline { problem }).await.is_err() {
                         return;
                     }
                     match after {
@@ -215,7 +247,12 @@ impl LinkTask {
             return end;
         }
         let connecting = timeout(CONNECT_TIMEOUT, connect_and_greet(&self.config));
-        let (socket, welcome) = match connecting.await {
+        let connected = tokio::select! {
+            biased;
+            () = owner_gone(&mut self.frames) => return End::Stopped,
+            connected = connecting => connected,
+        };
+        let (socket, welcome) = match connected {
             Ok(Ok(connected)) => connected,
             Ok(Err(end)) => return end,
             Err(_) => {
@@ -225,13 +262,19 @@ impl LinkTask {
         };
         // Frames that were meant for an earlier connection do not belong to this one.
         while self.frames.try_recv().is_ok() {}
-        if self.events.send(ServerEvent::Online(Box::new(welcome))).await.is_err() {
+        if self.tell(ServerEvent::Online(Box::new(welcome))).await.is_err() {
             return End::Stopped;
         }
         self.carry(socket).await
     }
 
     async fn refresh_token(&mut self) -> Result<(), End> {
+        let renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(StoredTokens { access, access_expires_at, refresh }) = renewed {
+            self.config.access_token = access;
+            self.config.access_expires_at = access_expires_at;
+            self.config.refresh_token = refresh;
+        }
         let now = momoland_protocol::clock::UnixMillis::now().0;
         if !self.config.access_token.is_empty() && now + TOKEN_MARGIN_MS < self.config.access_expires_at {
             return Ok(());
@@ -240,9 +283,9 @@ impl LinkTask {
         match refreshing.await {
             Ok(tokens) => {
                 self.config.access_token.clone_from(&tokens.access);
-                self.config.access_expires_at = now + tokens.access_expires_in * 1_000;
+                self.config.access_expires_at = now.saturating_add(tokens.access_expires_in.saturating_mul(1_000));
                 self.config.refresh_token.clone_from(&tokens.refresh);
-                self.events.send(ServerEvent::Tokens(tokens)).await.map_err(|_| End::Stopped)
+                self.tell(ServerEvent::Tokens(tokens)).await.map_err(|_| End::Stopped)
             }
             Err(HttpFailure::Refused { kind: ErrorKind::Unauthorized | ErrorKind::Forbidden, message, .. }) => {
                 Err(End::SignedOut { sentence: format!("{message} Sign in again; what is on this device stays.") })
@@ -273,7 +316,7 @@ impl LinkTask {
                     };
                     match timeout(WRITE_TIMEOUT, self.write(&mut sink, first)).await {
                         Ok(Ok(credit)) => {
-                            if self.events.send(ServerEvent::Written { credit }).await.is_err() {
+                            if self.tell(ServerEvent::Written { credit }).await.is_err() {
                                 return End::Stopped;
                             }
                         }
@@ -334,13 +377,18 @@ impl LinkTask {
             Ok(ServerFrame::Hello(_) | ServerFrame::Welcome(_)) => {
                 Err(retry(Some("The server broke the protocol.".to_owned()), None))
             }
-            Ok(frame) => self.events.send(ServerEvent::Frame(Box::new(frame))).await.map_err(|_| End::Stopped),
+            Ok(frame) => self.tell(ServerEvent::Frame(Box::new(frame))).await.map_err(|_| End::Stopped),
             Err(error) => {
                 tracing::warn!(%error, "a frame of the server was refused");
                 Err(retry(Some("The server sent what this version does not understand.".to_owned()), None))
             }
         }
     }
+}
+
+/// Ends when the owner goes; what it wanted to send is for no connection.
+async fn owner_gone(frames: &mut mpsc::Receiver<Outgoing>) {
+    while frames.recv().await.is_some() {}
 }
 
 async fn next_message(stream: &mut SplitStream<Socket>) -> Option<Message> {

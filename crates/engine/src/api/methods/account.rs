@@ -81,7 +81,7 @@ pub(super) async fn logout(engine: &Engine, params: LogoutParams) -> Result<Done
         .await?;
     let (Some(mut home), records, keys) = forgotten else { return Ok(Done {}) };
     home.forget_everything();
-    home.close().await;
+    home.close(None).await;
     records.remove_account().map_err(|error| disk(&error))?;
     keys.remove().map_err(|error| {
         ApiError::new(ErrorKind::Internal, format!("Signed out, but the device's key could not be removed: {error}."))
@@ -160,7 +160,7 @@ async fn authenticated(engine: &Engine) -> Result<(HttpClient, String, DeviceId)
     let access = tokens.access.clone();
     engine
         .with_home(move |home| {
-            home.keep_tokens(&tokens);
+            home.renewed(&tokens);
             Ok(())
         })
         .await?;
@@ -228,7 +228,9 @@ fn account_of(server: ServerAddress, signed_in: HttpSignedIn) -> Account {
         certificate,
         tokens: StoredTokens {
             access: signed_in.tokens.access,
-            access_expires_at: UnixMillis::now().0 + signed_in.tokens.access_expires_in * 1_000,
+            access_expires_at: UnixMillis::now()
+                .0
+                .saturating_add(signed_in.tokens.access_expires_in.saturating_mul(1_000)),
             refresh: signed_in.tokens.refresh,
         },
         clock_offset_ms: 0,

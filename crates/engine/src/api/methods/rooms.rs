@@ -15,6 +15,8 @@ use momoland_protocol::roster::{
 };
 use momoland_protocol::server::{RefusalKind, Request, Response};
 use momoland_protocol::signed::SecretKey;
+use momoland_replica::roster::Roster;
+use tokio::time::Instant;
 
 use super::id;
 use crate::api::error::{ApiError, ErrorKind};
@@ -25,8 +27,8 @@ use crate::api::types::{
 };
 use crate::engine::{Engine, RequestFailure};
 
-/// How often a change is signed anew because somebody else's came first.
-const TRIES_MAX: usize = 6;
+/// How long a change is signed anew because somebody else's came first (C30: settled within 15 s).
+const TRYING_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// How long a room may take to arrive after one joined it.
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -151,7 +153,9 @@ pub(super) async fn join(engine: &Engine, params: JoinRoomParams) -> Result<Room
     if engine.with_home(move |home| Ok(home.has_room(room))).await? {
         return Ok(RoomCreated { room_id: room.to_string() });
     }
-    for _ in 0..TRIES_MAX {
+    let until = Instant::now() + TRYING_TIME_MAX;
+    let mut tries = 0;
+    while Instant::now() < until {
         let of_preview = secret.clone();
         let answered = engine
             .with_home(move |home| {
@@ -178,11 +182,21 @@ pub(super) async fn join(engine: &Engine, params: JoinRoomParams) -> Result<Room
                 arrive(engine, room).await?;
                 return Ok(RoomCreated { room_id: room.to_string() });
             }
-            Err(failure) if is_stale(&failure) => {}
+            Err(failure) if is_stale(&failure) => {
+                tries += 1;
+                step_aside(tries).await;
+            }
             Err(failure) => return Err(failure.into()),
         }
     }
     Err(too_busy())
+}
+
+/// Spreads those who try at the same moment: each time one of them wins.
+async fn step_aside(tries: u32) {
+    let longest = Duration::from_millis(8 << tries.min(6));
+    let fraction = f64::from(u32::from_be_bytes(random())) / f64::from(u32::MAX);
+    tokio::time::sleep(longest.mul_f64(fraction)).await;
 }
 
 pub(super) async fn leave(engine: &Engine, params: RoomParams) -> Result<Done, ApiError> {
@@ -241,17 +255,22 @@ pub(super) async fn remove(engine: &Engine, params: RemoveMemberParams) -> Resul
 
 pub(super) async fn update(engine: &Engine, params: UpdateRoomParams) -> Result<Done, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
-    let mut settings = engine.with_home(move |home| Ok(home.require_member(room)?.settings().clone())).await?;
-    if let Some(name) = params.name {
-        settings.name = name.trim().to_owned();
-    }
-    if let Some(topic) = params.topic {
-        settings.topic = topic.trim().to_owned();
-    }
-    if let Some(visibility) = params.visibility {
-        settings.visibility = wire_visibility(visibility);
-    }
-    change(engine, room, RosterOp::Configure { settings }).await?;
+    let UpdateRoomParams { room_id: _, name, topic, visibility } = params;
+    // Of the settings at the moment of each try, so that two who change different things both succeed.
+    let configure = move |roster: &Roster| {
+        let mut settings = roster.settings().clone();
+        if let Some(name) = &name {
+            name.trim().clone_into(&mut settings.name);
+        }
+        if let Some(topic) = &topic {
+            topic.trim().clone_into(&mut settings.topic);
+        }
+        if let Some(visibility) = visibility {
+            settings.visibility = wire_visibility(visibility);
+        }
+        RosterOp::Configure { settings }
+    };
+    change_by(engine, room, configure).await?;
     Ok(Done {})
 }
 
@@ -298,7 +317,8 @@ pub(super) async fn direct(engine: &Engine, params: DirectParams) -> Result<Room
     Ok(RoomCreated { room_id: room.to_string() })
 }
 
-/// Takes a device of one's own out of all rooms; rooms that cannot be changed now are left to the next try.
+/// Takes a device of one's own out of all rooms. One that cannot be changed now does not keep the others from it; the
+/// first failure is the answer.
 pub(super) async fn revoke_everywhere(engine: &Engine, device: DeviceId) -> Result<(), ApiError> {
     let rooms = engine
         .with_home(move |home| {
@@ -306,31 +326,48 @@ pub(super) async fn revoke_everywhere(engine: &Engine, device: DeviceId) -> Resu
             Ok(rooms.into_iter().filter_map(|room| room.room_id.parse::<RoomId>().ok()).collect::<Vec<_>>())
         })
         .await?;
+    let mut failed = None;
     for room in rooms {
         let listed = engine
             .with_home(move |home| Ok(home.roster(room).is_some_and(|roster| roster.role_of_device(device).is_some())))
             .await?;
-        if listed {
-            change(engine, room, RosterOp::RevokeDevice { device }).await?;
+        if listed && let Err(error) = change(engine, room, RosterOp::RevokeDevice { device }).await {
+            failed.get_or_insert(error);
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Makes a change to a room that one is in; signs it anew while others' changes come first.
 async fn change(engine: &Engine, room: RoomId, op: RosterOp) -> Result<(), ApiError> {
-    for _ in 0..TRIES_MAX {
+    change_by(engine, room, move |_| op.clone()).await
+}
+
+/// As [`change`], with what is to be done as the roster of each try has it.
+async fn change_by(
+    engine: &Engine,
+    room: RoomId,
+    op: impl Fn(&Roster) -> RosterOp + Clone + Send + 'static,
+) -> Result<(), ApiError> {
+    let until = Instant::now() + TRYING_TIME_MAX;
+    let mut tries = 0;
+    while Instant::now() < until {
         let op = op.clone();
         let (held, answered) = engine
             .with_home(move |home| {
-                let held = home.require_member(room)?.version();
+                let roster = home.require_member(room)?;
+                let (held, op) = (roster.version(), op(roster));
                 let change = home.sign_change(room, op)?;
                 Ok((held, home.request(Request::SubmitChange { change })))
             })
             .await?;
         match answered.await.unwrap_or(Err(RequestFailure::Offline)) {
             Ok(response) => return accept(engine, response).await,
-            Err(failure) if is_stale(&failure) => wait_for_growth(engine, room, held).await?,
+            Err(failure) if is_stale(&failure) => {
+                wait_for_growth(engine, room, held).await?;
+                tries += 1;
+                step_aside(tries).await;
+            }
             Err(failure) => return Err(failure.into()),
         }
     }

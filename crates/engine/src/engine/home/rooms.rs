@@ -22,7 +22,8 @@ impl Home {
     pub(crate) fn room(&self, room: RoomId) -> Option<Room> {
         let roster = self.replica.roster(room)?;
         let timeline = self.timelines.get(&room)?;
-        let role = roster.role(self.account.id)?;
+        // Not before this device itself can read and write there.
+        let (_, role) = roster.role_of_device(self.key.device())?;
         let kind = match roster.kind() {
             WireKind::Chat => RoomKind::Chat,
             WireKind::Direct => RoomKind::Direct,
