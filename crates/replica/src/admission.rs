@@ -90,7 +90,13 @@ pub(crate) fn admit(event: &Event, roster: &Roster, chain: &Chain) -> Admission 
         return Admission::Gap;
     }
     if header.prev != staged.event {
-        return Admission::Rejected(Rejection::Unlinked);
+        // Before the first place nothing can differ. Later the sender may honestly hold the other branch of a fork: what
+        // its device signed shows that.
+        if staged.seq == Seq::ZERO || event.header.verify(&header.device).is_err() {
+            return Admission::Rejected(Rejection::Unlinked);
+        }
+        let (seq, held, offered) = (staged.seq, staged.event, header.prev);
+        return Admission::Rejected(Rejection::Forked { seq, held, offered });
     }
     if header.hlc <= staged.hlc {
         return Admission::Rejected(Rejection::TimeWentBack);

@@ -38,17 +38,15 @@ pub(crate) struct Chain {
     pub(crate) durable: Head,
     /// Two events with one place were seen from here on: nothing more is taken or sent.
     pub(crate) frozen: bool,
-    /// A cut ends what may be sent or shown.
-    pub(crate) limit: Option<Seq>,
 }
 
 impl Chain {
     pub(crate) fn empty() -> Self {
-        Self { low: Seq(1), staged: Head::EMPTY, durable: Head::EMPTY, frozen: false, limit: None }
+        Self { low: Seq(1), staged: Head::EMPTY, durable: Head::EMPTY, frozen: false }
     }
 
     pub(crate) fn held(low: Seq, head: Head) -> Self {
-        Self { low, staged: head, durable: head, frozen: false, limit: None }
+        Self { low, staged: head, durable: head, frozen: false }
     }
 
     /// The last place that may be sent.
@@ -56,7 +54,7 @@ impl Chain {
         if self.frozen {
             return Seq::ZERO;
         }
-        self.limit.map_or(self.durable.seq, |limit| limit.min(self.durable.seq))
+        self.durable.seq
     }
 }
 

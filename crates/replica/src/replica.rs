@@ -193,7 +193,7 @@ impl Replica {
         }
         let rooms: Vec<RoomId> = replica.rooms.keys().copied().collect();
         for room in rooms {
-            replica.limit_cut_chains(room, 1);
+            replica.renew_cut_incarnations(room, None);
         }
         for register in state.registers {
             let key = register.get().key();

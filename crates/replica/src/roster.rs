@@ -505,7 +505,13 @@ impl Roster {
         self.invites.retain(|_, open| {
             open.expires_at > invites_over && open.uses_max.is_none_or(|uses_max| open.uses < uses_max)
         });
-        self.fold_cuts(version, &it.cuts, &next.countersignature.get().cuts);
+        // A list counts only for chains whose right this very change ends: else anybody could erase anybody's history.
+        let concerned = |cuts: &[Cut]| -> Vec<Cut> {
+            let ended = |cut: &&Cut| self.endings_of(cut.chain.device).any(|at| at == version);
+            cuts.iter().filter(ended).copied().collect()
+        };
+        let (one, other) = (concerned(&it.cuts), concerned(&next.countersignature.get().cuts));
+        self.fold_cuts(version, &one, &other);
         let hash = next.change.roster_hash();
         self.changes.push(hash);
         self.versions.insert(hash, version);

@@ -15,7 +15,7 @@ use momoland_protocol::id::{
 use momoland_protocol::register::{Register, RegisterKey};
 use momoland_protocol::replication::Frame;
 use momoland_protocol::roster::{
-    Countersignature, CountersignedChange, Founder, Genesis, History, InviteProof, Posting, Role, RoomKind,
+    Countersignature, CountersignedChange, Cut, Founder, Genesis, History, InviteProof, Posting, Role, RoomKind,
     RosterChange, RosterOp, Settings, Visibility,
 };
 use momoland_protocol::signed::{SecretKey, Signed};
@@ -487,6 +487,15 @@ impl World {
     /// Signs a change, countersigns it, and gives it to the relay.
     pub(crate) fn change(&mut self, author: Node, room: RoomId, op: RosterOp) {
         let change = self.signed_change(author, room, op);
+        let countersigned = self.countersign(change);
+        self.input(0, Input::Roster(vec![countersigned]));
+    }
+
+    /// As [`Self::change`], with a list of cuts of the author's own making.
+    pub(crate) fn change_with_cuts(&mut self, author: Node, room: RoomId, op: RosterOp, cuts: Vec<Cut>) {
+        let mut change = self.signed_change(author, room, op).get().clone();
+        change.cuts = cuts;
+        let change = Signed::sign(change, &self.person(author).key).unwrap();
         let countersigned = self.countersign(change);
         self.input(0, Input::Roster(vec![countersigned]));
     }

@@ -69,13 +69,18 @@ fn what_does_not_continue_its_chain_is_refused() {
     };
     assert!(matches!(next(first.id(), 101, 2), Admission::Admitted { .. }));
     assert!(matches!(next(first.id(), 101, 3), Admission::Gap));
-    for (broken, why) in
-        [(next(EventId([9; 32]), 101, 2), Rejection::Unlinked), (next(first.id(), 100, 2), Rejection::TimeWentBack)]
-    {
-        let refused = rejection(broken);
-        assert_eq!(refused, why);
-        assert!(refused.proves_misbehaviour());
-    }
+    let back = rejection(next(first.id(), 100, 2));
+    assert_eq!(back, Rejection::TimeWentBack);
+    assert!(back.proves_misbehaviour());
+    // What its own device signed after something else is its fork, and whoever passes it on may be honest.
+    let branch = rejection(next(EventId([9; 32]), 101, 2));
+    assert!(matches!(branch, Rejection::Forked { .. }));
+    assert!(!branch.proves_misbehaviour());
+    // What somebody else signed in its name is a forgery.
+    let forged = EventHeader { seq: Seq(2), prev: EventId([9; 32]), hlc: Hlc(101), ..header(&world, room) };
+    let forged = rejection(admit(&signed(forged, &world.person(1).key), &roster, &chain));
+    assert_eq!(forged, Rejection::Unlinked);
+    assert!(forged.proves_misbehaviour());
     assert!(matches!(admit(&first, &roster, &chain), Admission::Duplicate));
 }
 

@@ -136,7 +136,7 @@ impl Replica {
                     staged.push(Staged { room, event, author, roster_version });
                 }
                 Admission::Duplicate => {
-                    duplicates.insert(chain_id, seq);
+                    duplicates.insert(chain_id, ChainHead { chain: chain_id, seq, event: event.id() });
                 }
                 Admission::Frozen => {}
                 Admission::Gap => compare = true,
@@ -159,11 +159,7 @@ impl Replica {
             }
         }
         self.forget_empty_log(log);
-        if let Some(session) = self.links.get_mut(&link).and_then(|link| link.log(room, log)) {
-            for (chain, seq) in duplicates {
-                session.has(chain, seq);
-            }
-        }
+        self.received_again(link, log, duplicates.into_values().collect());
         if !staged.is_empty() {
             let records = staged.iter().map(|staged| Record::Event { room: staged.room, event: staged.event.clone() });
             let batch = records.collect();
@@ -174,6 +170,23 @@ impl Replica {
         }
         if compare || ask_for_roster {
             self.compare_soon(now, link, room, log);
+        }
+    }
+
+    /// Events came that are held already: who sends one has it on its disk, and may not know yet that we have it too.
+    fn received_again(&mut self, link: LinkId, log: LogId, theirs: Vec<ChainHead>) {
+        if theirs.is_empty() {
+            return;
+        }
+        self.acknowledged(link, log, &theirs);
+        let (own, held) = (self.own_device(), self.logs.get(&log));
+        let ours = theirs.into_iter().filter(|head| {
+            let chain = held.and_then(|log| log.chains.get(&head.chain));
+            own != Some(head.chain.device) && chain.is_some_and(|chain| head.seq <= chain.durable.seq)
+        });
+        let chains: Vec<ChainHead> = ours.collect();
+        if !chains.is_empty() {
+            self.outputs.push_back(Output::Send { link, frame: Frame::Ack { log, chains } });
         }
     }
 
@@ -366,7 +379,8 @@ impl Replica {
                 let open = link.rooms.get(&room).is_some_and(|session| !session.logs.is_empty());
                 (Some(*id) != from && open).then_some(*id)
             };
-            let links: Vec<LinkId> = self.links.iter().filter_map(elsewhere).collect();
+            let mut links: Vec<LinkId> = self.links.iter().filter_map(elsewhere).collect();
+            links.retain(|link| self.shares(*link, room));
             for link in links {
                 let frame = Frame::Registers { room, registers: vec![register.clone()] };
                 self.outputs.push_back(Output::Send { link, frame });

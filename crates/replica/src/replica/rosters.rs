@@ -1,11 +1,13 @@
 //! Membership as it grows: who may have what on which link.
 
-use momoland_protocol::id::{RoomId, Seq, SetHash};
+use std::collections::BTreeSet;
+
+use momoland_protocol::id::{ChainId, RoomId, SetHash};
 use momoland_protocol::limits;
 use momoland_protocol::replication::Frame;
 use momoland_protocol::roster::CountersignedChange;
 
-use super::{Own, Pending, Replica, Room};
+use super::{CLOCK_AHEAD_MAX_MS, Own, Pending, Replica, Room};
 use crate::input::{LinkId, Now, Remote};
 use crate::output::{Notice, Output, Record};
 use crate::roster::{Roster, RosterRefusal};
@@ -53,7 +55,8 @@ impl Replica {
                 let own_in_roster = self.own_device().is_none_or(|own| roster.role_of_device(own).is_some());
                 if in_roster && own_in_roster {
                     Access::Full
-                } else if self.is_relay() && roster.role(account).is_some() {
+                } else if self.is_relay() && roster.role(account).is_some() && roster.account_of(device).is_none() {
+                    // A new device may add itself; one that was revoked never comes back.
                     Access::Roster
                 } else {
                     Access::None
@@ -95,7 +98,7 @@ impl Replica {
             return;
         }
         self.index_members(room);
-        self.limit_cut_chains(room, before + 1);
+        self.renew_cut_incarnations(room, Some(before + 1));
         let version = |change: &CountersignedChange| change.countersignature.get().version;
         let batch =
             taken.iter().map(|change| Record::Roster { version: version(change), change: change.clone() }).collect();
@@ -129,9 +132,9 @@ impl Replica {
 
     fn index_members(&mut self, room: RoomId) {
         let Some(held) = self.rooms.get(&room) else { return };
-        let members: Vec<_> = held.roster.members().map(|member| member.account).collect();
+        let members: BTreeSet<_> = held.roster.members().map(|member| member.account).collect();
         for (account, rooms) in &mut self.rooms_of {
-            if !members.contains(account) {
+            if rooms.contains(&room) && !members.contains(account) {
                 rooms.remove(&room);
             }
         }
@@ -141,27 +144,29 @@ impl Replica {
         self.rooms_of.retain(|_, rooms| !rooms.is_empty());
     }
 
-    /// What is beyond a cut is not sent any more; a device whose own chain is cut goes on in a new life.
-    pub(super) fn limit_cut_chains(&mut self, room: RoomId, from_version: u64) {
-        let Some(held) = self.rooms.get(&room) else { return };
-        let roster = &held.roster;
-        let mut cut = Vec::new();
+    /// A device whose own chain is cut goes on in a new life. `from`: the first version that is new; `None` at the
+    /// start, where a chain that was written on well after the change is that new life already.
+    pub(super) fn renew_cut_incarnations(&mut self, room: RoomId, from: Option<u64>) {
+        let (Some(own), Some(held)) = (self.own_device(), self.rooms.get(&room)) else { return };
+        let at = |version: u64| {
+            let place = usize::try_from(version).ok().and_then(|place| place.checked_sub(1));
+            let change = place.and_then(|place| held.changes.get(place));
+            change.map_or(u64::MAX, |change| change.countersignature.get().at.0)
+        };
+        let mut renewed = Vec::new();
         for (log, chains) in self.logs.iter().filter(|(_, log)| log.room == room) {
-            for chain in chains.chains.keys() {
-                for version in roster.endings_of(chain.device).filter(|version| *version >= from_version) {
-                    let listed = roster.cuts_of(version).find(|(of, named, _)| (of, named) == (log, chain));
-                    cut.push((*log, *chain, listed.map_or(Seq::ZERO, |(_, _, at)| at.seq)));
-                }
+            let Some(incarnation) = self.incarnations.get(log).copied() else { continue };
+            let Some(chain) = chains.chains.get(&ChainId { device: own, incarnation }) else { continue };
+            let ends = |version: u64| match from {
+                Some(from) => version >= from,
+                None => chain.staged.hlc.wall().0 <= at(version).saturating_add(CLOCK_AHEAD_MAX_MS),
+            };
+            if held.roster.endings_of(own).any(ends) {
+                renewed.push(*log);
             }
         }
-        let own = self.own_device();
-        for (log, chain, limit) in cut {
-            if let Some(held) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain)) {
-                held.limit = Some(held.limit.map_or(limit, |before| before.min(limit)));
-            }
-            if own == Some(chain.device) && self.incarnations.get(&log) == Some(&chain.incarnation) {
-                self.begin_incarnation(log);
-            }
+        for log in renewed {
+            self.begin_incarnation(log);
         }
     }
 

@@ -243,7 +243,7 @@ impl Replica {
     }
 
     /// The other end has chains on disk up to here.
-    fn acknowledged(&mut self, id: LinkId, log: LogId, chains: &[ChainHead]) {
+    pub(super) fn acknowledged(&mut self, id: LinkId, log: LogId, chains: &[ChainHead]) {
         let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
         let own_device = self.own_device();
         let Some(link) = self.links.get_mut(&id) else { return };
@@ -392,6 +392,11 @@ impl Replica {
         for chain in due {
             while let Some(next) = self.owed_next(id, room, log, chain) {
                 match self.next_event(log, chain, next) {
+                    // What is beyond a cut is not sent, nor what follows it in its chain.
+                    NextEvent::Ready(event) if self.is_cut(room, &event) => {
+                        self.clear_owed(id, room, log, chain);
+                        break;
+                    }
                     NextEvent::Ready(event) => {
                         let full = events.len() == limits::EVENTS_PER_FRAME_MAX || bytes + event.size() > room_for;
                         if full && !events.is_empty() {
@@ -461,8 +466,18 @@ impl Replica {
         self.pump(now, id);
     }
 
+    /// Whether an event is beyond a cut by the roster held now.
+    fn is_cut(&self, room: RoomId, event: &Event) -> bool {
+        let header = event.header.get();
+        let Some(roster) = self.roster(room) else { return true };
+        let version = roster.version_of(header.roster);
+        version.is_none_or(|version| roster.is_cut(header.log, header.chain(), header.seq, version))
+    }
+
     /// What was read is sent whole: a load is bounded, and so is the credit that it may overdraw.
-    fn send_loaded(&mut self, id: LinkId, room: RoomId, log: LogId, chain: ChainId, events: Vec<Event>) {
+    fn send_loaded(&mut self, id: LinkId, room: RoomId, log: LogId, chain: ChainId, mut events: Vec<Event>) {
+        let cut = events.iter().position(|event| self.is_cut(room, event));
+        events.truncate(cut.unwrap_or(events.len()));
         let limit = self.logs.get(&log).and_then(|log| log.chains.get(&chain)).map(super::Chain::sendable);
         let limit = limit.unwrap_or(Seq::ZERO);
         let mut part: Vec<Event> = Vec::new();
@@ -485,6 +500,9 @@ impl Replica {
         }
         if let Some(last) = last {
             self.set_owed_next(id, room, log, chain, Seq(last.0 + 1));
+        }
+        if cut.is_some() {
+            self.clear_owed(id, room, log, chain);
         }
         for events in frames {
             let bytes: usize = events.iter().map(Event::size).sum();

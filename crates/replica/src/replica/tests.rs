@@ -310,6 +310,50 @@ fn who_is_demoted_and_promoted_again_writes_on_in_a_new_life() {
     }
 }
 
+// Rules: CU2, EV8
+#[test]
+fn a_restart_mutes_nobody_who_was_demoted_and_promoted_again() {
+    let (mut world, room) = world(3);
+    let account = world.person(2).account;
+    world.post(2, room, "before");
+    world.settle();
+    world.change(1, room, RosterOp::SetRole { account, role: Role::Reader });
+    world.settle();
+    world.change(1, room, RosterOp::SetRole { account, role: Role::Member });
+    world.settle();
+    world.cut(0, 3);
+    world.post(2, room, "after");
+    world.settle();
+    world.crash(0);
+    world.crash(2);
+    for node in [1, 2, 3] {
+        if !world.is_connected(0, node) {
+            world.connect(0, node);
+        }
+    }
+    world.settle();
+    world.post(2, room, "after the restart");
+    world.settle();
+    for node in 0..=3 {
+        assert_eq!(world.texts(node, room), ["before", "after", "after the restart"], "node {node}");
+    }
+}
+
+// Rules: CU1
+#[test]
+fn a_change_cuts_only_whose_right_it_ends() {
+    let (mut world, room) = world(3);
+    world.post(1, room, "history");
+    world.settle();
+    let log = room.conversation();
+    let (chain, _) = world.replica_of(0).chains(log).next().unwrap();
+    let cut = Cut { log, chain, seq: Seq::ZERO, event: EventId::ZERO };
+    world.change_with_cuts(2, room, RosterOp::Leave, vec![cut]);
+    world.settle();
+    let roster = world.replica_of(0).roster(room).unwrap();
+    assert!(!roster.is_cut(log, chain, Seq(1), 1), "somebody who leaves erases nobody else");
+}
+
 // Rules: CU2
 #[test]
 fn a_chain_that_no_list_of_a_removal_names_does_not_count() {

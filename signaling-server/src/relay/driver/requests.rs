@@ -93,8 +93,10 @@ impl Driver {
             }
         }
         let Some(roster) = self.replica.roster(room) else { return };
-        let members: BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
+        // As of what is on the disk now: later changes may be on their way there, and get their own turn.
+        let members: BTreeSet<AccountId> = roster.members_at(to).collect();
         let empty = members.is_empty();
+        let over = empty && roster.version() == to;
         let is_new = self.membership.members_of(room).is_none();
         self.directory.follow(room, Some(roster).filter(|_| !empty));
         let moved = self.membership.update(room, members);
@@ -105,7 +107,7 @@ impl Driver {
         }
         self.tell_removed(room, &changes, &moved);
         self.welcome_members(room, &moved);
-        if empty {
+        if over {
             self.forget(room);
         }
     }

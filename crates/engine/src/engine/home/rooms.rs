@@ -137,7 +137,7 @@ impl Home {
     /// Signs a change that follows the roster held here.
     pub(crate) fn sign_change(&self, room: RoomId, op: RosterOp) -> Result<Signed<RosterChange>, ApiError> {
         let roster = self.replica.roster(room).ok_or_else(no_such_room)?;
-        let cuts = match &op {
+        let mut cuts = match &op {
             RosterOp::Remove { account, ban: _ } => self.replica.cuts_for(room, *account),
             RosterOp::SetRole { account, role } if roster.role(*account).is_some_and(|held| *role < held) => {
                 self.replica.cuts_for(room, *account)
@@ -159,6 +159,9 @@ impl Home {
             | RosterOp::Repair { .. }
             | RosterOp::ChooseFork { .. } => Vec::new(),
         };
+        // As the server does: of more than a change may carry, those of the longest chains.
+        cuts.sort_by_key(|cut| std::cmp::Reverse(cut.seq));
+        cuts.truncate(momoland_protocol::limits::CUTS_MAX);
         self.sign_change_after(room, roster.head(), op, cuts)
     }
 
