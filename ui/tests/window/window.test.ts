@@ -275,6 +275,36 @@ describe("the log", () => {
     await page.keyboard.press("Tab");
     expect(await focused(page)).toBe("Message boat-shed");
   });
+
+  test("keys that are faster than the rows still lead to the message that they count to", async () => {
+    const { page } = await openWindow(long(500));
+    await openRoom(page, "boat-shed");
+    await page.getByText("number 499").waitFor();
+    await page.keyboard.press("Shift+Tab");
+    /** Pressed within one task, so that nothing is mounted or measured between. */
+    const press = (...keys: string[]): Promise<number> =>
+      page.evaluate((pressed) => {
+        const numbers = [...document.querySelectorAll("[data-message-id]")].map((row) => Number(/number (\d+)/.exec(row.textContent)?.[1]));
+        for (const key of pressed) document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+        return Math.min(...numbers);
+      }, keys);
+    const number = (): Promise<number> => page.evaluate(() => Number(/number (\d+)/.exec(document.activeElement?.closest("[data-message-id]")?.textContent ?? "")?.[1] ?? -1));
+    const inView = (): Promise<boolean> =>
+      page.evaluate(() => {
+        const row = document.activeElement?.getBoundingClientRect();
+        const pane = document.activeElement?.closest("[role='log']")?.getBoundingClientRect();
+        return row !== undefined && pane !== undefined && row.bottom > pane.top && row.top < pane.bottom;
+      });
+
+    const highestMounted = await press("Home", "ArrowDown", "ArrowDown", "ArrowUp");
+    await until("a message has the focus that was not mounted", async () => (await number()) >= 0 && (await number()) < highestMounted);
+    await until("it is in view", inView);
+    await press("End");
+    await until("the last one has the focus", async () => (await number()) === 499);
+    await press(...Array.from({ length: 40 }, () => "ArrowUp"));
+    await until("the fortieth before it has the focus", async () => (await number()) === 459);
+    await until("it is in view", inView);
+  });
 });
 
 describe("hostile content", () => {

@@ -1,7 +1,7 @@
 import { ArrowDown } from "lucide-react";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { createContext, useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState, type FocusEvent, type KeyboardEvent, type Ref } from "react";
 import { toast } from "sonner";
-import { Virtualizer, type VirtualizerHandle } from "virtua";
+import { Virtualizer, type CustomItemComponentProps, type VirtualizerHandle } from "virtua";
 import type { Message, Room } from "@/api/types.gen";
 import { Button } from "@/components/button";
 import { copyText } from "@/components/clipboard";
@@ -125,25 +125,64 @@ export function MessageList({ room, timeline }: MessageListProps) {
     readOlderIfNear();
   }
 
-  // Roving focus: one message is in the tab order, arrows move it.
+  // Roving focus: one message is in the tab order, arrows move it. The row that is wanted and the row that has the focus
+  // are both kept mounted, so the focus goes from the one to the other and is never without a row between.
   const [activeId, setActiveId] = useState<string | null>(null);
-  const active = activeId ?? newest?.messageId ?? null;
+  const [heldId, setHeldId] = useState<string | null>(null);
+  const active = activeId !== null && messages.some((message) => message.messageId === activeId) ? activeId : (newest?.messageId ?? null);
   const activeRow = shown.rows.findIndex((row) => row.key === active);
+  const heldRow = heldId === null || heldId === active ? -1 : shown.rows.findIndex((row) => row.key === heldId);
+  /** The message that shall have the focus and does not have it yet. */
   const wanted = useRef<string | null>(null);
-  useEffect(() => {
-    if (wanted.current === null || activeRow === -1) return;
-    list.current?.scrollToIndex(activeRow, { align: "nearest" });
-    const element = scroller.current?.querySelector<HTMLElement>(`[data-message-id="${CSS.escape(wanted.current)}"]`);
-    // Not mounted yet: the scrolling mounts it, and the next commit comes here again.
-    if (element === undefined || element === null) return;
-    wanted.current = null;
+  /** The message that has the focus, or had it last where nothing else took it. */
+  const held = useRef<string | null>(null);
+
+  // Called whenever a row was mounted or shown. A row that was never measured is mounted hidden, and a hidden element
+  // refuses the focus without a word, so a message stays wanted until it really has it.
+  const settleFocus = useCallback(() => {
+    // A focused element that is hidden or removed leaves the focus with the body, where arrow keys reach nobody.
+    if (wanted.current === null && held.current !== null && document.activeElement === document.body) wanted.current = held.current;
+    if (wanted.current === null) return;
+    const element = scroller.current?.querySelector<HTMLElement>(`[data-message-id="${CSS.escape(wanted.current)}"]`) ?? null;
+    if (element === null) return;
     element.focus({ preventScroll: true });
-  });
+    if (document.activeElement !== element) return;
+    wanted.current = null;
+    element.scrollIntoView({ block: "nearest" });
+  }, []);
+
+  useLayoutEffect(() => {
+    if (wanted.current !== null && activeRow !== -1) list.current?.scrollToIndex(activeRow, { align: "nearest" });
+  }, [activeId, activeRow]);
+
+  useLayoutEffect(() => {
+    // What had the focus is no longer in the log: the message that Tab would reach takes its place.
+    if (held.current !== null && !messages.some((message) => message.messageId === held.current)) held.current = active;
+    if (wanted.current !== null && !messages.some((message) => message.messageId === wanted.current)) wanted.current = null;
+    settleFocus();
+  }, [messages, active, settleFocus]);
+
+  function onFocus(event: FocusEvent): void {
+    const id = event.target.closest<HTMLElement>("[data-message-id]")?.dataset.messageId ?? null;
+    wanted.current = null;
+    held.current = id;
+    setHeldId(id);
+    if (id !== null) setActiveId(id);
+  }
+
+  function onBlur(event: FocusEvent): void {
+    // Without a taker the row was hidden, or the whole window lost the focus: in both it is still ours.
+    if (event.relatedTarget === null) return;
+    wanted.current = null;
+    held.current = null;
+  }
 
   function onKeyDown(event: KeyboardEvent): void {
     const article = (event.target as HTMLElement).closest<HTMLElement>("[data-message-id]");
     if (article === null || event.ctrlKey || event.metaKey || event.altKey) return;
-    const at = messages.findIndex((message) => message.messageId === article.dataset.messageId);
+    // Keys may come faster than rows are mounted: each counts from where the one before it leads.
+    const from = wanted.current ?? article.dataset.messageId;
+    const at = messages.findIndex((message) => message.messageId === from);
     const steps: Partial<Record<string, number>> = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: messages.length - 1 };
     const to = steps[event.key];
     if (to !== undefined) {
@@ -153,6 +192,8 @@ export function MessageList({ room, timeline }: MessageListProps) {
       wanted.current = next.messageId;
       holdsEnd.current = false;
       setActiveId(next.messageId);
+      // Also where nothing changes that would be committed: at either end, or back at the row with the focus.
+      settleFocus();
     } else if (event.key.toLowerCase() === "c" && window.getSelection()?.isCollapsed !== false) {
       const message = messages[at];
       if (message === undefined) return;
@@ -217,7 +258,8 @@ export function MessageList({ room, timeline }: MessageListProps) {
         aria-live="off"
         onScroll={onScroll}
         onKeyDown={onKeyDown}
-        onFocus={(event) => setActiveId(event.target.closest<HTMLElement>("[data-message-id]")?.dataset.messageId ?? activeId)}
+        onFocus={onFocus}
+        onBlur={onBlur}
         className="absolute inset-0 flex flex-col overflow-x-hidden overflow-y-auto scroller [overflow-anchor:none] px-6 touch:px-3.5"
       >
         <div className="flex-1" />
@@ -229,9 +271,11 @@ export function MessageList({ room, timeline }: MessageListProps) {
             </Button>
           </div>
         )}
-        <Virtualizer ref={list} data={shown.rows} shift={shown.above} bufferSize={600} {...(activeRow === -1 ? {} : { keepMounted: [activeRow] })}>
-          {paint}
-        </Virtualizer>
+        <Placed value={settleFocus}>
+          <Virtualizer ref={list} data={shown.rows} shift={shown.above} bufferSize={600} item={Place} keepMounted={[activeRow, heldRow].filter((at) => at !== -1)}>
+            {paint}
+          </Virtualizer>
+        </Placed>
         <div className="flex-none h-1" />
       </div>
       <Announcer newest={newest} ownId={ownId} name={people.get(newest?.author ?? "")?.displayName ?? strings.somebody} />
@@ -244,6 +288,20 @@ export function MessageList({ room, timeline }: MessageListProps) {
           </Button>
         </div>
       )}
+    </div>
+  );
+}
+
+/** Who is told that a row was mounted, or was measured and so became visible. */
+const Placed = createContext<() => void>(() => undefined);
+
+/** Where the virtualiser puts one row. It mounts and shows rows by commits of its own, which the list does not see. */
+function Place({ ref, style, children }: Pick<CustomItemComponentProps, "style" | "children"> & { ref?: Ref<HTMLDivElement> }) {
+  const placed = useContext(Placed);
+  useLayoutEffect(placed, [placed, style.visibility]);
+  return (
+    <div ref={ref} style={style}>
+      {children}
     </div>
   );
 }
