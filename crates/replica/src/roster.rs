@@ -108,6 +108,8 @@ impl Standing {
 /// An invite that is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct OpenInvite {
+    /// The device that opened it: it holds only while that device could open it anew.
+    by: DeviceId,
     role: Role,
     uses_max: Option<u32>,
     uses: u32,
@@ -492,7 +494,8 @@ impl Roster {
                 self.bans.remove(account);
             }
             RosterOp::OpenInvite { invite, role, uses_max, expires_at } => {
-                let open = OpenInvite { role: *role, uses_max: *uses_max, uses: 0, expires_at: *expires_at };
+                let open =
+                    OpenInvite { by: it.device, role: *role, uses_max: *uses_max, uses: 0, expires_at: *expires_at };
                 self.invites.insert(*invite, open);
             }
             RosterOp::CloseInvite { invite } => {
@@ -515,6 +518,18 @@ impl Roster {
         let hash = next.change.roster_hash();
         self.changes.push(hash);
         self.versions.insert(hash, version);
+        if self.endings.values().flatten().any(|ending| ending.version == version) {
+            self.withdraw_invites();
+        }
+    }
+
+    /// Whose right ended keeps no way back: invites hold only while who opened them may open them anew.
+    fn withdraw_invites(&mut self) {
+        let mut invites = std::mem::take(&mut self.invites);
+        invites.retain(|_, open| {
+            self.role_of_device(open.by).is_some_and(|(_, role)| Role::Member <= role && open.role <= role)
+        });
+        self.invites = invites;
     }
 
     /// The higher of both lists counts, for each chain.

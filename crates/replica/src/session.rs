@@ -35,8 +35,6 @@ pub(crate) struct Owed {
 pub(crate) struct LogSession {
     /// Whether the other end has said what it has.
     pub(crate) compared: bool,
-    /// Parts of its vector so far.
-    pub(crate) vector: Vec<ChainRange>,
     pub(crate) owed: BTreeMap<ChainId, Owed>,
     /// Up to where it has acknowledged our own chains.
     pub(crate) acknowledged: BTreeMap<ChainId, Seq>,
@@ -71,6 +69,8 @@ pub(crate) struct Link {
     /// The load that is under way for it: at most one.
     pub(crate) loading: Option<Ticket>,
     pub(crate) rooms: BTreeMap<RoomId, RoomSession>,
+    /// Parts of the vector that the other end is telling: of one log at a time.
+    pub(crate) vector: Option<(LogId, Vec<ChainRange>)>,
     /// Logs with something owed that may be sent now.
     pub(crate) ready: BTreeSet<LogId>,
     /// When something that waits becomes due: owed events, lazy acknowledgements, a comparison.
@@ -79,7 +79,15 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(remote: Remote) -> Self {
-        Self { remote, credit: 0, loading: None, rooms: BTreeMap::new(), ready: BTreeSet::new(), wake_at: None }
+        Self {
+            remote,
+            credit: 0,
+            loading: None,
+            rooms: BTreeMap::new(),
+            vector: None,
+            ready: BTreeSet::new(),
+            wake_at: None,
+        }
     }
 
     pub(crate) fn wake_by(&mut self, at: Mono) {

@@ -74,6 +74,10 @@ pub fn preview(
 ) -> Result<Response, RoomRefusal> {
     let roster = roster.ok_or(RoomRefusal::NoSuchRoom)?;
     match invite.and_then(|proof| invites.worth(roster.room(), proof, by, at)) {
+        // The roster withdraws by itself what somebody opened whose right to it ended.
+        Some(Worth::Open) if invite.is_some_and(|proof| roster.invite_role(proof.invite, at).is_err()) => {
+            return Err(RoomRefusal::Invite(Worth::Withdrawn));
+        }
         Some(Worth::Open) => {}
         Some(worth) => return Err(RoomRefusal::Invite(worth)),
         None if may_know_of(roster, by) => {}

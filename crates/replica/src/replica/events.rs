@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use momoland_protocol::event::{Action, BodyBytes, Event, EventHeader};
-use momoland_protocol::id::{ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, RosterHash};
-use momoland_protocol::register::{Register, RegisterName};
+use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, RosterHash};
+use momoland_protocol::register::{Register, RegisterKey, RegisterName};
 use momoland_protocol::replication::{ChainHead, Frame};
 use momoland_protocol::signed::Signed;
 
@@ -15,6 +15,9 @@ use crate::log::{Chain, Head, Log};
 use crate::output::{CloseReason, CommandRefusal, Notice, Output, Record};
 use crate::roster::RosterRefusal;
 use crate::session::LAZY_ACK_AFTER_MS;
+
+/// Registers of one account in one room: a few names, with room for targets. More are not taken from a link.
+const REGISTERS_AN_ACCOUNT_MAX: usize = 256;
 
 impl Replica {
     pub(super) fn append(
@@ -332,12 +335,13 @@ impl Replica {
             let it = register.get();
             let Some(roster) = self.roster(room) else { return };
             let newer = self.registers.get(&it.key()).is_none_or(|held| register.supersedes(held));
+            let full = !self.registers.contains_key(&it.key()) && self.registers_are_full(room, it.account);
             let allowed = roster.version_of(it.roster).is_some_and(|version| {
                 roster.allows(it.device, version, Action(0)).is_ok_and(|account| account == it.account)
             });
             // Who is no member any more sets nothing, whatever roster it names: registers have no cuts.
             let member = roster.role_of_device(it.device).is_some();
-            if !newer || !allowed || !member {
+            if !newer || !allowed || !member || full {
                 continue;
             }
             if register.verify(&it.device).is_err() {
@@ -350,6 +354,13 @@ impl Replica {
         if !taken.is_empty() {
             self.take_registers(None, Some(link), taken);
         }
+    }
+
+    /// Whether an account has as many registers in a room as it may.
+    fn registers_are_full(&self, room: RoomId, account: AccountId) -> bool {
+        let first = RegisterKey { room, account, name: RegisterName(0), target: [0; 32] };
+        let own = self.registers.range(first..).take_while(|(key, _)| key.room == room && key.account == account);
+        own.take(REGISTERS_AN_ACCOUNT_MAX).count() == REGISTERS_AN_ACCOUNT_MAX
     }
 
     fn take_registers(&mut self, command: Option<CommandId>, link: Option<LinkId>, registers: Vec<Signed<Register>>) {

@@ -175,15 +175,16 @@ impl Replica {
     /// The other end says what it has.
     fn have(&mut self, now: Now, id: LinkId, log: LogId, chains: Vec<ChainRange>, more: bool, registers: SetHash) {
         let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
-        let Some(session) = self.links.get_mut(&id).and_then(|link| link.log(room, log)) else { return };
-        if session.vector.len() + chains.len() > CHAINS_A_LOG_MAX {
-            return;
-        }
-        session.vector.extend(chains);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let told = link.vector.take().filter(|(of, _)| *of == log);
+        let mut vector = told.map_or_else(Vec::new, |(_, parts)| parts);
+        // What goes beyond the bound counts as not held: it is sent in vain, and no session hangs on it.
+        let space = CHAINS_A_LOG_MAX.saturating_sub(vector.len());
+        vector.extend(chains.into_iter().take(space));
         if more {
+            link.vector = Some((log, vector));
             return;
         }
-        let vector = std::mem::take(&mut session.vector);
         self.compare_with(now, id, room, log, &vector);
         let ours = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
         if log == room.conversation() && registers != ours {
@@ -268,6 +269,10 @@ impl Replica {
     /// The other end asks for a chain from a place on.
     fn wanted(&mut self, now: Now, id: LinkId, log: LogId, chain: ChainId, from: Seq) {
         let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
+        // A chain that is not here cannot be owed.
+        if !self.logs.get(&log).is_some_and(|log| log.chains.contains_key(&chain)) {
+            return;
+        }
         let Some(link) = self.links.get_mut(&id) else { return };
         if let Some(session) = link.log(room, log) {
             session.owe(chain, from, now.mono);

@@ -339,6 +339,23 @@ fn a_restart_mutes_nobody_who_was_demoted_and_promoted_again() {
     }
 }
 
+// Rules: RG3
+#[test]
+fn a_flood_of_registers_is_bounded() {
+    let (mut world, room) = world(2);
+    for number in 0..400_u32 {
+        let mut target = [0; 32];
+        target[..4].copy_from_slice(&number.to_be_bytes());
+        let command = Command::SetRegister { room, name: RegisterName::DRAFT, target, value: vec![1] };
+        world.input(2, Input::Command { id: CommandId(50_000 + u64::from(number)), command });
+    }
+    world.settle();
+    assert!(world.replica_of(0).registers(room).count() <= 256);
+    world.post(2, room, "still here");
+    world.settle();
+    assert_eq!(world.texts(1, room), ["still here"]);
+}
+
 // Rules: CU1
 #[test]
 fn a_change_cuts_only_whose_right_it_ends() {

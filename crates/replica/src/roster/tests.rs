@@ -152,6 +152,25 @@ fn roles_bound_what_members_do() {
     assert_eq!(check(&world, 2, room, above), forbidden(Role::Moderator));
 }
 
+// Rules: RO5, IN2
+#[test]
+fn nobody_comes_back_by_an_invite_of_ones_own() {
+    let (mut world, room) = world(2, Visibility::Private);
+    let secret = world.open_invite(1, room, None);
+    world.join_by(2, room, &secret);
+    let account = world.person(2).account;
+    world.change(1, room, RosterOp::SetRole { account, role: Role::Moderator });
+    let own = SecretKey::from_seed(&[78; 32]);
+    let invite = InviteKey(own.public());
+    let expires_at = UnixMillis(u64::MAX);
+    world.change(2, room, RosterOp::OpenInvite { invite, role: Role::Moderator, uses_max: None, expires_at });
+    assert_eq!(roster(&world, room).invite_role(invite, LATE), Ok(Role::Moderator));
+    world.change(1, room, RosterOp::Remove { account, ban: false });
+    assert_eq!(roster(&world, room).invite_role(invite, LATE), Err(RosterRefusal::NoInvite));
+    let others = InviteKey(secret.public());
+    assert_eq!(roster(&world, room).invite_role(others, LATE), Ok(Role::Member), "others' invites go on");
+}
+
 // Rules: RO7
 #[test]
 fn a_room_never_stays_without_an_owner() {
