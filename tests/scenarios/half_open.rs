@@ -15,6 +15,9 @@ fn c43_both_ends_of_a_silent_link_notice_and_it_comes_back() {
     let wire = Proxy::start(world.server.port());
     let ada = world.person("ada");
     let grace = world.person_by_way_of("grace", &wire.address());
+    // Without a link between the two, ada knows of grace by the server alone: who is linked is here, whatever it says.
+    ada.ask("net.setPolicy", json!({ "peers": "none" }));
+    grace.ask("net.setPolicy", json!({ "peers": "none" }));
     let room = world.room_of(&[&ada, &grace]);
     let seen = || {
         let list = ada.ask("presence.list", json!({}));
