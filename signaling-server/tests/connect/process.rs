@@ -81,10 +81,11 @@ async fn what_was_acknowledged_survives_a_kill() {
         }
         // The rest comes when its author is back: nothing is lost, nothing comes twice.
         ada = connect(running.address, ada.vanish()).await;
+        // Who waits for an acknowledgement also answers: what the server lacks after the kill is sent meanwhile.
+        ada.until_relayed(said).await;
         for number in acknowledged + 1..=said {
             assert_eq!(back.hears().await, format!("message {number}"));
         }
-        ada.until_relayed(said).await;
         acknowledged = said;
         bob = back.vanish();
     }
