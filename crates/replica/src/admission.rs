@@ -34,6 +34,9 @@ pub enum Rejection {
     /// It is beyond a cut and names no roster that grants the right again.
     #[error("the right ended before it")]
     Cut,
+    /// Its author has as many chains in the log as an account may.
+    #[error("its author has too many chains in the log")]
+    TooManyChains,
     /// It was not signed by the device that it names.
     #[error("its signature does not fit")]
     BadSignature,
@@ -45,7 +48,7 @@ impl Rejection {
         match self {
             Self::Unlinked | Self::TimeWentBack | Self::BadSignature => true,
             // These depend on rosters and chains that honest replicas may hold in different states.
-            Self::Forked { .. } | Self::NotAllowed(_) | Self::Cut => false,
+            Self::Forked { .. } | Self::NotAllowed(_) | Self::Cut | Self::TooManyChains => false,
         }
     }
 }
@@ -53,10 +56,12 @@ impl Rejection {
 /// What became of an event that was offered.
 #[derive(Debug)]
 pub(crate) enum Admission {
-    /// It is the next of its chain and may be taken.
+    /// It is the next of its chain, or the one before its first here, and may be taken.
     Admitted { author: AccountId, roster_version: u64 },
     /// It is held already.
     Duplicate,
+    /// It is before what is held, with a gap in between: not asked for, or in vain by now.
+    Older,
     /// Its chain forked; nothing is taken until a roster change says what counts.
     Frozen,
     /// Something before it is missing here.
@@ -67,24 +72,52 @@ pub(crate) enum Admission {
     Rejected(Rejection),
 }
 
-/// Checks one event against the roster and the chain held so far.
-pub(crate) fn admit(event: &Event, roster: &Roster, chain: &Chain) -> Admission {
-    let header = event.header.get();
-    let staged = chain.staged;
-    if header.seq <= staged.seq {
-        // Only the head is at hand to compare; a fork further back shows when heads are compared.
-        if header.seq == staged.seq && event.id() != staged.event {
-            // Only its author can fork a chain: else anybody could silence anybody.
-            if event.header.verify(&header.device).is_err() {
-                return Admission::Rejected(Rejection::BadSignature);
-            }
-            let (held, offered) = (staged.event, event.id());
-            return Admission::Rejected(Rejection::Forked { seq: header.seq, held, offered });
-        }
-        return Admission::Duplicate;
+/// What is known of the events that are held, beside their chain's ends.
+pub(crate) struct Held<'a> {
+    /// The chain.
+    pub(crate) chain: &'a Chain,
+    /// The event at the offered one's place, where it is at hand.
+    pub(crate) there: Option<EventId>,
+    /// Whether a chain that is not held may begin in its middle: a device takes the relay's word for that, since the
+    /// relay holds chains whole, and has the rest filled in.
+    pub(crate) from_middle: bool,
+}
+
+#[cfg(test)]
+impl<'a> Held<'a> {
+    /// A chain of which nothing but its ends is at hand.
+    pub(crate) fn alone(chain: &'a Chain) -> Self {
+        Self { chain, there: None, from_middle: false }
     }
-    if chain.frozen {
+}
+
+/// Checks one event against the roster and the chain held so far.
+pub(crate) fn admit(event: &Event, roster: &Roster, held: &Held<'_>) -> Admission {
+    let header = event.header.get();
+    let (chain, staged) = (held.chain, held.chain.staged);
+    if header.seq <= staged.seq && chain.staged_low.seq <= header.seq {
+        // A fork further back than what is at hand shows when heads are compared.
+        let there = if header.seq == staged.seq { Some(staged.event) } else { held.there };
+        match there {
+            Some(held) if held != event.id() => {
+                // Only its author can fork a chain: else anybody could silence anybody.
+                if event.header.verify(&header.device).is_err() {
+                    return Admission::Rejected(Rejection::BadSignature);
+                }
+                return Admission::Rejected(Rejection::Forked { seq: header.seq, held, offered: event.id() });
+            }
+            Some(_) | None => return Admission::Duplicate,
+        }
+    }
+    if !chain.is_empty() && header.seq < chain.staged_low.seq {
+        return admit_before(event, roster, chain);
+    }
+    if chain.forked.is_some() {
         return Admission::Frozen;
+    }
+    let begins = chain.is_empty() && held.from_middle && header.seq > Seq(1);
+    if begins {
+        return admit_signed(event, roster);
     }
     if staged.seq.next() != Some(header.seq) {
         return Admission::Gap;
@@ -101,6 +134,25 @@ pub(crate) fn admit(event: &Event, roster: &Roster, chain: &Chain) -> Admission 
     if header.hlc <= staged.hlc {
         return Admission::Rejected(Rejection::TimeWentBack);
     }
+    admit_signed(event, roster)
+}
+
+/// Checks an event of a chain's history: the one before the first that is held, which names it.
+///
+/// Its hash is signed by what is held, so it is what its author wrote; its right is its own.
+fn admit_before(event: &Event, roster: &Roster, chain: &Chain) -> Admission {
+    if event.header.get().seq.next() != Some(chain.staged_low.seq) {
+        return Admission::Older;
+    }
+    if event.id() != chain.staged_low.prev {
+        return Admission::Rejected(Rejection::Unlinked);
+    }
+    admit_signed(event, roster)
+}
+
+/// Checks the right and the signature of an event whose place is right.
+fn admit_signed(event: &Event, roster: &Roster) -> Admission {
+    let header = event.header.get();
     let Some(roster_version) = roster.version_of(header.roster) else { return Admission::UnknownRoster };
     let author = match roster.allows(header.device, roster_version, header.action) {
         Ok(author) => author,

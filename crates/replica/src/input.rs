@@ -103,7 +103,7 @@ pub enum Input {
     Loaded {
         /// The ticket.
         ticket: Ticket,
-        /// Events from the first asked for, in order and without a gap; fewer than asked for where `bytes_max` was
+        /// Events from the first in the order asked for, without a gap; fewer than asked for where `bytes_max` was
         /// reached. None where the first is not there.
         events: Vec<Event>,
     },

@@ -1,6 +1,6 @@
 //! What the replica wants done. See [`crate::replica::Replica::poll_output`].
 
-use momoland_protocol::event::Event;
+use momoland_protocol::event::{Event, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, LogId, RoomId, Seq};
 use momoland_protocol::register::Register;
 use momoland_protocol::replication::Frame;
@@ -28,7 +28,7 @@ pub enum Output {
         /// What to write.
         batch: Vec<Record>,
     },
-    /// Read events; then answer with `Input::Loaded`.
+    /// Read events, from `from` upwards or from `to` downwards; then answer with `Input::Loaded`.
     Load {
         /// To be confirmed.
         ticket: Ticket,
@@ -42,6 +42,8 @@ pub enum Output {
         to: Seq,
         /// Stop after the event that reaches this many bytes.
         bytes_max: usize,
+        /// Which end of the range comes first.
+        order: LoadOrder,
     },
     /// Something happened that the layers above want to know.
     Notice(Notice),
@@ -54,6 +56,15 @@ pub enum Output {
     },
 }
 
+/// The order in which events are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadOrder {
+    /// From the first place upwards.
+    OldestFirst,
+    /// From the last place downwards.
+    NewestFirst,
+}
+
 /// One thing to be written.
 #[derive(Debug, Clone)]
 pub enum Record {
@@ -64,12 +75,23 @@ pub enum Record {
         /// The change.
         change: CountersignedChange,
     },
-    /// The next event of a chain. The store keeps `(log, chain) → high, head, hlc` beside it.
+    /// The next event of a chain, the first that is held of one at any place, or the one before its first. The store
+    /// keeps `(log, chain) → low, its prev, high, head, hlc` beside it.
     Event {
         /// The room of its log.
         room: RoomId,
         /// The event.
         event: Event,
+    },
+    /// The proof that a device signed two events for one place of a chain: the one that is not in the chain as it is
+    /// held here. Of several the one at the lowest place counts.
+    Fork {
+        /// The room of the log.
+        room: RoomId,
+        /// Where the two part.
+        seq: Seq,
+        /// At that place, or after it and naming another event there.
+        offered: Signed<EventHeader>,
     },
     /// A register that replaces what was held under its key.
     Register(Signed<Register>),

@@ -7,6 +7,7 @@
 //! Not here: what a body means, whom to connect to (`overlay`, later), any effect.
 
 mod events;
+mod history;
 mod rosters;
 mod sync;
 
@@ -24,10 +25,10 @@ use momoland_protocol::roster::{CountersignedChange, Cut};
 use momoland_protocol::signed::{SecretKey, Signed};
 
 use crate::input::{Command, CommandId, Input, LinkId, Mono, Now, Ticket};
-use crate::log::{Chain, Head, Log};
+use crate::log::{Chain, Head, Log, Low};
 use crate::output::{CommandRefusal, Notice, Output, Record};
 use crate::roster::Roster;
-use crate::session::Link;
+use crate::session::{Link, Wanted};
 
 /// How far ahead of the wall clock an event may be and still move our clock, milliseconds (DESIGN §3, When).
 const CLOCK_AHEAD_MAX_MS: u64 = 10 * 60 * 1000;
@@ -68,12 +69,25 @@ pub struct HeldChain {
     pub chain: ChainId,
     /// The first place held.
     pub low: Seq,
+    /// The event before it, which the event there names; zero where `low` is 1.
+    pub low_prev: EventId,
     /// The last place held.
     pub high: Seq,
     /// The event there,
     pub head: EventId,
     /// and its time.
     pub hlc: Hlc,
+}
+
+/// A chain of which two events at one place were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldFork {
+    /// The log.
+    pub log: LogId,
+    /// The chain.
+    pub chain: ChainId,
+    /// Where the two part.
+    pub seq: Seq,
 }
 
 /// Everything that is on disk but for the events themselves.
@@ -83,6 +97,8 @@ pub struct DurableState {
     pub rosters: Vec<(RoomId, Vec<CountersignedChange>)>,
     /// The chains.
     pub chains: Vec<HeldChain>,
+    /// Those of them that forked.
+    pub forks: Vec<HeldFork>,
     /// The registers.
     pub registers: Vec<Signed<Register>>,
 }
@@ -118,8 +134,12 @@ enum Pending {
     Registers { command: Option<CommandId>, registers: Vec<Signed<Register>>, link: Option<LinkId> },
     /// A room goes.
     Forget { command: CommandId, room: RoomId },
-    /// A load for a link.
+    /// The proof of a fork.
+    Fork,
+    /// A load of what a link lacks.
     Load { link: LinkId, room: RoomId, log: LogId, chain: ChainId, from: Seq },
+    /// A load of what a link asked for.
+    LoadWanted { link: LinkId, room: RoomId, wanted: Wanted },
 }
 
 /// An event on its way to the disk.
@@ -191,6 +211,9 @@ impl Replica {
         for held in state.chains {
             replica.recover_chain(&held);
         }
+        for fork in state.forks {
+            replica.recover_fork(fork);
+        }
         let rooms: Vec<RoomId> = replica.rooms.keys().copied().collect();
         for room in rooms {
             replica.renew_cut_incarnations(room, None);
@@ -208,7 +231,8 @@ impl Replica {
     fn recover_chain(&mut self, held: &HeldChain) {
         let head = Head { seq: held.high, event: held.head, hlc: held.hlc };
         let log = self.logs.entry(held.log).or_insert_with(|| Log::new(held.room));
-        log.chains.insert(held.chain, Chain::held(held.low, head));
+        let low = Low { seq: held.low, prev: held.low_prev };
+        log.chains.insert(held.chain, Chain::held(low, head));
         self.clock = self.clock.max(held.hlc);
         if self.own_device() == Some(held.chain.device) {
             // Of several lives, the one that wrote last goes on.
@@ -223,13 +247,17 @@ impl Replica {
         }
     }
 
+    fn recover_fork(&mut self, fork: HeldFork) {
+        let Some(chain) = self.logs.get_mut(&fork.log).and_then(|log| log.chains.get_mut(&fork.chain)) else { return };
+        chain.fork_at(fork.seq);
+        self.renew_forked_incarnation(fork.log, fork.chain);
+    }
+
     /// Takes one input. Total: hostile input ends in `CloseLink` or a notice of refusal.
     pub fn handle_input(&mut self, now: Now, input: Input) {
         match input {
             Input::LinkUp { link, remote } => self.link_up(link, remote),
-            Input::LinkDown { link } => {
-                self.links.remove(&link);
-            }
+            Input::LinkDown { link } => self.link_down(now, link),
             Input::Frame { link, frame } => self.frame(now, link, frame),
             Input::Credit { link, bytes } => {
                 if let Some(link) = self.links.get_mut(&link) {
@@ -304,10 +332,10 @@ impl Replica {
         .collect()
     }
 
-    /// The chains of a log and the last place of each on disk.
+    /// The chains of a log that are on disk from their first event on, and the last place of each.
     pub fn chains(&self, log: LogId) -> impl Iterator<Item = (ChainId, Seq)> + '_ {
         let chains = self.logs.get(&log).into_iter().flat_map(|log| log.chains.iter());
-        chains.map(|(id, chain)| (*id, chain.durable.seq))
+        chains.filter(|(_, chain)| chain.is_whole()).map(|(id, chain)| (*id, chain.durable.seq))
     }
 
     /// The newest value of a register.
@@ -428,7 +456,7 @@ impl Replica {
                 self.outputs.push_back(Output::Notice(Notice::Done { command }));
             }
             // A load is answered by `Loaded`; a ticket that is not open was answered before.
-            Some(Pending::Load { .. }) | None => {}
+            Some(Pending::Fork | Pending::Load { .. } | Pending::LoadWanted { .. }) | None => {}
         }
     }
 

@@ -676,6 +676,11 @@ impl Roster {
         })
     }
 
+    /// The devices of an account that ever were in the roster.
+    pub fn devices_ever(&self, account: AccountId) -> impl Iterator<Item = DeviceId> + '_ {
+        self.standings.get(&account).into_iter().flat_map(|standing| standing.devices.keys().copied())
+    }
+
     /// The certificate of a device that ever was in the roster.
     pub fn certificate(&self, device: DeviceId) -> Option<&Signed<DeviceCertificate>> {
         let account = self.account_of(device)?;
@@ -703,6 +708,11 @@ impl Roster {
         let cuts = self.cuts.get(&(log, chain)).map_or(&[][..], Vec::as_slice);
         let listed = cuts.iter().any(|cut| cut.seq < seq && version < cut.version);
         listed || self.endings_of(chain.device).any(|at| version < at && !cuts.iter().any(|cut| cut.version == at))
+    }
+
+    /// Whether any change ended a right under which a chain was written.
+    pub fn has_cuts(&self, log: LogId, chain: ChainId) -> bool {
+        self.cuts.contains_key(&(log, chain)) || self.endings_of(chain.device).next().is_some()
     }
 
     /// The versions that ended a right of a device.

@@ -3,7 +3,7 @@
 //! For a chain that is not in `owed`, the other end has, or was sent, everything that is on disk here: so a session
 //! costs memory for what is missing, not for what there is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use momoland_protocol::id::{ChainId, LogId, RoomId, Seq};
 use momoland_protocol::replication::{ChainHead, ChainRange};
@@ -20,6 +20,39 @@ pub(crate) const LAZY_ACK_AFTER_MS: u64 = 400;
 
 /// Between two comparisons of one log on one link, milliseconds: a gap may show in every event of a burst.
 pub(crate) const COMPARE_EVERY_MS: u64 = 500;
+
+/// Events that a newcomer is given of a chain before it asks for more: a screen has fewer.
+pub(crate) const TAIL_EVENTS: u64 = 256;
+
+/// Events of a chain's history that are asked for at once.
+pub(crate) const HISTORY_EVENTS: u64 = 1024;
+
+/// How long an answer may take to come whole before somebody else is asked, milliseconds.
+pub(crate) const ANSWER_WITHIN_MS: u64 = 10_000;
+
+/// Questions of one link that wait for their answer. An honest end has one, and one more for each fork that it sees;
+/// what goes beyond is not answered.
+pub(crate) const WANTED_MAX: usize = 16;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) log: LogId,
+    pub(crate) chain: ChainId,
+    /// The first place that will answer it.
+    pub(crate) from: Seq,
+    /// Somebody else is asked then.
+    pub(crate) until: Mono,
+}
+
+/// What the other end asked for: answered from `to` downwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) log: LogId,
+    pub(crate) chain: ChainId,
+    pub(crate) from: Seq,
+    pub(crate) to: Seq,
+}
 
 /// Events that the other end lacks of one chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,9 +104,16 @@ pub(crate) struct Link {
     pub(crate) rooms: BTreeMap<RoomId, RoomSession>,
     /// Parts of the vector that the other end is telling: of one log at a time.
     pub(crate) vector: Option<(LogId, Vec<ChainRange>)>,
+    /// Chains of which the other end holds something that we lack and it does not send by itself, with its first
+    /// place: what is before our first event, and long chains of which we hold nothing.
+    pub(crate) older: BTreeMap<(LogId, ChainId), Seq>,
+    /// The part of a chain that it was asked for: one at a time.
+    pub(crate) asked: Option<Asked>,
+    /// Parts of chains that it asked for, at most [`WANTED_MAX`].
+    pub(crate) wanted: VecDeque<Wanted>,
     /// Logs with something owed that may be sent now.
     pub(crate) ready: BTreeSet<LogId>,
-    /// When something that waits becomes due: owed events, lazy acknowledgements, a comparison.
+    /// When something that waits becomes due: owed events, lazy acknowledgements, a comparison, an answer.
     pub(crate) wake_at: Option<Mono>,
 }
 
@@ -85,6 +125,9 @@ impl Link {
             loading: None,
             rooms: BTreeMap::new(),
             vector: None,
+            older: BTreeMap::new(),
+            asked: None,
+            wanted: VecDeque::new(),
             ready: BTreeSet::new(),
             wake_at: None,
         }

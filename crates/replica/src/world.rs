@@ -21,8 +21,8 @@ use momoland_protocol::roster::{
 use momoland_protocol::signed::{SecretKey, Signed};
 
 use crate::input::{Command, CommandId, Input, LinkId, Mono, Now, PersistFailed, Remote, Ticket};
-use crate::output::{Notice, Output, Record};
-use crate::replica::{Config, DurableState, HeldChain, Own, Replica};
+use crate::output::{LoadOrder, Notice, Output, Record};
+use crate::replica::{Config, DurableState, HeldChain, HeldFork, Own, Replica};
 
 /// Credit that a link is given, and again whenever a frame arrives.
 const CREDIT: usize = 64 * 1024;
@@ -34,6 +34,7 @@ pub(crate) type Node = usize;
 struct Disk {
     rosters: BTreeMap<RoomId, Vec<CountersignedChange>>,
     events: BTreeMap<(LogId, ChainId, Seq), (RoomId, Event)>,
+    forks: BTreeMap<(LogId, ChainId), Seq>,
     registers: BTreeMap<RegisterKey, Signed<Register>>,
 }
 
@@ -48,10 +49,18 @@ impl Disk {
             Record::Event { room, event } => {
                 let header = event.header.get();
                 let before = Seq(header.seq.0 - 1);
-                let follows = before == Seq::ZERO || self.events.contains_key(&(header.log, header.chain(), before));
-                assert!(follows, "events are written without a gap");
+                let (first, last) = ((header.log, header.chain(), Seq(0)), (header.log, header.chain(), Seq(u64::MAX)));
+                let unknown = self.events.range(first..=last).next().is_none();
+                let after = Seq(header.seq.0 + 1);
+                let beside = |seq| self.events.contains_key(&(header.log, header.chain(), seq));
+                assert!(unknown || beside(before) || beside(after), "events are written without a gap");
                 let key = (header.log, header.chain(), header.seq);
                 assert!(self.events.insert(key, (*room, event.clone())).is_none(), "no event is written twice");
+            }
+            Record::Fork { room: _, seq, offered } => {
+                let header = offered.get();
+                let at = self.forks.entry((header.log, header.chain())).or_insert(*seq);
+                *at = (*at).min(*seq);
             }
             Record::Register(register) => {
                 self.registers.insert(register.get().key(), register.clone());
@@ -59,6 +68,8 @@ impl Disk {
             Record::Forget { room } => {
                 self.rosters.remove(room);
                 self.events.retain(|_, (of, _)| of != room);
+                let events = &self.events;
+                self.forks.retain(|(log, chain), _| events.keys().any(|key| (key.0, key.1) == (*log, *chain)));
                 self.registers.retain(|key, _| key.room != *room);
             }
         }
@@ -67,20 +78,25 @@ impl Disk {
     fn state(&self) -> DurableState {
         let mut chains: BTreeMap<(LogId, ChainId), HeldChain> = BTreeMap::new();
         for ((log, chain, seq), (room, event)) in &self.events {
-            let held = HeldChain {
+            let header = event.header.get();
+            let first = HeldChain {
                 room: *room,
                 log: *log,
                 chain: *chain,
-                low: Seq(1),
+                low: *seq,
+                low_prev: header.prev,
                 high: *seq,
                 head: event.id(),
-                hlc: event.header.get().hlc,
+                hlc: header.hlc,
             };
-            chains.insert((*log, *chain), held);
+            let held = chains.entry((*log, *chain)).or_insert(first);
+            (held.high, held.head, held.hlc) = (*seq, event.id(), header.hlc);
         }
+        let forks = self.forks.iter().map(|((log, chain), seq)| HeldFork { log: *log, chain: *chain, seq: *seq });
         DurableState {
             rosters: self.rosters.iter().map(|(room, changes)| (*room, changes.clone())).collect(),
             chains: chains.into_values().collect(),
+            forks: forks.collect(),
             registers: self.registers.values().cloned().collect(),
         }
     }
@@ -391,7 +407,7 @@ impl World {
                 self.input(node, Input::Persisted { ticket, result: Ok(()) });
             }
             Step::Load(node) => {
-                let Some(Output::Load { ticket, log, chain, from, to, bytes_max }) =
+                let Some(Output::Load { ticket, log, chain, from, to, bytes_max, order }) =
                     self.members[node].loading.pop_front()
                 else {
                     return;
@@ -399,7 +415,12 @@ impl World {
                 let mut bytes = 0;
                 let range = (log, chain, from)..=(log, chain, to);
                 let mut events = Vec::new();
-                for (_, (_, event)) in self.members[node].synced.events.range(range) {
+                let mut held: Vec<&Event> =
+                    self.members[node].synced.events.range(range).map(|(_, (_, event))| event).collect();
+                if order == LoadOrder::NewestFirst {
+                    held.reverse();
+                }
+                for event in held {
                     events.push(event.clone());
                     bytes += event.size();
                     if bytes >= bytes_max {

@@ -5,7 +5,7 @@ use momoland_protocol::roster::{RosterOp, Visibility};
 use momoland_protocol::signed::{SecretKey, Signed};
 
 use super::*;
-use crate::log::Head;
+use crate::log::{Head, Low};
 use crate::world::World;
 
 /// A public room of the first person's in which the second is, at version 2.
@@ -61,11 +61,11 @@ fn what_does_not_continue_its_chain_is_refused() {
     let (world, room) = world();
     let (roster, key) = (roster(&world, room), &world.person(2).key);
     let first = signed(header(&world, room), key);
-    assert!(matches!(admit(&first, &roster, &Chain::empty()), Admission::Admitted { roster_version: 2, .. }));
-    let chain = Chain::held(Seq(1), Head::of(first.header.get(), first.id()));
+    assert!(matches!(admit(&first, &roster, &Held::alone(&Chain::empty())), Admission::Admitted { roster_version: 2, .. }));
+    let chain = Chain::held(Low::FIRST, Head::of(first.header.get(), first.id()));
     let next = |prev: EventId, hlc: u64, seq: u64| {
         let next = EventHeader { seq: Seq(seq), prev, hlc: Hlc(hlc), ..header(&world, room) };
-        admit(&signed(next, key), &roster, &chain)
+        admit(&signed(next, key), &roster, &Held::alone(&chain))
     };
     assert!(matches!(next(first.id(), 101, 2), Admission::Admitted { .. }));
     assert!(matches!(next(first.id(), 101, 3), Admission::Gap));
@@ -78,10 +78,10 @@ fn what_does_not_continue_its_chain_is_refused() {
     assert!(!branch.proves_misbehaviour());
     // What somebody else signed in its name is a forgery.
     let forged = EventHeader { seq: Seq(2), prev: EventId([9; 32]), hlc: Hlc(101), ..header(&world, room) };
-    let forged = rejection(admit(&signed(forged, &world.person(1).key), &roster, &chain));
+    let forged = rejection(admit(&signed(forged, &world.person(1).key), &roster, &Held::alone(&chain)));
     assert_eq!(forged, Rejection::Unlinked);
     assert!(forged.proves_misbehaviour());
-    assert!(matches!(admit(&first, &roster, &chain), Admission::Duplicate));
+    assert!(matches!(admit(&first, &roster, &Held::alone(&chain)), Admission::Duplicate));
 }
 
 // Rules: EV4, EV5
@@ -91,7 +91,7 @@ fn an_author_has_the_right_that_the_named_roster_gives() {
     let before = header(&world, room);
     let with = |world: &World, header: EventHeader| {
         let event = signed(header, &world.person(2).key);
-        admit(&event, &roster(world, room), &Chain::empty())
+        admit(&event, &roster(world, room), &Held::alone(&Chain::empty()))
     };
     let redaction = EventHeader { action: Action::REDACT, ..before.clone() };
     assert!(matches!(rejection(with(&world, redaction)), Rejection::NotAllowed(RosterRefusal::Forbidden { .. })));
@@ -118,7 +118,7 @@ fn an_event_in_somebody_elses_name_is_refused_at_last() {
     let (world, room) = world();
     let roster = roster(&world, room);
     let forged = signed(header(&world, room), &world.person(1).key);
-    let why = rejection(admit(&forged, &roster, &Chain::empty()));
+    let why = rejection(admit(&forged, &roster, &Held::alone(&Chain::empty())));
     assert_eq!(why, Rejection::BadSignature);
     assert!(why.proves_misbehaviour());
 }

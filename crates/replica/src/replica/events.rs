@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use momoland_protocol::event::{Action, BodyBytes, Event, EventHeader};
-use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, RosterHash};
+use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, RosterHash, Seq};
+use momoland_protocol::limits;
 use momoland_protocol::register::{Register, RegisterKey, RegisterName};
 use momoland_protocol::replication::{ChainHead, Frame};
 use momoland_protocol::signed::Signed;
 
 use super::{Own, Pending, Replica, Staged, toggled};
-use crate::admission::{Admission, admit};
-use crate::input::{CommandId, LinkId, Mono, Now};
+use crate::admission::{Admission, Held, Rejection, admit};
+use crate::input::{CommandId, LinkId, Mono, Now, Remote};
 use crate::log::{Chain, Head, Log};
 use crate::output::{CloseReason, CommandRefusal, Notice, Output, Record};
-use crate::roster::RosterRefusal;
+use crate::roster::{Roster, RosterRefusal};
 use crate::session::LAZY_ACK_AFTER_MS;
 
 /// Registers of one account in one room: a few names, with room for targets. More are not taken from a link.
@@ -53,6 +54,13 @@ impl Replica {
         let (room, roster, roster_version) = self.right_to_write(log, key.device(), action)?;
         let hlc = self.clock.tick(now.wall).ok_or_else(|| CommandRefusal::OutOfBounds("the clock".to_owned()))?;
         let incarnation = self.own_incarnation(log);
+        let begins = |log: &Log| !log.chains.contains_key(&ChainId { device: key.device(), incarnation });
+        if let (Some(held), Some(roster)) = (self.logs.get(&log), self.roster(room))
+            && begins(held)
+            && has_enough_chains(roster, &held.chains, account)
+        {
+            return Err(CommandRefusal::OutOfBounds("chains of one account in one room".to_owned()));
+        }
         let chain_id = ChainId { device: key.device(), incarnation };
         let chain = self.logs.entry(log).or_insert_with(|| Log::new(room)).chains.entry(chain_id);
         let chain = chain.or_insert_with(Chain::empty);
@@ -117,6 +125,25 @@ impl Replica {
         incarnation
     }
 
+    /// Nothing more is taken of a chain of which two events at one place were seen, over restarts too; a device whose
+    /// own chain it is (its folder was copied) goes on in a new one.
+    fn freeze(&mut self, room: RoomId, log: LogId, chain_id: ChainId, seq: Seq, offered: Signed<EventHeader>) {
+        let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain_id)) else { return };
+        if chain.forked.is_some_and(|known| known <= seq) {
+            return;
+        }
+        chain.fork_at(seq);
+        self.renew_forked_incarnation(log, chain_id);
+        self.persist(Pending::Fork, vec![Record::Fork { room, seq, offered }]);
+    }
+
+    pub(super) fn renew_forked_incarnation(&mut self, log: LogId, chain: ChainId) {
+        let own = self.own_device() == Some(chain.device);
+        if own && self.incarnations.get(&log) == Some(&chain.incarnation) {
+            self.begin_incarnation(log);
+        }
+    }
+
     /// Events from a link: takes what may be taken, asks for what is missing.
     pub(super) fn receive(&mut self, now: Now, link: LinkId, log: LogId, events: Vec<Event>) {
         let Some(room) = self.room_of(log).filter(|room| self.shares(link, *room)) else { return };
@@ -124,32 +151,40 @@ impl Replica {
         let mut compare = false;
         let mut ask_for_roster = false;
         let mut duplicates = BTreeMap::new();
+        let mut forks = Vec::new();
+        let from_middle = !self.is_relay() && self.links.get(&link).is_some_and(|link| link.remote == Remote::Relay);
         for event in events {
             let header = event.header.get();
             let (chain_id, seq, hlc) = (header.chain(), header.seq, header.hlc);
             let Some(held) = self.rooms.get(&room) else { return };
             let chains = &mut self.logs.entry(log).or_insert_with(|| Log::new(room)).chains;
             let empty = Chain::empty();
-            let outcome = admit(&event, &held.roster, chains.get(&chain_id).unwrap_or(&empty));
+            let chain = chains.get(&chain_id).unwrap_or(&empty);
+            let there = self.recent.get(log, chain_id, seq).map(Event::id);
+            let outcome = match admit(&event, &held.roster, &Held { chain, there, from_middle }) {
+                Admission::Admitted { author, roster_version: _ }
+                    if chain.is_empty() && has_enough_chains(&held.roster, chains, author) =>
+                {
+                    Admission::Rejected(Rejection::TooManyChains)
+                }
+                outcome => outcome,
+            };
             match outcome {
                 Admission::Admitted { author, roster_version } => {
-                    let chain = chains.entry(chain_id).or_insert(empty);
-                    chain.staged = Head::of(event.header.get(), event.id());
+                    chains.entry(chain_id).or_insert(empty).stage(&event);
                     self.observe(hlc, now.wall);
                     staged.push(Staged { room, event, author, roster_version });
                 }
                 Admission::Duplicate => {
                     duplicates.insert(chain_id, ChainHead { chain: chain_id, seq, event: event.id() });
                 }
-                Admission::Frozen => {}
+                Admission::Frozen | Admission::Older => {}
                 Admission::Gap => compare = true,
                 Admission::UnknownRoster => ask_for_roster = true,
                 Admission::Rejected(why) => {
                     let misbehaved = why.proves_misbehaviour();
-                    if let crate::admission::Rejection::Forked { .. } = why
-                        && let Some(chain) = chains.get_mut(&chain_id)
-                    {
-                        chain.frozen = true;
+                    if let Rejection::Forked { seq, .. } = why {
+                        forks.push((chain_id, seq, event.header));
                     }
                     let device = chain_id.device;
                     self.outputs.push_back(Output::Notice(Notice::Rejected { link, device, why }));
@@ -162,6 +197,9 @@ impl Replica {
             }
         }
         self.forget_empty_log(log);
+        for (chain, seq, offered) in forks {
+            self.freeze(room, log, chain, seq, offered);
+        }
         self.received_again(link, log, duplicates.into_values().collect());
         if !staged.is_empty() {
             let records = staged.iter().map(|staged| Record::Event { room: staged.room, event: staged.event.clone() });
@@ -185,7 +223,8 @@ impl Replica {
         let (own, held) = (self.own_device(), self.logs.get(&log));
         let ours = theirs.into_iter().filter(|head| {
             let chain = held.and_then(|log| log.chains.get(&head.chain));
-            own != Some(head.chain.device) && chain.is_some_and(|chain| head.seq <= chain.durable.seq)
+            let stored = chain.is_some_and(|chain| chain.is_whole() && head.seq <= chain.durable.seq);
+            own != Some(head.chain.device) && stored
         });
         let chains: Vec<ChainHead> = ours.collect();
         if !chains.is_empty() {
@@ -213,14 +252,21 @@ impl Replica {
                 }
                 continue;
             };
-            chain.durable = Head::of(header, event.id());
-            heads.insert((room, log, chain_id), ChainHead { chain: chain_id, seq, event: event.id() });
-            self.recent.insert(&event, self.config.recent_bytes_max);
-            self.owe_to_links(now, room, log, chain_id, seq, from);
+            chain.store(&event);
+            let head = chain.durable;
+            // To acknowledge an event is to have all before it, too.
+            if chain.is_whole() {
+                heads.insert((room, log, chain_id), ChainHead { chain: chain_id, seq: head.seq, event: head.event });
+            }
+            if seq == head.seq {
+                self.recent.insert(&event, self.config.recent_bytes_max);
+                self.owe_to_links(now, room, log, chain_id, seq, from);
+            }
             self.outputs.push_back(Output::Notice(Notice::Stored { room, event, author, roster_version, command }));
         }
         if let Some(from) = from {
             self.acknowledge(now, from, &heads);
+            self.history_stored(now, from);
         }
         let links: Vec<LinkId> = self.links.keys().copied().collect();
         for link in links {
@@ -235,7 +281,7 @@ impl Replica {
         room: RoomId,
         log: LogId,
         chain: ChainId,
-        seq: momoland_protocol::id::Seq,
+        seq: Seq,
         from: Option<LinkId>,
     ) {
         let first_hand = self.is_relay() || from.is_none();
@@ -402,4 +448,14 @@ impl Replica {
             self.outputs.push_back(Output::Notice(Notice::Done { command }));
         }
     }
+}
+
+/// Whether an account has as many chains in a log as it may: what a removal could not cut would be lost with it.
+fn has_enough_chains(roster: &Roster, chains: &BTreeMap<ChainId, Chain>, account: AccountId) -> bool {
+    let devices = roster.devices_ever(account);
+    let first = |device: DeviceId| ChainId { device, incarnation: Incarnation::ZERO };
+    let of = |device: DeviceId| {
+        chains.range(first(device)..).take_while(move |(chain, _)| chain.device == device).take(limits::CUTS_MAX).count()
+    };
+    devices.map(of).sum::<usize>() >= limits::CUTS_MAX
 }

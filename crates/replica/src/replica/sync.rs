@@ -10,14 +10,14 @@ use momoland_protocol::replication::{ChainHead, ChainRange, Frame, RelayMode};
 use super::rosters::Access;
 use super::{Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote, Ticket};
-use crate::output::{Notice, Output};
-use crate::session::{COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS};
+use crate::output::{LoadOrder, Notice, Output};
+use crate::session::{COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS, TAIL_EVENTS, Wanted};
 
 /// Bytes of events in one frame; headers and marks of the frame come on top.
 const EVENTS_BYTES_PER_FRAME: usize = limits::FRAME_BYTES_MAX - 12 * 1024;
 
 /// Events read from disk for one link at once, bytes.
-const LOAD_BYTES_MAX: usize = 256 * 1024;
+pub(super) const LOAD_BYTES_MAX: usize = 256 * 1024;
 
 /// What one chain offers to be sent next.
 enum NextEvent {
@@ -59,7 +59,7 @@ impl Replica {
             Frame::Events { log, events } => self.receive(now, link, log, events),
             Frame::Ack { log, chains } => self.acknowledged(link, log, &chains),
             Frame::Registers { room, registers } => self.receive_registers(now, link, room, registers),
-            Frame::Want { log, chain, from, to: _ } => self.wanted(now, link, log, chain, from),
+            Frame::Want { log, chain, from, to } => self.wanted(now, link, Wanted { log, chain, from, to }),
             Frame::Mode { log, mode } => self.mode(now, link, log, mode),
             // Reserved: nobody sends them yet, and to ignore them costs nothing.
             Frame::Position { .. } | Frame::Digest { .. } => {}
@@ -186,11 +186,13 @@ impl Replica {
             return;
         }
         self.compare_with(now, id, room, log, &vector);
+        self.note_older(id, log, &vector);
         let ours = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
         if log == room.conversation() && registers != ours {
             self.send_registers(id, room);
         }
         self.pump(now, id);
+        self.ask_for_history(now, id);
     }
 
     fn compare_with(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId, vector: &[ChainRange]) {
@@ -200,7 +202,11 @@ impl Replica {
             let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&theirs.chain)) else {
                 continue;
             };
-            if theirs.high == chain.durable.seq && theirs.head != chain.durable.event {
+            let there = match theirs.high == chain.durable.seq {
+                true => Some(chain.durable.event),
+                false => self.recent.get(log, theirs.chain, theirs.high).map(Event::id),
+            };
+            if chain.forked.is_none() && there.is_some_and(|there| there != theirs.head) {
                 // A claim proves nothing; the event itself, with its author's signature, does.
                 let (chain, place) = (theirs.chain, theirs.high);
                 let frame = Frame::Want { log, chain, from: place, to: place };
@@ -213,19 +219,29 @@ impl Replica {
         }
         let due_later = self.pass_on_at(now);
         let at_once = self.is_relay();
-        let held: Vec<(ChainId, Seq)> = match self.logs.get(&log) {
-            Some(log) => log.chains.iter().map(|(id, chain)| (*id, chain.sendable())).collect(),
-            None => Vec::new(),
-        };
+        let roster = self.roster(room);
+        let mut held: Vec<(ChainId, Seq, bool)> = Vec::new();
+        for (id, chain) in self.logs.get(&log).into_iter().flat_map(|log| &log.chains) {
+            // A chain with cuts is given from its beginning: its end may not be what counts.
+            let long = chain.sendable().0 > TAIL_EVENTS && roster.is_some_and(|roster| !roster.has_cuts(log, *id));
+            held.push((*id, chain.sendable(), long));
+        }
         let Some(link) = self.links.get_mut(&id) else { return };
         let remote = link.remote;
         let Some(session) = link.log(room, log) else { return };
         session.compared = true;
         session.owed.clear();
         let mut later = false;
-        for (chain, high) in held {
+        for (chain, high, long) in held {
             let theirs = vector.binary_search_by(|range| range.chain.cmp(&chain)).ok();
             let theirs = theirs.and_then(|place| vector.get(place)).map_or(Seq::ZERO, |range| range.high);
+            if theirs == Seq::ZERO && long && remote != Remote::Relay {
+                // A newcomer has the newest from the relay, and asks for the rest.
+                if at_once {
+                    session.owe(chain, Seq(high.0 - TAIL_EVENTS + 1), now.mono);
+                }
+                continue;
+            }
             if theirs < high {
                 let own = own_device == Some(chain.device);
                 // What others wrote, its author or the relay mostly sends first; the relay itself lacks it for good.
@@ -238,8 +254,10 @@ impl Replica {
         if later {
             link.wake_by(due_later);
         }
+        // Who lacks the beginning does not have it all up to its end.
+        let whole = vector.iter().filter(|range| range.low == Seq(1));
         let heads: Vec<ChainHead> =
-            vector.iter().map(|range| ChainHead { chain: range.chain, seq: range.high, event: range.head }).collect();
+            whole.map(|range| ChainHead { chain: range.chain, seq: range.high, event: range.head }).collect();
         self.acknowledged(id, log, &heads);
     }
 
@@ -266,21 +284,6 @@ impl Replica {
         }
     }
 
-    /// The other end asks for a chain from a place on.
-    fn wanted(&mut self, now: Now, id: LinkId, log: LogId, chain: ChainId, from: Seq) {
-        let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
-        // A chain that is not here cannot be owed.
-        if !self.logs.get(&log).is_some_and(|log| log.chains.contains_key(&chain)) {
-            return;
-        }
-        let Some(link) = self.links.get_mut(&id) else { return };
-        if let Some(session) = link.log(room, log) {
-            session.owe(chain, from, now.mono);
-            link.ready.insert(log);
-        }
-        self.pump(now, id);
-    }
-
     fn send_registers(&mut self, id: LinkId, room: RoomId) {
         let registers: Vec<_> = self.registers(room).cloned().collect();
         let mut part = Vec::new();
@@ -305,6 +308,10 @@ impl Replica {
     pub(super) fn wake_link(&mut self, now: Now, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.wake_at = None;
+        let overdue = link.asked.filter(|asked| asked.until <= now.mono);
+        if let (Some(asked), None) = (link.asked, overdue) {
+            link.wake_by(asked.until);
+        }
         let mut acks = Vec::new();
         let mut again = Vec::new();
         let mut next: Option<Mono> = None;
@@ -343,6 +350,9 @@ impl Replica {
         for (room, log) in again {
             self.compare(now, id, room, log);
         }
+        if let Some(asked) = overdue {
+            self.give_up(now, id, asked);
+        }
         self.pump(now, id);
     }
 
@@ -367,13 +377,15 @@ impl Replica {
                     if let Some(link) = self.links.get_mut(&id) {
                         link.loading = Some(ticket);
                     }
-                    self.outputs.push_back(Output::Load { ticket, log, chain, from, to, bytes_max });
+                    let order = LoadOrder::OldestFirst;
+                    self.outputs.push_back(Output::Load { ticket, log, chain, from, to, bytes_max, order });
                     return;
                 }
                 Step::Wait => return,
                 Step::Done => self.unready(id, log),
             }
         }
+        self.answer_wanted(id);
     }
 
     fn unready(&mut self, id: LinkId, log: LogId) {
@@ -427,7 +439,7 @@ impl Replica {
     fn next_event(&self, log: LogId, chain: ChainId, next: Seq) -> NextEvent {
         let Some(held) = self.logs.get(&log).and_then(|log| log.chains.get(&chain)) else { return NextEvent::None };
         let to = held.sendable();
-        if next > to || next < held.low {
+        if next > to || next < held.low.seq {
             return NextEvent::None;
         }
         match self.recent.get(log, chain, next) {
@@ -458,7 +470,14 @@ impl Replica {
 
     /// Events were read for a link.
     pub(super) fn loaded(&mut self, now: Now, ticket: Ticket, events: Vec<Event>) {
-        let Some(Pending::Load { link: id, room, log, chain, from }) = self.tickets.remove(&ticket) else { return };
+        let (id, room, log, chain, from) = match self.tickets.remove(&ticket) {
+            Some(Pending::Load { link, room, log, chain, from }) => (link, room, log, chain, from),
+            Some(Pending::LoadWanted { link, room, wanted }) => {
+                self.loaded_wanted(now, ticket, link, room, wanted, events);
+                return;
+            }
+            Some(_) | None => return,
+        };
         let Some(link) = self.links.get_mut(&id).filter(|link| link.loading == Some(ticket)) else { return };
         link.loading = None;
         let still_owed = self.owed_next(id, room, log, chain) == Some(from);
@@ -472,7 +491,7 @@ impl Replica {
     }
 
     /// Whether an event is beyond a cut by the roster held now.
-    fn is_cut(&self, room: RoomId, event: &Event) -> bool {
+    pub(super) fn is_cut(&self, room: RoomId, event: &Event) -> bool {
         let header = event.header.get();
         let Some(roster) = self.roster(room) else { return true };
         let version = roster.version_of(header.roster);
@@ -485,29 +504,34 @@ impl Replica {
         events.truncate(cut.unwrap_or(events.len()));
         let limit = self.logs.get(&log).and_then(|log| log.chains.get(&chain)).map(super::Chain::sendable);
         let limit = limit.unwrap_or(Seq::ZERO);
-        let mut part: Vec<Event> = Vec::new();
-        let mut bytes = 0;
-        let mut last = None;
-        let mut frames = Vec::new();
-        for event in events.into_iter().filter(|event| event.header.get().seq <= limit) {
-            let size = event.size();
-            let full = part.len() == limits::EVENTS_PER_FRAME_MAX || bytes + size > EVENTS_BYTES_PER_FRAME;
-            if full && !part.is_empty() {
-                frames.push(std::mem::take(&mut part));
-                bytes = 0;
-            }
-            bytes += size;
-            last = Some(event.header.get().seq);
-            part.push(event);
-        }
-        if !part.is_empty() {
-            frames.push(part);
-        }
-        if let Some(last) = last {
-            self.set_owed_next(id, room, log, chain, Seq(last.0 + 1));
+        events.retain(|event| event.header.get().seq <= limit);
+        if let Some(last) = events.last() {
+            self.set_owed_next(id, room, log, chain, Seq(last.header.get().seq.0 + 1));
         }
         if cut.is_some() {
             self.clear_owed(id, room, log, chain);
+        }
+        self.send_events(id, log, events);
+    }
+
+    /// Sends events in as many frames as they need.
+    pub(super) fn send_events(&mut self, id: LinkId, log: LogId, events: Vec<Event>) {
+        let mut frames: Vec<Vec<Event>> = Vec::new();
+        let mut bytes = 0;
+        for event in events {
+            let size = event.size();
+            match frames.last_mut() {
+                Some(part)
+                    if part.len() < limits::EVENTS_PER_FRAME_MAX && bytes + size <= EVENTS_BYTES_PER_FRAME =>
+                {
+                    bytes += size;
+                    part.push(event);
+                }
+                Some(_) | None => {
+                    bytes = size;
+                    frames.push(vec![event]);
+                }
+            }
         }
         for events in frames {
             let bytes: usize = events.iter().map(Event::size).sum();

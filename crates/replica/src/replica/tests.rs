@@ -199,8 +199,8 @@ fn an_event_with_a_bad_signature_closes_the_link() {
 
     let relay = world.replica_of(0);
     let roster = relay.roster(room).unwrap();
-    let chain = Chain::held(Seq(1), Head { seq: Seq(1), event: honest.id(), hlc: honest.header.get().hlc });
-    match crate::admission::admit(&forged, roster, &chain) {
+    let chain = Chain::held(Low::FIRST, Head { seq: Seq(1), event: honest.id(), hlc: honest.header.get().hlc });
+    match crate::admission::admit(&forged, roster, &crate::admission::Held::alone(&chain)) {
         crate::admission::Admission::Rejected(why) => assert!(why.proves_misbehaviour(), "{why}"),
         other => panic!("a forged event was {other:?}"),
     }
@@ -236,8 +236,8 @@ fn a_fork_freezes_the_chain() {
         ..first.header.get().clone()
     };
     let twin = Event { header: Signed::sign(header, &world.person(1).key).unwrap(), body: Some(body) };
-    let chain = Chain::held(Seq(1), Head { seq: Seq(1), event: first.id(), hlc: first.header.get().hlc });
-    let admission = crate::admission::admit(&twin, &roster, &chain);
+    let chain = Chain::held(Low::FIRST, Head { seq: Seq(1), event: first.id(), hlc: first.header.get().hlc });
+    let admission = crate::admission::admit(&twin, &roster, &crate::admission::Held::alone(&chain));
     let forked = |why: &crate::admission::Rejection| matches!(why, crate::admission::Rejection::Forked { .. });
     assert!(matches!(admission, crate::admission::Admission::Rejected(why) if forked(&why)));
 }

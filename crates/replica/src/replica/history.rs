@@ -1,0 +1,238 @@
+//! History: what a newcomer is given later than the newest, asked for piece by piece, newest first.
+//!
+//! A device that holds nothing of a long chain gets its newest events from the relay, and then asks whoever has more,
+//! a peer before the relay, one part at a time from each; so a screen is there at once, and the relay sends what no
+//! peer has. Where the relay is away, it asks a peer for the chain's first event, and what follows comes by itself.
+//! `docs/protocol.md`, Replication, has the rules.
+//!
+//! Not here: the newest events (`sync`), whether an event fits below what is held (`admission`).
+
+use momoland_protocol::event::Event;
+use momoland_protocol::id::{LogId, RoomId, Seq};
+use momoland_protocol::replication::{ChainRange, Frame};
+
+use super::sync::LOAD_BYTES_MAX;
+use super::{Pending, Replica};
+use crate::input::{LinkId, Mono, Now, Remote, Ticket};
+use crate::output::{LoadOrder, Output};
+use crate::session::{ANSWER_WITHIN_MS, Asked, HISTORY_EVENTS, TAIL_EVENTS, WANTED_MAX, Wanted};
+
+impl Replica {
+    /// A link is gone; what it was asked for is asked of others.
+    pub(super) fn link_down(&mut self, now: Now, id: LinkId) {
+        let Some(link) = self.links.remove(&id) else { return };
+        if let Some(asked) = link.asked {
+            self.unask(asked);
+        }
+        if !link.rooms.is_empty() {
+            self.ask_everybody(now);
+        }
+    }
+
+    fn ask_everybody(&mut self, now: Now) {
+        let mut links: Vec<(bool, LinkId)> = Vec::new();
+        for (id, link) in self.links.iter().filter(|(_, link)| !link.older.is_empty()) {
+            links.push((link.remote == Remote::Relay, *id));
+        }
+        links.sort();
+        for (_, link) in links {
+            self.ask_for_history(now, link);
+        }
+    }
+
+    /// Notes what the other end has of chains that begin later here.
+    pub(super) fn note_older(&mut self, id: LinkId, log: LogId, vector: &[ChainRange]) {
+        if self.is_relay() {
+            return;
+        }
+        let Some(room) = self.room_of(log) else { return };
+        let Some(roster) = self.rooms.get(&room).map(|room| &room.roster) else { return };
+        let mut older = Vec::new();
+        for range in vector {
+            let held = self.logs.get(&log).and_then(|log| log.chains.get(&range.chain));
+            let lacks = match held {
+                Some(chain) => range.low < chain.staged_low.seq,
+                // Who is known to the roster only, so that nobody fills the memory with inventions.
+                None => range.high.0 > TAIL_EVENTS && roster.account_of(range.chain.device).is_some(),
+            };
+            if lacks {
+                older.push(((log, range.chain), range.low));
+            }
+        }
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.older.retain(|(of, _), _| *of != log);
+        link.older.extend(older);
+    }
+
+    /// Asks a link for one part of what it has and we lack, where it is not answering another question.
+    pub(super) fn ask_for_history(&mut self, now: Now, id: LinkId) {
+        if self.halted {
+            return;
+        }
+        let Some(link) = self.links.get(&id).filter(|link| link.asked.is_none()) else { return };
+        let remote = link.remote;
+        let mut settled = Vec::new();
+        let mut question = None;
+        for ((log, chain), low) in &link.older {
+            let Some(room) = self.room_of(*log).filter(|room| self.shares(id, *room)) else {
+                settled.push((*log, *chain));
+                continue;
+            };
+            let held = self.logs.get(log).and_then(|held| held.chains.get(chain));
+            let part = match held {
+                Some(held) if held.staged_low.seq <= *low => {
+                    settled.push((*log, *chain));
+                    None
+                }
+                Some(held) if held.asked.is_some() => None,
+                Some(held) => {
+                    let to = held.staged_low.seq.0 - 1;
+                    Some((Seq(low.0.max(to.saturating_sub(HISTORY_EVENTS - 1))), Seq(to)))
+                }
+                // The relay sends the newest by itself; without it a peer gives the chain from its beginning.
+                None if remote == Remote::Relay || self.relay_compared(room) || *low != Seq(1) => None,
+                None => Some((Seq(1), Seq(1))),
+            };
+            if let Some((from, to)) = part {
+                question = Some(Wanted { log: *log, chain: *chain, from, to });
+                break;
+            }
+        }
+        let until = Mono(now.mono.0 + ANSWER_WITHIN_MS);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        for chain in settled {
+            link.older.remove(&chain);
+        }
+        let Some(Wanted { log, chain, from, to }) = question else { return };
+        link.asked = Some(Asked { log, chain, from, until });
+        link.wake_by(until);
+        if let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain)) {
+            chain.asked = Some(id);
+        }
+        self.outputs.push_back(Output::Send { link: id, frame: Frame::Want { log, chain, from, to } });
+    }
+
+    /// Whether a relay is linked that has said what it has of a room.
+    fn relay_compared(&self, room: RoomId) -> bool {
+        let mut relays = self.links.values().filter(|link| link.remote == Remote::Relay);
+        relays.any(|link| {
+            let session = link.rooms.get(&room).and_then(|session| session.logs.get(&room.conversation()));
+            session.is_some_and(|session| session.compared)
+        })
+    }
+
+    fn unask(&mut self, asked: Asked) {
+        if let Some(chain) = self.logs.get_mut(&asked.log).and_then(|log| log.chains.get_mut(&asked.chain)) {
+            chain.asked = None;
+        }
+    }
+
+    /// The other end did not answer in time: it is not asked for this chain again before it says anew what it has.
+    pub(super) fn give_up(&mut self, now: Now, id: LinkId, asked: Asked) {
+        self.unask(asked);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.asked = None;
+            link.older.remove(&(asked.log, asked.chain));
+        }
+        self.ask_everybody(now);
+    }
+
+    /// Events of a link are on disk: asks for the next part, and tells everybody of a chain that became whole.
+    pub(super) fn history_stored(&mut self, now: Now, id: LinkId) {
+        let Some(link) = self.links.get(&id) else { return };
+        let Some(asked) = link.asked else {
+            self.ask_for_history(now, id);
+            return;
+        };
+        let held = self.logs.get(&asked.log).and_then(|log| log.chains.get(&asked.chain));
+        let Some(chain) = held.filter(|chain| chain.low.seq <= asked.from && chain.durable.seq >= asked.from) else {
+            return;
+        };
+        let whole = chain.is_whole();
+        self.unask(asked);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.asked = None;
+        }
+        if let Some(room) = self.room_of(asked.log).filter(|_| whole) {
+            let links: Vec<LinkId> = self.links.keys().copied().filter(|link| self.shares(*link, room)).collect();
+            for link in links {
+                self.compare_soon(now, link, room, asked.log);
+            }
+        }
+        self.ask_everybody(now);
+    }
+
+    /// The other end asks for part of a chain.
+    pub(super) fn wanted(&mut self, now: Now, id: LinkId, wanted: Wanted) {
+        if !self.room_of(wanted.log).is_some_and(|room| self.shares(id, room)) {
+            return;
+        }
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if link.wanted.len() < WANTED_MAX && !link.wanted.contains(&wanted) {
+            link.wanted.push_back(wanted);
+        }
+        self.pump(now, id);
+    }
+
+    /// Reads for the first question of a link, where nothing newer goes first.
+    pub(super) fn answer_wanted(&mut self, id: LinkId) {
+        while let Some(link) = self.links.get_mut(&id) {
+            if link.loading.is_some() || link.credit == 0 {
+                return;
+            }
+            let Some(mut wanted) = link.wanted.pop_front() else { return };
+            let held = self.logs.get(&wanted.log).and_then(|log| log.chains.get(&wanted.chain));
+            let (Some(room), Some(chain)) = (self.room_of(wanted.log), held) else { continue };
+            // A single event may be the proof of a fork, and is given as it is held.
+            let high = if wanted.from == wanted.to { chain.durable.seq } else { chain.sendable() };
+            wanted.to = wanted.to.min(high);
+            wanted.from = wanted.from.max(chain.low.seq);
+            if wanted.to < wanted.from || !self.shares(id, room) {
+                continue;
+            }
+            let Wanted { log, chain, from, to } = wanted;
+            let ticket = self.open_ticket(Pending::LoadWanted { link: id, room, wanted });
+            if let Some(link) = self.links.get_mut(&id) {
+                link.loading = Some(ticket);
+            }
+            let (bytes_max, order) = (LOAD_BYTES_MAX, LoadOrder::NewestFirst);
+            self.outputs.push_back(Output::Load { ticket, log, chain, from, to, bytes_max, order });
+            return;
+        }
+    }
+
+    /// Events were read for a question.
+    pub(super) fn loaded_wanted(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        id: LinkId,
+        room: RoomId,
+        wanted: Wanted,
+        mut events: Vec<Event>,
+    ) {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.loading == Some(ticket)) else { return };
+        link.loading = None;
+        if self.shares(id, room) {
+            let cut = events.iter().position(|event| self.is_cut(room, event));
+            events.truncate(cut.unwrap_or(events.len()));
+            let last = events.last().map(|event| event.header.get().seq);
+            let rest = last.filter(|last| wanted.from < *last && cut.is_none());
+            if let (Some(last), Some(link)) = (rest, self.links.get_mut(&id)) {
+                link.wanted.push_front(Wanted { to: Seq(last.0 - 1), ..wanted });
+            }
+            self.send_events(id, wanted.log, events);
+        }
+        self.pump(now, id);
+    }
+
+    /// Chains of a room that are being filled in, for tests: how many events are missing below.
+    #[cfg(test)]
+    pub(crate) fn missing_below(&self, log: LogId) -> u64 {
+        let chains = self.logs.get(&log).into_iter().flat_map(|log| log.chains.values());
+        chains.map(|chain: &crate::log::Chain| chain.low.seq.0 - 1).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;
