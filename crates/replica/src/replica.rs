@@ -507,4 +507,4 @@ impl Recent {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -31,7 +31,7 @@ pub(crate) type Node = usize;
 
 /// What a disk holds.
 #[derive(Default, Clone)]
-struct Disk {
+pub(crate) struct Disk {
     rosters: BTreeMap<RoomId, Vec<CountersignedChange>>,
     events: BTreeMap<(LogId, ChainId, Seq), (RoomId, Event)>,
     forks: BTreeMap<(LogId, ChainId), Seq>,
@@ -135,6 +135,7 @@ struct Pipe {
     /// The link's name at the receiver.
     at: LinkId,
     frames: VecDeque<Frame>,
+    stalled: bool,
 }
 
 pub(crate) struct World {
@@ -257,8 +258,8 @@ impl World {
     /// Connects two nodes; both ends get credit.
     pub(crate) fn connect(&mut self, one: Node, other: Node) {
         let (at_one, at_other) = (LinkId(self.number()), LinkId(self.number()));
-        self.pipes.push(Pipe { from: one, to: other, at: at_other, frames: VecDeque::new() });
-        self.pipes.push(Pipe { from: other, to: one, at: at_one, frames: VecDeque::new() });
+        self.pipes.push(Pipe { from: one, to: other, at: at_other, frames: VecDeque::new(), stalled: false });
+        self.pipes.push(Pipe { from: other, to: one, at: at_one, frames: VecDeque::new(), stalled: false });
         for (node, link, remote) in [(one, at_one, self.remote(other)), (other, at_other, self.remote(one))] {
             self.input(node, Input::LinkUp { link, remote });
             self.input(node, Input::Credit { link, bytes: CREDIT });
@@ -303,6 +304,26 @@ impl World {
         for (_, event) in self.acknowledged.iter().filter(|(of, _)| *of == node) {
             let there = self.members[node].synced.events.values().any(|(_, held)| held.id() == *event);
             assert!(there, "an acknowledged event was lost");
+        }
+    }
+
+    /// The node's disk as it is now.
+    pub(crate) fn copy(&self, node: Node) -> Disk {
+        self.members[node].synced.clone()
+    }
+
+    /// The node starts anew from an older copy of its disk.
+    pub(crate) fn restore(&mut self, node: Node, copy: Disk) {
+        self.members[node].synced = copy;
+        self.acknowledged.retain(|(of, _)| *of != node);
+        self.crash(node);
+    }
+
+    /// Nothing that one node sends reaches the other any more, and neither notices.
+    pub(crate) fn stall(&mut self, from: Node, to: Node) {
+        for pipe in self.pipes.iter_mut().filter(|pipe| (pipe.from, pipe.to) == (from, to)) {
+            pipe.stalled = true;
+            pipe.frames.clear();
         }
     }
 
@@ -365,7 +386,8 @@ impl World {
         let Some(peer) = self.pipes.iter().find(|pipe| pipe.to == node && pipe.at == link).map(|pipe| pipe.from) else {
             return;
         };
-        if let Some(pipe) = self.pipes.iter_mut().find(|pipe| (pipe.from, pipe.to) == (node, peer)) {
+        let mut open = self.pipes.iter_mut().filter(|pipe| !pipe.stalled);
+        if let Some(pipe) = open.find(|pipe| (pipe.from, pipe.to) == (node, peer)) {
             pipe.frames.push_back(frame);
         }
     }
@@ -566,6 +588,13 @@ impl World {
         let mut events: Vec<&Event> = held.map(|(_, (_, event))| event).collect();
         events.sort_by_key(|event| event.header.get().order());
         events.into_iter().map(text_of).collect()
+    }
+
+    /// The first place that a node has on disk of another's chains in a room.
+    pub(crate) fn begins_at(&self, node: Node, room: RoomId, author: Node) -> Option<Seq> {
+        let device = self.person(author).device();
+        let mut events = self.members[node].synced.events.keys();
+        events.find(|(log, chain, _)| *log == room.conversation() && chain.device == device).map(|(_, _, seq)| *seq)
     }
 
     pub(crate) fn events_sent(&self, node: Node) -> usize {

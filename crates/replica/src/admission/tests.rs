@@ -61,7 +61,10 @@ fn what_does_not_continue_its_chain_is_refused() {
     let (world, room) = world();
     let (roster, key) = (roster(&world, room), &world.person(2).key);
     let first = signed(header(&world, room), key);
-    assert!(matches!(admit(&first, &roster, &Held::alone(&Chain::empty())), Admission::Admitted { roster_version: 2, .. }));
+    assert!(matches!(
+        admit(&first, &roster, &Held::alone(&Chain::empty())),
+        Admission::Admitted { roster_version: 2, .. }
+    ));
     let chain = Chain::held(Low::FIRST, Head::of(first.header.get(), first.id()));
     let next = |prev: EventId, hlc: u64, seq: u64| {
         let next = EventHeader { seq: Seq(seq), prev, hlc: Hlc(hlc), ..header(&world, room) };

@@ -275,15 +275,7 @@ impl Replica {
     }
 
     /// Notes for every link but the one that an event came from that it lacks the event.
-    fn owe_to_links(
-        &mut self,
-        now: Now,
-        room: RoomId,
-        log: LogId,
-        chain: ChainId,
-        seq: Seq,
-        from: Option<LinkId>,
-    ) {
+    fn owe_to_links(&mut self, now: Now, room: RoomId, log: LogId, chain: ChainId, seq: Seq, from: Option<LinkId>) {
         let first_hand = self.is_relay() || from.is_none();
         let later = self.pass_on_at(now);
         for (id, link) in &mut self.links {
@@ -455,7 +447,11 @@ fn has_enough_chains(roster: &Roster, chains: &BTreeMap<ChainId, Chain>, account
     let devices = roster.devices_ever(account);
     let first = |device: DeviceId| ChainId { device, incarnation: Incarnation::ZERO };
     let of = |device: DeviceId| {
-        chains.range(first(device)..).take_while(move |(chain, _)| chain.device == device).take(limits::CUTS_MAX).count()
+        chains
+            .range(first(device)..)
+            .take_while(move |(chain, _)| chain.device == device)
+            .take(limits::CUTS_MAX)
+            .count()
     };
     devices.map(of).sum::<usize>() >= limits::CUTS_MAX
 }

@@ -225,13 +225,6 @@ impl Replica {
         }
         self.pump(now, id);
     }
-
-    /// Chains of a room that are being filled in, for tests: how many events are missing below.
-    #[cfg(test)]
-    pub(crate) fn missing_below(&self, log: LogId) -> u64 {
-        let chains = self.logs.get(&log).into_iter().flat_map(|log| log.chains.values());
-        chains.map(|chain: &crate::log::Chain| chain.low.seq.0 - 1).sum()
-    }
 }
 
 #[cfg(test)]

@@ -521,9 +521,7 @@ impl Replica {
         for event in events {
             let size = event.size();
             match frames.last_mut() {
-                Some(part)
-                    if part.len() < limits::EVENTS_PER_FRAME_MAX && bytes + size <= EVENTS_BYTES_PER_FRAME =>
-                {
+                Some(part) if part.len() < limits::EVENTS_PER_FRAME_MAX && bytes + size <= EVENTS_BYTES_PER_FRAME => {
                     bytes += size;
                     part.push(event);
                 }

@@ -11,7 +11,7 @@ use crate::input::Remote;
 use crate::world::World;
 
 /// A room of the first person's in which all are, and links from all to the relay.
-fn world(people: usize) -> (World, RoomId) {
+pub(crate) fn world(people: usize) -> (World, RoomId) {
     let mut world = World::with_people(people);
     let room = world.create_room(1, Visibility::Public);
     world.settle();
@@ -25,7 +25,7 @@ fn world(people: usize) -> (World, RoomId) {
     (world, room)
 }
 
-fn acknowledged_by(world: &World, node: usize, relay: bool) -> bool {
+pub(crate) fn acknowledged_by(world: &World, node: usize, relay: bool) -> bool {
     world.notices(node).iter().any(|notice| match notice {
         Notice::Acknowledged { by, .. } => (*by == Remote::Relay) == relay,
         _ => false,
@@ -243,7 +243,7 @@ fn a_fork_freezes_the_chain() {
 }
 
 /// A link of person 2's to the relay over which the test itself speaks.
-fn hostile_link(world: &mut World) -> LinkId {
+pub(crate) fn hostile_link(world: &mut World) -> LinkId {
     let link = LinkId(u64::MAX);
     let remote = Remote::Device { device: world.person(2).device(), account: world.person(2).account };
     world.input(0, Input::LinkUp { link, remote });
