@@ -21,17 +21,24 @@ pub(crate) const LAZY_ACK_AFTER_MS: u64 = 400;
 /// Between two comparisons of one log on one link, milliseconds: a gap may show in every event of a burst.
 pub(crate) const COMPARE_EVERY_MS: u64 = 500;
 
-/// Events that a newcomer is given of a chain before it asks for more: a screen has fewer.
-pub(crate) const TAIL_EVENTS: u64 = 256;
+/// Events of a log that a newcomer is given, in equal parts of all chains, before it asks for more: a screen has fewer.
+/// Chains up to this length are given whole by peers.
+pub(crate) const TAIL_EVENTS: u64 = 128;
+
+/// Events of one chain that a newcomer is given at least.
+pub(crate) const TAIL_EVENTS_MIN: u64 = 8;
 
 /// Events of a chain's history that are asked for at once.
 pub(crate) const HISTORY_EVENTS: u64 = 1024;
 
+/// Questions to one link that wait for their answer: enough that many short chains do not wait for each other.
+pub(crate) const ASKED_MAX: usize = 8;
+
 /// How long an answer may take to come whole before somebody else is asked, milliseconds.
 pub(crate) const ANSWER_WITHIN_MS: u64 = 10_000;
 
-/// Questions of one link that wait for their answer. An honest end has one, and one more for each fork that it sees;
-/// what goes beyond is not answered.
+/// Questions of one link that wait for their answer. An honest end has [`ASKED_MAX`], and one more for each fork that
+/// it sees; what goes beyond is not answered.
 pub(crate) const WANTED_MAX: usize = 16;
 
 /// What was asked for.
@@ -107,8 +114,8 @@ pub(crate) struct Link {
     /// Chains of which the other end holds something that we lack and it does not send by itself, with its first
     /// place: what is before our first event, and long chains of which we hold nothing.
     pub(crate) older: BTreeMap<(LogId, ChainId), Seq>,
-    /// The part of a chain that it was asked for: one at a time.
-    pub(crate) asked: Option<Asked>,
+    /// The parts of chains that it was asked for, at most [`ASKED_MAX`].
+    pub(crate) asked: Vec<Asked>,
     /// Parts of chains that it asked for, at most [`WANTED_MAX`].
     pub(crate) wanted: VecDeque<Wanted>,
     /// Logs with something owed that may be sent now.
@@ -126,7 +133,7 @@ impl Link {
             rooms: BTreeMap::new(),
             vector: None,
             older: BTreeMap::new(),
-            asked: None,
+            asked: Vec::new(),
             wanted: VecDeque::new(),
             ready: BTreeSet::new(),
             wake_at: None,

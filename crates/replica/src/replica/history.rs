@@ -1,11 +1,13 @@
 //! History: what a newcomer is given later than the newest, asked for piece by piece, newest first.
 //!
 //! A device that holds nothing of a long chain gets its newest events from the relay, and then asks whoever has more,
-//! a peer before the relay, one part at a time from each; so a screen is there at once, and the relay sends what no
+//! a peer before the relay, part by part; so a screen is there at once, and the relay sends what no
 //! peer has. Where the relay is away, it asks a peer for the chain's first event, and what follows comes by itself.
 //! `docs/protocol.md`, Replication, has the rules.
 //!
 //! Not here: the newest events (`sync`), whether an event fits below what is held (`admission`).
+
+use std::collections::BTreeSet;
 
 use momoland_protocol::event::Event;
 use momoland_protocol::id::{LogId, RoomId, Seq};
@@ -14,14 +16,17 @@ use momoland_protocol::replication::{ChainRange, Frame};
 use super::sync::LOAD_BYTES_MAX;
 use super::{Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote, Ticket};
+use crate::log::Chain;
 use crate::output::{LoadOrder, Output};
-use crate::session::{ANSWER_WITHIN_MS, Asked, HISTORY_EVENTS, TAIL_EVENTS, WANTED_MAX, Wanted};
+use crate::session::{
+    ANSWER_WITHIN_MS, ASKED_MAX, Asked, HISTORY_EVENTS, TAIL_EVENTS, TAIL_EVENTS_MIN, WANTED_MAX, Wanted,
+};
 
 impl Replica {
     /// A link is gone; what it was asked for is asked of others.
     pub(super) fn link_down(&mut self, now: Now, id: LinkId) {
         let Some(link) = self.links.remove(&id) else { return };
-        if let Some(asked) = link.asked {
+        for asked in &link.asked {
             self.unask(asked);
         }
         if !link.rooms.is_empty() {
@@ -47,13 +52,15 @@ impl Replica {
         }
         let Some(room) = self.room_of(log) else { return };
         let Some(roster) = self.rooms.get(&room).map(|room| &room.roster) else { return };
+        let Some(remote) = self.links.get(&id).map(|link| link.remote) else { return };
+        let given_whole = if remote == Remote::Relay { TAIL_EVENTS_MIN } else { TAIL_EVENTS };
         let mut older = Vec::new();
         for range in vector {
             let held = self.logs.get(&log).and_then(|log| log.chains.get(&range.chain));
             let lacks = match held {
                 Some(chain) => range.low < chain.staged_low.seq,
                 // Who is known to the roster only, so that nobody fills the memory with inventions.
-                None => range.high.0 > TAIL_EVENTS && roster.account_of(range.chain.device).is_some(),
+                None => range.high.0 > given_whole && roster.account_of(range.chain.device).is_some(),
             };
             if lacks {
                 older.push(((log, range.chain), range.low));
@@ -64,16 +71,19 @@ impl Replica {
         link.older.extend(older);
     }
 
-    /// Asks a link for one part of what it has and we lack, where it is not answering another question.
+    /// Asks a link for parts of what it has and we lack, as many as it is to answer at once.
     pub(super) fn ask_for_history(&mut self, now: Now, id: LinkId) {
         if self.halted {
             return;
         }
-        let Some(link) = self.links.get(&id).filter(|link| link.asked.is_none()) else { return };
+        let Some(link) = self.links.get(&id).filter(|link| link.asked.len() < ASKED_MAX) else { return };
         let remote = link.remote;
         let mut settled = Vec::new();
-        let mut question = None;
+        let mut questions = Vec::new();
         for ((log, chain), low) in &link.older {
+            if link.asked.iter().any(|asked| (asked.log, asked.chain) == (*log, *chain)) {
+                continue;
+            }
             let Some(room) = self.room_of(*log).filter(|room| self.shares(id, *room)) else {
                 settled.push((*log, *chain));
                 continue;
@@ -94,8 +104,10 @@ impl Replica {
                 None => Some((Seq(1), Seq(1))),
             };
             if let Some((from, to)) = part {
-                question = Some(Wanted { log: *log, chain: *chain, from, to });
-                break;
+                questions.push(Wanted { log: *log, chain: *chain, from, to });
+                if link.asked.len() + questions.len() == ASKED_MAX {
+                    break;
+                }
             }
         }
         let until = Mono(now.mono.0 + ANSWER_WITHIN_MS);
@@ -103,13 +115,14 @@ impl Replica {
         for chain in settled {
             link.older.remove(&chain);
         }
-        let Some(Wanted { log, chain, from, to }) = question else { return };
-        link.asked = Some(Asked { log, chain, from, until });
-        link.wake_by(until);
-        if let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain)) {
-            chain.asked = Some(id);
+        for Wanted { log, chain, from, to } in questions {
+            link.asked.push(Asked { log, chain, from, until });
+            link.wake_by(until);
+            if let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain)) {
+                chain.asked = Some(id);
+            }
+            self.outputs.push_back(Output::Send { link: id, frame: Frame::Want { log, chain, from, to } });
         }
-        self.outputs.push_back(Output::Send { link: id, frame: Frame::Want { log, chain, from, to } });
     }
 
     /// Whether a relay is linked that has said what it has of a room.
@@ -121,45 +134,53 @@ impl Replica {
         })
     }
 
-    fn unask(&mut self, asked: Asked) {
+    fn unask(&mut self, asked: &Asked) {
         if let Some(chain) = self.logs.get_mut(&asked.log).and_then(|log| log.chains.get_mut(&asked.chain)) {
             chain.asked = None;
         }
     }
 
-    /// The other end did not answer in time: it is not asked for this chain again before it says anew what it has.
-    pub(super) fn give_up(&mut self, now: Now, id: LinkId, asked: Asked) {
-        self.unask(asked);
-        if let Some(link) = self.links.get_mut(&id) {
-            link.asked = None;
-            link.older.remove(&(asked.log, asked.chain));
+    /// The other end did not answer in time: it is not asked for these chains again before it says anew what it has.
+    pub(super) fn give_up(&mut self, now: Now, id: LinkId, overdue: Vec<Asked>) {
+        for asked in overdue {
+            self.unask(&asked);
+            if let Some(link) = self.links.get_mut(&id) {
+                link.older.remove(&(asked.log, asked.chain));
+            }
         }
         self.ask_everybody(now);
     }
 
     /// Events of a link are on disk: asks for the next part, and tells everybody of a chain that became whole.
     pub(super) fn history_stored(&mut self, now: Now, id: LinkId) {
-        let Some(link) = self.links.get(&id) else { return };
-        let Some(asked) = link.asked else {
-            self.ask_for_history(now, id);
-            return;
+        let logs = &self.logs;
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let is_answered = |asked: &mut Asked| {
+            let chain = logs.get(&asked.log).and_then(|log| log.chains.get(&asked.chain));
+            chain.is_some_and(|chain| chain.low.seq <= asked.from && chain.durable.seq >= asked.from)
         };
-        let held = self.logs.get(&asked.log).and_then(|log| log.chains.get(&asked.chain));
-        let Some(chain) = held.filter(|chain| chain.low.seq <= asked.from && chain.durable.seq >= asked.from) else {
-            return;
-        };
-        let whole = chain.is_whole();
-        self.unask(asked);
-        if let Some(link) = self.links.get_mut(&id) {
-            link.asked = None;
+        let answered: Vec<Asked> = link.asked.extract_if(.., is_answered).collect();
+        let waiting = !link.asked.is_empty();
+        let mut whole = BTreeSet::new();
+        for asked in &answered {
+            let chain = self.logs.get(&asked.log).and_then(|log| log.chains.get(&asked.chain));
+            if chain.is_some_and(Chain::is_whole) {
+                whole.insert(asked.log);
+            }
+            self.unask(asked);
         }
-        if let Some(room) = self.room_of(asked.log).filter(|_| whole) {
+        for log in whole {
+            let Some(room) = self.room_of(log) else { continue };
             let links: Vec<LinkId> = self.links.keys().copied().filter(|link| self.shares(*link, room)).collect();
             for link in links {
-                self.compare_soon(now, link, room, asked.log);
+                self.compare_soon(now, link, room, log);
             }
         }
-        self.ask_everybody(now);
+        if !answered.is_empty() {
+            self.ask_everybody(now);
+        } else if !waiting {
+            self.ask_for_history(now, id);
+        }
     }
 
     /// The other end asks for part of a chain.

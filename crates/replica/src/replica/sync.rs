@@ -11,7 +11,7 @@ use super::rosters::Access;
 use super::{Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote, Ticket};
 use crate::output::{LoadOrder, Notice, Output};
-use crate::session::{COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS, TAIL_EVENTS, Wanted};
+use crate::session::{COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS, TAIL_EVENTS, TAIL_EVENTS_MIN, Wanted};
 
 /// Bytes of events in one frame; headers and marks of the frame come on top.
 const EVENTS_BYTES_PER_FRAME: usize = limits::FRAME_BYTES_MAX - 12 * 1024;
@@ -220,10 +220,13 @@ impl Replica {
         let due_later = self.pass_on_at(now);
         let at_once = self.is_relay();
         let roster = self.roster(room);
+        let chains = self.logs.get(&log).map_or(0, |log| log.chains.len() as u64);
+        let tail = (TAIL_EVENTS / chains.max(1)).max(TAIL_EVENTS_MIN);
+        let long_from = if self.is_relay() { tail } else { TAIL_EVENTS };
         let mut held: Vec<(ChainId, Seq, bool)> = Vec::new();
         for (id, chain) in self.logs.get(&log).into_iter().flat_map(|log| &log.chains) {
             // A chain with cuts is given from its beginning: its end may not be what counts.
-            let long = chain.sendable().0 > TAIL_EVENTS && roster.is_some_and(|roster| !roster.has_cuts(log, *id));
+            let long = chain.sendable().0 > long_from && roster.is_some_and(|roster| !roster.has_cuts(log, *id));
             held.push((*id, chain.sendable(), long));
         }
         let Some(link) = self.links.get_mut(&id) else { return };
@@ -238,7 +241,7 @@ impl Replica {
             if theirs == Seq::ZERO && long && remote != Remote::Relay {
                 // A newcomer has the newest from the relay, and asks for the rest.
                 if at_once {
-                    session.owe(chain, Seq(high.0 - TAIL_EVENTS + 1), now.mono);
+                    session.owe(chain, Seq(high.0 - tail + 1), now.mono);
                 }
                 continue;
             }
@@ -308,9 +311,9 @@ impl Replica {
     pub(super) fn wake_link(&mut self, now: Now, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.wake_at = None;
-        let overdue = link.asked.filter(|asked| asked.until <= now.mono);
-        if let (Some(asked), None) = (link.asked, overdue) {
-            link.wake_by(asked.until);
+        let overdue = link.asked.extract_if(.., |asked| asked.until <= now.mono).collect::<Vec<_>>();
+        if let Some(next) = link.asked.iter().map(|asked| asked.until).min() {
+            link.wake_by(next);
         }
         let mut acks = Vec::new();
         let mut again = Vec::new();
@@ -350,8 +353,8 @@ impl Replica {
         for (room, log) in again {
             self.compare(now, id, room, log);
         }
-        if let Some(asked) = overdue {
-            self.give_up(now, id, asked);
+        if !overdue.is_empty() {
+            self.give_up(now, id, overdue);
         }
         self.pump(now, id);
     }
