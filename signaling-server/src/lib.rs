@@ -121,7 +121,17 @@ pub enum AuthenticateError {
     Account(#[from] AccountError),
 }
 
-/// Serves on `listener` until `shutdown` is begun. Calls `ready` once the data is open and requests are answered.
+/// Why a server stopped serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// It was asked to.
+    Asked,
+    /// Its store failed. What was acknowledged is on the disk; serve anew once that takes writes again.
+    StoreFailed,
+}
+
+/// Serves on `listener` until `shutdown` is begun, or the store fails. Calls `ready` once the data is open and requests
+/// are answered.
 ///
 /// # Errors
 /// [`OpenError`] where the data cannot be used; then nothing was served.
@@ -130,12 +140,39 @@ pub async fn serve(
     config: Config,
     shutdown: Shutdown,
     ready: impl FnOnce(),
-) -> Result<(), OpenError> {
-    let opening = tokio::task::spawn_blocking(move || App::open(config, Clock::system(), shutdown));
+) -> Result<Served, OpenError> {
+    let of_app = shutdown.clone();
+    let opening = tokio::task::spawn_blocking(move || App::open(config, Clock::system(), of_app));
     let app = opening.await.map_err(|_| OpenError::Interrupted)??;
     ready();
-    server::run(listener, app).await;
-    Ok(())
+    let relay = app.relay.clone();
+    let serving = server::run(listener, app);
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        () = serving.as_mut() => return Ok(Served::Asked),
+        () = relay.halted() => shutdown.begin(),
+    }
+    serving.await;
+    Ok(Served::StoreFailed)
+}
+
+impl OpenError {
+    /// Whether it is for want of room on the disk alone.
+    pub fn is_full_disk(&self) -> bool {
+        let full =
+            |cause: &io::Error| matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        match self {
+            Self::Store { cause, .. } => *cause == StoreError::Full,
+            Self::Folder { cause, .. } => full(cause),
+            Self::Records(RecordError::Store(cause)) => *cause == StoreError::Full,
+            Self::Keys(_)
+            | Self::WrongIdentity { .. }
+            | Self::Records(_)
+            | Self::Hashing(_)
+            | Self::Signing(_)
+            | Self::Interrupted => false,
+        }
+    }
 }
 
 impl App {

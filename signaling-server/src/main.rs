@@ -3,18 +3,25 @@
 //! What cannot start says so in a sentence on standard error and exits with 1, a wrong call with 2.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use signaling_server::config::{Config, ConfigError, describe_settings};
-use signaling_server::shutdown::Shutdown;
-use signaling_server::{OpenError, serve};
+use signaling_server::shutdown::{Phase, Shutdown};
+use signaling_server::{OpenError, Served, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Open files the server asks for: one a connection, and some for the store.
 const OPEN_FILES_WANTED: u64 = 65_536;
+
+/// Free bytes that a store needs before it is opened again: less, and it would be full again at once.
+const ROOM_BYTES: usize = 1024 * 1024;
+
+/// Between two looks at whether there is room.
+const ROOM_PROBED_EVERY: Duration = Duration::from_secs(1);
 
 /// What the command line asks for.
 enum Call {
@@ -114,6 +121,7 @@ async fn listen(config: Config) -> Result<(), Failure> {
         cause,
     })?;
     let bound = listener.local_addr()?;
+    // What signals ask of the process; each time that it serves has a switch of its own, which follows.
     let shutdown = Shutdown::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -135,9 +143,78 @@ async fn listen(config: Config) -> Result<(), Failure> {
         // For scripts that let it choose a port; where nobody reads standard output, there is nobody to tell.
         let _ = writeln!(std::io::stdout(), "momoland-server is listening on http://{bound}");
     };
-    let served = serve(listener, config, shutdown, ready).await;
+    let served = serve_over_failures(listener, &config, &shutdown, ready).await;
     signals.abort();
     served?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Serves until it is asked to stop. Where the store fails, serves anew once the disk has room: clients come back by
+/// themselves and give back what was not acknowledged.
+async fn serve_over_failures(
+    listener: TcpListener,
+    config: &Config,
+    asked: &Shutdown,
+    ready: impl FnOnce(),
+) -> Result<(), Failure> {
+    let bound = listener.local_addr()?;
+    let (mut listener, mut ready) = (Some(listener), Some(ready));
+    loop {
+        let listening = match listener.take() {
+            Some(listening) => listening,
+            None => TcpListener::bind(bound).await?,
+        };
+        let serving = Shutdown::new();
+        let (follow, followed) = (asked.clone(), serving.clone());
+        let follows = tokio::spawn(async move {
+            follow.draining().await;
+            followed.begin();
+            follow.ended().await;
+            followed.end();
+        });
+        let again = ready.is_none();
+        let said = ready.take();
+        let served = serve(listening, config.clone(), serving, || match said {
+            Some(said) => said(),
+            None => tracing::info!(address = %bound, "the disk takes writes again"),
+        });
+        let served = served.await;
+        follows.abort();
+        match served {
+            Ok(Served::Asked) => return Ok(()),
+            Ok(Served::StoreFailed) => {}
+            Err(error) if again && error.is_full_disk() => {}
+            Err(error) => return Err(error.into()),
+        }
+        if asked.phase() != Phase::Running {
+            return Ok(());
+        }
+        tracing::error!(data = %config.data.display(), "the store failed; waiting for room on the disk");
+        tokio::select! {
+            () = asked.draining() => return Ok(()),
+            () = room_on_disk(&config.data) => {}
+        }
+    }
+}
+
+/// Comes back once the data folder takes [`ROOM_BYTES`].
+async fn room_on_disk(data: &Path) {
+    let probe = data.join("room-probe");
+    loop {
+        let path = probe.clone();
+        let probed = tokio::task::spawn_blocking(move || {
+            let written = std::fs::File::create(&path).and_then(|mut file| {
+                file.write_all(&vec![0; ROOM_BYTES])?;
+                file.sync_all()
+            });
+            // It may never have been made.
+            let _ = std::fs::remove_file(&path);
+            written
+        });
+        if matches!(probed.await, Ok(Ok(()))) {
+            return;
+        }
+        tokio::time::sleep(ROOM_PROBED_EVERY).await;
+    }
 }

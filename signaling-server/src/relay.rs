@@ -23,11 +23,10 @@ mod persistence;
 mod window;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use momoland_protocol::server::ClientFrame;
 use momoland_replica::input::LinkId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::driver::RelayTask;
 use self::outbox::Outbox;
@@ -58,7 +57,7 @@ enum Signal {
 pub struct RelayHandle {
     calls: mpsc::Sender<Call>,
     signals: mpsc::UnboundedSender<Signal>,
-    halted: Arc<AtomicBool>,
+    halted: Arc<watch::Sender<bool>>,
 }
 
 /// A device's place at the relay, as long as it lives.
@@ -101,9 +100,18 @@ impl RelayHandle {
         place.await.map_err(|_| Stopped)
     }
 
-    /// Whether the store failed: nothing is taken any more until the server is started again.
+    /// Whether the store failed: nothing is taken any more until the server serves anew.
     pub fn is_halted(&self) -> bool {
-        self.halted.load(Ordering::Relaxed)
+        *self.halted.borrow()
+    }
+
+    /// Completes once the store has failed.
+    ///
+    /// # Cancel safety
+    /// May be dropped and asked again.
+    pub async fn halted(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.halted.subscribe().wait_for(|halted| *halted).await;
     }
 }
 

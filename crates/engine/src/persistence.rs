@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use momoland_protocol::event::Event;
-use momoland_protocol::id::{ChainId, LogId, Seq};
+use momoland_protocol::id::LogId;
 use momoland_replica::input::{PersistFailed, Ticket};
-use momoland_replica::output::Record;
-use momoland_replica::replica::{DurableState, HeldChain};
+use momoland_replica::output::{Load, LoadOrder, Record};
+use momoland_replica::replica::{DurableState, HeldChain, HeldFork};
 use momoland_store::event_log::{EventLog, EventReader};
 use momoland_store::kv::{Batch, Store, StoreError};
 use momoland_store::writer::{Refused, Writer};
@@ -80,11 +80,19 @@ impl Persistence {
             log: held.log,
             chain: held.chain,
             low: held.low,
+            low_prev: held.low_prev,
             high: held.high,
             head: held.head,
             hlc: held.hlc,
         });
-        let state = DurableState { rosters: held.rosters, chains: chains.collect(), registers: held.registers };
+        let forks = held.forks.into_iter();
+        let forks = forks.map(|fork| HeldFork { log: fork.log, chain: fork.chain, seq: fork.seq });
+        let state = DurableState {
+            rosters: held.rosters,
+            chains: chains.collect(),
+            forks: forks.collect(),
+            registers: held.registers,
+        };
         let reader = log.reader();
         let mut persistence = Self { log, reader, writer, answers, waiting: VecDeque::new(), sweeping: false };
         // What was forgotten before the last stop, and did not fit into one batch.
@@ -113,6 +121,7 @@ impl Persistence {
             match record {
                 Record::Roster { version, change } => self.log.put_roster(&mut batch, *version, change),
                 Record::Event { room, event } => self.log.put_event(&mut batch, *room, event),
+                Record::Fork { room, seq, offered } => self.log.put_fork(&mut batch, *room, *seq, offered),
                 Record::Register(register) => self.log.put_register(&mut batch, register),
                 Record::Forget { room } => {
                     Records::delete_marks(&mut batch, room.conversation());
@@ -162,10 +171,15 @@ impl Persistence {
     }
 
     /// Reads events on the blocking pool.
-    pub(crate) fn load(&self, ticket: Ticket, log: LogId, chain: ChainId, from: Seq, to: Seq, bytes_max: usize) {
+    pub(crate) fn load(&self, ticket: Ticket, load: Load) {
         let (reader, answers) = (self.reader.clone(), self.answers.clone());
         tokio::task::spawn_blocking(move || {
-            let events = reader.load(log, chain, from, to, bytes_max).unwrap_or_else(|error| {
+            let Load { log, chain, from, to, bytes_max, order } = load;
+            let events = match order {
+                LoadOrder::OldestFirst => reader.load(log, chain, from, to, bytes_max),
+                LoadOrder::NewestFirst => reader.load_back(log, chain, from, to, bytes_max),
+            };
+            let events = events.unwrap_or_else(|error| {
                 tracing::error!(%error, %log, "events could not be read");
                 Vec::new()
             });

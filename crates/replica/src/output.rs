@@ -28,22 +28,12 @@ pub enum Output {
         /// What to write.
         batch: Vec<Record>,
     },
-    /// Read events, from `from` upwards or from `to` downwards; then answer with `Input::Loaded`.
+    /// Read events; then answer with `Input::Loaded`.
     Load {
         /// To be confirmed.
         ticket: Ticket,
-        /// The log.
-        log: LogId,
-        /// The chain.
-        chain: ChainId,
-        /// The first place,
-        from: Seq,
-        /// and the last.
-        to: Seq,
-        /// Stop after the event that reaches this many bytes.
-        bytes_max: usize,
-        /// Which end of the range comes first.
-        order: LoadOrder,
+        /// What to read.
+        load: Load,
     },
     /// Something happened that the layers above want to know.
     Notice(Notice),
@@ -54,6 +44,23 @@ pub enum Output {
         /// Why.
         reason: CloseReason,
     },
+}
+
+/// Part of a chain, to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// The log.
+    pub log: LogId,
+    /// The chain.
+    pub chain: ChainId,
+    /// The first place,
+    pub from: Seq,
+    /// and the last.
+    pub to: Seq,
+    /// Stop after the event that reaches this many bytes.
+    pub bytes_max: usize,
+    /// Which end of the range comes first.
+    pub order: LoadOrder,
 }
 
 /// The order in which events are read.

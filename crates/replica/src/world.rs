@@ -21,7 +21,7 @@ use momoland_protocol::roster::{
 use momoland_protocol::signed::{SecretKey, Signed};
 
 use crate::input::{Command, CommandId, Input, LinkId, Mono, Now, PersistFailed, Remote, Ticket};
-use crate::output::{LoadOrder, Notice, Output, Record};
+use crate::output::{Load, LoadOrder, Notice, Output, Record};
 use crate::replica::{Config, DurableState, HeldChain, HeldFork, Own, Replica};
 
 /// Credit that a link is given, and again whenever a frame arrives.
@@ -429,11 +429,8 @@ impl World {
                 self.input(node, Input::Persisted { ticket, result: Ok(()) });
             }
             Step::Load(node) => {
-                let Some(Output::Load { ticket, log, chain, from, to, bytes_max, order }) =
-                    self.members[node].loading.pop_front()
-                else {
-                    return;
-                };
+                let Some(Output::Load { ticket, load }) = self.members[node].loading.pop_front() else { return };
+                let Load { log, chain, from, to, bytes_max, order } = load;
                 let mut bytes = 0;
                 let range = (log, chain, from)..=(log, chain, to);
                 let mut events = Vec::new();

@@ -21,7 +21,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, 
         return Err(HttpError::unavailable("The server is stopping."));
     }
     if app.relay.is_halted() {
-        return Err(HttpError::unavailable("The relay has halted, since the store failed. Start the server again."));
+        return Err(HttpError::unavailable("The store failed. The server serves anew once that takes writes again."));
     }
     match app.blocking(|app| app.probe_store()).await {
         Ok(()) => Ok("ready\n"),

@@ -8,17 +8,16 @@ mod requests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::event::Event;
-use momoland_protocol::id::{AccountId, ChainId, LogId, RoomId, RosterHash, Seq};
+use momoland_protocol::id::{AccountId, RoomId, RosterHash};
 use momoland_protocol::replication::Frame;
 use momoland_protocol::roster::CountersignedChange;
 use momoland_protocol::server::{ClientFrame, Goodbye, GoodbyeReason, ServerFrame};
 use momoland_replica::input::{Input, LinkId, Mono, Now, PersistFailed, Ticket};
-use momoland_replica::output::{CloseReason, Notice, Output, Record};
+use momoland_replica::output::{CloseReason, Load, LoadOrder, Notice, Output, Record};
 use momoland_replica::replica::{Config, Own, Replica};
 use momoland_store::event_log::EventLog;
 use momoland_store::kv::{Batch, Store, StoreError};
@@ -94,17 +93,6 @@ struct Link {
     window: Window,
 }
 
-/// A read of the disk that waits for its turn.
-#[derive(Debug)]
-struct WaitingLoad {
-    ticket: Ticket,
-    log: LogId,
-    chain: ChainId,
-    from: Seq,
-    to: Seq,
-    bytes_max: usize,
-}
-
 #[derive(Debug)]
 struct Driver {
     app: Arc<App>,
@@ -130,7 +118,7 @@ struct Driver {
     /// Batches that the writer has not answered.
     writes_open: usize,
     sweeping: bool,
-    loads: VecDeque<WaitingLoad>,
+    loads: VecDeque<(Ticket, Load)>,
     loads_open: usize,
     completions: mpsc::UnboundedSender<Completion>,
 }
@@ -161,7 +149,7 @@ impl RelayTask {
             Ok(writer) => writer,
             Err(error) => {
                 tracing::error!(%error, "the relay cannot run");
-                handle.halted.store(true, Ordering::Relaxed);
+                handle.halted.send_replace(true);
                 return;
             }
         };
@@ -384,8 +372,8 @@ impl Driver {
                 }
                 self.write(ticket.0, batch);
             }
-            Output::Load { ticket, log, chain, from, to, bytes_max } => {
-                self.loads.push_back(WaitingLoad { ticket, log, chain, from, to, bytes_max });
+            Output::Load { ticket, load } => {
+                self.loads.push_back((ticket, load));
                 self.start_loads();
             }
             Output::Notice(notice) => self.notice(notice),
@@ -433,8 +421,8 @@ impl Driver {
 
     /// The store failed: nothing more is taken, and nobody is told that anything was.
     fn halted(&mut self) {
-        tracing::error!("the store failed: the relay takes nothing until the server is started again");
-        self.handle.halted.store(true, Ordering::Relaxed);
+        tracing::error!("the store failed: the relay takes nothing until the server serves anew");
+        self.handle.halted.send_replace(true);
         self.staged.clear();
         for (link, id) in std::mem::take(&mut self.waiting).into_values() {
             self.respond_unavailable(link, id);
@@ -520,12 +508,15 @@ impl Driver {
 
     fn start_loads(&mut self) {
         while self.loads_open < LOADS_AT_ONCE_MAX
-            && let Some(WaitingLoad { ticket, log, chain, from, to, bytes_max }) = self.loads.pop_front()
+            && let Some((ticket, Load { log, chain, from, to, bytes_max, order })) = self.loads.pop_front()
         {
             self.loads_open += 1;
             let (reader, completions) = (self.log.reader(), self.completions.clone());
             self.app.tasks.spawn_blocking(move || {
-                let events = reader.load(log, chain, from, to, bytes_max);
+                let events = match order {
+                    LoadOrder::OldestFirst => reader.load(log, chain, from, to, bytes_max),
+                    LoadOrder::NewestFirst => reader.load_back(log, chain, from, to, bytes_max),
+                };
                 // Before the completion, so that who waits for the last one finds the store's folder free.
                 drop(reader);
                 let _ = completions.send(Completion::Loaded { ticket, events });

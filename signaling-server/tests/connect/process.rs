@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use momoland_protocol::roster::Visibility;
 
-use crate::world::{Server, connect};
+use crate::world::{Server, connect, connect_in_time};
 
 /// Ended with the test, whatever becomes of it.
 struct Running {
@@ -114,4 +114,65 @@ async fn an_idle_connection_is_small() {
     // The goal is 10 KB in an optimised build; this is not one, and its frames on the stack are larger.
     assert!(each < 40_000, "{each} bytes a connection");
     println!("{each} bytes an idle connection");
+}
+
+/// Tells the binary that it runs on the small disk, and where that is.
+#[cfg(target_os = "linux")]
+const SMALL_DISK: &str = "MOMOLAND_SERVER_SMALL_DISK";
+
+/// A disk that fills up while people write: nothing is acknowledged that is not there, and the process goes on by
+/// itself once there is room. Runs this same test in a mount namespace of its own, on a disk of a few MiB.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_heals_once_there_is_room() {
+    const MOUNT: &str = "mount -t tmpfs -o size=24m tmpfs \"$0\"";
+    if let Some(disk) = std::env::var_os(SMALL_DISK) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        return runtime.block_on(fill_and_free(Path::new(&disk)));
+    }
+    let disk = tempfile::tempdir().unwrap();
+    let namespace = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]).arg(disk.path());
+        command
+    };
+    if !namespace(MOUNT).status().is_ok_and(|status| status.success()) {
+        println!("no mount namespaces here: a full disk was not tried");
+        return;
+    }
+    let mut inside = namespace(&format!("{MOUNT} && exec \"$@\""));
+    inside.arg(std::env::current_exe().unwrap());
+    inside.args(["process::a_full_disk_heals_once_there_is_room", "--exact", "--nocapture"]);
+    assert!(inside.env(SMALL_DISK, disk.path()).status().unwrap().success());
+}
+
+#[cfg(target_os = "linux")]
+async fn fill_and_free(disk: &Path) {
+    let server = Server::start().await;
+    let device = server.device("ada");
+    let made = server.stop().await;
+    let data = disk.join("data");
+    let copied = Command::new("cp").arg("-a").arg(made.folder()).arg(&data).status().unwrap();
+    assert!(copied.success());
+    let running = Running::start(&data);
+    let mut ada = connect(running.address, device).await;
+    let room = ada.create("Garden", Visibility::Public).await;
+    ada.say(room, "before").await;
+    ada.until_relayed(1).await;
+    let ballast = disk.join("ballast");
+    let mut fill = Command::new("dd");
+    fill.args(["if=/dev/zero", "bs=64k", "status=none"]).arg(format!("of={}", ballast.display()));
+    assert!(!fill.status().unwrap().success(), "dd ends where the disk is full");
+    let said = 60;
+    for number in 2..=said {
+        ada.say(room, &format!("message {number} {}", "of some length ".repeat(2_000))).await;
+    }
+    // The server says goodbye when its store fails: what is under way by then is not acknowledged.
+    while ada.step().await.is_some() {}
+    let device = ada.vanish();
+    std::fs::remove_file(&ballast).unwrap();
+    let mut ada = connect_in_time(running.address, device).await;
+    ada.until_relayed(said).await;
+    ada.say(room, "after").await;
+    ada.until_relayed(said + 1).await;
 }

@@ -256,6 +256,17 @@ pub(crate) async fn goodbye(socket: &mut Socket) -> Goodbye {
     }
 }
 
+/// As [`connect`], to a server that is still on its way back.
+pub(crate) async fn connect_in_time(address: SocketAddr, device: Device) -> Connected {
+    let until = Instant::now() + PATIENCE;
+    let ready = format!("http://{address}/readyz");
+    while !reqwest::get(&ready).await.is_ok_and(|answer| answer.status().is_success()) {
+        assert!(Instant::now() < until, "in vain: the server is ready");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    connect(address, device).await
+}
+
 pub(crate) async fn connect(address: SocketAddr, device: Device) -> Connected {
     let mut socket = socket(address).await;
     let hello = server_hello(&mut socket).await;
@@ -346,7 +357,8 @@ impl Connected {
     }
 
     pub(crate) async fn send(&mut self, frame: ClientFrame) {
-        send(&mut self.socket, &frame).await;
+        // That the server has closed shows where the next frame is awaited.
+        let _ = self.socket.send(Message::Binary(cbor::encode(&frame).into())).await;
     }
 
     /// Tells the device's replica something, and carries out what it wants done. Its disk is a perfect one.

@@ -46,8 +46,18 @@ impl Samples {
     }
 }
 
-/// One line of output. `target` and `met` say what was promised and whether it was kept; nothing was for these figures
-/// yet, which inform.
+/// What was promised of a figure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Target {
+    /// Nothing: it informs.
+    None,
+    /// At most this much, in the figure's unit.
+    AtMost(f64),
+    /// At most so many times the reference.
+    RatioAtMost(f64),
+}
+
+/// One line of output. `target` and `met` say what was promised and whether it was kept.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -65,28 +75,49 @@ struct Line<'a> {
     load: Option<f64>,
 }
 
-/// Prints one figure.
+/// Prints one figure of which nothing was promised.
 ///
 /// # Panics
 /// Where nothing was measured.
-#[expect(clippy::print_stdout, reason = "figures are what this program prints")]
 pub(crate) fn print(figure: &str, unit: &str, ours: &Samples, reference: Option<&Samples>) {
+    let _ = print_beside(figure, unit, ours, reference, Target::None);
+}
+
+/// Prints one figure beside what was promised; `false` where that was not kept.
+///
+/// # Panics
+/// Where nothing was measured.
+#[must_use]
+#[expect(clippy::print_stdout, reason = "figures are what this program prints")]
+pub(crate) fn print_beside(
+    figure: &str,
+    unit: &str,
+    ours: &Samples,
+    reference: Option<&Samples>,
+    target: Target,
+) -> bool {
     let median = ours.median().expect("something was measured");
     let beside = reference.and_then(Samples::median);
+    let (target, met) = match target {
+        Target::None => (None, None),
+        Target::AtMost(most) => (Some(most), Some(median <= most)),
+        Target::RatioAtMost(most) => (Some(most), Some(beside.is_some_and(|beside| median <= beside * most))),
+    };
     let line = Line {
         figure,
         ours: rounded(median),
         reference: beside.map(rounded),
         ratio: beside.map(|beside| rounded(median / beside)),
         unit,
-        target: None,
-        met: None,
+        target,
+        met,
         samples: ours.0.len(),
         p95: ours.p95(),
         reference_p95: reference.and_then(Samples::p95),
         load: load(),
     };
     println!("{}", serde_json::to_string(&line).expect("numbers and text"));
+    met != Some(false)
 }
 
 /// Three significant digits: more would be noise.
@@ -114,6 +145,19 @@ mod tests {
         let samples = Samples(vec![9_000.0, 1.0, 3.0, 2.0, 2.5]);
         assert_eq!(samples.median(), Some(2.5));
         assert_eq!(Samples::default().median(), None);
+    }
+
+    #[test]
+    fn a_promise_is_held_against_what_was_measured() {
+        let (ours, reference) = (Samples::from(3.0), Samples::from(2.0));
+        assert!(print_beside("a test's", "ms", &ours, Some(&reference), Target::RatioAtMost(1.5)));
+        assert!(!print_beside("a test's", "ms", &ours, Some(&reference), Target::RatioAtMost(1.4)));
+        assert!(!print_beside("a test's", "ms", &ours, None, Target::AtMost(2.9)));
+        assert!(print_beside("a test's", "ms", &ours, None, Target::AtMost(3.0)));
+        assert!(
+            !print_beside("a test's", "ms", &ours, None, Target::RatioAtMost(9.0)),
+            "beside nothing, nothing is kept"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `momoland-bench [chat|server] [--long]`: what Momoland costs and how fast it is, one JSON line a figure.
+//! `momoland-bench [replication|chat|server] [--long]`: what Momoland costs and how fast it is, one JSON line a figure.
 //!
 //! Called by `./dev bench`. It measures built programs (`MOMOLAND_BIN_DIR` names their folder) and engines in this
 //! process, each beside a bare reference that is measured by turns in the same run: a data channel of the WebRTC
@@ -19,15 +19,17 @@ mod floor;
 mod member;
 mod memory;
 mod person;
+mod replication;
 mod server;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "momoland-bench [chat|server] [--long]";
+const USAGE: &str = "momoland-bench [replication|chat|server] [--long]";
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Wanted {
+    replication: bool,
     chat: bool,
     server: bool,
     long: bool,
@@ -36,17 +38,18 @@ struct Wanted {
 impl Wanted {
     /// `None` where it is not understood.
     fn parse(arguments: impl IntoIterator<Item = String>) -> Option<Self> {
-        let mut wanted = Self { chat: false, server: false, long: false };
+        let mut wanted = Self { replication: false, chat: false, server: false, long: false };
         for argument in arguments {
             match argument.as_str() {
+                "replication" => wanted.replication = true,
                 "chat" => wanted.chat = true,
                 "server" => wanted.server = true,
                 "--long" => wanted.long = true,
                 _ => return None,
             }
         }
-        if !wanted.chat && !wanted.server {
-            (wanted.chat, wanted.server) = (true, true);
+        if !wanted.replication && !wanted.chat && !wanted.server {
+            (wanted.replication, wanted.chat, wanted.server) = (true, true, true);
         }
         Some(wanted)
     }
@@ -83,13 +86,18 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    // A promise that was not kept ends it with status 1, after everything was measured.
+    let mut kept = true;
+    if wanted.replication {
+        kept &= replication::measure(folder.path());
+    }
     if wanted.chat {
         chat::measure(folder.path()).await;
     }
     if wanted.server {
         server::measure(folder.path(), wanted.long).await;
     }
-    ExitCode::SUCCESS
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 #[cfg(test)]
@@ -102,10 +110,10 @@ mod tests {
 
     #[test]
     fn no_group_means_every_group() {
-        assert_eq!(parsed(""), Some(Wanted { chat: true, server: true, long: false }));
-        assert_eq!(parsed("--long"), Some(Wanted { chat: true, server: true, long: true }));
-        assert_eq!(parsed("server --long"), Some(Wanted { chat: false, server: true, long: true }));
-        assert_eq!(parsed("chat"), Some(Wanted { chat: true, server: false, long: false }));
+        assert_eq!(parsed(""), Some(Wanted { replication: true, chat: true, server: true, long: false }));
+        assert_eq!(parsed("--long"), Some(Wanted { replication: true, chat: true, server: true, long: true }));
+        assert_eq!(parsed("server --long"), Some(Wanted { replication: false, chat: false, server: true, long: true }));
+        assert_eq!(parsed("chat"), Some(Wanted { replication: false, chat: true, server: false, long: false }));
     }
 
     #[test]

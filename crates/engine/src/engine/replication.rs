@@ -18,9 +18,7 @@ impl Home {
             match output {
                 Output::Send { link, frame } => self.send_frame(link, frame),
                 Output::Persist { ticket, batch } => self.persistence.persist(ticket, &batch),
-                Output::Load { ticket, log, chain, from, to, bytes_max } => {
-                    self.persistence.load(ticket, log, chain, from, to, bytes_max);
-                }
+                Output::Load { ticket, load } => self.persistence.load(ticket, load),
                 Output::Notice(notice) => self.notice(notice),
                 Output::CloseLink { link, reason } => {
                     tracing::warn!(?reason, "a link is closed for what it sent");

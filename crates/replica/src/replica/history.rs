@@ -17,7 +17,7 @@ use super::sync::LOAD_BYTES_MAX;
 use super::{Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote, Ticket};
 use crate::log::Chain;
-use crate::output::{LoadOrder, Output};
+use crate::output::{Load, LoadOrder, Output};
 use crate::session::{
     ANSWER_WITHIN_MS, ASKED_MAX, Asked, HISTORY_EVENTS, TAIL_EVENTS, TAIL_EVENTS_MIN, WANTED_MAX, Wanted,
 };
@@ -217,7 +217,8 @@ impl Replica {
                 link.loading = Some(ticket);
             }
             let (bytes_max, order) = (LOAD_BYTES_MAX, LoadOrder::NewestFirst);
-            self.outputs.push_back(Output::Load { ticket, log, chain, from, to, bytes_max, order });
+            let load = Load { log, chain, from, to, bytes_max, order };
+            self.outputs.push_back(Output::Load { ticket, load });
             return;
         }
     }

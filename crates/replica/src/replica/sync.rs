@@ -10,7 +10,7 @@ use momoland_protocol::replication::{ChainHead, ChainRange, Frame, RelayMode};
 use super::rosters::Access;
 use super::{Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote, Ticket};
-use crate::output::{LoadOrder, Notice, Output};
+use crate::output::{Load, LoadOrder, Notice, Output};
 use crate::session::{COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS, TAIL_EVENTS, TAIL_EVENTS_MIN, Wanted};
 
 /// Bytes of events in one frame; headers and marks of the frame come on top.
@@ -380,8 +380,8 @@ impl Replica {
                     if let Some(link) = self.links.get_mut(&id) {
                         link.loading = Some(ticket);
                     }
-                    let order = LoadOrder::OldestFirst;
-                    self.outputs.push_back(Output::Load { ticket, log, chain, from, to, bytes_max, order });
+                    let load = Load { log, chain, from, to, bytes_max, order: LoadOrder::OldestFirst };
+                    self.outputs.push_back(Output::Load { ticket, load });
                     return;
                 }
                 Step::Wait => return,
