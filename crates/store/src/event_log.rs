@@ -10,8 +10,10 @@
 //! ```text
 //!  L r ‖ room (4)                                                    RoomRecord: which room, the head of its roster;
 //!                                                                    or that what is under the number is to be deleted
-//!  L d ‖ room (4) ‖ c ‖ chain (4)                                    ChainRecord: log, chain, low, high, head, hlc
+//!  L d ‖ room (4) ‖ c ‖ chain (4)                                    ChainRecord: log, chain, low, its prev, high,
+//!                                                                    head, hlc
 //!  L d ‖ room (4) ‖ e ‖ chain (4) ‖ seq (8)                          Event
+//!  L d ‖ room (4) ‖ f ‖ chain (4)                                    ForkRecord: where the chain forks, and the proof
 //!  L d ‖ room (4) ‖ g ‖ account (16) ‖ name (2) ‖ target (32)        Signed<Register>
 //!  L d ‖ room (4) ‖ r ‖ version (8)                                  CountersignedChange
 //!  L x                                                               never written, see below
@@ -24,7 +26,7 @@
 //! 1. What is read back is what was put, or [`StoreError::Damaged`] with the key: never a value that does not decode,
 //!    sits under another one's key, leaves a gap in a chain, or belongs to no chain and no room. Test:
 //!    `damage_is_named`, `a_lost_key_is_noticed`.
-//! 2. A head moves in the batch of its event, and requires the head before it. So a batch that depends on one that
+//! 2. A chain's end moves in the batch of its event, and requires the end before it. So a batch that depends on one that
 //!    did not reach the store is a [`StoreError::Conflict`], never a gap. Test:
 //!    `a_batch_after_a_lost_one_is_refused`.
 //! 3. A number that was given out while a batch is in flight is not given out again by this [`EventLog`], whatever
@@ -34,8 +36,8 @@
 //!    name is a new one. Its bytes go in bounded batches, over a crash too. Test:
 //!    `a_large_room_is_forgotten_in_bounded_batches`.
 //!
-//! Not here: whether an event is admissible (`replica`), older history put below a chain's low end, another event in
-//! an event's place (dropped bodies, chosen forks), projections, the relay's order of storing.
+//! Not here: whether an event is admissible (`replica`), another event in an event's place (dropped bodies, chosen
+//! forks), projections, the relay's order of storing.
 
 mod keys;
 mod places;
@@ -50,7 +52,7 @@ use std::sync::Arc;
 
 use momoland_protocol::cbor;
 use momoland_protocol::clock::Hlc;
-use momoland_protocol::event::Event;
+use momoland_protocol::event::{Event, EventHeader};
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, RosterHash, Seq};
 use momoland_protocol::register::Register;
 use momoland_protocol::roster::CountersignedChange;
@@ -60,7 +62,7 @@ pub use self::reader::EventReader;
 
 use self::keys::{ChainNumber, RoomNumber};
 use self::places::{Place, Places};
-use self::records::{ChainRecord, RoomHead, RoomRecord};
+use self::records::{ChainRecord, ForkRecord, RoomHead, RoomRecord};
 use crate::kv::{Batch, Expect, KeyRange, Order, Store, StoreError};
 
 /// Pairs read at a time. Bounds what a read holds in memory: at most this many of the largest events, about 3 MiB.
@@ -77,8 +79,23 @@ pub struct HeldState {
     pub rosters: Vec<(RoomId, Vec<CountersignedChange>)>,
     /// The chains.
     pub chains: Vec<HeldChain>,
+    /// Those of them that forked.
+    pub forks: Vec<HeldFork>,
     /// The registers.
     pub registers: Vec<Signed<Register>>,
+}
+
+/// A chain of which a second event at one place was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldFork {
+    /// The log.
+    pub log: LogId,
+    /// The chain.
+    pub chain: ChainId,
+    /// Where the two part.
+    pub seq: Seq,
+    /// The proof: signed, and not what the chain holds there.
+    pub offered: Signed<EventHeader>,
 }
 
 /// What is on disk of one chain.
@@ -92,6 +109,8 @@ pub struct HeldChain {
     pub chain: ChainId,
     /// The first place held.
     pub low: Seq,
+    /// The event before it, which the one there names; zero where `low` is 1.
+    pub low_prev: EventId,
     /// The last place held.
     pub high: Seq,
     /// The event there,
@@ -135,7 +154,7 @@ impl EventLog {
         recovery::open(store)
     }
 
-    /// Adds the next event of its chain, or the first that is held of a new one.
+    /// Adds the next event of its chain, the one before the first that is held, or the first that is held of a new one.
     pub fn put_event(&mut self, batch: &mut Batch, room: RoomId, event: &Event) {
         let header = event.header.get();
         let place = match self.places.get(header.log, header.chain()) {
@@ -147,6 +166,18 @@ impl EventLog {
                 batch.put(keys::event(place, header.seq), cbor::encode(event));
             }
             None => spoil(batch, "an event", room),
+        }
+    }
+
+    /// Adds the proof that a held chain forked at a place, instead of one for a later place.
+    pub fn put_fork(&mut self, batch: &mut Batch, room: RoomId, seq: Seq, offered: &Signed<EventHeader>) {
+        let header = offered.get();
+        let number = self.rooms.get(&room).map(|held| held.number);
+        match self.places.get(header.log, header.chain()).filter(|place| Some(place.room) == number) {
+            Some(place) => {
+                batch.put(keys::fork(place), cbor::encode(&ForkRecord { seq, offered: offered.clone() }));
+            }
+            None => spoil(batch, "a fork", room),
         }
     }
 
@@ -245,19 +276,26 @@ impl EventLog {
         assert_eq!(self.places.len(), places, "a place without its chain");
     }
 
-    /// The chain's head moves on to the event. `None` where the event is not the next.
+    /// One end of the chain moves on to the event. `None` where the event is next to neither.
     fn extend_chain(&mut self, batch: &mut Batch, room: RoomId, place: Place, event: &Event) -> Option<Place> {
         let header = event.header.get();
         let held = self.rooms.get_mut(&room).filter(|held| held.number == place.room)?;
         let record = held.chains.get_mut(&place.chain)?;
-        if record.high.next() != Some(header.seq) || record.head != header.prev {
+        let follows = record.high.next() == Some(header.seq) && record.head == header.prev;
+        let precedes = header.seq.next() == Some(record.low) && record.low_prev == Some(event.id());
+        if !follows && !precedes {
             return None;
         }
         let key = keys::chain(place);
         require_once(batch, key.clone(), || Expect::Value(cbor::encode(record)));
-        record.high = header.seq;
-        record.head = event.id();
-        record.hlc = header.hlc;
+        if follows {
+            record.high = header.seq;
+            record.head = event.id();
+            record.hlc = header.hlc;
+        } else {
+            record.low = header.seq;
+            record.low_prev = records::prev_of(header);
+        }
         batch.put(key, cbor::encode(record));
         Some(place)
     }

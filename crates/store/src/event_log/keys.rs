@@ -86,6 +86,14 @@ pub(super) fn events(place: Place, from: Seq, to: Seq) -> KeyRange {
     KeyRange::new(event(place, from), behind_last)
 }
 
+pub(super) fn forks_of(room: RoomNumber) -> Vec<u8> {
+    kind_of(room, b'f')
+}
+
+pub(super) fn fork(place: Place) -> Vec<u8> {
+    numbered(forks_of(place.room), &place.chain.0.to_be_bytes())
+}
+
 pub(super) fn registers_of(room: RoomNumber) -> Vec<u8> {
     kind_of(room, b'g')
 }

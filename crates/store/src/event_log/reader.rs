@@ -52,6 +52,48 @@ impl EventReader {
         Ok(events)
     }
 
+    /// The events of a chain from `to` down to `from`, both of them in, newest first and without a gap.
+    ///
+    /// Stops as [`EventReader::load`] does; there is none where `to` is not held.
+    ///
+    /// # Errors
+    /// As [`EventReader::load`].
+    pub fn load_back(
+        &self,
+        log: LogId,
+        chain: ChainId,
+        from: Seq,
+        to: Seq,
+        bytes_max: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Some(place) = self.places.get(log, chain) else { return Ok(Vec::new()) };
+        let (mut events, mut bytes, mut next) = (Vec::new(), 0usize, to);
+        loop {
+            let page = self.store.range(&keys::events(place, from, next), Order::Descending, PAGE_PAIRS)?;
+            let is_last = page.len() < PAGE_PAIRS;
+            for (key, value) in page {
+                let found = keys::seq(place, &key).ok_or_else(|| records::damaged(&key, "no key of an event"))?;
+                if found != next {
+                    // The last is not held; or the room is being swept.
+                    if events.is_empty() || self.places.get(log, chain) != Some(place) {
+                        return Ok(events);
+                    }
+                    return Err(records::damaged(&keys::event(place, next), "an event is missing"));
+                }
+                let event = records::decode_event((log, chain), place, found, &value)?;
+                bytes = bytes.saturating_add(event.size());
+                events.push(event);
+                if bytes >= bytes_max || found <= from || found.0 == 0 {
+                    return Ok(events);
+                }
+                next = Seq(found.0 - 1);
+            }
+            if is_last {
+                return Ok(events);
+            }
+        }
+    }
+
     /// The event at a place of a chain.
     ///
     /// # Errors

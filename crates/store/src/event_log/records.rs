@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use momoland_protocol::cbor::{self, Bounded, DecodeError, bound};
 use momoland_protocol::clock::Hlc;
-use momoland_protocol::event::Event;
+use momoland_protocol::event::{Event, EventHeader};
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, RosterHash, Seq};
 use momoland_protocol::limits;
 use momoland_protocol::register::Register;
@@ -53,6 +53,23 @@ pub(super) struct ChainRecord {
     pub(super) head: EventId,
     #[n(5)]
     pub(super) hlc: Hlc,
+    /// The event before `low`; `None` where that is the first of all.
+    #[n(6)]
+    pub(super) low_prev: Option<EventId>,
+}
+
+/// That a chain forked, and the proof.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(super) struct ForkRecord {
+    #[n(0)]
+    pub(super) seq: Seq,
+    #[n(1)]
+    pub(super) offered: Signed<EventHeader>,
+}
+
+/// What an event names as the one before it; `None` for the first.
+pub(super) fn prev_of(header: &EventHeader) -> Option<EventId> {
+    Some(header.prev).filter(|_| header.seq > Seq(1))
 }
 
 impl ChainRecord {
@@ -66,6 +83,7 @@ impl ChainRecord {
             high: header.seq,
             head: event.id(),
             hlc: header.hlc,
+            low_prev: prev_of(header),
         }
     }
 }
@@ -83,7 +101,15 @@ impl Bounded for RoomRecord {
 
 impl Bounded for ChainRecord {
     fn check_bounds(&self) -> Result<(), DecodeError> {
-        bound(Seq::ZERO < self.low && self.low <= self.high, "range")
+        bound(Seq::ZERO < self.low && self.low <= self.high, "range")?;
+        bound(self.low_prev.is_some() == (self.low > Seq(1)), "low")
+    }
+}
+
+impl Bounded for ForkRecord {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        bound(Seq::ZERO < self.seq && self.seq <= self.offered.get().seq, "seq")?;
+        self.offered.check_bounds()
     }
 }
 
@@ -101,6 +127,10 @@ impl Value for RoomRecord {
 
 impl Value for ChainRecord {
     const BYTES_MAX: usize = 256;
+}
+
+impl Value for ForkRecord {
+    const BYTES_MAX: usize = limits::HEADER_BYTES_MAX + ENVELOPE_BYTES_MAX;
 }
 
 impl Value for Event {

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use momoland_protocol::id::{EventId, Seq};
 use momoland_protocol::register::Register;
 use momoland_protocol::roster::CountersignedChange;
 use momoland_protocol::signed::Signed;
 
 use super::keys::{self, RoomNumber};
 use super::places::{Place, Places};
-use super::records::{self, ChainRecord, RoomHead, RoomRecord, damaged};
-use super::{EventLog, HeldChain, HeldState, PAGE_PAIRS, Room};
+use super::records::{self, ChainRecord, ForkRecord, RoomHead, RoomRecord, damaged};
+use super::{EventLog, HeldChain, HeldFork, HeldState, PAGE_PAIRS, Room};
 use crate::kv::{KeyRange, Order, Store, StoreError};
 
 pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, HeldState), StoreError> {
@@ -47,6 +48,7 @@ pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, HeldState), Store
     check_no_strays(store, &numbers)?;
     held.rosters.sort_by_key(|(room, _)| *room);
     held.chains.sort_by_key(|chain| (chain.log, chain.chain));
+    held.forks.sort_by_key(|fork| (fork.log, fork.chain));
     held.registers.sort_by_key(|register| register.get().key());
     Ok((log, held))
 }
@@ -75,9 +77,20 @@ fn open_room(
     let room = Room { number, head, chains };
     check_chains(store, &room)?;
     held.chains.extend(room.chains.values().map(|record| {
-        let ChainRecord { log, chain, low, high, head: event, hlc } = *record;
-        HeldChain { room: head.room, log, chain, low, high, head: event, hlc }
+        let ChainRecord { log, chain, low, high, head: event, hlc, low_prev } = *record;
+        let low_prev = low_prev.unwrap_or(EventId::ZERO);
+        HeldChain { room: head.room, log, chain, low, low_prev, high, head: event, hlc }
     }));
+    each_pair(store, KeyRange::prefix(keys::forks_of(number)), |key, value| {
+        let ForkRecord { seq, offered } = records::decode(key, value)?;
+        let header = offered.get();
+        let place = places.get(header.log, header.chain());
+        if place.is_none_or(|place| keys::fork(place) != key) {
+            return Err(damaged(key, "a fork of another chain"));
+        }
+        held.forks.push(HeldFork { log: header.log, chain: header.chain(), seq, offered });
+        Ok(())
+    })?;
     each_pair(store, KeyRange::prefix(keys::registers_of(number)), |key, value| {
         let register: Signed<Register> = records::decode(key, value)?;
         let belongs = register.get().room == head.room && keys::register(number, &register.get().key()) == key;
@@ -129,6 +142,13 @@ fn check_chains(store: &dyn Store, room: &Room) -> Result<(), StoreError> {
         let event = records::decode_event((record.log, record.chain), place, record.high, &value)?;
         if event.id() != record.head || event.header.get().hlc != record.hlc {
             return Err(damaged(&last, "another event than the head of its chain"));
+        }
+        if record.low > Seq(1) {
+            let value = store.get(&first)?.ok_or_else(|| damaged(&first, "the first event of a chain is missing"))?;
+            let event = records::decode_event((record.log, record.chain), place, record.low, &value)?;
+            if Some(event.header.get().prev) != record.low_prev {
+                return Err(damaged(&first, "another event than the beginning of its chain"));
+            }
         }
         behind = behind.after(&last);
     }

@@ -28,6 +28,9 @@ macro_rules! suite {
             what_is_in_flight_is_not_shown,
             a_register_replaces_the_one_before,
             a_chain_may_begin_late,
+            a_chain_grows_downwards,
+            a_load_back_stops_at_its_bounds,
+            a_fork_is_kept_until_its_room_is_forgotten,
             a_forgotten_room_leaves_nothing_behind,
             what_was_in_flight_goes_with_its_room,
             a_large_room_is_forgotten_in_bounded_batches,
@@ -217,6 +220,87 @@ fn a_chain_may_begin_late<B: Backend>() {
     let mut visited = Vec::new();
     log.reader().each_event_of(id, &mut |event| visited.push(event)).unwrap();
     assert_eq!(visited, events[2..]);
+}
+
+fn a_chain_grows_downwards<B: Backend>() {
+    let backend = B::new();
+    let mut world = World::default();
+    let id = room(1).conversation();
+    let events: Vec<_> = (0..100).map(|_| world.next_event(room(1), id, device(1))).collect();
+    let (mut log, _) = opened(&backend.store());
+    // From the middle upwards, then downwards, by turns of opening and writing.
+    let mut batch = Batch::new();
+    events[90..].iter().for_each(|event| log.put_event(&mut batch, room(1), event));
+    commit(&backend.store(), batch);
+    for part in events[..90].rchunks(30) {
+        let (mut log, held) = opened(&backend.store());
+        let first = part.last().unwrap().header.get().seq;
+        assert_eq!((held.chains[0].low, held.chains[0].low_prev), (Seq(first.0 + 1), part.last().unwrap().id()));
+        let mut batch = Batch::new();
+        part.iter().rev().for_each(|event| log.put_event(&mut batch, room(1), event));
+        commit(&backend.store(), batch);
+        log.check_invariants();
+    }
+    let (mut log, held) = opened(&backend.store());
+    assert_eq!(held, world.held());
+    assert_eq!(log.reader().load(id, held.chains[0].chain, Seq(1), Seq(100), usize::MAX).unwrap(), events);
+    // Another event there, and one with a gap in between, are out of turn.
+    for wrong in [&events[0], &events[50]] {
+        let mut batch = Batch::new();
+        log.put_event(&mut batch, room(1), wrong);
+        assert!(matches!(backend.store().commit(batch, Durability::Synced), Err(StoreError::Conflict { .. })));
+    }
+}
+
+fn a_load_back_stops_at_its_bounds<B: Backend>() {
+    let backend = B::new();
+    let mut world = World::default();
+    let (mut log, _) = opened(&backend.store());
+    furnished(&mut world, &mut log, &backend.store());
+    let (reader, long) = (log.reader(), LogId([9; 32]));
+    let chain = world::chain_of(device(1), long);
+    let load = |from, to, bytes_max| seqs(&reader.load_back(long, chain, Seq(from), Seq(to), bytes_max).unwrap());
+
+    assert_eq!(load(1, 70, usize::MAX), (1..=70).rev().collect::<Vec<_>>());
+    assert_eq!(load(0, 2, usize::MAX), [2, 1]);
+    assert_eq!(load(64, 65, usize::MAX), [65, 64]);
+    assert_eq!(load(3, 9, 0), [9], "one event, however little is asked for");
+    let size = reader.event(long, chain, Seq(9)).unwrap().unwrap().size();
+    assert_eq!(load(3, 9, size), [9], "the event that reaches the bound is the last");
+    assert_eq!(load(3, 9, size + 1), [9, 8]);
+    assert!(load(60, 71, usize::MAX).is_empty(), "the last is not held");
+    assert!(load(5, 4, usize::MAX).is_empty());
+    assert!(load(0, 0, usize::MAX).is_empty());
+    assert!(reader.load_back(LogId([8; 32]), chain, Seq(1), Seq(9), usize::MAX).unwrap().is_empty());
+}
+
+fn a_fork_is_kept_until_its_room_is_forgotten<B: Backend>() {
+    let backend = B::new();
+    let mut world = World::default();
+    let (mut log, _) = opened(&backend.store());
+    let id = room(1).conversation();
+    let mut batch = Batch::new();
+    world.events(&mut log, &mut batch, room(1), id, device(1), 3);
+    commit(&backend.store(), batch);
+    let mut other = World::default();
+    let twins: Vec<_> = (0..5).map(|_| other.next_event(room(1), id, device(1))).collect();
+    for (seq, twin) in [(Seq(3), &twins[3]), (Seq(2), &twins[1])] {
+        let mut batch = Batch::new();
+        log.put_fork(&mut batch, room(1), seq, &twin.header);
+        commit(&backend.store(), batch);
+        let (_, held) = opened(&backend.store());
+        let chain = world::chain_of(device(1), id);
+        assert_eq!(held.forks, [HeldFork { log: id, chain, seq, offered: twin.header.clone() }]);
+    }
+    let mut batch = Batch::new();
+    log.put_fork(&mut batch, room(2), Seq(1), &twins[0].header);
+    assert!(matches!(backend.store().commit(batch, Durability::Synced), Err(StoreError::Conflict { .. })));
+    let (mut log, _) = opened(&backend.store());
+    let mut batch = Batch::new();
+    log.forget(&mut batch, room(1)).unwrap();
+    commit(&backend.store(), batch);
+    sweep_all(&mut log, &backend.store());
+    assert!(all_keys(&backend.store()).is_empty());
 }
 
 /// Sweeps until nothing is left to do, committing in between; how many batches it took.

@@ -210,6 +210,7 @@ impl World {
                 log: *log,
                 chain: *chain,
                 low: first.header.get().seq,
+                low_prev: first.header.get().prev,
                 high: last.header.get().seq,
                 head: last.id(),
                 hlc: last.header.get().hlc,
@@ -218,6 +219,7 @@ impl World {
         HeldState {
             rosters: self.rosters.iter().map(|(room, changes)| (*room, changes.clone())).collect(),
             chains: chains.collect(),
+            forks: Vec::new(),
             registers: self.registers.values().cloned().collect(),
         }
     }
