@@ -44,6 +44,7 @@ pub struct Momo {
     data: PathBuf,
     log: PathBuf,
     user_id: OnceLock<String>,
+    environment: Mutex<Vec<(String, String)>>,
     running: Mutex<Option<Running>>,
     record: Arc<Record>,
     next_id: AtomicU64,
@@ -93,17 +94,28 @@ pub struct Pending<'a> {
 impl Momo {
     /// Starts a process over `folder`/NAME.
     pub fn start(folder: &Path, name: &str) -> Self {
+        Self::start_with(folder, name, Vec::new())
+    }
+
+    /// Starts a process over `folder`/NAME, with these variables in its environment.
+    pub fn start_with(folder: &Path, name: &str, environment: Vec<(String, String)>) -> Self {
         let momo = Self {
             name: name.to_owned(),
             data: folder.join(name),
             log: folder.join(format!("{name}.log")),
             user_id: OnceLock::new(),
+            environment: Mutex::new(environment),
             running: Mutex::new(None),
             record: Arc::new(Record::default()),
             next_id: AtomicU64::new(1),
         };
         momo.start_again();
         momo
+    }
+
+    /// The variables of its next process.
+    pub fn set_environment(&self, environment: Vec<(String, String)>) {
+        *self.environment.lock().unwrap_or_else(PoisonError::into_inner) = environment;
     }
 
     /// Starts a process over the same data.
@@ -115,6 +127,7 @@ impl Momo {
         if std::env::var_os("MOMOLAND_LOG").is_none() {
             command.env("MOMOLAND_LOG", "info");
         }
+        command.envs(self.environment.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         let mut process = Watched::start(&self.name, command, &self.log);
         let input = process.child().stdin.take().expect("it is piped");
         let output = process.child().stdout.take().expect("it is piped");
