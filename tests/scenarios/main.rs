@@ -6,8 +6,11 @@
 
 mod bad_input;
 mod chat;
+mod clocks;
 mod connectivity;
+mod crashes;
 mod half_open;
+mod joins;
 mod leaks;
 mod names;
 mod origins;
@@ -15,6 +18,7 @@ mod presence;
 mod processes;
 mod restarts;
 mod server_away;
+mod states;
 mod strangers;
 mod tokens;
 mod typing;

@@ -2,13 +2,16 @@
 //!
 //! For what an engine never does: tokens of others, wrong proofs, connections that die half way, a thousand at once.
 
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use momoland_protocol::cbor;
 use momoland_protocol::certificate::{REGISTRATION_CONTEXT, registration_message};
 use momoland_protocol::handshake::{ServerTranscript, VERSION};
-use momoland_protocol::id::{Nonce, random};
+use momoland_protocol::id::{Nonce, RoomId, RosterHash, SetHash, random};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
+use momoland_protocol::replication::Frame;
 use momoland_protocol::server::{ClientFrame, ClientHello, Goodbye, ServerFrame};
 use momoland_protocol::signed::SecretKey;
 use serde_json::{Value, json};
@@ -39,7 +42,32 @@ impl Device {
         let answer = sign_in(port, "register", handle, password, &key, &[]);
         assert_eq!(answer.status, 200, "registering {handle}: {}", answer.text());
         let answer = answer.json();
-        Self { key, access_token: text(&answer, "accessToken"), refresh_token: text(&answer, "refreshToken") }
+        Self { key, access_token: text_of(&answer, "accessToken"), refresh_token: text_of(&answer, "refreshToken") }
+    }
+
+    /// The device of a `momo` that is not running, by the key in its folder: what a modified client is.
+    #[track_caller]
+    pub fn take_over(port: u16, handle: &str, password: &str, data: &Path) -> Self {
+        let text = std::fs::read_to_string(data.join("device.key")).expect("a momo keeps its key in a file");
+        let seed: Nonce = text.trim().parse().expect("a key has the form of an id");
+        let key = SecretKey::from_seed(&seed.0);
+        let answer = sign_in(port, "login", handle, password, &key, &[]);
+        assert_eq!(answer.status, 200, "signing in {handle}: {}", answer.text());
+        let answer = answer.json();
+        Self { key, access_token: text_of(&answer, "accessToken"), refresh_token: text_of(&answer, "refreshToken") }
+    }
+
+    pub fn key(&self) -> &SecretKey {
+        &self.key
+    }
+
+    /// Connects, which must succeed.
+    #[track_caller]
+    pub fn welcome(&self, port: u16) -> Box<Socket> {
+        match self.connect(port) {
+            Admission::Welcome(socket) => socket,
+            Admission::Goodbye(goodbye) => panic!("turned away: {goodbye:?}"),
+        }
     }
 
     /// Takes new tokens; the refresh token that was sent is used up.
@@ -114,6 +142,30 @@ pub fn sign_in(
         .expect("the server answers")
 }
 
+/// Waits for the server's word on a room, says the same, and asks for everything in it. The roster's version and head.
+#[track_caller]
+pub fn enter_room(socket: &mut Socket, room: RoomId) -> (u64, RosterHash) {
+    let (version, head) = loop {
+        match receive(socket).expect("the socket is open") {
+            ServerFrame::Replication(Frame::Room { room: named, version, head }) if named == room => {
+                break (version, head);
+            }
+            _ => {}
+        }
+    };
+    send_replication(socket, Frame::Room { room, version, head });
+    send_replication(
+        socket,
+        Frame::Have { log: room.conversation(), chains: Vec::new(), more: false, registers: SetHash::ZERO },
+    );
+    (version, head)
+}
+
+#[track_caller]
+pub fn send_replication(socket: &mut Socket, frame: Frame) {
+    send(socket, &ClientFrame::Replication(frame)).expect("the socket is open");
+}
+
 /// # Errors
 /// Where the socket is closed or broken.
 pub fn send(socket: &mut Socket, frame: &ClientFrame) -> Result<(), Error> {
@@ -142,6 +194,6 @@ pub fn receive(socket: &mut Socket) -> Result<ServerFrame, Error> {
 }
 
 #[track_caller]
-fn text(value: &Value, field: &str) -> String {
+fn text_of(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or_else(|| panic!("no text `{field}` in {value}")).to_owned()
 }

@@ -18,6 +18,7 @@
     reason = "this is test code in a library's place: it ends a scenario by a panic, and tells the reader of its output why"
 )]
 
+pub mod clock;
 pub mod device;
 pub mod http;
 pub mod socket;

@@ -44,6 +44,7 @@ pub struct Momo {
     data: PathBuf,
     log: PathBuf,
     user_id: OnceLock<String>,
+    environment: Mutex<Vec<(String, String)>>,
     running: Mutex<Option<Running>>,
     record: Arc<Record>,
     next_id: AtomicU64,
@@ -54,6 +55,7 @@ struct Running {
     process: Watched,
     input: ChildStdin,
     reader: JoinHandle<()>,
+    life: u64,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +76,8 @@ struct Lines {
     strange: Vec<String>,
     /// Whether standard output is open.
     open: bool,
+    /// How many processes there have been.
+    life: u64,
 }
 
 /// A request under way.
@@ -83,22 +87,35 @@ pub struct Pending<'a> {
     id: u64,
     method: String,
     begun: Instant,
+    /// The process that was asked; a later one does not answer.
+    life: u64,
 }
 
 impl Momo {
     /// Starts a process over `folder`/NAME.
     pub fn start(folder: &Path, name: &str) -> Self {
+        Self::start_with(folder, name, Vec::new())
+    }
+
+    /// Starts a process over `folder`/NAME, with these variables in its environment.
+    pub fn start_with(folder: &Path, name: &str, environment: Vec<(String, String)>) -> Self {
         let momo = Self {
             name: name.to_owned(),
             data: folder.join(name),
             log: folder.join(format!("{name}.log")),
             user_id: OnceLock::new(),
+            environment: Mutex::new(environment),
             running: Mutex::new(None),
             record: Arc::new(Record::default()),
             next_id: AtomicU64::new(1),
         };
         momo.start_again();
         momo
+    }
+
+    /// The variables of its next process.
+    pub fn set_environment(&self, environment: Vec<(String, String)>) {
+        *self.environment.lock().unwrap_or_else(PoisonError::into_inner) = environment;
     }
 
     /// Starts a process over the same data.
@@ -110,13 +127,19 @@ impl Momo {
         if std::env::var_os("MOMOLAND_LOG").is_none() {
             command.env("MOMOLAND_LOG", "info");
         }
+        command.envs(self.environment.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         let mut process = Watched::start(&self.name, command, &self.log);
         let input = process.child().stdin.take().expect("it is piped");
         let output = process.child().stdout.take().expect("it is piped");
-        self.record.lines().open = true;
+        let life = {
+            let mut lines = self.record.lines();
+            lines.open = true;
+            lines.life += 1;
+            lines.life
+        };
         let record = Arc::clone(&self.record);
         let reader = std::thread::spawn(move || record.read(BufReader::new(output)));
-        *running = Some(Running { process, input, reader });
+        *running = Some(Running { process, input, reader, life });
     }
 
     /// SIGKILL.
@@ -129,7 +152,7 @@ impl Momo {
     /// Closes its input and waits for its end.
     #[track_caller]
     pub fn close(&self) -> (ExitStatus, Duration) {
-        let Running { mut process, input, reader } = self.running().take().expect("it runs");
+        let Running { mut process, input, reader, life: _ } = self.running().take().expect("it runs");
         drop(input);
         let ended = process.wait_end(END_WITHIN);
         reader.join().expect("the reader ends with the output");
@@ -139,7 +162,7 @@ impl Momo {
     /// SIGTERM, and waits for its end.
     #[track_caller]
     pub fn terminate(&self) -> (ExitStatus, Duration) {
-        let Running { mut process, input, reader } = self.running().take().expect("it runs");
+        let Running { mut process, input, reader, life: _ } = self.running().take().expect("it runs");
         process.terminate();
         let ended = process.wait_end(END_WITHIN);
         drop(input);
@@ -227,19 +250,24 @@ impl Momo {
     /// Sends a request and does not wait.
     #[track_caller]
     pub fn begin(&self, method: &str, params: Value) -> Pending<'_> {
+        let begun = self.try_begin(method, params);
+        begun.unwrap_or_else(|| panic!("{} does not read\n{}", self.name, self.log_tail()))
+    }
+
+    /// Sends a request and does not wait; `None` where the process is gone, as where somebody else may kill it.
+    pub fn try_begin(&self, method: &str, params: Value) -> Option<Pending<'_>> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        self.write_line(
-            json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string().as_bytes(),
-        );
-        Pending { momo: self, id, method: method.to_owned(), begun: Instant::now() }
+        let line = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
+        let mut running = self.running();
+        let running = running.as_mut()?;
+        running.write(line.as_bytes()).ok()?;
+        Some(Pending { momo: self, id, method: method.to_owned(), begun: Instant::now(), life: running.life })
     }
 
     /// Writes one line as it is.
     #[track_caller]
     pub fn write_line(&self, line: &[u8]) {
-        let mut running = self.running();
-        let input = &mut running.as_mut().expect("it runs").input;
-        let written = input.write_all(line).and_then(|()| input.write_all(b"\n")).and_then(|()| input.flush());
+        let written = self.running().as_mut().expect("it runs").write(line);
         written.unwrap_or_else(|error| panic!("{} does not read: {error}\n{}", self.name, self.log_tail()));
     }
 
@@ -276,6 +304,11 @@ impl Momo {
     /// The events so far that match.
     pub fn events(&self, matches: impl Fn(&Value) -> bool) -> Vec<Value> {
         self.record.lines().events.iter().filter(|event| matches(event)).cloned().collect()
+    }
+
+    /// The events since `mark`.
+    pub fn events_since(&self, mark: usize) -> Vec<Value> {
+        self.record.lines().events.get(mark..).unwrap_or_default().to_vec()
     }
 
     /// How often `message.new` told of this message.
@@ -433,8 +466,18 @@ impl Momo {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for what the running process tells.
     #[track_caller]
     fn wait_lines<T>(&self, what: &str, within: Duration, mut take: impl FnMut(&mut Lines) -> Option<T>) -> T {
+        let found = self.wait_record(what, within, |lines| match take(lines) {
+            Some(found) => Some(Some(found)),
+            None => (!lines.open).then_some(None),
+        });
+        found.unwrap_or_else(|| panic!("{} ended before this: {what}\n{}", self.name, self.log_tail()))
+    }
+
+    #[track_caller]
+    fn wait_record<T>(&self, what: &str, within: Duration, mut take: impl FnMut(&mut Lines) -> Option<T>) -> T {
         let begun = Instant::now();
         let mut lines = self.record.lines();
         loop {
@@ -442,14 +485,12 @@ impl Momo {
                 return found;
             }
             let left = within.saturating_sub(begun.elapsed());
-            if left.is_zero() || !lines.open {
-                let open = lines.open;
+            if left.is_zero() {
                 let last: Vec<String> = lines.events.iter().rev().take(12).rev().map(Value::to_string).collect();
                 drop(lines);
                 panic!(
-                    "{} did not get this within {within:?}{}: {what}\nthe last events were:\n{}\n{}",
+                    "{} did not get this within {within:?}: {what}\nthe last events were:\n{}\n{}",
                     self.name,
-                    if open { "" } else { " because its process ended" },
                     last.join("\n"),
                     self.log_tail()
                 );
@@ -469,18 +510,48 @@ impl Pending<'_> {
     pub fn wait(self, within: Duration) -> Result<Value, RpcError> {
         let what = format!("an answer to {}", self.method);
         let left = within.saturating_sub(self.begun.elapsed());
-        let mut answer = self.momo.wait_lines(&what, left, |lines| lines.answers.remove(&self.id));
-        assert_eq!(answer["jsonrpc"], "2.0", "{answer}");
-        match (answer.get("result").is_some(), answer.get("error").is_some()) {
-            (true, false) => Ok(answer["result"].take()),
-            (false, true) => Err(RpcError {
-                code: answer["error"]["code"].as_i64().unwrap_or_else(|| panic!("no code in {answer}")),
-                kind: answer["error"]["data"]["kind"].as_str().unwrap_or_default().to_owned(),
-                message: string(&answer["error"], "message"),
-                data: answer["error"]["data"].take(),
-            }),
-            _ => panic!("neither or both of result and error: {answer}"),
-        }
+        let answer = self.momo.wait_lines(&what, left, |lines| lines.answers.remove(&self.id));
+        outcome(answer)
+    }
+
+    /// Waits for the answer, or for the end of the process that was asked: then `None`, unless it had answered.
+    ///
+    /// # Panics
+    /// Where neither comes within `within`, counted from the request.
+    #[track_caller]
+    pub fn settle(self, within: Duration) -> Option<Result<Value, RpcError>> {
+        let what = format!("an answer to {}, or the end of the process", self.method);
+        let left = within.saturating_sub(self.begun.elapsed());
+        let answer = self.momo.wait_record(&what, left, |lines| match lines.answers.remove(&self.id) {
+            Some(answer) => Some(Some(answer)),
+            None => (!lines.open || lines.life != self.life).then_some(None),
+        });
+        answer.map(outcome)
+    }
+}
+
+/// # Errors
+/// The refusal.
+#[track_caller]
+fn outcome(mut answer: Value) -> Result<Value, RpcError> {
+    assert_eq!(answer["jsonrpc"], "2.0", "{answer}");
+    match (answer.get("result").is_some(), answer.get("error").is_some()) {
+        (true, false) => Ok(answer["result"].take()),
+        (false, true) => Err(RpcError {
+            code: answer["error"]["code"].as_i64().unwrap_or_else(|| panic!("no code in {answer}")),
+            kind: answer["error"]["data"]["kind"].as_str().unwrap_or_default().to_owned(),
+            message: string(&answer["error"], "message"),
+            data: answer["error"]["data"].take(),
+        }),
+        _ => panic!("neither or both of result and error: {answer}"),
+    }
+}
+
+impl Running {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<()> {
+        self.input.write_all(line)?;
+        self.input.write_all(b"\n")?;
+        self.input.flush()
     }
 }
 

@@ -75,6 +75,8 @@ impl Server {
         command
             .env("MOMOLAND_LISTEN", format!("127.0.0.1:{}", self.port))
             .env("MOMOLAND_DATA", &self.data)
+            // Ours; the server would warn of a setting that it does not know.
+            .env_remove("MOMOLAND_BIN_DIR")
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         for (name, value) in &self.settings {

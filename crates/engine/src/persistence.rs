@@ -29,6 +29,8 @@ pub(crate) enum DiskEvent {
         ticket: Ticket,
         events: Vec<Event>,
     },
+    /// What [`Persistence::write_marks`] wrote is on the disk.
+    Marked,
     /// A part of what was forgotten is gone.
     Swept,
 }
@@ -38,6 +40,9 @@ const UNWATCHED: u64 = 0;
 
 /// The ticket of a batch that deletes a part of what was forgotten.
 const SWEEP: u64 = u64::MAX;
+
+/// The ticket of a batch of delivery marks.
+const MARKS: u64 = u64::MAX - 1;
 
 #[derive(Debug)]
 pub(crate) struct Persistence {
@@ -68,8 +73,10 @@ impl Persistence {
             }
             let answer = match ticket {
                 UNWATCHED => return,
-                SWEEP if result.is_err() => return,
+                // The failure is told by the replica's own tickets: the writer fails them all from here on.
+                SWEEP | MARKS if result.is_err() => return,
                 SWEEP => DiskEvent::Swept,
+                MARKS => DiskEvent::Marked,
                 ticket => DiskEvent::Persisted { ticket: Ticket(ticket), result: result.map_err(|_| PersistFailed) },
             };
             // Nobody listens any more where the engine is gone.
@@ -145,6 +152,11 @@ impl Persistence {
         self.submit(UNWATCHED, batch);
     }
 
+    /// Writes how far own messages got; [`DiskEvent::Marked`] tells when it is done.
+    pub(crate) fn write_marks(&mut self, batch: Batch) {
+        self.submit(MARKS, batch);
+    }
+
     /// The writer has room again: hands over what waits.
     pub(crate) fn resume(&mut self) {
         while let Some((ticket, batch)) = self.waiting.pop_front() {
@@ -165,7 +177,7 @@ impl Persistence {
     }
 
     fn failed(&self, ticket: u64) {
-        if ticket != UNWATCHED && ticket != SWEEP {
+        if !matches!(ticket, UNWATCHED | SWEEP | MARKS) {
             let _ = self.answers.send(DiskEvent::Persisted { ticket: Ticket(ticket), result: Err(PersistFailed) });
         }
     }

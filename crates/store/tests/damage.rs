@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use momoland_store::kv::{Batch, Durability, KeyRange, Order, Pair, SchemaVersion, SledStore, Store, StoreError};
 
 const SCHEMA: SchemaVersion = SchemaVersion(1);
-/// Blows to one state of a store; `BLOWS` in the environment asks for more. Each failure names its blow.
-const BLOWS: u64 = 48;
+/// Blows to one state of a store, of which there are two; `BLOWS` in the environment asks for more. Each failure names its
+/// blow.
+const BLOWS: u64 = 120;
 
 /// Xorshift: the same blows on every machine.
 struct Chance(u64);

@@ -22,13 +22,14 @@ afterEach(async () => {
 
 type Opened = { page: Page; engine: FakeEngine };
 
-async function openWindow(world: World = tidewater(), options: { size?: [number, number]; theme?: "light" | "dark"; query?: string } = {}): Promise<Opened> {
+async function openWindow(world: World = tidewater(), options: { size?: [number, number]; theme?: "light" | "dark"; query?: string; measuredLateMs?: number } = {}): Promise<Opened> {
   const started = await startFakeEngine(world);
   engine = started;
   const [width, height] = options.size ?? [1280, 800];
   context = await browser.newContext({ viewport: { width, height }, colorScheme: options.theme ?? "light", locale: "en-GB", permissions: ["clipboard-read", "clipboard-write"], reducedMotion: "reduce" });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
+  if (options.measuredLateMs !== undefined) await page.addInitScript(measureLate, options.measuredLateMs);
   await page.goto(started.address + (options.query ?? ""));
   await page.locator("nav, form").first().waitFor();
   return { page, engine: started };
@@ -46,8 +47,32 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
   await expect.poll(holds, { timeout: 10_000, interval: 30, message: what }).toBe(true);
 }
 
+/** Holds at every look for two seconds. */
+async function expectSteady(holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 2_000;
+  while (Date.now() < end) expect(await holds()).toBe(true);
+}
+
 const focused = (page: Page): Promise<string> => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "");
 const fromEnd = (page: Page): Promise<number> => log(page).evaluate((element) => Math.round(element.scrollHeight - element.scrollTop - element.clientHeight));
+
+/** Makes the page a window that is short of time: what a row measures is heard of only so much later. */
+function measureLate(byMs: number): void {
+  const Prompt = window.ResizeObserver;
+  window.ResizeObserver = class extends Prompt {
+    constructor(callback: ResizeObserverCallback) {
+      super((entries, observer) => setTimeout(() => callback(entries, observer), byMs));
+    }
+  };
+}
+
+/** A room with so many messages, of which the last are new. */
+function longWithNew(count: number, unread: number): World {
+  const world = long(count);
+  const readUpTo = world.messages.get("boat-shed")?.at(-unread - 1)?.messageId ?? "";
+  world.rooms = world.rooms.map((each) => (each.roomId === "boat-shed" ? { ...each, unreadCount: unread, readUpTo } : each));
+  return world;
+}
 
 /** A room with so many messages, all read. */
 function long(count: number): World {
@@ -221,10 +246,7 @@ describe("the log", () => {
   });
 
   test("opens at what is new where there is much of it, and reads it only at its end", async () => {
-    const world = long(200);
-    const messages = world.messages.get("boat-shed") ?? [];
-    world.rooms = world.rooms.map((each) => (each.roomId === "boat-shed" ? { ...each, unreadCount: 60, readUpTo: messages[119]?.messageId ?? "" } : each));
-    const { page, engine: started } = await openWindow(world);
+    const { page, engine: started } = await openWindow(longWithNew(200, 80));
     await openRoom(page, "boat-shed");
     const rule = log(page).getByRole("heading", { name: "New" });
     await rule.waitFor();
@@ -232,6 +254,44 @@ describe("the log", () => {
     expect(started.calls.some(({ method }) => method === "messages.markRead")).toBe(false);
     await page.getByRole("button", { name: /Jump to latest/ }).click();
     await until("it is marked as read", () => started.calls.some(({ method, params }) => method === "messages.markRead" && (params as { messageId: string }).messageId !== ""));
+  });
+
+  // A measurement in the same frame, after the virtualiser's own patience, and after that of a reader.
+  test.each([20, 250, 900])("opens at what is new when rows are measured %i ms late, while messages arrive and older ones load", async (measuredLateMs) => {
+    const world = longWithNew(400, 60);
+    const { page, engine: started } = await openWindow(world, { measuredLateMs });
+    // So few are read above the rule that older ones are wanted at once.
+    started.answer({
+      "messages.list": ({ roomId, before, limit = 50 }) => {
+        const all = world.messages.get(roomId) ?? [];
+        const end = before === undefined ? all.length : Number(before);
+        const start = Math.max(0, end - (before === undefined ? 70 : limit));
+        return { messages: all.slice(start, end), ...(start > 0 ? { next: String(start) } : {}) };
+      },
+    });
+    await openRoom(page, "boat-shed");
+    const rule = log(page).getByRole("heading", { name: "New" });
+    await rule.waitFor();
+    started.emit({ type: "message.new", roomId: "boat-shed", message: message("mateo", Date.now(), "one more while it opens") });
+    // Older ones are asked for once the place is found, and the place is kept while they come in above.
+    const askedTwice = (): boolean => started.calls.filter(({ method }) => method === "messages.list").length > 1;
+    await until("the rule is near the top", async () => askedTwice() && ((await rule.boundingBox())?.y ?? 999) < 200);
+    await expectSteady(async () => {
+      const y = (await rule.boundingBox())?.y ?? 999;
+      return y > 52 && y < 200;
+    });
+    expect(started.calls.some(({ method }) => method === "messages.markRead")).toBe(false);
+  });
+
+  test("who scrolls while the rows are still measured is not pulled back to what is new", async () => {
+    const { page } = await openWindow(longWithNew(200, 80), { measuredLateMs: 400 });
+    await openRoom(page, "boat-shed");
+    const rule = log(page).getByRole("heading", { name: "New" });
+    await rule.waitFor();
+    await log(page).hover();
+    await page.mouse.wheel(0, 2_000);
+    await until("the rule is out of view", async () => ((await rule.count()) === 0 ? true : ((await rule.boundingBox())?.y ?? 0) < 52));
+    await expectSteady(async () => ((await rule.count()) === 0 ? true : ((await rule.boundingBox())?.y ?? 0) < 52));
   });
 
   test("what was read is said once, and the rule stays until the room is left", async () => {

@@ -18,11 +18,11 @@ use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now};
 use momoland_replica::output::CommandRefusal;
 use momoland_replica::replica::{Config, Own, Replica};
 use momoland_replica::roster::Roster;
-use momoland_store::kv::{Store, StoreError};
+use momoland_store::kv::{Batch, Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
-use self::messages::MarkState;
+use self::messages::{MarkState, Progress};
 use crate::account::record::{Account, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
@@ -61,6 +61,7 @@ pub(crate) struct Home {
     pub(super) presence: Presence,
     pub(super) typing: Typing,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
+    pub(super) progress: Progress,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
     /// Rooms whose appearance changed in this turn.
@@ -116,6 +117,7 @@ impl Home {
             presence: Presence::default(),
             typing: Typing::default(),
             marks: BTreeMap::new(),
+            progress: Progress::default(),
             waiting: BTreeMap::new(),
             next_number: 0,
             dirty: BTreeSet::new(),
@@ -158,6 +160,13 @@ impl Home {
             let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
             for register in self.replica.registers(room) {
                 timeline.apply_register(register.get(), own_chain);
+            }
+            // It lies on disk already, if in another place: it may be shown before it is written here.
+            if let Some((marks, noted)) = timeline.unwritten() {
+                timeline.advance_to(&noted);
+                let mut batch = Batch::new();
+                Records::put_marks(&mut batch, log, &marks);
+                self.persistence.write(batch);
             }
             timeline.advance_read(|version| others_at(roster, version, own));
             self.members.insert(room, roster.members().map(|member| member.account).collect());
@@ -290,6 +299,7 @@ impl Home {
             self.update_modes();
         }
         self.dial();
+        self.write_progress();
         for room in std::mem::take(&mut self.dirty) {
             if let Some(room) = self.room(room) {
                 self.tell(Event::RoomChanged { room });
@@ -316,6 +326,11 @@ impl Home {
                 Input::Persisted { ticket, result }
             }
             DiskEvent::Loaded { ticket, events } => Input::Loaded { ticket, events },
+            DiskEvent::Marked => {
+                self.persistence.resume();
+                self.progress_written();
+                return;
+            }
             DiskEvent::Swept => {
                 self.persistence.sweep();
                 return;

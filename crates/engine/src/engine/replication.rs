@@ -76,13 +76,13 @@ impl Home {
                 let room = RoomId(log.0);
                 let own = self.account.id;
                 let Some(timeline) = self.timelines.get_mut(&room) else { return };
-                let moved = match by {
-                    Remote::Relay => timeline.relayed(chain, seq),
+                match by {
+                    Remote::Relay => timeline.note_relayed(chain, seq),
                     // Another device of one's own is no other member.
-                    Remote::Device { device: _, account } if account == own => Vec::new(),
-                    Remote::Device { .. } => timeline.delivered(chain, seq),
-                };
-                self.tell_messages(room, moved);
+                    Remote::Device { device: _, account } if account == own => {}
+                    Remote::Device { .. } => timeline.note_delivered(chain, seq),
+                }
+                self.progress.learned.insert(room);
             }
             Notice::RosterRefused { room, why } => tracing::warn!(%room, %why, "a roster change was refused"),
             Notice::Rejected { link, device, why } => {
@@ -140,10 +140,9 @@ impl Home {
         let Some(roster) = self.replica.roster(room) else { return };
         let Some(timeline) = self.timelines.get_mut(&room) else { return };
         let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
-        let mut moved = timeline.apply_register(register, own_chain);
-        moved.extend(timeline.advance_read(|version| others_at(roster, version, own)));
-        moved.sort_unstable();
-        moved.dedup();
+        timeline.apply_register(register, own_chain);
+        let moved = timeline.advance_read(|version| others_at(roster, version, own));
+        self.progress.learned.insert(room);
         self.dirty.insert(room);
         self.tell_messages(room, moved);
     }
@@ -227,6 +226,7 @@ impl Home {
         self.timelines.remove(&room);
         self.members.remove(&room);
         self.marks.remove(&room);
+        self.progress.forget(room);
         self.dirty.remove(&room);
         self.dial_dirty = true;
         self.net_dirty = true;
@@ -234,3 +234,6 @@ impl Home {
         self.close_strangers();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@
 //!
 //! # Invariants
 //! 1. The same events in any order give the same list. Test: `prop_order_of_arrival_does_not_matter`.
-//! 2. A message's state never goes back. Test: `states_only_go_forward`.
+//! 2. A message's state never goes back, nor does it over a restart: what is learned is noted, written, and shown only
+//!    then. Tests: `states_only_go_forward`, `what_is_not_written_is_not_shown`.
 //! 3. An event from far in the future is kept but not listed before its time.
 //!    Test: `a_message_from_tomorrow_waits_without_getting_lost`.
 //!
@@ -53,6 +54,12 @@ struct Reached {
     delivered: u64,
 }
 
+/// How far chains got by what others say, beyond what is shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Noted {
+    chains: BTreeMap<ChainId, Reached>,
+}
+
 /// The messages of one conversation.
 #[derive(Debug)]
 pub(crate) struct Timeline {
@@ -62,7 +69,9 @@ pub(crate) struct Timeline {
     orders: BTreeMap<EventId, EventOrder>,
     /// Messages whose time has not come.
     waiting: BTreeMap<EventOrder, Entry>,
+    /// What is on disk, and therefore shown.
     marks: Marks,
+    noted: Noted,
     /// How far each account has read.
     read: BTreeMap<AccountId, ReadMark>,
 }
@@ -76,6 +85,7 @@ impl Timeline {
             orders: BTreeMap::new(),
             waiting: BTreeMap::new(),
             marks,
+            noted: Noted::default(),
             read: BTreeMap::new(),
         }
     }
@@ -144,18 +154,53 @@ impl Timeline {
         before != self.entries.len() + self.waiting.len()
     }
 
-    /// The relay has our chain up to a place.
-    pub(crate) fn relayed(&mut self, chain: ChainId, seq: Seq) -> Vec<EventId> {
-        let reached = self.marks.chains.entry(chain.incarnation.to_string()).or_default();
-        reached.relayed = reached.relayed.max(seq.0);
-        self.advance(chain, seq, DeliveryState::Relayed)
+    /// The relay has our chain up to a place. Nothing of it shows before [`Self::advance_to`].
+    pub(crate) fn note_relayed(&mut self, chain: ChainId, seq: Seq) {
+        // Delivered says more: where it is known, the relay's word changes nothing.
+        let known = self.known(chain);
+        if seq.0 > known.relayed.max(known.delivered) {
+            self.noted.chains.insert(chain, Reached { relayed: seq.0, ..known });
+        }
     }
 
-    /// Another member has our chain up to a place.
-    pub(crate) fn delivered(&mut self, chain: ChainId, seq: Seq) -> Vec<EventId> {
-        let reached = self.marks.chains.entry(chain.incarnation.to_string()).or_default();
-        reached.delivered = reached.delivered.max(seq.0);
-        self.advance(chain, seq, DeliveryState::Delivered)
+    /// Another member has our chain up to a place. Nothing of it shows before [`Self::advance_to`].
+    pub(crate) fn note_delivered(&mut self, chain: ChainId, seq: Seq) {
+        let known = self.known(chain);
+        if seq.0 > known.delivered {
+            self.noted.chains.insert(chain, Reached { delivered: seq.0, ..known });
+        }
+    }
+
+    fn known(&self, chain: ChainId) -> Reached {
+        let noted = self.noted.chains.get(&chain).copied();
+        noted.unwrap_or_else(|| self.marks.chains.get(&chain.incarnation.to_string()).copied().unwrap_or_default())
+    }
+
+    /// What is to be written, and what may be shown once it is.
+    pub(crate) fn unwritten(&self) -> Option<(Marks, Noted)> {
+        if self.noted.chains.is_empty() {
+            return None;
+        }
+        let mut marks = self.marks.clone();
+        marks.reach(&self.noted);
+        Some((marks, self.noted.clone()))
+    }
+
+    /// What was noted is on disk: the messages that it moves.
+    pub(crate) fn advance_to(&mut self, written: &Noted) -> Vec<EventId> {
+        self.marks.reach(written);
+        let mut moved = BTreeSet::new();
+        for (chain, reached) in &written.chains {
+            // What came since stays noted.
+            if self.noted.chains.get(chain) == Some(reached) {
+                self.noted.chains.remove(chain);
+            }
+            moved.extend(self.advance(*chain, Seq(reached.delivered), DeliveryState::Delivered));
+            moved.extend(self.advance(*chain, Seq(reached.relayed), DeliveryState::Relayed));
+        }
+        let mut moved: Vec<EventId> = moved.into_iter().collect();
+        moved.sort_by_key(|id| self.orders.get(id).copied());
+        moved
     }
 
     /// Moves messages of a chain forward, newest first, until one that is there already.
@@ -189,25 +234,26 @@ impl Timeline {
         }
     }
 
-    /// Takes a read or delivery mark. Our own device's chains are those of `own_chain`.
-    pub(crate) fn apply_register(&mut self, register: &Register, own_chain: impl Fn(&ChainId) -> bool) -> Vec<EventId> {
+    /// Takes a read mark, or notes a delivery mark. Our own device's chains are those of `own_chain`.
+    pub(crate) fn apply_register(&mut self, register: &Register, own_chain: impl Fn(&ChainId) -> bool) {
         let account = register.account;
         match register.name {
             RegisterName::READ => {
                 let Ok(mark) = momoland_protocol::cbor::decode::<ReadMark>(&register.value, 256) else {
-                    return Vec::new();
+                    return;
                 };
                 self.set_read(account, mark);
-                Vec::new()
             }
             RegisterName::DELIVERED if account != self.own => {
                 let mark =
                     momoland_protocol::cbor::decode::<DeliveryMark>(&register.value, limits::REGISTER_VALUE_BYTES_MAX);
                 let chains = mark.map(|mark| mark.chains).unwrap_or_default();
-                let ours = chains.into_iter().filter(|delivered| own_chain(&delivered.chain));
-                ours.flat_map(|delivered| self.delivered(delivered.chain, delivered.seq)).collect()
+                // Noted although it lies on disk itself: its author's next one may name other chains.
+                for delivered in chains.into_iter().filter(|delivered| own_chain(&delivered.chain)) {
+                    self.note_delivered(delivered.chain, delivered.seq);
+                }
             }
-            _ => Vec::new(),
+            _ => {}
         }
     }
 
@@ -262,10 +308,6 @@ impl Timeline {
     pub(crate) fn mark_at(&self, id: EventId) -> Option<ReadMark> {
         let order = self.orders.get(&id)?;
         Some(ReadMark { hlc: order.hlc, event: id })
-    }
-
-    pub(crate) fn marks(&self) -> &Marks {
-        &self.marks
     }
 
     pub(crate) fn last(&self) -> Option<&Entry> {
@@ -326,6 +368,16 @@ impl Timeline {
     pub(crate) fn unsent(&self) -> u64 {
         let own = self.entries.values().chain(self.waiting.values()).filter(|entry| entry.author == self.own);
         own.filter(|entry| entry.state == DeliveryState::Stored).count() as u64
+    }
+}
+
+impl Marks {
+    fn reach(&mut self, noted: &Noted) {
+        for (chain, further) in &noted.chains {
+            let reached = self.chains.entry(chain.incarnation.to_string()).or_default();
+            reached.relayed = reached.relayed.max(further.relayed);
+            reached.delivered = reached.delivered.max(further.delivered);
+        }
     }
 }
 

@@ -22,6 +22,10 @@ const END_PX = 32;
 const OLDER_PX = 800;
 /** A room with more new rows than this is opened at the first of them instead of at its end. */
 const NEW_ROWS_AT_END_MAX = 10;
+/** What is read already and stays visible above the "New" rule. */
+const ABOVE_NEW_PX = 24;
+/** Nothing was measured for so long: the rule is where it stays. */
+const SETTLED_MS = 300;
 
 /** Nobody listens to a longer message in passing. */
 const SAID_CHARACTERS_MAX = 300;
@@ -45,9 +49,12 @@ export function MessageList({ room, timeline }: MessageListProps) {
 
   const scroller = useRef<HTMLDivElement>(null);
   const list = useRef<VirtualizerHandle>(null);
-  const [startRow] = useState(() => startRowOf(rows));
-  const [atEnd, setAtEnd] = useState(startRow === null);
-  const holdsEnd = useRef(startRow === null);
+  // Where much is new the list opens at the rule above it. The rows are measured only after they are mounted, each
+  // measurement moves the rule, and so it is put in its place again and again until it stays there or somebody acts.
+  const [seeksNew, setSeeksNew] = useState(() => beginsAtNew(rows));
+  const seeking = useRef(seeksNew);
+  const [atEnd, setAtEnd] = useState(!seeksNew);
+  const holdsEnd = useRef(!seeksNew);
   const lastTop = useRef(0);
 
   const messages = timeline.messages;
@@ -57,34 +64,54 @@ export function MessageList({ room, timeline }: MessageListProps) {
   if (atEnd && seenId !== newest?.messageId) setSeenId(newest?.messageId);
   const newBelow = atEnd ? 0 : messages.slice(messages.findLastIndex((message) => message.messageId === seenId) + 1).filter((message) => message.author !== ownId).length;
 
-  function toEnd(): void {
+  const letGoOfNew = useCallback(() => {
+    seeking.current = false;
+    setSeeksNew(false);
+  }, []);
+
+  const toEnd = useCallback(() => {
     const element = scroller.current;
     if (element === null) return;
+    letGoOfNew();
     holdsEnd.current = true;
     element.scrollTop = element.scrollHeight;
-  }
+  }, [letGoOfNew]);
 
-  // Once, before the first paint: at what is new, or at the end.
-  useLayoutEffect(() => {
-    if (startRow === null) toEnd();
-    else list.current?.scrollToIndex(startRow, { align: "start", offset: -24 });
-  }, [startRow]);
+  /** Puts the list where it belongs by what is measured so far. */
+  const place = useCallback(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    if (holdsEnd.current) element.scrollTop = element.scrollHeight;
+    else if (seeking.current) element.scrollTop += distanceToNew(element);
+  }, []);
 
-  useLayoutEffect(() => {
-    if (holdsEnd.current) toEnd();
-  }, [rows]);
+  // Before the first paint, and whenever rows come or go.
+  useLayoutEffect(place, [rows, place]);
 
   // Rows are measured after they are mounted, the composer grows, the window is resized: the end moves, and we with it.
   useEffect(() => {
     const element = scroller.current;
     if (element === null) return;
-    const observer = new ResizeObserver(() => {
-      if (holdsEnd.current) toEnd();
-    });
+    const observer = new ResizeObserver(place);
     observer.observe(element);
     for (const child of element.children) observer.observe(child);
     return () => observer.disconnect();
-  }, []);
+  }, [place]);
+
+  useEffect(() => {
+    const element = scroller.current;
+    if (!seeksNew || element === null) return;
+    // A key counts wherever the focus is: somebody who already writes is not to be moved about.
+    window.addEventListener("keydown", letGoOfNew, true);
+    const byHand = ["wheel", "touchmove", "pointerdown", "focusin"] as const;
+    for (const name of byHand) element.addEventListener(name, letGoOfNew, { passive: true });
+    const stopWaiting = whenSettled(element, letGoOfNew);
+    return () => {
+      window.removeEventListener("keydown", letGoOfNew, true);
+      for (const name of byHand) element.removeEventListener(name, letGoOfNew);
+      stopWaiting();
+    };
+  }, [seeksNew, letGoOfNew]);
 
   // One's own message is always worth seeing, wherever one was reading.
   const newestOwnId = newest?.author === ownId ? newest.messageId : undefined;
@@ -92,7 +119,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
   useLayoutEffect(() => {
     if (newestOwnId !== undefined && newestOwnId !== sentId.current) toEnd();
     sentId.current = newestOwnId;
-  }, [newestOwnId]);
+  }, [newestOwnId, toEnd]);
 
   const attending = atEnd && focused;
   useEffect(() => {
@@ -108,7 +135,8 @@ export function MessageList({ room, timeline }: MessageListProps) {
 
   function readOlderIfNear(): void {
     const element = scroller.current;
-    if (element !== null && element.scrollTop < OLDER_PX && timeline.next !== null && timeline.older === "idle") actions.readOlder(room.roomId);
+    // Not while the rule is sought: on its way there the list may pass the top.
+    if (element !== null && !seeking.current && element.scrollTop < OLDER_PX && timeline.next !== null && timeline.older === "idle") actions.readOlder(room.roomId);
   }
   // A page that does not fill the pane cannot be scrolled, so it asks by itself.
   useEffect(readOlderIfNear);
@@ -116,6 +144,12 @@ export function MessageList({ room, timeline }: MessageListProps) {
   function onScroll(): void {
     const element = scroller.current;
     if (element === null) return;
+    // Nobody scrolled: the virtualiser evened out what it measured.
+    if (seeking.current) {
+      place();
+      lastTop.current = element.scrollTop;
+      return;
+    }
     const below = element.scrollHeight - element.scrollTop - element.clientHeight;
     // Only somebody's scrolling up lets go of the end; rows that grow do not.
     if (below < END_PX) holdsEnd.current = true;
@@ -131,6 +165,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
   const [heldId, setHeldId] = useState<string | null>(null);
   const active = activeId !== null && messages.some((message) => message.messageId === activeId) ? activeId : (newest?.messageId ?? null);
   const activeRow = shown.rows.findIndex((row) => row.key === active);
+  const newRow = seeksNew ? shown.rows.findIndex((row) => row.kind === "new") : -1;
   const heldRow = heldId === null || heldId === active ? -1 : shown.rows.findIndex((row) => row.key === heldId);
   /** The message that shall have the focus and does not have it yet. */
   const wanted = useRef<string | null>(null);
@@ -272,7 +307,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
           </div>
         )}
         <Placed value={settleFocus}>
-          <Virtualizer ref={list} data={shown.rows} shift={shown.above} bufferSize={600} item={Place} keepMounted={[activeRow, heldRow].filter((at) => at !== -1)}>
+          <Virtualizer ref={list} data={shown.rows} shift={shown.above} bufferSize={600} item={Place} keepMounted={[activeRow, heldRow, newRow].filter((at) => at !== -1)} onResize={place}>
             {paint}
           </Virtualizer>
         </Placed>
@@ -300,16 +335,49 @@ function Place({ ref, style, children }: Pick<CustomItemComponentProps, "style" 
   const placed = useContext(Placed);
   useLayoutEffect(placed, [placed, style.visibility]);
   return (
-    <div ref={ref} style={style}>
+    <div ref={ref} style={style} data-row="">
       {children}
     </div>
   );
 }
 
-/** The "New" rule, where too much follows it to begin at the end; `null` for the end. */
-function startRowOf(rows: readonly Row[]): number | null {
+/** Whether too much follows the "New" rule to begin at the end. */
+function beginsAtNew(rows: readonly Row[]): boolean {
   const at = rows.findIndex((row) => row.kind === "new");
-  return at === -1 || rows.length - at <= NEW_ROWS_AT_END_MAX ? null : at;
+  return at !== -1 && rows.length - at > NEW_ROWS_AT_END_MAX;
+}
+
+/** How far is to be scrolled until the "New" rule is in its place, which is mounted while it is sought. */
+function distanceToNew(element: HTMLElement): number {
+  const rule = element.querySelector("[data-fresh]");
+  if (rule === null) return 0;
+  const distance = rule.getBoundingClientRect().top - element.getBoundingClientRect().top - ABOVE_NEW_PX;
+  return Math.abs(distance) < 1 ? 0 : distance;
+}
+
+/**
+ * Calls back once the rows in view are measured and nothing moved for a while: by the clock, and in frames that were
+ * really painted, since a window that is short of time may have neither for long. Returns how to stop waiting.
+ */
+function whenSettled(element: HTMLElement, settled: () => void): () => void {
+  let since = performance.now();
+  let before = "";
+  let frame = requestAnimationFrame(look);
+  function look(now: number): void {
+    const place = `${element.scrollTop} ${element.scrollHeight} ${unmeasuredInView(element)} ${distanceToNew(element)}`;
+    if (place !== before || unmeasuredInView(element) > 0) since = now;
+    before = place;
+    if (now - since >= SETTLED_MS) settled();
+    else frame = requestAnimationFrame(look);
+  }
+  return () => cancelAnimationFrame(frame);
+}
+
+/** Rows that the virtualiser mounted in view and did not measure yet; it hides them until then. */
+function unmeasuredInView(element: HTMLElement): number {
+  const pane = element.getBoundingClientRect();
+  const hidden = [...element.querySelectorAll<HTMLElement>("[data-row]")].filter((row) => row.style.visibility === "hidden");
+  return hidden.filter((row) => row.getBoundingClientRect().top < pane.bottom && row.getBoundingClientRect().bottom > pane.top).length;
 }
 
 /**

@@ -1,6 +1,6 @@
 //! Messages as people send, read and see them, and the marks by which others learn how far they got.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use momoland_protocol::cbor;
@@ -19,7 +19,7 @@ use super::{Home, Waiting, no_such_message, no_such_room};
 use crate::account::record::Records;
 use crate::api::error::ApiError;
 use crate::api::events::Event;
-use crate::projection::timeline::Timeline;
+use crate::projection::timeline::{Noted, Timeline};
 
 /// Read and delivery marks are written at most this often for each room.
 const MARK_EVERY: Duration = Duration::from_secs(2);
@@ -36,6 +36,25 @@ pub(in crate::engine) struct MarkState {
     read: Option<EventId>,
     /// Chains of others that grew since the last delivery mark.
     grown: BTreeSet<ChainId>,
+}
+
+/// How far own messages got, on its way to the disk. One batch at a time: what is learned meanwhile goes into the next,
+/// so that a burst of acknowledgements costs one commit and not one each.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Progress {
+    /// Rooms of which something may be noted and not yet handed over.
+    pub(in crate::engine) learned: BTreeSet<RoomId>,
+    /// What the batch under way says.
+    writing: Option<BTreeMap<RoomId, Noted>>,
+}
+
+impl Progress {
+    pub(in crate::engine) fn forget(&mut self, room: RoomId) {
+        self.learned.remove(&room);
+        if let Some(writing) = &mut self.writing {
+            writing.remove(&room);
+        }
+    }
 }
 
 impl Home {
@@ -177,21 +196,36 @@ impl Home {
     }
 
     pub(in crate::engine) fn tell_messages(&mut self, room: RoomId, ids: Vec<EventId>) {
-        if ids.is_empty() {
-            return;
-        }
-        self.keep_marks(room);
         for id in ids {
             self.tell_message(room, id, false);
         }
     }
 
-    /// Keeps how far one's own messages got.
-    fn keep_marks(&mut self, room: RoomId) {
-        let Some(timeline) = self.timelines.get(&room) else { return };
-        let mut batch = Batch::new();
-        Records::put_marks(&mut batch, room.conversation(), timeline.marks());
-        self.persistence.write(batch);
+    /// Writes how far own messages got, unless a batch of that is under way.
+    pub(in crate::engine) fn write_progress(&mut self) {
+        if self.progress.writing.is_some() || self.progress.learned.is_empty() {
+            return;
+        }
+        let (mut batch, mut writing) = (Batch::new(), BTreeMap::new());
+        for room in std::mem::take(&mut self.progress.learned) {
+            let unwritten = self.timelines.get(&room).and_then(Timeline::unwritten);
+            if let Some((marks, noted)) = unwritten {
+                Records::put_marks(&mut batch, room.conversation(), &marks);
+                writing.insert(room, noted);
+            }
+        }
+        if !writing.is_empty() {
+            self.progress.writing = Some(writing);
+            self.persistence.write_marks(batch);
+        }
+    }
+
+    /// What was learned is on disk, and so may be shown.
+    pub(in crate::engine) fn progress_written(&mut self) {
+        for (room, noted) in self.progress.writing.take().unwrap_or_default() {
+            let moved = self.timelines.get_mut(&room).map(|timeline| timeline.advance_to(&noted));
+            self.tell_messages(room, moved.unwrap_or_default());
+        }
     }
 }
 

@@ -1,0 +1,218 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use momoland_protocol::certificate::DeviceCertificate;
+use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::id::{Nonce, RosterHash, Seq, ServerKey};
+use momoland_protocol::roster::{
+    Countersignature, CountersignedChange, Founder, Genesis, History, Posting, Role, RoomKind, RosterOp, Settings,
+    Visibility,
+};
+use momoland_protocol::signed::{SecretKey, Signed};
+use momoland_store::kv::memory::MemoryStore;
+use momoland_store::kv::{Batch, Durability, KeyRange, Order, Pair, Store, StoreError};
+use tokio::sync::{broadcast, mpsc};
+
+use super::*;
+use crate::account::address::ServerAddress;
+use crate::account::record::{Account, Records, StoredTokens};
+use crate::api::types::DeliveryState;
+use crate::engine::actor::Channels;
+use crate::persistence::DiskEvent;
+
+const ADA: AccountId = AccountId([1; 16]);
+const GRACE: AccountId = AccountId([2; 16]);
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// A store whose commits can be held up: the disk is slow, and nothing that waits for it is on it.
+#[derive(Debug, Default)]
+struct HeldStore {
+    store: MemoryStore,
+    commits: AtomicUsize,
+    held: Mutex<()>,
+}
+
+impl Store for HeldStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get(key)
+    }
+
+    fn range(&self, range: &KeyRange, order: Order, limit: usize) -> Result<Vec<Pair>, StoreError> {
+        self.store.range(range, order, limit)
+    }
+
+    fn commit(&self, batch: Batch, durability: Durability) -> Result<(), StoreError> {
+        let _free = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        self.store.commit(batch, durability)
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.store.size_on_disk()
+    }
+}
+
+/// Ada's device on a store. What Grace's device would say to it is said in her name.
+struct Device {
+    store: Arc<HeldStore>,
+    server: SecretKey,
+    home: Home,
+    disk: mpsc::UnboundedReceiver<DiskEvent>,
+    events: broadcast::Receiver<Event>,
+}
+
+impl Device {
+    fn start(store: Arc<HeldStore>) -> Self {
+        let (server, key) = (SecretKey::from_seed(&[9; 32]), SecretKey::from_seed(&[1; 32]));
+        let certificate = DeviceCertificate {
+            server: ServerKey(server.device().0),
+            account: ADA,
+            handle: "ada".to_owned(),
+            device: key.device(),
+            issued_at: UnixMillis::now(),
+            vouch: None,
+        };
+        let certificate = Signed::sign(certificate, &server).unwrap();
+        let account = Account {
+            server: ServerAddress::parse("http://127.0.0.1:1").unwrap(),
+            server_key: ServerKey(server.device().0),
+            id: ADA,
+            handle: "ada".to_owned(),
+            display_name: "Ada".to_owned(),
+            admin: false,
+            certificate,
+            tokens: StoredTokens::default(),
+            clock_offset_ms: 0,
+        };
+        let (disk_sender, disk) = mpsc::unbounded_channel();
+        let channels = Channels { disk: disk_sender, server: mpsc::channel(1).0, peers: mpsc::channel(1).0 };
+        let (sender, events) = broadcast::channel(1_024);
+        let records = Records::new(store.clone());
+        let home = Home::open(account, key, store.clone(), records, sender, channels).unwrap();
+        Self { store, server, home, disk, events }
+    }
+
+    async fn create_room(&mut self) -> RoomId {
+        let device = self.home.key.device();
+        let genesis = Genesis::Made { kind: RoomKind::Chat, device, nonce: Nonce([3; 32]) };
+        let certificates = vec![self.home.account.certificate.clone()];
+        let founders = vec![Founder { account: ADA, role: Role::Owner, certificates }];
+        let settings = Settings {
+            name: "shed".to_owned(),
+            topic: String::new(),
+            visibility: Visibility::Private,
+            history: History::All,
+            posting: Posting::Members,
+        };
+        let room = genesis.room();
+        let op = RosterOp::Create { genesis, settings, founders };
+        let change = self.home.sign_change_after(room, RosterHash::ZERO, op, Vec::new()).unwrap();
+        let countersignature =
+            Countersignature { change: change.roster_hash(), version: 1, at: UnixMillis::now(), cuts: Vec::new() };
+        let countersignature = Signed::sign(countersignature, &self.server).unwrap();
+        self.home.take_changes(vec![CountersignedChange { change, countersignature }]);
+        self.until(|home| home.timelines.contains_key(&room)).await;
+        room
+    }
+
+    async fn send(&mut self, room: RoomId, text: &str) -> (EventId, ChainId) {
+        let mut answered = self.home.send_message(room, text.to_owned(), None).unwrap();
+        let mut sent = None;
+        self.until(|_| {
+            sent = answered.try_recv().ok();
+            sent.is_some()
+        })
+        .await;
+        let id = sent.unwrap().unwrap();
+        (id, self.home.timelines[&room].get(id).unwrap().chain)
+    }
+
+    /// The relay (or Grace) says how far it has a chain.
+    fn acknowledge(&mut self, room: RoomId, chain: ChainId, seq: u64, by: Remote) {
+        let log = room.conversation();
+        self.home.notice(Notice::Acknowledged { log, chain, seq: Seq(seq), by });
+        self.home.settle();
+    }
+
+    async fn until(&mut self, mut holds: impl FnMut(&mut Home) -> bool) {
+        while !holds(&mut self.home) {
+            let event = tokio::time::timeout(WAIT_MAX, self.disk.recv()).await.unwrap().unwrap();
+            self.home.disk(event);
+            self.home.settle();
+        }
+    }
+
+    fn state(&self, room: RoomId, id: EventId) -> DeliveryState {
+        let timeline = &self.home.timelines[&room];
+        timeline.message(timeline.get(id).unwrap()).state
+    }
+
+    fn told_changed(&mut self) -> Vec<DeliveryState> {
+        let mut told = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            if let Event::MessageChanged { message, .. } = event {
+                told.push(message.state);
+            }
+        }
+        told
+    }
+}
+
+fn grace() -> Remote {
+    Remote::Device { device: SecretKey::from_seed(&[2; 32]).device(), account: GRACE }
+}
+
+#[tokio::test]
+async fn a_state_is_shown_only_once_it_would_survive_a_kill() {
+    for (by, reached) in [(Remote::Relay, DeliveryState::Relayed), (grace(), DeliveryState::Delivered)] {
+        let store = Arc::new(HeldStore::default());
+        let mut device = Device::start(Arc::clone(&store));
+        let room = device.create_room().await;
+        let (id, chain) = device.send(room, "hello").await;
+        let of_disk = Arc::clone(&store);
+        let slow = of_disk.held.lock().unwrap();
+        device.acknowledge(room, chain, 1, by);
+        assert_eq!(device.told_changed(), []);
+        assert_eq!(device.state(room, id), DeliveryState::Stored);
+        drop(slow);
+        device
+            .until(|home| {
+                let timeline = &home.timelines[&room];
+                timeline.message(timeline.get(id).unwrap()).state == reached
+            })
+            .await;
+        assert_eq!(device.told_changed(), [reached]);
+        // Killed here: the next start finds no less.
+        let restarted = Device::start(store);
+        assert_eq!(restarted.state(room, id), reached);
+    }
+}
+
+#[tokio::test]
+async fn a_burst_of_acknowledgements_costs_one_commit_while_another_is_under_way() {
+    let store = Arc::new(HeldStore::default());
+    let mut device = Device::start(Arc::clone(&store));
+    let room = device.create_room().await;
+    let mut last = None;
+    for number in 0..20_u64 {
+        last = Some(device.send(room, &number.to_string()).await);
+    }
+    let (id, chain) = last.unwrap();
+    let of_disk = Arc::clone(&store);
+    let slow = of_disk.held.lock().unwrap();
+    let before = store.commits.load(Ordering::SeqCst);
+    for seq in 1..=20 {
+        device.acknowledge(room, chain, seq, Remote::Relay);
+        device.acknowledge(room, chain, seq, grace());
+    }
+    drop(slow);
+    device
+        .until(|home| {
+            let timeline = &home.timelines[&room];
+            timeline.message(timeline.get(id).unwrap()).state == DeliveryState::Delivered
+        })
+        .await;
+    assert_eq!(store.commits.load(Ordering::SeqCst) - before, 2);
+    assert_eq!(device.told_changed().len(), 21, "the first went two steps, the others one");
+}
