@@ -55,7 +55,6 @@ async fn what_is_under_way_when_a_stop_begins_is_kept_or_not_acknowledged() {
     ada.until_relayed(200).await;
     let mut bob = server.newcomer("bob").await;
     bob.join(room, None).await.unwrap();
-    for number in 1..=200 {
-        assert_eq!(bob.hears().await, format!("message {number}"));
-    }
+    let heard = bob.hears_many(200).await;
+    assert_eq!(heard, (1..=200).map(|number| format!("message {number}")).collect());
 }

@@ -1,6 +1,6 @@
 //! A server on a free port, and devices that connect to it and keep their own replica in memory.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -374,7 +374,7 @@ impl Connected {
                         inputs.push_back(Input::Persisted { ticket, result: Ok(()) })
                     }
                     Output::Notice(notice) => self.device.notices.push_back(notice),
-                    Output::Load { .. } => panic!("everything recent is in memory"),
+                    Output::Load { .. } => panic!("nobody asks this device for more than is in memory"),
                     Output::CloseLink { .. } => panic!("the server misbehaved"),
                 }
             }
@@ -550,6 +550,16 @@ impl Connected {
             _ => None,
         })
         .await
+    }
+
+    /// The next so many messages that are stored here, in whatever order they come; none comes twice.
+    pub(crate) async fn hears_many(&mut self, count: usize) -> BTreeSet<String> {
+        let mut heard = BTreeSet::new();
+        for _ in 0..count {
+            let text = self.hears().await;
+            assert!(heard.insert(text.clone()), "{text:?} came twice");
+        }
+        heard
     }
 
     /// Waits until the relay has acknowledged an own message.
