@@ -55,7 +55,6 @@ impl Store for HeldStore {
 
 /// Ada's device on a store. What Grace's device would say to it is said in her name.
 struct Device {
-    store: Arc<HeldStore>,
     server: SecretKey,
     home: Home,
     disk: mpsc::UnboundedReceiver<DiskEvent>,
@@ -90,7 +89,7 @@ impl Device {
         let (sender, events) = broadcast::channel(1_024);
         let records = Records::new(store.clone());
         let home = Home::open(account, key, store.clone(), records, sender, channels).unwrap();
-        Self { store, server, home, disk, events }
+        Self { server, home, disk, events }
     }
 
     async fn create_room(&mut self) -> RoomId {
