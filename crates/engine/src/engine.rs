@@ -8,6 +8,8 @@ mod home;
 mod peers;
 mod replication;
 mod server;
+#[cfg(test)]
+mod fixture;
 
 use std::path::PathBuf;
 use std::sync::Arc;
