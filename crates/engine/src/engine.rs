@@ -8,6 +8,8 @@ mod home;
 mod peers;
 mod replication;
 mod server;
+#[cfg(test)]
+mod fixture;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -101,6 +103,11 @@ pub enum OpenError {
 pub struct Engine {
     calls: mpsc::Sender<Call>,
     events: broadcast::Sender<Event>,
+    /// Held by whoever changes who is signed in, from the first look to the last write: such calls take turns, in the
+    /// order in which they came.
+    signing: Arc<tokio::sync::Mutex<()>>,
+    /// Held while a sign-out takes things from the disk, which a shutdown waits for.
+    forgetting: Arc<tokio::sync::Mutex<()>>,
     finished: Arc<tokio::sync::Mutex<Option<oneshot::Receiver<()>>>>,
 }
 
@@ -139,7 +146,8 @@ impl Engine {
             // Nobody waits where the engine was dropped without a shutdown.
             let _ = done.send(());
         });
-        Ok(Self { calls, events, finished: Arc::new(tokio::sync::Mutex::new(Some(finished))) })
+        let finished = Arc::new(tokio::sync::Mutex::new(Some(finished)));
+        Ok(Self { calls, events, signing: Arc::default(), forgetting: Arc::default(), finished })
     }
 
     /// Answers one JSON-RPC 2.0 request, given and answered as JSON text; `None` for a notification.
@@ -160,6 +168,17 @@ impl Engine {
         if let Some(finished) = self.finished.lock().await.take() {
             let _ = finished.await;
         }
+        drop(self.forgetting().await);
+    }
+
+    /// Waits for one's turn to change who is signed in.
+    pub(crate) async fn signing(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        Arc::clone(&self.signing).lock_owned().await
+    }
+
+    /// Holds up a shutdown.
+    pub(crate) async fn forgetting(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        Arc::clone(&self.forgetting).lock_owned().await
     }
 
     /// Runs something on the actor.

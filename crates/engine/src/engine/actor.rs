@@ -2,6 +2,10 @@
 //!
 //! It waits for one of a closed set of things ([`Call`], disk, server, peers, a deadline), handles it to the end without
 //! suspending, and waits again.
+//!
+//! # Invariants
+//! 1. Nothing that wakes it starves the rest: what is due is done after at most [`INPUTS_BEFORE_TIMERS_MAX`] inputs, and
+//!    fronts, the server and peers are served alike. Test: `no_source_starves_the_timers_or_another_source`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +26,9 @@ use crate::persistence::DiskEvent;
 
 /// Events of links that wait for the actor. Full: the link waits, and with it the other end.
 const LINK_EVENTS_MAX: usize = 512;
+
+/// Inputs between two looks at what is due. Timers are good to some milliseconds; an input takes far less than one.
+const INPUTS_BEFORE_TIMERS_MAX: u32 = 64;
 
 /// What fronts want.
 pub(crate) enum Call {
@@ -60,6 +67,8 @@ pub(crate) struct EngineActor {
     calls: mpsc::Receiver<Call>,
     home: Option<Home>,
     incoming: Option<Incoming>,
+    /// Since timers were last served.
+    inputs: u32,
     pub(crate) online: bool,
     pub(crate) policy: PeerPolicy,
 }
@@ -80,7 +89,8 @@ impl EngineActor {
         events: broadcast::Sender<Event>,
         calls: mpsc::Receiver<Call>,
     ) -> Self {
-        Self { store, records, keys, events, calls, home: None, incoming: None, online: true, policy: PeerPolicy::All }
+        let policy = PeerPolicy::All;
+        Self { store, records, keys, events, calls, home: None, incoming: None, inputs: 0, online: true, policy }
     }
 
     /// Signs in the account that the data folder holds.
@@ -168,8 +178,19 @@ impl EngineActor {
         };
         let far = Instant::now() + Duration::from_secs(3_600);
         let deadline = home.next_deadline().map_or(far, |at| at.min(far));
+        if self.inputs >= INPUTS_BEFORE_TIMERS_MAX {
+            self.inputs = 0;
+            if deadline <= Instant::now() {
+                return Wake::Deadline;
+            }
+        }
+        self.inputs += 1;
+        // What the disk confirms sets others free, and there is never more of it than was asked for.
+        if let Ok(event) = incoming.disk.try_recv() {
+            return Wake::Disk(event);
+        }
+        // Not biased: among those that are ready the choice falls by chance.
         tokio::select! {
-            biased;
             Some(event) = incoming.disk.recv() => Wake::Disk(event),
             call = self.calls.recv() => Wake::Call(call),
             Some((link, event)) = incoming.server.recv() => Wake::Server(link, event),
@@ -178,3 +199,6 @@ impl EngineActor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

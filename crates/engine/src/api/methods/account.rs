@@ -1,4 +1,8 @@
 //! `account.*`: who is signed in on this data folder.
+//!
+//! # Invariants
+//! 1. Calls that change who is signed in take turns in the order in which they came, and a sign-out that began ends, also
+//!    where its caller has gone. Tests: `calls_that_sign_in_and_out_take_turns`, `a_sign_out_ends_without_its_caller`.
 
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::UnixMillis;
@@ -19,6 +23,7 @@ use crate::engine::Engine;
 
 pub(super) async fn register(engine: &Engine, params: RegisterParams) -> Result<SignedIn, ApiError> {
     let address = parse_address(&params.server)?;
+    let _turn = engine.signing().await;
     let key = new_device(engine).await?;
     let http = HttpClient::new(address.clone());
     let (display_name, invite_code) = (params.display_name.as_deref(), params.invite_code.as_deref());
@@ -28,6 +33,7 @@ pub(super) async fn register(engine: &Engine, params: RegisterParams) -> Result<
 
 pub(super) async fn login(engine: &Engine, params: LoginParams) -> Result<SignedIn, ApiError> {
     let address = parse_address(&params.server)?;
+    let _turn = engine.signing().await;
     let held =
         engine.with_actor(|actor| actor.home().map(|home| (home.account.clone(), SecretKey::clone(&home.key)))).await?;
     let Some((account, key)) = held else {
@@ -60,33 +66,50 @@ pub(super) async fn login(engine: &Engine, params: LoginParams) -> Result<Signed
 
 pub(super) async fn logout(engine: &Engine, params: LogoutParams) -> Result<Done, ApiError> {
     let force = params.force.unwrap_or(false);
-    let (account, unsent) = engine.with_home(|home| Ok((home.account.clone(), home.unsent()))).await?;
-    if unsent > 0 && !force {
-        let messages = if unsent == 1 { "message has" } else { "messages have" };
-        return Err(ApiError::new(
-            ErrorKind::Conflict,
-            format!("{unsent} {messages} not left this device yet. Connect first, or sign out anyway and lose them."),
-        )
-        .with_count(unsent));
-    }
-    // Without the server the session ends by itself when its tokens do: the key is gone from here.
-    if let Err(failure) = HttpClient::new(account.server).logout(&account.tokens.refresh).await {
-        tracing::info!(%failure, "the server was not told of the sign-out");
-    }
-    let forgotten = engine
-        .with_actor(|actor| {
-            let home = actor.uninstall();
-            (home, actor.records.clone(), actor.keys.clone())
-        })
-        .await?;
-    let (Some(mut home), records, keys) = forgotten else { return Ok(Done {}) };
+    let turn = engine.signing().await;
+    let engine = engine.clone();
+    // From here it goes to its end, whatever becomes of the caller: half signed out would be neither.
+    let ending = tokio::spawn(async move {
+        let _turn = turn;
+        let (server, refresh) = forget(&engine, force).await?;
+        // Without the server the session ends by itself when its tokens do: the key is gone from here.
+        if let Err(failure) = HttpClient::new(server).logout(&refresh).await {
+            tracing::info!(%failure, "the server was not told of the sign-out");
+        }
+        Ok(Done {})
+    });
+    ending.await.map_err(|_| ApiError::new(ErrorKind::Internal, "Signing out failed. Start Momoland again."))?
+}
+
+/// Takes the account and all that is its from this data folder. The server that it was of, and its refresh token.
+async fn forget(engine: &Engine, force: bool) -> Result<(ServerAddress, String), ApiError> {
+    let _finished = engine.forgetting().await;
+    // Counted and taken away in one step, so that nothing is written in between.
+    let taken = engine.with_actor(move |actor| {
+        let nobody = || ApiError::new(ErrorKind::Unauthorized, "Nobody is signed in here. Sign in first.");
+        let unsent = actor.home().ok_or_else(nobody)?.unsent();
+        if unsent > 0 && !force {
+            let messages = if unsent == 1 { "message has" } else { "messages have" };
+            return Err(ApiError::new(
+                ErrorKind::Conflict,
+                format!(
+                    "{unsent} {messages} not left this device yet. Connect first, or sign out anyway and lose them."
+                ),
+            )
+            .with_count(unsent));
+        }
+        let home = actor.uninstall().ok_or_else(nobody)?;
+        Ok((home, actor.records.clone(), actor.keys.clone()))
+    });
+    let (mut home, records, keys) = taken.await??;
+    let (server, refresh) = (home.account.server.clone(), home.account.tokens.refresh.clone());
     home.forget_everything();
     home.close(None).await;
     records.remove_account().map_err(|error| disk(&error))?;
     keys.remove().map_err(|error| {
         ApiError::new(ErrorKind::Internal, format!("Signed out, but the device's key could not be removed: {error}."))
     })?;
-    Ok(Done {})
+    Ok((server, refresh))
 }
 
 pub(super) async fn whoami(engine: &Engine, NoParams {}: NoParams) -> Result<Whoami, ApiError> {
@@ -127,7 +150,9 @@ pub(super) async fn revoke_device(engine: &Engine, params: DeviceParams) -> Resu
 }
 
 pub(super) async fn set_profile(engine: &Engine, params: ProfileParams) -> Result<Done, ApiError> {
-    let (http, token, _) = authenticated(engine).await?;
+    // Under the turn, so that the name is not given to another account.
+    let _turn = engine.signing().await;
+    let (http, token, _) = authenticated_in_turn(engine).await?;
     let display_name = http.set_profile(&token, &params.display_name).await?;
     engine
         .with_home(move |home| {
@@ -145,6 +170,13 @@ pub(super) async fn change_password(engine: &Engine, params: ChangePasswordParam
 
 /// The server's HTTP part with a token that holds, and this device.
 async fn authenticated(engine: &Engine) -> Result<(HttpClient, String, DeviceId), ApiError> {
+    let _turn = engine.signing().await;
+    authenticated_in_turn(engine).await
+}
+
+/// As [`authenticated`], by who has the turn: renewed tokens are those of the account that is signed in, and two calls
+/// do not renew with one refresh token, the second of which would count as stolen.
+async fn authenticated_in_turn(engine: &Engine) -> Result<(HttpClient, String, DeviceId), ApiError> {
     let account = engine.with_home(|home| Ok((home.account.clone(), home.key.device()))).await?;
     let (account, device) = account;
     let http = HttpClient::new(account.server);
@@ -259,3 +291,6 @@ fn other_key() -> ApiError {
 fn disk(error: &StoreError) -> ApiError {
     ApiError::new(ErrorKind::Internal, format!("It could not be written to disk: {error}."))
 }
+
+#[cfg(test)]
+mod tests;

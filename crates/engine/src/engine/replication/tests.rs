@@ -2,9 +2,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::id::{Nonce, RosterHash, Seq, ServerKey};
+use momoland_protocol::id::{Nonce, RosterHash, Seq};
 use momoland_protocol::roster::{
     Countersignature, CountersignedChange, Founder, Genesis, History, Posting, Role, RoomKind, RosterOp, Settings,
     Visibility,
@@ -15,13 +14,12 @@ use momoland_store::kv::{Batch, Durability, KeyRange, Order, Pair, Store, StoreE
 use tokio::sync::{broadcast, mpsc};
 
 use super::*;
-use crate::account::address::ServerAddress;
-use crate::account::record::{Account, Records, StoredTokens};
+use crate::account::record::Records;
 use crate::api::types::DeliveryState;
 use crate::engine::actor::Channels;
+use crate::engine::fixture::{self, ADA};
 use crate::persistence::DiskEvent;
 
-const ADA: AccountId = AccountId([1; 16]);
 const GRACE: AccountId = AccountId([2; 16]);
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -55,8 +53,6 @@ impl Store for HeldStore {
 
 /// Ada's device on a store. What Grace's device would say to it is said in her name.
 struct Device {
-    store: Arc<HeldStore>,
-    server: SecretKey,
     home: Home,
     disk: mpsc::UnboundedReceiver<DiskEvent>,
     events: broadcast::Receiver<Event>,
@@ -64,33 +60,13 @@ struct Device {
 
 impl Device {
     fn start(store: Arc<HeldStore>) -> Self {
-        let (server, key) = (SecretKey::from_seed(&[9; 32]), SecretKey::from_seed(&[1; 32]));
-        let certificate = DeviceCertificate {
-            server: ServerKey(server.device().0),
-            account: ADA,
-            handle: "ada".to_owned(),
-            device: key.device(),
-            issued_at: UnixMillis::now(),
-            vouch: None,
-        };
-        let certificate = Signed::sign(certificate, &server).unwrap();
-        let account = Account {
-            server: ServerAddress::parse("http://127.0.0.1:1").unwrap(),
-            server_key: ServerKey(server.device().0),
-            id: ADA,
-            handle: "ada".to_owned(),
-            display_name: "Ada".to_owned(),
-            admin: false,
-            certificate,
-            tokens: StoredTokens::default(),
-            clock_offset_ms: 0,
-        };
+        let (account, key) = fixture::ada();
         let (disk_sender, disk) = mpsc::unbounded_channel();
         let channels = Channels { disk: disk_sender, server: mpsc::channel(1).0, peers: mpsc::channel(1).0 };
         let (sender, events) = broadcast::channel(1_024);
         let records = Records::new(store.clone());
         let home = Home::open(account, key, store.clone(), records, sender, channels).unwrap();
-        Self { store, server, home, disk, events }
+        Self { home, disk, events }
     }
 
     async fn create_room(&mut self) -> RoomId {
@@ -110,7 +86,7 @@ impl Device {
         let change = self.home.sign_change_after(room, RosterHash::ZERO, op, Vec::new()).unwrap();
         let countersignature =
             Countersignature { change: change.roster_hash(), version: 1, at: UnixMillis::now(), cuts: Vec::new() };
-        let countersignature = Signed::sign(countersignature, &self.server).unwrap();
+        let countersignature = Signed::sign(countersignature, &fixture::server()).unwrap();
         self.home.take_changes(vec![CountersignedChange { change, countersignature }]);
         self.until(|home| home.timelines.contains_key(&room)).await;
         room
