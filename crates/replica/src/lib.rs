@@ -22,5 +22,7 @@ mod log;
 mod session;
 pub mod replica;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "sim"))]
 mod world;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;

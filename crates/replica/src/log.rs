@@ -63,6 +63,8 @@ pub(crate) struct Chain {
     pub(crate) durable: Head,
     /// The first place at which two events were seen: nothing more is taken, and nothing from there on is sent.
     pub(crate) forked: Option<Seq>,
+    /// An event further back that was read to be compared.
+    pub(crate) known: Option<(Seq, EventId)>,
     /// The link that was asked for what is before `staged_low`.
     pub(crate) asked: Option<LinkId>,
 }
@@ -70,11 +72,11 @@ pub(crate) struct Chain {
 impl Chain {
     pub(crate) fn empty() -> Self {
         let (low, head) = (Low::FIRST, Head::EMPTY);
-        Self { low, staged_low: low, staged: head, durable: head, forked: None, asked: None }
+        Self { low, staged_low: low, staged: head, durable: head, forked: None, known: None, asked: None }
     }
 
     pub(crate) fn held(low: Low, head: Head) -> Self {
-        Self { low, staged_low: low, staged: head, durable: head, forked: None, asked: None }
+        Self { low, staged_low: low, staged: head, durable: head, forked: None, known: None, asked: None }
     }
 
     /// Whether nothing of it is held or on its way.

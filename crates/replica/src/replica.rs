@@ -20,7 +20,7 @@ use momoland_protocol::id::{
     AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, Seq, ServerKey, SetHash,
 };
 use momoland_protocol::register::{Register, RegisterKey};
-use momoland_protocol::replication::Frame;
+use momoland_protocol::replication::{ChainRange, Frame};
 use momoland_protocol::roster::{CountersignedChange, Cut};
 use momoland_protocol::signed::{SecretKey, Signed};
 
@@ -56,6 +56,9 @@ pub struct Config {
     pub server: ServerKey,
     /// Bytes of events kept in memory so that what was just stored need not be read again to be sent. Full: oldest go.
     pub recent_bytes_max: usize,
+    /// A fault that is built in, to prove that the simulation finds it.
+    #[cfg(feature = "planted")]
+    pub planted: Option<crate::sim::Planted>,
 }
 
 /// What is on disk of one chain.
@@ -138,6 +141,10 @@ enum Pending {
     Fork,
     /// A load of what a link lacks.
     Load { link: LinkId, room: RoomId, log: LogId, chain: ChainId, from: Seq },
+    /// A load of the own chain's last event.
+    LoadOwnHead { room: RoomId, log: LogId, chain: ChainId },
+    /// A load of an own event, to be compared with what a link says to have at its place.
+    LoadCompared { link: LinkId, log: LogId, theirs: ChainRange },
     /// A load of what a link asked for.
     LoadWanted { link: LinkId, room: RoomId, wanted: Wanted },
 }
@@ -172,6 +179,8 @@ pub struct Replica {
     fed_by_peers: BTreeSet<RoomId>,
     /// The incarnation that our own next event of a log belongs to.
     incarnations: BTreeMap<LogId, Incarnation>,
+    /// Logs of which it is not known yet whether our own chain still counts: it is read.
+    unsure: BTreeSet<LogId>,
     registers: BTreeMap<RegisterKey, Signed<Register>>,
     links: BTreeMap<LinkId, Link>,
     tickets: BTreeMap<Ticket, Pending>,
@@ -196,6 +205,7 @@ impl Replica {
             logs: BTreeMap::new(),
             fed_by_peers: BTreeSet::new(),
             incarnations: BTreeMap::new(),
+            unsure: BTreeSet::new(),
             registers: BTreeMap::new(),
             links: BTreeMap::new(),
             tickets: BTreeMap::new(),
@@ -214,13 +224,10 @@ impl Replica {
         for fork in state.forks {
             replica.recover_fork(fork);
         }
-        let rooms: Vec<RoomId> = replica.rooms.keys().copied().collect();
-        for room in rooms {
-            replica.renew_cut_incarnations(room, None);
-        }
+        replica.look_at_own_heads();
         for register in state.registers {
             let key = register.get().key();
-            if let Some(room) = replica.rooms.get_mut(&key.room) {
+            if let Some(room) = replica.rooms.get_mut(&key.room).filter(|room| room.roster.counts(register.get())) {
                 room.registers = toggled(room.registers, &register);
                 replica.registers.insert(key, register);
             }
@@ -230,6 +237,15 @@ impl Replica {
 
     fn recover_chain(&mut self, held: &HeldChain) {
         let head = Head { seq: held.high, event: held.head, hlc: held.hlc };
+        #[cfg(feature = "planted")]
+        let head = match self.config.planted {
+            Some(crate::sim::Planted::ReusesSeqAfterCrash)
+                if self.own_device() == Some(held.chain.device) && held.low < held.high =>
+            {
+                Head { seq: Seq(held.high.0 - 1), ..head }
+            }
+            _ => head,
+        };
         let log = self.logs.entry(held.log).or_insert_with(|| Log::new(held.room));
         let low = Low { seq: held.low, prev: held.low_prev };
         log.chains.insert(held.chain, Chain::held(low, head));
@@ -370,6 +386,12 @@ impl Replica {
         assert!(self.recent.bytes <= self.config.recent_bytes_max, "the recent events are within their bound");
     }
 
+    /// Writes and reads that wait for their answer.
+    #[cfg(any(test, feature = "sim"))]
+    pub fn tickets_open(&self) -> usize {
+        self.tickets.len()
+    }
+
     fn own_device(&self) -> Option<DeviceId> {
         match &self.config.own {
             Own::Device { key, account: _ } => Some(key.device()),
@@ -456,7 +478,14 @@ impl Replica {
                 self.outputs.push_back(Output::Notice(Notice::Done { command }));
             }
             // A load is answered by `Loaded`; a ticket that is not open was answered before.
-            Some(Pending::Fork | Pending::Load { .. } | Pending::LoadWanted { .. }) | None => {}
+            Some(
+                Pending::Fork
+                | Pending::Load { .. }
+                | Pending::LoadOwnHead { .. }
+                | Pending::LoadCompared { .. }
+                | Pending::LoadWanted { .. },
+            )
+            | None => {}
         }
     }
 

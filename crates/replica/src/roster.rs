@@ -20,6 +20,7 @@ use momoland_protocol::id::{
     AccountId, ChainId, DeviceId, EventId, InviteKey, LogId, RoomId, RosterHash, Seq, ServerKey,
 };
 use momoland_protocol::limits;
+use momoland_protocol::register::Register;
 use momoland_protocol::roster::{
     CountersignedChange, Cut, Genesis, Role, RoomKind, RosterChange, RosterOp, Settings, Visibility,
 };
@@ -674,6 +675,11 @@ impl Roster {
             let counts = move |device: &DeviceId| standing.has_device_at(*device, version);
             standing.devices.keys().copied().filter(counts)
         })
+    }
+
+    /// Whether a register's device belongs to its account here now.
+    pub fn counts(&self, register: &Register) -> bool {
+        self.role_of_device(register.device).is_some_and(|(account, _)| account == register.account)
     }
 
     /// The devices of an account that ever were in the roster.

@@ -84,6 +84,8 @@ pub(crate) struct LogSession {
     pub(crate) compared_at: Option<Mono>,
     /// The other end is a device that its peers feed: it gets what it has not acknowledged a moment later.
     pub(crate) fed_by_peers: bool,
+    /// Forked chains of which it was told once what is held here.
+    pub(crate) told_forked: BTreeSet<ChainId>,
     /// Something was missing in what it sent: to be compared again when that is due.
     pub(crate) compare_again: bool,
 }

@@ -1,17 +1,22 @@
-//! A small world for tests: replicas, their disks and the links between them, in one thread on virtual time.
+//! A world: replicas, their disks and the links between them, in one thread on virtual time.
 //!
 //! A disk keeps what is written apart from what is synced; a crash drops what was not, and makes the replica anew.
-//! Everything that is under way is a list, and the test (or a seed) chooses what happens next.
+//! Everything that is under way is a list, and a test (or a seed of `sim`) chooses what happens next. The world holds
+//! every frame and every notice against what is on the disks: see [`World::check_sent`] and [`World::check_notice`].
+#![cfg_attr(not(test), allow(clippy::unwrap_used, reason = "a world ends where something does not hold"))]
+#![cfg_attr(not(test), allow(dead_code, reason = "tests use more of it than the simulation does"))]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use momoland_protocol::cbor;
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event};
 use momoland_protocol::id::{
     AccountId, ChainId, DeviceId, EventId, InviteKey, LogId, Nonce, RoomId, RosterHash, Seq, ServerKey,
 };
+use momoland_protocol::limits;
 use momoland_protocol::register::{Register, RegisterKey};
 use momoland_protocol::replication::Frame;
 use momoland_protocol::roster::{
@@ -151,6 +156,15 @@ pub(crate) struct World {
     pub(crate) closed: usize,
     /// Everything that was ever answered as stored, and must never be lost.
     pub(crate) acknowledged: BTreeSet<(Node, EventId)>,
+    /// Nodes that started from an older copy of their disk, or lie: what they said to have they may not have.
+    pub(crate) unreliable: BTreeSet<Node>,
+    /// A hash over every frame, so that two runs can be compared.
+    trace: blake3::Hasher,
+    /// Frames that were sent, and their bytes.
+    pub(crate) frames: u64,
+    pub(crate) frame_bytes: u64,
+    #[cfg(feature = "planted")]
+    pub(crate) planted: Option<crate::sim::Planted>,
 }
 
 /// Something that may happen next.
@@ -175,6 +189,12 @@ impl World {
             now_ms: 0,
             closed: 0,
             acknowledged: BTreeSet::new(),
+            unreliable: BTreeSet::new(),
+            trace: blake3::Hasher::new(),
+            frames: 0,
+            frame_bytes: 0,
+            #[cfg(feature = "planted")]
+            planted: None,
         };
         world.add(Own::Relay);
         for number in 0..count {
@@ -219,7 +239,13 @@ impl World {
 
     fn replica(&mut self, own: &Own, node: Node, state: DurableState) -> Replica {
         self.lives += 1;
-        let config = Config { own: own.clone(), server: self.server_key(), recent_bytes_max: 4 * 1024 };
+        let config = Config {
+            own: own.clone(),
+            server: self.server_key(),
+            recent_bytes_max: 4 * 1024,
+            #[cfg(feature = "planted")]
+            planted: self.planted,
+        };
         // Fresh for every life of every node, and the same in every run.
         let mut seed = [0; 32];
         seed[0] = u8::try_from(node).unwrap();
@@ -241,6 +267,15 @@ impl World {
 
     pub(crate) fn set_skew(&mut self, node: Node, skew_ms: i64) {
         self.members[node].skew_ms = skew_ms;
+    }
+
+    /// Builds a fault into every replica.
+    #[cfg(feature = "planted")]
+    pub(crate) fn plant(&mut self, planted: Option<crate::sim::Planted>) {
+        self.planted = planted;
+        for node in 0..self.members.len() {
+            self.crash(node);
+        }
     }
 
     fn now(&self, node: Node) -> Now {
@@ -356,9 +391,13 @@ impl World {
         while let Some(output) = self.members[node].replica.poll_output() {
             match output {
                 Output::Send { link, frame } => self.send(node, link, frame),
-                Output::Persist { ticket, batch } => self.members[node].writing.push_back((ticket, batch)),
+                Output::Persist { ticket, batch } => {
+                    self.check_taken(node, &batch);
+                    self.members[node].writing.push_back((ticket, batch));
+                }
                 Output::Load { .. } => self.members[node].loading.push_back(output),
                 Output::Notice(notice) => {
+                    self.check_notice(node, &notice);
                     if let Notice::Stored { event, .. } = &notice {
                         self.acknowledged.insert((node, event.id()));
                     }
@@ -375,21 +414,99 @@ impl World {
     fn send(&mut self, node: Node, link: LinkId, frame: Frame) {
         if let Frame::Events { log: _, events } = &frame {
             self.members[node].events_sent += events.len();
-            for event in events {
-                let header = event.header.get();
-                let own = self.people.get(&node).is_some_and(|person| person.device() == header.device);
-                let on_disk = self.members[node].synced.events.values().any(|(_, held)| held.id() == event.id());
-                assert!(!own || on_disk, "an own event left before it was on disk");
-            }
         }
+        let bytes = cbor::encode(&frame);
+        self.trace.update(&bytes);
+        self.frames += 1;
+        self.frame_bytes += bytes.len() as u64;
+        assert!(bytes.len() <= limits::FRAME_BYTES_MAX, "bounds: a frame of {} bytes", bytes.len());
+        let decoded = cbor::decode::<Frame>(&bytes, limits::FRAME_BYTES_MAX);
+        assert_eq!(decoded.as_ref(), Ok(&frame), "bounds: a frame that does not decode to itself");
         // The link's name at the sender is that of the pipe that comes back.
         let Some(peer) = self.pipes.iter().find(|pipe| pipe.to == node && pipe.at == link).map(|pipe| pipe.from) else {
             return;
         };
+        self.check_sent(node, peer, &frame);
         let mut open = self.pipes.iter_mut().filter(|pipe| !pipe.stalled);
         if let Some(pipe) = open.find(|pipe| (pipe.from, pipe.to) == (node, peer)) {
             pipe.frames.push_back(frame);
         }
+    }
+
+    /// Holds what a replica wants written against the roster that it holds.
+    fn check_taken(&self, node: Node, batch: &[Record]) {
+        for record in batch {
+            let Record::Event { room, event } = record else { continue };
+            let header = event.header.get();
+            let roster = self.members[node].replica.roster(*room).expect("a room with events");
+            let cut = roster
+                .version_of(header.roster)
+                .is_none_or(|version| roster.is_cut(header.log, header.chain(), header.seq, version));
+            assert!(!cut, "rights: an event beyond a cut was taken");
+        }
+    }
+
+    /// Holds a frame against the sender's disk and roster.
+    fn check_sent(&self, node: Node, peer: Node, frame: &Frame) {
+        let synced = &self.members[node].synced;
+        let room = match frame {
+            Frame::Events { log, events } => {
+                for event in events {
+                    let header = event.header.get();
+                    let held = synced.events.get(&(header.log, header.chain(), header.seq));
+                    assert!(held.is_some(), "durability: an event left before it was on the sender's disk");
+                    let roster = self.members[node].replica.roster(RoomId(log.0)).expect("a room with events");
+                    let version = roster.version_of(header.roster).expect("a version that was admitted");
+                    let cut = roster.is_cut(header.log, header.chain(), header.seq, version);
+                    assert!(!cut, "rights: an event beyond a cut was sent");
+                }
+                RoomId(log.0)
+            }
+            Frame::Have { log, chains, .. } => {
+                for range in chains {
+                    let ends = [range.low, range.high].map(|seq| synced.events.get(&(*log, range.chain, seq)));
+                    assert!(ends.iter().all(Option::is_some), "durability: a vector claims what is not on the disk");
+                }
+                RoomId(log.0)
+            }
+            Frame::Registers { room, .. } => *room,
+            _ => return,
+        };
+        if let Remote::Device { device, account } = self.remote(peer) {
+            let roster = self.members[node].replica.roster(room).expect("a room that is shared");
+            let member = roster.role_of_device(device).is_some_and(|(owner, _)| owner == account);
+            assert!(member, "secrecy: somebody outside of the roster is sent what belongs to the room");
+        }
+    }
+
+    /// Holds a notice against the disks and the roster.
+    fn check_notice(&self, node: Node, notice: &Notice) {
+        match notice {
+            Notice::Stored { room, event, .. } => {
+                let header = event.header.get();
+                let key = (header.log, header.chain(), header.seq);
+                let there = self.members[node].synced.events.get(&key).is_some_and(|(_, held)| held.id() == event.id());
+                assert!(there, "durability: told as stored before it was on the disk");
+                assert!(event.header.verify(&header.device).is_ok(), "rights: a forged event was stored");
+                let roster = self.members[node].replica.roster(*room).expect("a room with events");
+                let version = roster.version_of(header.roster).expect("rights: an event under no roster was stored");
+                let allowed = roster.allows(header.device, version, header.action).is_ok();
+                assert!(allowed, "rights: an event was stored that its author may not write");
+            }
+            Notice::Acknowledged { log, chain, seq, by } => {
+                let remote =
+                    (0..self.members.len()).find(|other| self.remote(*other) == *by).expect("somebody is there");
+                let there = self.members[remote].synced.events.contains_key(&(*log, *chain, *seq));
+                let unreliable = self.unreliable.contains(&remote);
+                assert!(there || unreliable, "durability: acknowledged by one who does not have it on its disk");
+            }
+            _ => {}
+        }
+    }
+
+    /// A hash over every frame so far.
+    pub(crate) fn trace(&self) -> [u8; 32] {
+        *self.trace.finalize().as_bytes()
     }
 
     /// Everything that may happen next.
@@ -576,6 +693,29 @@ impl World {
         let id = CommandId(self.number());
         let command = Command::Append { log: room.conversation(), action: Action::POST, targets: Vec::new(), body };
         self.input(node, Input::Command { id, command });
+    }
+
+    /// What a node shows: what is on its disk and counts by the roster that it holds, in the order of display. Chains
+    /// that forked are left out: each replica keeps the branch that it saw first.
+    pub(crate) fn shown(&self, node: Node, room: RoomId) -> Vec<(DeviceId, Seq, EventId)> {
+        let log = room.conversation();
+        let Some(roster) = self.replica_of(node).roster(room) else { return Vec::new() };
+        let forked =
+            |chain: &ChainId| self.members.iter().any(|member| member.synced.forks.contains_key(&(log, *chain)));
+        let held = self.members[node].synced.events.iter().filter(|((of, chain, _), _)| *of == log && !forked(chain));
+        let mut events: Vec<&Event> = held.map(|(_, (_, event))| event).collect();
+        events.retain(|event| {
+            let header = event.header.get();
+            let version = roster.version_of(header.roster);
+            version.is_some_and(|version| !roster.is_cut(log, header.chain(), header.seq, version))
+        });
+        events.sort_by_key(|event| event.header.get().order());
+        events.iter().map(|event| (event.header.get().device, event.header.get().seq, event.id())).collect()
+    }
+
+    /// The registers of a room that count at a node.
+    pub(crate) fn registers(&self, node: Node, room: RoomId) -> Vec<[u8; 32]> {
+        self.replica_of(node).registers(room).map(|register| register.hash()).collect()
     }
 
     /// What a node was told is stored, in the order of display.

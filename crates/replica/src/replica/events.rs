@@ -16,6 +16,8 @@ use crate::log::{Chain, Head, Log};
 use crate::output::{CloseReason, CommandRefusal, Notice, Output, Record};
 use crate::roster::{Roster, RosterRefusal};
 use crate::session::LAZY_ACK_AFTER_MS;
+#[cfg(feature = "planted")]
+use crate::sim::Planted;
 
 /// Registers of one account in one room: a few names, with room for targets. More are not taken from a link.
 const REGISTERS_AN_ACCOUNT_MAX: usize = 256;
@@ -32,6 +34,13 @@ impl Replica {
     ) {
         match self.write(now, log, action, targets, body) {
             Ok(staged) => {
+                #[cfg(feature = "planted")]
+                if self.config.planted == Some(Planted::SendsBeforePersisted) {
+                    let links: Vec<LinkId> = self.links.keys().copied().collect();
+                    for link in links.into_iter().filter(|link| self.shares(*link, staged.room)) {
+                        self.send_events(link, log, vec![staged.event.clone()]);
+                    }
+                }
                 let batch = vec![Record::Event { room: staged.room, event: staged.event.clone() }];
                 self.persist(Pending::Append { command, staged }, batch);
             }
@@ -110,6 +119,10 @@ impl Replica {
     }
 
     fn own_incarnation(&mut self, log: LogId) -> Incarnation {
+        if self.unsure.remove(&log) {
+            // The disk has not answered yet whether the present one still counts.
+            return self.begin_incarnation(log);
+        }
         if let Some(incarnation) = self.incarnations.get(&log) {
             return *incarnation;
         }
@@ -151,7 +164,7 @@ impl Replica {
         let mut compare = false;
         let mut ask_for_roster = false;
         let mut duplicates = BTreeMap::new();
-        let mut forks = Vec::new();
+        let (mut forks, mut frozen) = (Vec::new(), Vec::new());
         let from_middle = !self.is_relay() && self.links.get(&link).is_some_and(|link| link.remote == Remote::Relay);
         for event in events {
             let header = event.header.get();
@@ -160,12 +173,21 @@ impl Replica {
             let chains = &mut self.logs.entry(log).or_insert_with(|| Log::new(room)).chains;
             let empty = Chain::empty();
             let chain = chains.get(&chain_id).unwrap_or(&empty);
-            let there = self.recent.get(log, chain_id, seq).map(Event::id);
+            let known = chain.known.filter(|(known, _)| *known == seq).map(|(_, event)| event);
+            let there = self.recent.get(log, chain_id, seq).map(Event::id).or(known);
             let outcome = match admit(&event, &held.roster, &Held { chain, there, from_middle }) {
                 Admission::Admitted { author, roster_version: _ }
                     if chain.is_empty() && has_enough_chains(&held.roster, chains, author) =>
                 {
                     Admission::Rejected(Rejection::TooManyChains)
+                }
+                #[cfg(feature = "planted")]
+                Admission::Rejected(Rejection::Cut)
+                    if self.config.planted == Some(Planted::AcceptsBackdated)
+                        && let Some(author) = held.roster.account_of(chain_id.device)
+                        && let Some(roster_version) = held.roster.version_of(event.header.get().roster) =>
+                {
+                    Admission::Admitted { author, roster_version }
                 }
                 outcome => outcome,
             };
@@ -178,12 +200,15 @@ impl Replica {
                 Admission::Duplicate => {
                     duplicates.insert(chain_id, ChainHead { chain: chain_id, seq, event: event.id() });
                 }
-                Admission::Frozen | Admission::Older => {}
+                // Its author may not know yet: what is held here shows it.
+                Admission::Frozen => frozen.push(chain_id),
+                Admission::Older => {}
                 Admission::Gap => compare = true,
                 Admission::UnknownRoster => ask_for_roster = true,
                 Admission::Rejected(why) => {
                     let misbehaved = why.proves_misbehaviour();
                     if let Rejection::Forked { seq, .. } = why {
+                        frozen.push(chain_id);
                         forks.push((chain_id, seq, event.header));
                     }
                     let device = chain_id.device;
@@ -208,6 +233,10 @@ impl Replica {
         }
         if ask_for_roster {
             self.announce_room(link, room);
+        }
+        if let Some(session) = self.links.get_mut(&link).and_then(|link| link.log(room, log)) {
+            let untold = frozen.into_iter().filter(|chain| session.told_forked.insert(*chain));
+            compare |= untold.count() > 0;
         }
         if compare || ask_for_roster {
             self.compare_soon(now, link, room, log);
@@ -253,6 +282,10 @@ impl Replica {
                 continue;
             };
             chain.store(&event);
+            #[cfg(feature = "planted")]
+            if self.config.planted == Some(Planted::MergesRangesWrongly) && chain.low.seq > Seq(1) {
+                chain.low.seq = Seq(chain.low.seq.0 - 1);
+            }
             let head = chain.durable;
             // To acknowledge an event is to have all before it, too.
             if chain.is_whole() {
@@ -285,6 +318,10 @@ impl Replica {
             let Some(session) = link.rooms.get_mut(&room).and_then(|session| session.logs.get_mut(&log)) else {
                 continue;
             };
+            #[cfg(feature = "planted")]
+            if self.config.planted == Some(Planted::DigestWithoutTheGap) && session.fed_by_peers {
+                continue;
+            }
             if session.compared {
                 let at_once = first_hand && !session.fed_by_peers;
                 let due = if at_once { now.mono } else { later };
@@ -300,6 +337,10 @@ impl Replica {
 
     /// Acknowledges at once where the events came from, and a little later to everybody else in the room.
     fn acknowledge(&mut self, now: Now, from: LinkId, heads: &BTreeMap<(RoomId, LogId, ChainId), ChainHead>) {
+        #[cfg(feature = "planted")]
+        if self.config.planted == Some(Planted::DropsAcknowledgement) {
+            return;
+        }
         let mut by_log: BTreeMap<LogId, Vec<ChainHead>> = BTreeMap::new();
         for ((_, log, _), head) in heads {
             by_log.entry(*log).or_default().push(*head);
@@ -378,7 +419,7 @@ impl Replica {
                 roster.allows(it.device, version, Action(0)).is_ok_and(|account| account == it.account)
             });
             // Who is no member any more sets nothing, whatever roster it names: registers have no cuts.
-            let member = roster.role_of_device(it.device).is_some();
+            let member = roster.counts(it);
             if !newer || !allowed || !member || full {
                 continue;
             }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use momoland_protocol::id::{ChainId, RoomId, SetHash};
+use momoland_protocol::event::Event;
+use momoland_protocol::id::{AccountId, ChainId, LogId, RoomId, SetHash};
 use momoland_protocol::limits;
+use momoland_protocol::register::{RegisterKey, RegisterName};
 use momoland_protocol::replication::Frame;
 use momoland_protocol::roster::CountersignedChange;
 
-use super::{CLOCK_AHEAD_MAX_MS, Own, Pending, Replica, Room};
+use super::{Own, Pending, Replica, Room, toggled};
 use crate::input::{LinkId, Now, Remote};
-use crate::output::{Notice, Output, Record};
+use crate::log::Log;
+use crate::output::{Load, LoadOrder, Notice, Output, Record};
 use crate::roster::{Roster, RosterRefusal};
 
 /// What the other end of a link may have of a room.
@@ -53,6 +56,10 @@ impl Replica {
             Remote::Device { device, account } => {
                 let in_roster = roster.role_of_device(device).is_some_and(|(owner, _)| owner == account);
                 let own_in_roster = self.own_device().is_none_or(|own| roster.role_of_device(own).is_some());
+                #[cfg(feature = "planted")]
+                let in_roster = in_roster
+                    || self.config.planted == Some(crate::sim::Planted::ForwardsToRemovedMember)
+                        && roster.account_of(device).is_some();
                 if in_roster && own_in_roster {
                     Access::Full
                 } else if self.is_relay() && roster.role(account).is_some() && roster.account_of(device).is_none() {
@@ -98,7 +105,8 @@ impl Replica {
             return;
         }
         self.index_members(room);
-        self.renew_cut_incarnations(room, Some(before + 1));
+        self.drop_registers(room);
+        self.renew_cut_incarnations(room, before + 1);
         let version = |change: &CountersignedChange| change.countersignature.get().version;
         let batch =
             taken.iter().map(|change| Record::Roster { version: version(change), change: change.clone() }).collect();
@@ -144,28 +152,64 @@ impl Replica {
         self.rooms_of.retain(|_, rooms| !rooms.is_empty());
     }
 
-    /// A device whose own chain is cut goes on in a new life. `from`: the first version that is new; `None` at the
-    /// start, where a chain that was written on well after the change is that new life already.
-    pub(super) fn renew_cut_incarnations(&mut self, room: RoomId, from: Option<u64>) {
-        let (Some(own), Some(held)) = (self.own_device(), self.rooms.get(&room)) else { return };
-        let at = |version: u64| {
-            let place = usize::try_from(version).ok().and_then(|place| place.checked_sub(1));
-            let change = place.and_then(|place| held.changes.get(place));
-            change.map_or(u64::MAX, |change| change.countersignature.get().at.0)
-        };
-        let mut renewed = Vec::new();
-        for (log, chains) in self.logs.iter().filter(|(_, log)| log.room == room) {
-            let Some(incarnation) = self.incarnations.get(log).copied() else { continue };
-            let Some(chain) = chains.chains.get(&ChainId { device: own, incarnation }) else { continue };
-            let ends = |version: u64| match from {
-                Some(from) => version >= from,
-                None => chain.staged.hlc.wall().0 <= at(version).saturating_add(CLOCK_AHEAD_MAX_MS),
-            };
-            if held.roster.endings_of(own).any(ends) {
-                renewed.push(*log);
+    /// Registers of who is out do not count, and nobody takes them: who has them drops them, so that all have the same.
+    fn drop_registers(&mut self, room: RoomId) {
+        let Some(held) = self.rooms.get_mut(&room) else { return };
+        let first = RegisterKey { room, account: AccountId([0; 16]), name: RegisterName(0), target: [0; 32] };
+        let of_room = self.registers.range(first..).take_while(|(key, _)| key.room == room);
+        let over = of_room.filter(|(_, register)| !held.roster.counts(register.get()));
+        let over: Vec<RegisterKey> = over.map(|(key, _)| *key).collect();
+        for key in over {
+            if let Some(register) = self.registers.remove(&key) {
+                held.registers = toggled(held.registers, &register);
             }
         }
+    }
+
+    /// A device whose own chain is cut by the versions from `from` on goes on in a new life.
+    fn renew_cut_incarnations(&mut self, room: RoomId, from: u64) {
+        let (Some(own), Some(held)) = (self.own_device(), self.rooms.get(&room)) else { return };
+        if !held.roster.endings_of(own).any(|version| version >= from) {
+            return;
+        }
+        let written = |(log, chains): &(&LogId, &Log)| {
+            let incarnation = self.incarnations.get(log);
+            incarnation.is_some_and(|incarnation| {
+                chains.chains.contains_key(&ChainId { device: own, incarnation: *incarnation })
+            })
+        };
+        let of_room = self.logs.iter().filter(|(_, log)| log.room == room);
+        let renewed: Vec<LogId> = of_room.filter(written).map(|(log, _)| *log).collect();
         for log in renewed {
+            self.begin_incarnation(log);
+        }
+    }
+
+    /// At the start, whether a change ended the right under which the own chain was written: its last event, which names
+    /// its roster, is on the disk and tells. Clocks do not.
+    pub(super) fn look_at_own_heads(&mut self) {
+        let Some(own) = self.own_device() else { return };
+        let mut heads = Vec::new();
+        for (log, incarnation) in &self.incarnations {
+            let chain = ChainId { device: own, incarnation: *incarnation };
+            let Some(held) = self.logs.get(log) else { continue };
+            let ended = self.rooms.get(&held.room).is_some_and(|room| room.roster.endings_of(own).next().is_some());
+            if let (true, Some(last)) = (ended, held.chains.get(&chain)) {
+                heads.push((held.room, *log, chain, last.durable.seq));
+            }
+        }
+        for (room, log, chain, from) in heads {
+            let ticket = self.open_ticket(Pending::LoadOwnHead { room, log, chain });
+            self.unsure.insert(log);
+            let load = Load { log, chain, from, to: from, bytes_max: 1, order: LoadOrder::OldestFirst };
+            self.outputs.push_back(Output::Load { ticket, load });
+        }
+    }
+
+    pub(super) fn loaded_own_head(&mut self, room: RoomId, log: LogId, chain: ChainId, events: &[Event]) {
+        let was_unsure = self.unsure.remove(&log);
+        let cut = events.first().is_none_or(|event| self.is_cut(room, event));
+        if was_unsure && cut && self.incarnations.get(&log) == Some(&chain.incarnation) {
             self.begin_incarnation(log);
         }
     }

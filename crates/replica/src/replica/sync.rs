@@ -12,6 +12,8 @@ use super::{Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote, Ticket};
 use crate::output::{Load, LoadOrder, Notice, Output};
 use crate::session::{COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS, TAIL_EVENTS, TAIL_EVENTS_MIN, Wanted};
+#[cfg(feature = "planted")]
+use crate::sim::Planted;
 
 /// Bytes of events in one frame; headers and marks of the frame come on top.
 const EVENTS_BYTES_PER_FRAME: usize = limits::FRAME_BYTES_MAX - 12 * 1024;
@@ -197,6 +199,7 @@ impl Replica {
 
     fn compare_with(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId, vector: &[ChainRange]) {
         let own_device = self.own_device();
+        let mut compared = Vec::new();
         for theirs in vector {
             let own = own_device == Some(theirs.chain.device);
             let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&theirs.chain)) else {
@@ -212,10 +215,20 @@ impl Replica {
                 let frame = Frame::Want { log, chain, from: place, to: place };
                 self.outputs.push_back(Output::Send { link: id, frame });
             }
+            if own && there.is_none() && theirs.high < chain.durable.seq && chain.low.seq <= theirs.high {
+                // Ours is on the disk: whoever holds another branch of it lets us know that it forked.
+                compared.push(*theirs);
+            }
             if own && theirs.high > chain.staged.seq && self.incarnations.get(&log) == Some(&theirs.chain.incarnation) {
                 // Somebody holds more of our own chain than we do: our tail was lost, and to write on would fork it.
                 self.begin_incarnation(log);
             }
+        }
+        for theirs in compared {
+            let ticket = self.open_ticket(Pending::LoadCompared { link: id, log, theirs });
+            let ChainRange { chain, low: _, high, head: _ } = theirs;
+            let load = Load { log, chain, from: high, to: high, bytes_max: 1, order: LoadOrder::OldestFirst };
+            self.outputs.push_back(Output::Load { ticket, load });
         }
         let due_later = self.pass_on_at(now);
         let at_once = self.is_relay();
@@ -475,6 +488,14 @@ impl Replica {
     pub(super) fn loaded(&mut self, now: Now, ticket: Ticket, events: Vec<Event>) {
         let (id, room, log, chain, from) = match self.tickets.remove(&ticket) {
             Some(Pending::Load { link, room, log, chain, from }) => (link, room, log, chain, from),
+            Some(Pending::LoadOwnHead { room, log, chain }) => {
+                self.loaded_own_head(room, log, chain, &events);
+                return;
+            }
+            Some(Pending::LoadCompared { link, log, theirs }) => {
+                self.loaded_compared(link, log, theirs, &events);
+                return;
+            }
             Some(Pending::LoadWanted { link, room, wanted }) => {
                 self.loaded_wanted(now, ticket, link, room, wanted, events);
                 return;
@@ -493,8 +514,22 @@ impl Replica {
         self.pump(now, id);
     }
 
+    /// An own event was read: where it is another than the other end says, that one is asked for.
+    fn loaded_compared(&mut self, link: LinkId, log: LogId, theirs: ChainRange, events: &[Event]) {
+        let Some(event) = events.first().filter(|event| event.id() != theirs.head) else { return };
+        let held = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&theirs.chain));
+        let Some(chain) = held.filter(|chain| chain.forked.is_none()) else { return };
+        chain.known = Some((theirs.high, event.id()));
+        let (chain, place) = (theirs.chain, theirs.high);
+        self.outputs.push_back(Output::Send { link, frame: Frame::Want { log, chain, from: place, to: place } });
+    }
+
     /// Whether an event is beyond a cut by the roster held now.
     pub(super) fn is_cut(&self, room: RoomId, event: &Event) -> bool {
+        #[cfg(feature = "planted")]
+        if self.config.planted == Some(Planted::SkipsCut) {
+            return false;
+        }
         let header = event.header.get();
         let Some(roster) = self.roster(room) else { return true };
         let version = roster.version_of(header.roster);
