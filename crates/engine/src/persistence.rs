@@ -93,7 +93,8 @@ impl Persistence {
             hlc: held.hlc,
         });
         let forks = held.forks.into_iter();
-        let forks = forks.map(|fork| HeldFork { log: fork.log, chain: fork.chain, seq: fork.seq });
+        let forks =
+            forks.map(|fork| HeldFork { log: fork.log, chain: fork.chain, seq: fork.seq, offered: fork.offered });
         let state = DurableState {
             rosters: held.rosters,
             chains: chains.collect(),

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::event::Event;
+use momoland_protocol::event::{Event, EventHeader};
 use momoland_protocol::id::{
     AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, Seq, ServerKey, SetHash,
 };
@@ -83,7 +83,7 @@ pub struct HeldChain {
 }
 
 /// A chain of which two events at one place were seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldFork {
     /// The log.
     pub log: LogId,
@@ -91,6 +91,8 @@ pub struct HeldFork {
     pub chain: ChainId,
     /// Where the two part.
     pub seq: Seq,
+    /// The proof: what its device signed beside what is held.
+    pub offered: Signed<EventHeader>,
 }
 
 /// Everything that is on disk but for the events themselves.
@@ -143,6 +145,8 @@ enum Pending {
     Load { link: LinkId, room: RoomId, log: LogId, chain: ChainId, from: Seq },
     /// A load of the own chain's last event.
     LoadOwnHead { room: RoomId, log: LogId, chain: ChainId },
+    /// A load of an own event, to be held against the proof that its chain forked.
+    LoadTwin { room: RoomId, log: LogId, proof: Signed<EventHeader> },
     /// A load of an own event, to be compared with what a link says to have at its place.
     LoadCompared { link: LinkId, log: LogId, theirs: ChainRange },
     /// A load of what a link asked for.
@@ -179,6 +183,8 @@ pub struct Replica {
     fed_by_peers: BTreeSet<RoomId>,
     /// The incarnation that our own next event of a log belongs to.
     incarnations: BTreeMap<LogId, Incarnation>,
+    /// Of each forked chain, what its device signed beside what is held.
+    proofs: BTreeMap<(LogId, ChainId), Signed<EventHeader>>,
     /// Logs of which it is not known yet whether our own chain still counts: it is read.
     unsure: BTreeSet<LogId>,
     registers: BTreeMap<RegisterKey, Signed<Register>>,
@@ -205,6 +211,7 @@ impl Replica {
             logs: BTreeMap::new(),
             fed_by_peers: BTreeSet::new(),
             incarnations: BTreeMap::new(),
+            proofs: BTreeMap::new(),
             unsure: BTreeSet::new(),
             registers: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -266,6 +273,7 @@ impl Replica {
     fn recover_fork(&mut self, fork: HeldFork) {
         let Some(chain) = self.logs.get_mut(&fork.log).and_then(|log| log.chains.get_mut(&fork.chain)) else { return };
         chain.fork_at(fork.seq);
+        self.proofs.insert((fork.log, fork.chain), fork.offered);
         self.renew_forked_incarnation(fork.log, fork.chain);
     }
 
@@ -440,6 +448,7 @@ impl Replica {
         self.fed_by_peers.remove(&room);
         self.logs.retain(|_, log| log.room != room);
         let logs = &self.logs;
+        self.proofs.retain(|(log, _), _| logs.contains_key(log));
         self.incarnations.retain(|log, _| logs.contains_key(log));
         self.registers.retain(|key, _| key.room != room);
         for (id, link) in &mut self.links {
@@ -482,6 +491,7 @@ impl Replica {
                 Pending::Fork
                 | Pending::Load { .. }
                 | Pending::LoadOwnHead { .. }
+                | Pending::LoadTwin { .. }
                 | Pending::LoadCompared { .. }
                 | Pending::LoadWanted { .. },
             )

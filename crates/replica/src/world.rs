@@ -3,7 +3,7 @@
 //! A disk keeps what is written apart from what is synced; a crash drops what was not, and makes the replica anew.
 //! Everything that is under way is a list, and a test (or a seed of `sim`) chooses what happens next. The world holds
 //! every frame and every notice against what is on the disks: see [`World::check_sent`] and [`World::check_notice`].
-#![cfg_attr(not(test), allow(clippy::unwrap_used, reason = "a world ends where something does not hold"))]
+#![allow(clippy::unwrap_used, reason = "a world ends where something does not hold")]
 #![cfg_attr(not(test), allow(dead_code, reason = "tests use more of it than the simulation does"))]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use momoland_protocol::cbor;
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::event::{Action, Body, BodyBytes, Event};
+use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader};
 use momoland_protocol::id::{
     AccountId, ChainId, DeviceId, EventId, InviteKey, LogId, Nonce, RoomId, RosterHash, Seq, ServerKey,
 };
@@ -39,7 +39,7 @@ pub(crate) type Node = usize;
 pub(crate) struct Disk {
     rosters: BTreeMap<RoomId, Vec<CountersignedChange>>,
     events: BTreeMap<(LogId, ChainId, Seq), (RoomId, Event)>,
-    forks: BTreeMap<(LogId, ChainId), Seq>,
+    forks: BTreeMap<(LogId, ChainId), (Seq, Signed<EventHeader>)>,
     registers: BTreeMap<RegisterKey, Signed<Register>>,
 }
 
@@ -64,8 +64,7 @@ impl Disk {
             }
             Record::Fork { room: _, seq, offered } => {
                 let header = offered.get();
-                let at = self.forks.entry((header.log, header.chain())).or_insert(*seq);
-                *at = (*at).min(*seq);
+                self.forks.insert((header.log, header.chain()), (*seq, offered.clone()));
             }
             Record::Register(register) => {
                 self.registers.insert(register.get().key(), register.clone());
@@ -97,7 +96,12 @@ impl Disk {
             let held = chains.entry((*log, *chain)).or_insert(first);
             (held.high, held.head, held.hlc) = (*seq, event.id(), header.hlc);
         }
-        let forks = self.forks.iter().map(|((log, chain), seq)| HeldFork { log: *log, chain: *chain, seq: *seq });
+        let forks = self.forks.iter().map(|((log, chain), (seq, offered))| HeldFork {
+            log: *log,
+            chain: *chain,
+            seq: *seq,
+            offered: offered.clone(),
+        });
         DurableState {
             rosters: self.rosters.iter().map(|(room, changes)| (*room, changes.clone())).collect(),
             chains: chains.into_values().collect(),
@@ -454,6 +458,10 @@ impl World {
                 for event in events {
                     let header = event.header.get();
                     let held = synced.events.get(&(header.log, header.chain(), header.seq));
+                    // The proof of a fork: nobody drops bodies here.
+                    if event.body.is_none() {
+                        continue;
+                    }
                     assert!(held.is_some(), "durability: an event left before it was on the sender's disk");
                     let roster = self.members[node].replica.roster(RoomId(log.0)).expect("a room with events");
                     let version = roster.version_of(header.roster).expect("a version that was admitted");

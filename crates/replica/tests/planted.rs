@@ -51,7 +51,7 @@ fn a_digest_without_its_gap_is_found() {
 
 #[test]
 fn merging_ranges_wrongly_is_found() {
-    is_found(Planted::MergesRangesWrongly, &["claims what is not on the disk", "written without a gap"]);
+    is_found(Planted::MergesRangesWrongly, &["claims what is not on the disk", "lower end on disk is ahead"]);
 }
 
 #[test]

@@ -34,7 +34,10 @@ pub(super) fn load(store: &Arc<dyn Store>) -> Result<Loaded, RecordError> {
             HeldChain { room, log, chain, low, low_prev, high, head, hlc }
         })
         .collect();
-    let forks = forks.into_iter().map(|fork| HeldFork { log: fork.log, chain: fork.chain, seq: fork.seq }).collect();
+    let forks = forks
+        .into_iter()
+        .map(|fork| HeldFork { log: fork.log, chain: fork.chain, seq: fork.seq, offered: fork.offered })
+        .collect();
     let last_seen = records::last_seen_of_all(&**store)?
         .into_iter()
         .map(|(account, LastSeenRecord { at_ms, text })| (account, LastSeen { at: UnixMillis(at_ms), text }))

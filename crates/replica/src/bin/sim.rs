@@ -4,7 +4,6 @@
 
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 #![allow(clippy::print_stderr, reason = "whoever calls it from a terminal is told what is wrong")]
-#![expect(clippy::disallowed_methods, reason = "the runs have no threads; running many of them side by side does")]
 
 use std::ops::Range;
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use super::{Own, Pending, Replica, Staged, toggled};
 use crate::admission::{Admission, Held, Rejection, admit};
 use crate::input::{CommandId, LinkId, Mono, Now, Remote};
 use crate::log::{Chain, Head, Log};
-use crate::output::{CloseReason, CommandRefusal, Notice, Output, Record};
+use crate::output::{CloseReason, CommandRefusal, Load, LoadOrder, Notice, Output, Record};
 use crate::roster::{Roster, RosterRefusal};
 use crate::session::LAZY_ACK_AFTER_MS;
 #[cfg(feature = "planted")]
@@ -36,8 +36,9 @@ impl Replica {
             Ok(staged) => {
                 #[cfg(feature = "planted")]
                 if self.config.planted == Some(Planted::SendsBeforePersisted) {
-                    let links: Vec<LinkId> = self.links.keys().copied().collect();
-                    for link in links.into_iter().filter(|link| self.shares(*link, staged.room)) {
+                    let mut links: Vec<LinkId> = self.links.keys().copied().collect();
+                    links.retain(|link| self.shares(*link, staged.room));
+                    for link in links {
                         self.send_events(link, log, vec![staged.event.clone()]);
                     }
                 }
@@ -146,8 +147,25 @@ impl Replica {
             return;
         }
         chain.fork_at(seq);
+        self.proofs.insert((log, chain_id), offered.clone());
         self.renew_forked_incarnation(log, chain_id);
         self.persist(Pending::Fork, vec![Record::Fork { room, seq, offered }]);
+    }
+
+    /// Reads the own event at the place of one that the own key signed too.
+    fn look_at_twin(&mut self, room: RoomId, log: LogId, proof: Signed<EventHeader>) {
+        let (chain, from) = (proof.get().chain(), proof.get().seq);
+        let ticket = self.open_ticket(Pending::LoadTwin { room, log, proof });
+        let load = Load { log, chain, from, to: from, bytes_max: 1, order: LoadOrder::OldestFirst };
+        self.outputs.push_back(Output::Load { ticket, load });
+    }
+
+    pub(super) fn loaded_twin(&mut self, room: RoomId, log: LogId, proof: Signed<EventHeader>, events: &[Event]) {
+        let (chain, seq) = (proof.get().chain(), proof.get().seq);
+        let differs = events.first().is_some_and(|event| event.header != proof);
+        if differs && proof.verify(&chain.device).is_ok() {
+            self.freeze(room, log, chain, seq, proof);
+        }
     }
 
     pub(super) fn renew_forked_incarnation(&mut self, log: LogId, chain: ChainId) {
@@ -164,7 +182,8 @@ impl Replica {
         let mut compare = false;
         let mut ask_for_roster = false;
         let mut duplicates = BTreeMap::new();
-        let (mut forks, mut frozen) = (Vec::new(), Vec::new());
+        let (mut forks, mut frozen, mut twins) = (Vec::new(), Vec::new(), Vec::new());
+        let own = self.own_device();
         let from_middle = !self.is_relay() && self.links.get(&link).is_some_and(|link| link.remote == Remote::Relay);
         for event in events {
             let header = event.header.get();
@@ -197,6 +216,12 @@ impl Replica {
                     self.observe(hlc, now.wall);
                     staged.push(Staged { room, event, author, roster_version });
                 }
+                // The proof of a fork, further back than what is at hand, comes without its body.
+                Admission::Duplicate if event.body.is_none() && there.is_none() && own == Some(chain_id.device) => {
+                    twins.push(event.header);
+                }
+                // Nor does it say what its sender holds.
+                Admission::Duplicate if event.body.is_none() => {}
                 Admission::Duplicate => {
                     duplicates.insert(chain_id, ChainHead { chain: chain_id, seq, event: event.id() });
                 }
@@ -235,8 +260,14 @@ impl Replica {
             self.announce_room(link, room);
         }
         if let Some(session) = self.links.get_mut(&link).and_then(|link| link.log(room, log)) {
-            let untold = frozen.into_iter().filter(|chain| session.told_forked.insert(*chain));
-            compare |= untold.count() > 0;
+            frozen.retain(|chain| session.told_forked.insert(*chain));
+            compare |= !frozen.is_empty();
+        }
+        let proofs = frozen.into_iter().filter_map(|chain| self.proofs.get(&(log, chain)).cloned());
+        let proofs: Vec<Event> = proofs.map(|header| Event { header, body: None }).collect();
+        self.send_events(link, log, proofs);
+        for proof in twins {
+            self.look_at_twin(room, log, proof);
         }
         if compare || ask_for_roster {
             self.compare_soon(now, link, room, log);

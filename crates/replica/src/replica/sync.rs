@@ -364,7 +364,10 @@ impl Replica {
             }
         }
         for (room, log) in again {
-            self.compare(now, id, room, log);
+            // Whose removal is on its way to the disk still has a session here, and gets no vector any more.
+            if self.shares(id, room) {
+                self.compare(now, id, room, log);
+            }
         }
         if !overdue.is_empty() {
             self.give_up(now, id, overdue);
@@ -490,6 +493,10 @@ impl Replica {
             Some(Pending::Load { link, room, log, chain, from }) => (link, room, log, chain, from),
             Some(Pending::LoadOwnHead { room, log, chain }) => {
                 self.loaded_own_head(room, log, chain, &events);
+                return;
+            }
+            Some(Pending::LoadTwin { room, log, proof }) => {
+                self.loaded_twin(room, log, proof, &events);
                 return;
             }
             Some(Pending::LoadCompared { link, log, theirs }) => {

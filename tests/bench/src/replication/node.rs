@@ -233,6 +233,11 @@ fn durable(held: HeldState) -> DurableState {
         head: held.head,
         hlc: held.hlc,
     });
-    let forks = held.forks.into_iter().map(|fork| HeldFork { log: fork.log, chain: fork.chain, seq: fork.seq });
+    let forks = held.forks.into_iter().map(|fork| HeldFork {
+        log: fork.log,
+        chain: fork.chain,
+        seq: fork.seq,
+        offered: fork.offered,
+    });
     DurableState { rosters: held.rosters, chains: chains.collect(), forks: forks.collect(), registers: held.registers }
 }
