@@ -43,6 +43,53 @@ fn damage_to_a_store_that_was_killed_is_never_silent() {
     strike(&killed, &expected, 0xD1B5_4A32_D192_ED03);
 }
 
+/// Tells the binary that it only opens a store, and where that is.
+const OPENER: &str = "MOMOLAND_STORE_OPENER";
+const KILLS: u64 = 16;
+
+/// A store that was not closed is copied before it is opened, and the copy removed afterwards: the kill falls amid that.
+#[test]
+#[cfg(unix)]
+fn a_kill_while_the_copy_is_removed_loses_nothing() {
+    if let Some(path) = std::env::var_os(OPENER) {
+        let store = SledStore::open(Path::new(&path), SCHEMA).unwrap();
+        // Not closed: the next opening finds what a kill leaves, in any case.
+        std::mem::forget(store);
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("closed");
+    let killed = folder.path().join("killed");
+    let expected = fill(&path, Some(&killed));
+    let first_file = killed.join("before-open").join("db");
+    for kill in 0..KILLS {
+        let mut opener = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["a_kill_while_the_copy_is_removed_loses_nothing", "--exact"])
+            .env(OPENER, &killed)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // As soon as the copy's log is gone, by turns at once and a little later; the rest of it may be there still.
+        let mut seen = false;
+        while opener.try_wait().unwrap().is_none() {
+            let there = first_file.exists();
+            if seen && !there {
+                std::thread::sleep(std::time::Duration::from_micros(kill % 4 * 20));
+                break;
+            }
+            seen |= there;
+        }
+        let _ = opener.kill();
+        opener.wait().unwrap();
+        // A copy is looked at, since what is opened here is closed cleanly.
+        let looked_at = folder.path().join(format!("looked-at-{kill}"));
+        copy(&killed, &looked_at);
+        let found = all(&SledStore::open(&looked_at, SCHEMA).unwrap()).unwrap();
+        assert!(found == expected, "kill {kill}: {} of {} records", found.len(), expected.len());
+        fs::remove_dir_all(&looked_at).unwrap();
+    }
+}
+
 /// Makes a store that has been opened several times, with large and small values, changes and removals. Copies it to
 /// `while_open` before it is closed. Every pair that it holds.
 fn fill(path: &Path, while_open: Option<&Path>) -> Vec<Pair> {

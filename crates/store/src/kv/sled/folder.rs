@@ -5,7 +5,7 @@
 //! head           how far it had come (`head`)
 //! seal           written at a clean close, removed at open: each file of sled's with its length and hash
 //! sled/          sled's own
-//! before-open/   sled/ as it was found, while an opening that may change it is under way
+//! before-open/   sled/ as it was found, while an opening that may change it is under way; whole or not there
 //! ```
 //!
 //! sled repairs what it opens: it overwrites whatever follows the first torn message of its log. After a clean close a seal that
@@ -150,9 +150,13 @@ impl Folder {
         sync_folder(&self.root)
     }
 
+    /// Removes the copy: its files only once it is no copy any more, or a kill would leave half of one to be put back.
     pub(super) fn discard_copy(&self) -> Result<(), StoreError> {
-        remove_folder(&self.copy())?;
-        sync_folder(&self.root)
+        let copy = self.copy();
+        let old = copy.with_extension("new");
+        fs::rename(&copy, &old).map_err(|error| StoreError::io(&error, &copy))?;
+        sync_folder(&self.root)?;
+        remove_folder(&old)
     }
 
     /// Bytes of every file of the store.
