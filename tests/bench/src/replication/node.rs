@@ -29,7 +29,7 @@ const RECENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What may wake a node.
 pub(crate) enum Wake {
-    Link { link: LinkId, remote: Remote, to: Sender<Wake>, bytes: Arc<std::sync::atomic::AtomicUsize> },
+    Link { link: LinkId, remote: Remote, to: Sender<Self>, bytes: Arc<std::sync::atomic::AtomicUsize> },
     Frame { link: LinkId, bytes: Vec<u8> },
     Taken { link: LinkId, bytes: usize },
     Written { ticket: u64, result: Result<(), StoreError> },
