@@ -59,6 +59,26 @@ fn c19_what_is_sent_before_its_author_knows_of_the_newcomer_reaches_them() {
     wait_members(&ada, &room, 3);
 }
 
+/// How often somebody leaves and comes back at once.
+const RETURNS: usize = 50;
+
+#[test]
+fn who_leaves_and_comes_back_at_once_is_there() {
+    let (_world, [ada, carol]) = World::with_people(["ada", "carol"]);
+    let room = ada.create_room("the square", "public");
+    carol.ask("rooms.join", json!({ "roomId": room }));
+    let mut sent = Vec::new();
+    for round in 0..RETURNS {
+        carol.ask("rooms.leave", json!({ "roomId": room }));
+        carol.ask("rooms.join", json!({ "roomId": room }));
+        let text = format!("message {round}");
+        ada.send(&room, &text);
+        sent.push(text);
+        carol.wait_texts(&room, &sent, ARRIVES_WITHIN);
+        assert_eq!(ada.members(&room).len(), 2);
+    }
+}
+
 #[track_caller]
 fn wait_members(who: &Momo, room: &str, count: usize) {
     wait_until("the roster is known", ARRIVES_WITHIN, || who.members(room).len() == count);

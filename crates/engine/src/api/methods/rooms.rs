@@ -202,6 +202,7 @@ async fn step_aside(tries: u32) {
 pub(super) async fn leave(engine: &Engine, params: RoomParams) -> Result<Done, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
     change(engine, room, RosterOp::Leave).await?;
+    depart(engine, room).await?;
     Ok(Done {})
 }
 
@@ -388,6 +389,20 @@ async fn answer(
     answered: tokio::sync::oneshot::Receiver<Result<Response, RequestFailure>>,
 ) -> Result<Response, ApiError> {
     Ok(answered.await.unwrap_or(Err(RequestFailure::Offline))?)
+}
+
+/// Between two looks at whether a room is gone, where nothing else happens.
+const DEPARTED_LOOK: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// Waits until a room that one left is gone from here: who comes back at once would else be put out by its late end.
+async fn depart(engine: &Engine, room: RoomId) -> Result<(), ApiError> {
+    let mut events = engine.events();
+    let until = Instant::now() + ARRIVAL_TIMEOUT;
+    while engine.with_home(move |home| Ok(home.replica.roster(room).is_some())).await? && Instant::now() < until {
+        // Any event is an occasion to look; none is needed.
+        let _ = tokio::time::timeout(DEPARTED_LOOK, events.next()).await;
+    }
+    Ok(())
 }
 
 /// Waits until a room that one joined is here.
