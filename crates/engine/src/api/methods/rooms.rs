@@ -392,13 +392,13 @@ async fn answer(
 }
 
 /// Between two looks at whether a room is gone, where nothing else happens.
-const DEPARTED_LOOK: std::time::Duration = std::time::Duration::from_millis(20);
+const DEPARTED_LOOK: Duration = Duration::from_millis(20);
 
 /// Waits until a room that one left is gone from here: who comes back at once would else be put out by its late end.
 async fn depart(engine: &Engine, room: RoomId) -> Result<(), ApiError> {
     let mut events = engine.events();
     let until = Instant::now() + ARRIVAL_TIMEOUT;
-    while engine.with_home(move |home| Ok(home.replica.roster(room).is_some())).await? && Instant::now() < until {
+    while engine.with_home(move |home| Ok(home.holds_room(room))).await? && Instant::now() < until {
         // Any event is an occasion to look; none is needed.
         let _ = tokio::time::timeout(DEPARTED_LOOK, events.next()).await;
     }

@@ -107,6 +107,11 @@ impl Home {
         self.timelines.contains_key(&room) && self.replica.roster(room).is_some_and(counts)
     }
 
+    /// Whether anything of a room is still held, as one's own or not any more.
+    pub(crate) fn holds_room(&self, room: RoomId) -> bool {
+        self.replica.roster(room).is_some()
+    }
+
     /// Own messages that have not left this device.
     pub(crate) fn unsent(&self) -> u64 {
         self.timelines.values().map(Timeline::unsent).sum()
