@@ -67,6 +67,7 @@ impl Node {
             log,
             writer: writer.expect("a thread"),
             links: Vec::new(),
+            early: Vec::new(),
             started: Instant::now(),
             commands: 0,
             watch,
@@ -120,6 +121,8 @@ struct Driver<W> {
     reader: EventReader,
     writer: Writer,
     links: Vec<(LinkId, Sender<Wake>, Arc<std::sync::atomic::AtomicUsize>)>,
+    /// Frames of links that are not known here yet.
+    early: Vec<(LinkId, Vec<u8>)>,
     started: Instant,
     commands: u64,
     watch: W,
@@ -145,15 +148,15 @@ impl<W: FnMut(&Notice)> Driver<W> {
                     self.links.push((link, to, bytes));
                     self.input(Input::LinkUp { link, remote });
                     self.input(Input::Credit { link, bytes: WINDOW_BYTES });
+                    let early: Vec<Vec<u8>> =
+                        self.early.extract_if(.., |(of, _)| *of == link).map(|(_, bytes)| bytes).collect();
+                    early.into_iter().for_each(|bytes| self.frame(link, &bytes));
                 }
-                Wake::Frame { link, bytes } => {
-                    let frame: Frame = cbor::decode(&bytes, FRAME_BYTES_MAX).expect("a frame");
-                    let is_events = matches!(frame, Frame::Events { .. });
-                    self.input(Input::Frame { link, frame });
-                    if is_events && let Some((_, to, _)) = self.links.iter().find(|(of, ..)| *of == link) {
-                        let _ = to.send(Wake::Taken { link, bytes: bytes.len() });
-                    }
+                // The other end was told of the link first.
+                Wake::Frame { link, bytes } if self.links.iter().all(|(of, ..)| *of != link) => {
+                    self.early.push((link, bytes));
                 }
+                Wake::Frame { link, bytes } => self.frame(link, &bytes),
                 Wake::Taken { link, bytes } => self.input(Input::Credit { link, bytes }),
                 Wake::Written { ticket, result } => {
                     let result = result.map_err(|_| PersistFailed);
@@ -164,6 +167,15 @@ impl<W: FnMut(&Notice)> Driver<W> {
                     self.input(Input::Command { id: CommandId(self.commands), command });
                 }
             }
+        }
+    }
+
+    fn frame(&mut self, link: LinkId, bytes: &[u8]) {
+        let frame: Frame = cbor::decode(bytes, FRAME_BYTES_MAX).expect("a frame");
+        let is_events = matches!(frame, Frame::Events { .. });
+        self.input(Input::Frame { link, frame });
+        if is_events && let Some((_, to, _)) = self.links.iter().find(|(of, ..)| *of == link) {
+            let _ = to.send(Wake::Taken { link, bytes: bytes.len() });
         }
     }
 
