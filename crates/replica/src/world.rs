@@ -64,6 +64,8 @@ impl Disk {
             }
             Record::Fork { room: _, seq, offered } => {
                 let header = offered.get();
+                let held = self.events.keys().any(|(log, chain, _)| (*log, *chain) == (header.log, header.chain()));
+                assert!(held, "the proof of a fork is written after its chain");
                 self.forks.insert((header.log, header.chain()), (*seq, offered.clone()));
             }
             Record::Register(register) => {

@@ -247,14 +247,15 @@ impl Replica {
             }
         }
         self.forget_empty_log(log);
-        for (chain, seq, offered) in forks {
-            self.freeze(room, log, chain, seq, offered);
-        }
         self.received_again(link, log, duplicates.into_values().collect());
         if !staged.is_empty() {
             let records = staged.iter().map(|staged| Record::Event { room: staged.room, event: staged.event.clone() });
             let batch = records.collect();
             self.persist(Pending::Received { link, staged }, batch);
+        }
+        // After the events: a proof is kept beside a chain, which the same frame may have begun.
+        for (chain, seq, offered) in forks {
+            self.freeze(room, log, chain, seq, offered);
         }
         if ask_for_roster {
             self.announce_room(link, room);

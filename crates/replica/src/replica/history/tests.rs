@@ -216,6 +216,21 @@ fn a_fork_is_remembered_and_its_author_goes_on_in_a_new_life() {
     assert_eq!(world.closed, 0);
 }
 
+// Rules: EV7
+#[test]
+fn a_chain_that_forks_within_its_first_frame_is_kept_before_the_proof() {
+    let (mut world, room) = world(2);
+    let link = hostile_link(&mut world);
+    let one = event_at(&world, room, 9, 1, EventId::ZERO);
+    let header = EventHeader { hlc: momoland_protocol::clock::Hlc(2), ..one.header.get().clone() };
+    let twin = Event { header: Signed::sign(header, &world.person(2).key).unwrap(), body: one.body.clone() };
+    let frame = Frame::Events { log: room.conversation(), events: vec![one, twin] };
+    world.input(0, Input::Frame { link, frame });
+    world.settle();
+    assert!(!world.replica_of(0).is_halted());
+    assert_eq!(world.texts(0, room).len(), 1);
+}
+
 // Rules: SY16
 #[test]
 fn a_private_room_gives_no_history_to_strangers() {
