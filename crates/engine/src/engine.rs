@@ -6,6 +6,7 @@
 mod actor;
 mod home;
 mod peers;
+mod repair;
 mod replication;
 mod server;
 #[cfg(test)]

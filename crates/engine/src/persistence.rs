@@ -127,7 +127,7 @@ impl Persistence {
         let mut batch = Batch::new();
         for record in records {
             match record {
-                Record::Roster { version, change } => self.log.put_roster(&mut batch, *version, change),
+                Record::Roster { place, change } => self.log.put_roster(&mut batch, *place, change),
                 Record::Event { room, event } => self.log.put_event(&mut batch, *room, event),
                 Record::Fork { room, seq, offered } => self.log.put_fork(&mut batch, *room, *seq, offered),
                 Record::Register(register) => self.log.put_register(&mut batch, register),

@@ -75,10 +75,10 @@ pub enum LoadOrder {
 /// One thing to be written.
 #[derive(Debug, Clone)]
 pub enum Record {
-    /// The next change of a room's roster.
+    /// A change of a room's roster.
     Roster {
-        /// Its version.
-        version: u64,
+        /// Its place among those that were taken, from 1 on: mostly its version, but not in the branches of a split.
+        place: u64,
         /// The change.
         change: CountersignedChange,
     },
@@ -146,10 +146,11 @@ pub enum Notice {
     Roster {
         /// The room.
         room: RoomId,
-        /// The versions that are new: first,
-        from: u64,
-        /// and last.
-        to: u64,
+        /// What is new.
+        changes: Vec<CountersignedChange>,
+        /// Whether the server put two changes in one place, or what it did so was joined: versions that were told
+        /// before mean others now, and what counted may count no more.
+        reordered: bool,
     },
     /// A room was forgotten.
     Forgotten {

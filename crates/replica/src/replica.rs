@@ -17,7 +17,7 @@ use std::sync::Arc;
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::{Event, EventHeader};
 use momoland_protocol::id::{
-    AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, Seq, ServerKey, SetHash,
+    AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, RosterHash, Seq, ServerKey, SetHash,
 };
 use momoland_protocol::register::{Register, RegisterKey};
 use momoland_protocol::replication::{ChainRange, Frame};
@@ -28,6 +28,7 @@ use crate::input::{Command, CommandId, Input, LinkId, Mono, Now, Ticket};
 use crate::log::{Chain, Head, Log, Low};
 use crate::output::{CommandRefusal, Notice, Output, Record};
 use crate::roster::Roster;
+use crate::roster::line::Line;
 use crate::session::{Link, Wanted};
 
 /// How far ahead of the wall clock an event may be and still move our clock, milliseconds (DESIGN §3, When).
@@ -98,7 +99,7 @@ pub struct HeldFork {
 /// Everything that is on disk but for the events themselves.
 #[derive(Debug, Clone, Default)]
 pub struct DurableState {
-    /// Each room's changes, in order.
+    /// Each room's changes, in the order in which they were taken.
     pub rosters: Vec<(RoomId, Vec<CountersignedChange>)>,
     /// The chains.
     pub chains: Vec<HeldChain>,
@@ -115,13 +116,14 @@ pub enum Timer {
     Link(LinkId),
 }
 
-/// A room: its roster, and the changes that add up to it.
+/// A room: the changes of its roster, and what they add up to.
 #[derive(Debug)]
 struct Room {
-    roster: Roster,
-    changes: Vec<CountersignedChange>,
-    /// How many of the changes are on disk.
-    durable_version: u64,
+    line: Line,
+    /// How many changes were taken, in whatever order: the place of the next on disk.
+    taken: u64,
+    /// Those that are not on disk yet.
+    unwritten: BTreeSet<RosterHash>,
     /// Sum over the room's registers' hashes, so that two sets can be compared by one value.
     registers: SetHash,
 }
@@ -133,8 +135,8 @@ enum Pending {
     Append { command: CommandId, staged: Staged },
     /// Events from a link.
     Received { link: LinkId, staged: Vec<Staged> },
-    /// Roster changes: versions from, to; from a link or not.
-    Roster { room: RoomId, from: u64, to: u64, link: Option<LinkId> },
+    /// Roster changes; from a link or not.
+    Roster { room: RoomId, changes: Vec<CountersignedChange>, reordered: bool, link: Option<LinkId> },
     /// Registers.
     Registers { command: Option<CommandId>, registers: Vec<Signed<Register>>, link: Option<LinkId> },
     /// A room goes.
@@ -223,7 +225,7 @@ impl Replica {
             halted: false,
         };
         for (room, changes) in state.rosters {
-            replica.recover_roster(room, changes);
+            replica.recover_roster(room, &changes);
         }
         for held in state.chains {
             replica.recover_chain(&held);
@@ -234,7 +236,7 @@ impl Replica {
         replica.look_at_own_heads();
         for register in state.registers {
             let key = register.get().key();
-            if let Some(room) = replica.rooms.get_mut(&key.room).filter(|room| room.roster.counts(register.get())) {
+            if let Some(room) = replica.rooms.get_mut(&key.room).filter(|room| room.roster().counts(register.get())) {
                 room.registers = toggled(room.registers, &register);
                 replica.registers.insert(key, register);
             }
@@ -326,12 +328,17 @@ impl Replica {
 
     /// The roster of a room that is held here.
     pub fn roster(&self, room: RoomId) -> Option<&Roster> {
-        self.rooms.get(&room).map(|room| &room.roster)
+        self.rooms.get(&room).map(Room::roster)
+    }
+
+    /// How many changes of a room's roster are on disk, from the first on; 0 where it is not held.
+    pub fn durable_version(&self, room: RoomId) -> u64 {
+        self.rooms.get(&room).map_or(0, Room::durable_version)
     }
 
     /// All rooms that are held here.
     pub fn rooms(&self) -> impl Iterator<Item = (RoomId, &Roster)> {
-        self.rooms.iter().map(|(id, room)| (*id, &room.roster))
+        self.rooms.iter().map(|(id, room)| (*id, room.roster()))
     }
 
     /// The rooms that an account is a member of.
@@ -385,8 +392,10 @@ impl Replica {
             assert!(self.rooms.contains_key(&log.room), "{id}: a log without its room");
         }
         for (id, room) in &self.rooms {
-            assert_eq!(room.changes.len() as u64, room.roster.version(), "{id}: changes and versions differ");
-            for member in room.roster.members() {
+            let (changes, roster) = (room.line.changes(), room.roster());
+            assert_eq!(changes.len() as u64, roster.version(), "{id}: changes and versions differ");
+            assert!(room.durable_version() <= roster.version(), "{id}: more on disk than there is");
+            for member in roster.members() {
                 let known = self.rooms_of.get(&member.account).is_some_and(|rooms| rooms.contains(id));
                 assert!(known, "{id}: a member without the room in its index");
             }
@@ -478,7 +487,9 @@ impl Replica {
         match self.tickets.remove(&ticket) {
             Some(Pending::Append { command, staged }) => self.stored(now, Some(command), None, vec![staged]),
             Some(Pending::Received { link, staged }) => self.stored(now, None, Some(link), staged),
-            Some(Pending::Roster { room, from, to, link }) => self.roster_stored(now, room, from, to, link),
+            Some(Pending::Roster { room, changes, reordered, link }) => {
+                self.roster_stored(now, room, changes, reordered, link);
+            }
             Some(Pending::Registers { command, registers, link }) => {
                 self.registers_stored(command, registers, link);
             }

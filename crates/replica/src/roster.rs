@@ -3,19 +3,27 @@
 //! A pure fold: clients, peers and the server run the same code over the same changes, so none of them has to
 //! believe another. The server adds the order and its list of cuts; it cannot add a change.
 //!
+//! A server that countersigned two successors of one change made two branches: [`line`] holds both, and this fold has
+//! them one behind the other, the second with what its part may do (`split`). Until a change that names both ends joins
+//! them, no other change is taken.
+//!
 //! # Invariants
 //! 1. `version` changes are held, and `hash_at(v)` names each. Test: `a_chain_without_its_predecessor_is_refused`.
 //! 2. A right once ended is back only by a later change that grants it. Test: `a_removed_member_is_out_until_rejoined`.
 //! 3. The last owner cannot go while others remain: the longest-standing of the highest remaining role becomes one.
 //!    Test: `a_room_never_stays_without_an_owner`.
+//! 4. What either branch of a split ended stays ended. Test: `prop_both_branches_of_a_split_deny`.
 //!
-//! Not here: persistence, two successors of one change (freezing), the public feed's account-wide membership.
+//! Not here: persistence, the public feed's account-wide membership.
+
+pub mod line;
+mod split;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::event::Action;
+use momoland_protocol::event::{Action, EventHeader};
 use momoland_protocol::id::{
     AccountId, ChainId, DeviceId, EventId, InviteKey, LogId, RoomId, RosterHash, Seq, ServerKey,
 };
@@ -26,6 +34,9 @@ use momoland_protocol::roster::{
 };
 use momoland_protocol::signed::Signed;
 
+use split::Split;
+pub use split::SplitHeads;
+
 /// Why a change may not be the next one. Nothing changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RosterRefusal {
@@ -35,6 +46,9 @@ pub enum RosterRefusal {
         /// The last change held.
         head: RosterHash,
     },
+    /// The server put two changes in one place: nothing but their repair may follow.
+    #[error("the server put two changes in one place; nothing can change until an owner's device has joined them")]
+    Frozen,
     /// A signature does not fit: of the device, the server, the invite or a certificate.
     #[error("the signature of the {0} does not fit")]
     BadSignature(&'static str),
@@ -76,7 +90,8 @@ pub enum RosterRefusal {
 /// A member's device and from which version to which it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct DeviceSpan {
-    added: u64,
+    /// The version that added it; two where both branches of a split did.
+    added: Vec<u64>,
     /// The version that revoked it.
     ended: Option<u64>,
     certificate: Signed<DeviceCertificate>,
@@ -91,18 +106,12 @@ struct Standing {
 }
 
 impl Standing {
-    fn role_at(&self, version: u64) -> Option<Role> {
-        self.roles.iter().rev().find(|(from, _)| *from <= version).and_then(|(_, role)| *role)
-    }
-
     fn current(&self) -> Option<Role> {
         self.roles.last().and_then(|(_, role)| *role)
     }
 
-    fn has_device_at(&self, device: DeviceId, version: u64) -> bool {
-        self.devices
-            .get(&device)
-            .is_some_and(|span| span.added <= version && span.ended.is_none_or(|ended| version < ended))
+    fn has_device(&self, device: DeviceId) -> bool {
+        self.devices.get(&device).is_some_and(|span| span.ended.is_none())
     }
 }
 
@@ -154,6 +163,8 @@ pub struct Roster {
     cuts: BTreeMap<(LogId, ChainId), Vec<CutAt>>,
     /// Versions that ended a right, by whose: chains of theirs that such a version does not cut count only up to 0.
     endings: BTreeMap<AccountId, Vec<Ending>>,
+    /// Where changes stand in two branches, in order; only the last may still be open.
+    splits: Vec<Split>,
 }
 
 /// A version that ended a right of an account, or of one of its devices alone.
@@ -253,6 +264,7 @@ impl Roster {
             bans: BTreeSet::new(),
             cuts: BTreeMap::new(),
             endings: BTreeMap::new(),
+            splits: Vec::new(),
         })
     }
 
@@ -279,7 +291,15 @@ impl Roster {
         if it.prev != self.head() {
             return Err(RosterRefusal::Stale { head: self.head() });
         }
+        if self.split().is_some() && !matches!(it.op, RosterOp::Repair { .. }) {
+            return Err(RosterRefusal::Frozen);
+        }
         change.verify(&it.device).map_err(|_| RosterRefusal::BadSignature("device"))?;
+        self.check_right(it, at)
+    }
+
+    /// Whether the author of a change may make it, as members and settings are now.
+    fn check_right(&self, it: &RosterChange, at: UnixMillis) -> Result<(), RosterRefusal> {
         match &it.op {
             RosterOp::Create { .. } => Err(RosterRefusal::AlreadySo),
             RosterOp::Join { certificate, invite } => {
@@ -331,7 +351,7 @@ impl Roster {
             RosterOp::RevokeDevice { device } => {
                 let (account, _) = self.author(it.device)?;
                 let standing = self.standings.get(&account).ok_or(RosterRefusal::NotAMember)?;
-                if !standing.has_device_at(*device, self.version()) {
+                if !standing.has_device(*device) {
                     return Err(RosterRefusal::Unknown("device"));
                 }
                 Ok(())
@@ -396,10 +416,14 @@ impl Roster {
                 }
                 if *settings == self.settings { Err(RosterRefusal::AlreadySo) } else { Ok(()) }
             }
-            RosterOp::Repair { .. } | RosterOp::ChooseFork { .. } => {
+            RosterOp::Repair { one, other } => {
                 self.at_least(it.device, Role::Owner)?;
-                Ok(())
+                match self.split() {
+                    Some(heads) if (heads.one, heads.other) == (*one, *other) => Ok(()),
+                    Some(_) | None => Err(RosterRefusal::Unknown("split")),
+                }
             }
+            RosterOp::ChooseFork { .. } => self.at_least(it.device, Role::Owner),
         }
     }
 
@@ -503,8 +527,15 @@ impl Roster {
                 self.invites.remove(invite);
             }
             RosterOp::Configure { settings } => self.settings = settings.clone(),
-            RosterOp::Repair { .. } | RosterOp::ChooseFork { .. } => {}
+            RosterOp::Repair { .. } => self.close_split(),
+            RosterOp::ChooseFork { .. } => {}
         }
+        self.finish_fold(next);
+    }
+
+    /// What every change does, whatever it is: invites end, cuts are noted, it has a version.
+    fn finish_fold(&mut self, next: &CountersignedChange) {
+        let (it, version) = (next.change.get(), self.version() + 1);
         let invites_over = next.countersignature.get().at;
         self.invites.retain(|_, open| {
             open.expires_at > invites_over && open.uses_max.is_none_or(|uses_max| open.uses < uses_max)
@@ -558,7 +589,7 @@ impl Roster {
 
     fn add_device(&mut self, certificate: &Signed<DeviceCertificate>, version: u64) {
         let it = certificate.get();
-        let span = DeviceSpan { added: version, ended: None, certificate: certificate.clone() };
+        let span = DeviceSpan { added: vec![version], ended: None, certificate: certificate.clone() };
         let standing = self.standings.entry(it.account).or_default();
         // Somebody who rejoins keeps a device that was there before, from its first addition on; a revoked one stays so.
         standing.devices.entry(it.device).or_insert(span);
@@ -641,8 +672,21 @@ impl Roster {
 
     /// Who belonged at a version.
     pub fn members_at(&self, version: u64) -> impl Iterator<Item = AccountId> + '_ {
-        let belongs = move |standing: &Standing| standing.role_at(version).is_some();
+        let belongs = move |standing: &Standing| self.role_at(standing, version).is_some();
         self.standings.iter().filter(move |(_, standing)| belongs(standing)).map(|(account, _)| *account)
+    }
+
+    /// The role at a version, by the changes that it knew of.
+    fn role_at(&self, standing: &Standing, version: u64) -> Option<Role> {
+        let mut known = standing.roles.iter().rev().filter(|(from, _)| self.knows_of(version, *from));
+        known.next().and_then(|(_, role)| *role)
+    }
+
+    fn has_device_at(&self, standing: &Standing, device: DeviceId, version: u64) -> bool {
+        standing.devices.get(&device).is_some_and(|span| {
+            let ended = span.ended.is_some_and(|ended| self.knows_of(version, ended));
+            span.added.iter().any(|added| self.knows_of(version, *added)) && !ended
+        })
     }
 
     /// The present role of an account.
@@ -655,7 +699,7 @@ impl Roster {
         let account = self.account_of(device)?;
         let standing = self.standings.get(&account)?;
         let role = standing.current()?;
-        standing.has_device_at(device, self.version()).then_some((account, role))
+        standing.has_device(device).then_some((account, role))
     }
 
     /// The account of a device that ever was in the roster.
@@ -670,9 +714,8 @@ impl Roster {
 
     /// The devices of an account that count now.
     pub fn devices(&self, account: AccountId) -> impl Iterator<Item = DeviceId> + '_ {
-        let version = self.version();
         self.standings.get(&account).into_iter().flat_map(move |standing| {
-            let counts = move |device: &DeviceId| standing.has_device_at(*device, version);
+            let counts = move |device: &DeviceId| standing.has_device(*device);
             standing.devices.keys().copied().filter(counts)
         })
     }
@@ -700,7 +743,7 @@ impl Roster {
     pub fn allows(&self, device: DeviceId, version: u64, action: Action) -> Result<AccountId, RosterRefusal> {
         let account = self.account_of(device).ok_or(RosterRefusal::NotAMember)?;
         let standing = self.standings.get(&account).ok_or(RosterRefusal::NotAMember)?;
-        let role = standing.role_at(version).filter(|_| standing.has_device_at(device, version));
+        let role = self.role_at(standing, version).filter(|_| self.has_device_at(standing, device, version));
         let role = role.ok_or(RosterRefusal::NotAMember)?;
         match action.role() {
             Some(needed) if needed <= role => Ok(account),
@@ -712,8 +755,18 @@ impl Roster {
     /// right ended, and that neither list of that change names, is cut at 0.
     pub fn is_cut(&self, log: LogId, chain: ChainId, seq: Seq, version: u64) -> bool {
         let cuts = self.cuts.get(&(log, chain)).map_or(&[][..], Vec::as_slice);
-        let listed = cuts.iter().any(|cut| cut.seq < seq && version < cut.version);
-        listed || self.endings_of(chain.device).any(|at| version < at && !cuts.iter().any(|cut| cut.version == at))
+        let listed = cuts.iter().any(|cut| cut.seq < seq && !self.knows_of(version, cut.version));
+        let unlisted = |at: &u64| !self.knows_of(version, *at) && !cuts.iter().any(|cut| cut.version == *at);
+        listed || self.endings_of(chain.device).any(|at| unlisted(&at))
+    }
+
+    /// Whether an event that was taken counts still: its author might write it, and no cut excludes it. The other
+    /// branch of a split takes back what only one branch allowed.
+    pub fn counts_event(&self, header: &EventHeader) -> bool {
+        self.version_of(header.roster).is_some_and(|version| {
+            self.allows(header.device, version, header.action).is_ok()
+                && !self.is_cut(header.log, header.chain(), header.seq, version)
+        })
     }
 
     /// Whether any change ended a right under which a chain was written.

@@ -99,6 +99,10 @@ pub(crate) struct RoomSession {
     pub(crate) offered: bool,
     /// The roster version that the other end has, or was sent; `None` before it said.
     pub(crate) remote_version: Option<u64>,
+    /// How far back the last place was at which the two rosters were compared, to find where they part.
+    pub(crate) parting_step: u64,
+    /// Whether that was the first change: there is nothing before it.
+    pub(crate) parting_at_first: bool,
     pub(crate) logs: BTreeMap<LogId, LogSession>,
 }
 

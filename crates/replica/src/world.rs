@@ -46,9 +46,9 @@ pub(crate) struct Disk {
 impl Disk {
     fn write(&mut self, record: &Record) {
         match record {
-            Record::Roster { version, change } => {
+            Record::Roster { place, change } => {
                 let changes = self.rosters.entry(change.change.get().room).or_default();
-                assert_eq!(changes.len() as u64 + 1, *version, "roster changes are written in order");
+                assert_eq!(changes.len() as u64 + 1, *place, "roster changes are written in order");
                 changes.push(change.clone());
             }
             Record::Event { room, event } => {
@@ -742,6 +742,11 @@ impl World {
         let device = self.person(author).device();
         let mut events = self.members[node].synced.events.keys();
         events.find(|(log, chain, _)| *log == room.conversation() && chain.device == device).map(|(_, _, seq)| *seq)
+    }
+
+    /// The changes of a room's roster that a node has on disk, in the order in which it took them.
+    pub(crate) fn roster_on_disk(&self, node: Node, room: RoomId) -> &[CountersignedChange] {
+        self.members[node].synced.rosters.get(&room).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn events_sent(&self, node: Node) -> usize {

@@ -15,7 +15,7 @@
 //!  L d ‖ room (4) ‖ e ‖ chain (4) ‖ seq (8)                          Event
 //!  L d ‖ room (4) ‖ f ‖ chain (4)                                    ForkRecord: where the chain forks, and the proof
 //!  L d ‖ room (4) ‖ g ‖ account (16) ‖ name (2) ‖ target (32)        Signed<Register>
-//!  L d ‖ room (4) ‖ r ‖ version (8)                                  CountersignedChange
+//!  L d ‖ room (4) ‖ r ‖ place (8)                                    CountersignedChange, as they were taken
 //!  L x                                                               never written, see below
 //! ```
 //! `room` and `chain` are small numbers that stand for the long ids, a chain's within its room: 19 bytes a key of an
@@ -75,7 +75,7 @@ pub const SWEEP_KEYS_MAX: usize = 2048;
 /// Everything that is on disk but for the events themselves. Each list is sorted by what it is of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeldState {
-    /// Each room's changes, in order. A room without any is left out.
+    /// Each room's changes, in the order in which they were put. A room without any is left out.
     pub rosters: Vec<(RoomId, Vec<CountersignedChange>)>,
     /// The chains.
     pub chains: Vec<HeldChain>,
@@ -181,18 +181,18 @@ impl EventLog {
         }
     }
 
-    /// Adds the next change of its room's roster.
-    pub fn put_roster(&mut self, batch: &mut Batch, version: u64, change: &CountersignedChange) {
+    /// Adds a change of its room's roster: `place` is 1 for the first that is put, and has no gaps.
+    pub fn put_roster(&mut self, batch: &mut Batch, place: u64, change: &CountersignedChange) {
         let room = change.change.get().room;
         let next = self.rooms.get(&room).map_or(Some(1), |held| held.head.version.checked_add(1));
-        if next != Some(version) {
+        if next != Some(place) {
             return spoil(batch, "a roster change", room);
         }
         let Some(held) = self.room(batch, room) else { return spoil(batch, "a roster change", room) };
-        held.head.version = version;
+        held.head.version = place;
         held.head.head = change.change.roster_hash();
         batch.put(keys::room(held.number), cbor::encode(&RoomRecord::Held(held.head)));
-        batch.put(keys::change(held.number, version), cbor::encode(change));
+        batch.put(keys::change(held.number, place), cbor::encode(change));
     }
 
     /// Adds a register, in place of what was held under its key.

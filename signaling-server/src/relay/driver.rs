@@ -105,8 +105,6 @@ struct Driver {
     membership: Membership,
     invites: Invites,
     directory: Directory,
-    /// Changes on their way to the disk, by room and version.
-    staged: BTreeMap<(RoomId, u64), CountersignedChange>,
     /// Who waits for a change to be on the disk: the link and the number of its request.
     waiting: BTreeMap<RosterHash, (LinkId, u32)>,
     /// The change that ended somebody's membership, where it has not begun again.
@@ -222,7 +220,6 @@ impl Driver {
             membership,
             invites,
             directory,
-            staged: BTreeMap::new(),
             waiting: BTreeMap::new(),
             removals,
             log,
@@ -365,9 +362,8 @@ impl Driver {
             Output::Send { link, frame } => self.send(link, frame),
             Output::Persist { ticket, batch } => {
                 for record in &batch {
-                    if let Record::Roster { version, change } = record {
+                    if let Record::Roster { place: _, change } = record {
                         self.invites.follow(change);
-                        self.staged.insert((change.change.get().room, *version), change.clone());
                     }
                 }
                 self.write(ticket.0, batch);
@@ -403,7 +399,7 @@ impl Driver {
     fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::Stored { .. } => self.app.metrics.events_stored.increment(),
-            Notice::Roster { room, from, to } => self.roster_grew(room, from, to),
+            Notice::Roster { room, changes, reordered } => self.roster_grew(room, &changes, reordered),
             Notice::Forgotten { room } => {
                 tracing::debug!(%room, "an empty room was forgotten");
                 self.sweep();
@@ -423,7 +419,6 @@ impl Driver {
     fn halted(&mut self) {
         tracing::error!("the store failed: the relay takes nothing until the server serves anew");
         self.handle.halted.send_replace(true);
-        self.staged.clear();
         for (link, id) in std::mem::take(&mut self.waiting).into_values() {
             self.respond_unavailable(link, id);
         }

@@ -73,6 +73,11 @@ fn rules_refusal(rules: &RosterRefusal) -> Refusal {
     use RefusalKind::{Conflict, Forbidden, Invalid, NotFound, Stale};
     match rules {
         RosterRefusal::Stale { head: _ } => refusal(Stale, "The room has changed in the meantime."),
+        RosterRefusal::Frozen => refusal(
+            Conflict,
+            "This server was restored from a backup and put two changes of this room in one place. Nothing can be \
+             changed here until one of the room's owners has been online.",
+        ),
         RosterRefusal::BadSignature(whose) => refusal(Invalid, format!("The signature of the {whose} does not fit.")),
         RosterRefusal::WrongRoom => refusal(Invalid, "The change belongs to another room."),
         RosterRefusal::NotAMember => refusal(Forbidden, "This device does not belong to the room."),
@@ -108,6 +113,7 @@ mod tests {
         let rules = |refusal| RoomRefusal::Rules(refusal);
         for (why, kind) in [
             (rules(RosterRefusal::Stale { head: RosterHash::ZERO }), RefusalKind::Stale),
+            (rules(RosterRefusal::Frozen), RefusalKind::Conflict),
             (rules(RosterRefusal::BadSignature("device")), RefusalKind::Invalid),
             (rules(RosterRefusal::WrongRoom), RefusalKind::Invalid),
             (rules(RosterRefusal::NotAMember), RefusalKind::Forbidden),

@@ -29,6 +29,7 @@ use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
 use crate::engine::actor::Channels;
 use crate::engine::peers::Peer;
+use crate::engine::repair::Repairs;
 use crate::engine::server::Request;
 use crate::ephemeral::presence::Presence;
 use crate::ephemeral::typing::Typing;
@@ -78,6 +79,7 @@ pub(crate) struct Home {
     pub(super) problem: Option<String>,
     pub(super) requests: BTreeMap<u32, Request>,
     pub(super) adding_device: BTreeSet<RoomId>,
+    pub(super) repairs: Repairs,
     pub(super) own_presence: (bool, String),
     // Peers.
     pub(super) links: Option<PeerLinks>,
@@ -131,6 +133,7 @@ impl Home {
             problem: None,
             requests: BTreeMap::new(),
             adding_device: BTreeSet::new(),
+            repairs: Repairs::default(),
             own_presence: (false, String::new()),
             links: None,
             dialer,
@@ -144,34 +147,41 @@ impl Home {
     /// Folds what is on disk into what people see.
     fn fold_rooms(&mut self) -> Result<(), StoreError> {
         let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
-        let (own, now) = (self.account.id, self.now().wall);
         for room in rooms {
-            let log = room.conversation();
-            let mut timeline = Timeline::new(room, own, self.records.marks(log)?);
+            self.fold_room(room)?;
             let Some(roster) = self.replica.roster(room) else { continue };
-            self.persistence.each_event(log, &mut |event| {
-                let header = event.header.get();
-                let version = roster.version_of(header.roster).unwrap_or(0);
-                let Some(author) = roster.account_of(header.device) else { return };
-                if !roster.is_cut(log, header.chain(), header.seq, version) {
-                    timeline.apply(&event, author, version, now);
-                }
-            })?;
-            let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
-            for register in self.replica.registers(room) {
-                timeline.apply_register(register.get(), own_chain);
-            }
-            // It lies on disk already, if in another place: it may be shown before it is written here.
-            if let Some((marks, noted)) = timeline.unwritten() {
-                timeline.advance_to(&noted);
-                let mut batch = Batch::new();
-                Records::put_marks(&mut batch, log, &marks);
-                self.persistence.write(batch);
-            }
-            timeline.advance_read(|version| others_at(roster, version, own));
             self.members.insert(room, roster.members().map(|member| member.account).collect());
-            self.timelines.insert(room, timeline);
         }
+        Ok(())
+    }
+
+    /// Folds what is on disk of one room. Blocks on the disk.
+    pub(super) fn fold_room(&mut self, room: RoomId) -> Result<(), StoreError> {
+        let (own, now) = (self.account.id, self.now().wall);
+        let log = room.conversation();
+        let mut timeline = Timeline::new(room, own, self.records.marks(log)?);
+        let Some(roster) = self.replica.roster(room) else { return Ok(()) };
+        self.persistence.each_event(log, &mut |event| {
+            let header = event.header.get();
+            let version = roster.version_of(header.roster).unwrap_or(0);
+            let Some(author) = roster.account_of(header.device) else { return };
+            if roster.counts_event(header) {
+                timeline.apply(&event, author, version, now);
+            }
+        })?;
+        let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
+        for register in self.replica.registers(room) {
+            timeline.apply_register(register.get(), own_chain);
+        }
+        // It lies on disk already, if in another place: it may be shown before it is written here.
+        if let Some((marks, noted)) = timeline.unwritten() {
+            timeline.advance_to(&noted);
+            let mut batch = Batch::new();
+            Records::put_marks(&mut batch, log, &marks);
+            self.persistence.write(batch);
+        }
+        timeline.advance_read(|version| others_at(roster, version, own));
+        self.timelines.insert(room, timeline);
         Ok(())
     }
 
@@ -262,6 +272,7 @@ impl Home {
             self.dialer.poll_timeout().map(|at| self.started + at),
             self.requests.values().map(|request| request.deadline).min(),
             self.marks.values().filter_map(MarkState::due_at).min(),
+            self.repairs.next_timeout(),
             release.map(|at| Instant::now() + Duration::from_millis(at.0.saturating_sub(wall).max(1))),
         ]
         .into_iter()
@@ -299,6 +310,7 @@ impl Home {
             self.update_modes();
         }
         self.dial();
+        self.repair_rosters();
         self.write_progress();
         for room in std::mem::take(&mut self.dirty) {
             if let Some(room) = self.room(room) {

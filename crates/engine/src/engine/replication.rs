@@ -70,7 +70,7 @@ impl Home {
                 self.waiting.remove(&command);
             }
             Notice::Refused { command, why } => self.answer_refused(command, why),
-            Notice::Roster { room, from: _, to: _ } => self.roster_grew(room),
+            Notice::Roster { room, changes: _, reordered } => self.roster_grew(room, reordered),
             Notice::Forgotten { room } => self.room_forgotten(room),
             Notice::Acknowledged { log, chain, seq, by } => {
                 let room = RoomId(log.0);
@@ -187,7 +187,7 @@ impl Home {
         self.net_dirty = true;
     }
 
-    fn roster_grew(&mut self, room: RoomId) {
+    fn roster_grew(&mut self, room: RoomId, reordered: bool) {
         let own = self.account.id;
         let Some(roster) = self.replica.roster(room) else { return };
         let members: std::collections::BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
@@ -196,7 +196,14 @@ impl Home {
             return;
         }
         self.new_timeline(room);
-        if let (Some(timeline), Some(roster)) = (self.timelines.get_mut(&room), self.replica.roster(room))
+        if reordered {
+            tracing::warn!(%room, "the server put two changes of the room in one place; both count");
+            // What was judged by the versions that were is judged anew.
+            if let Err(error) = self.fold_room(room) {
+                tracing::error!(%error, "a room could not be read again");
+            }
+            self.tell(Event::Resync {});
+        } else if let (Some(timeline), Some(roster)) = (self.timelines.get_mut(&room), self.replica.roster(room))
             && timeline.take_back(|chain, seq, version| roster.is_cut(room.conversation(), chain, seq, version))
         {
             // Fronts read the list again.
@@ -218,6 +225,7 @@ impl Home {
         self.dirty.insert(room);
         self.dial_dirty = true;
         self.net_dirty = true;
+        self.plan_repair(room);
         self.add_own_device(room);
         self.close_strangers();
     }

@@ -84,13 +84,17 @@ pub(crate) struct Request {
 }
 
 #[derive(Debug)]
-enum Answer {
+pub(super) enum Answer {
     Caller(oneshot::Sender<Result<Response, RequestFailure>>),
     /// Our own device was submitted to a room's roster.
     OwnDevice {
         room: RoomId,
         /// The change that it was to follow.
         after: RosterHash,
+    },
+    /// The repair of a room's roster was submitted.
+    Repair {
+        room: RoomId,
     },
 }
 
@@ -380,7 +384,7 @@ impl Home {
         answered
     }
 
-    fn send_request(&mut self, request: WireRequest, answer: Answer) {
+    pub(super) fn send_request(&mut self, request: WireRequest, answer: Answer) {
         let id = u32::try_from(self.number() & u64::from(u32::MAX)).unwrap_or_default();
         let request_state = Request { deadline: Instant::now() + REQUEST_TIMEOUT, answer };
         if self.server_link.is_none() || self.requests.len() >= REQUESTS_OPEN_MAX {
@@ -419,6 +423,12 @@ impl Home {
                     }
                 }
             }
+            Answer::Repair { room } => match response {
+                Ok(Response::Accepted { change }) => self.take_changes(vec![change]),
+                Ok(_) => {}
+                // Tried again later, unless somebody else does it meanwhile.
+                Err(failure) => tracing::debug!(%room, %failure, "a room's roster could not be repaired yet"),
+            },
         }
         if self.requests.len() + 1 == REQUESTS_OPEN_MAX {
             // There is room for a device that found none.
@@ -429,6 +439,7 @@ impl Home {
     fn add_own_device_everywhere(&mut self) {
         let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
         for room in rooms {
+            self.plan_repair(room);
             self.add_own_device(room);
         }
     }
@@ -516,7 +527,7 @@ impl Request {
                 // The caller may have gone.
                 let _ = answer.send(outcome);
             }
-            Answer::OwnDevice { .. } => {}
+            Answer::OwnDevice { .. } | Answer::Repair { .. } => {}
         }
     }
 }

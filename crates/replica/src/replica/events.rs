@@ -194,17 +194,17 @@ impl Replica {
             let chain = chains.get(&chain_id).unwrap_or(&empty);
             let known = chain.known.filter(|(known, _)| *known == seq).map(|(_, event)| event);
             let there = self.recent.get(log, chain_id, seq).map(Event::id).or(known);
-            let outcome = match admit(&event, &held.roster, &Held { chain, there, from_middle }) {
+            let outcome = match admit(&event, held.roster(), &Held { chain, there, from_middle }) {
                 Admission::Admitted { author, roster_version: _ }
-                    if chain.is_empty() && has_enough_chains(&held.roster, chains, author) =>
+                    if chain.is_empty() && has_enough_chains(held.roster(), chains, author) =>
                 {
                     Admission::Rejected(Rejection::TooManyChains)
                 }
                 #[cfg(feature = "planted")]
                 Admission::Rejected(Rejection::Cut)
                     if self.config.planted == Some(Planted::AcceptsBackdated)
-                        && let Some(author) = held.roster.account_of(chain_id.device)
-                        && let Some(roster_version) = held.roster.version_of(event.header.get().roster) =>
+                        && let Some(author) = held.roster().account_of(chain_id.device)
+                        && let Some(roster_version) = held.roster().version_of(event.header.get().roster) =>
                 {
                     Admission::Admitted { author, roster_version }
                 }

@@ -51,7 +51,7 @@ impl Replica {
             return;
         }
         let Some(room) = self.room_of(log) else { return };
-        let Some(roster) = self.rooms.get(&room).map(|room| &room.roster) else { return };
+        let Some(roster) = self.roster(room) else { return };
         let Some(remote) = self.links.get(&id).map(|link| link.remote) else { return };
         let given_whole = if remote == Remote::Relay { TAIL_EVENTS_MIN } else { TAIL_EVENTS };
         let mut older = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use momoland_protocol::event::Event;
-use momoland_protocol::id::{AccountId, ChainId, LogId, RoomId, SetHash};
+use momoland_protocol::id::{AccountId, ChainId, LogId, RoomId, RosterHash, SetHash};
 use momoland_protocol::limits;
 use momoland_protocol::register::{RegisterKey, RegisterName};
 use momoland_protocol::replication::Frame;
@@ -13,6 +13,7 @@ use super::{Own, Pending, Replica, Room, toggled};
 use crate::input::{LinkId, Now, Remote};
 use crate::log::Log;
 use crate::output::{Load, LoadOrder, Notice, Output, Record};
+use crate::roster::line::{Line, Taken};
 use crate::roster::{Roster, RosterRefusal};
 
 /// What the other end of a link may have of a room.
@@ -28,19 +29,17 @@ pub(super) enum Access {
 const CHANGES_BYTES_PER_FRAME: usize = limits::FRAME_BYTES_MAX - 4 * 1024;
 
 impl Replica {
-    pub(super) fn recover_roster(&mut self, room: RoomId, changes: Vec<CountersignedChange>) {
-        let mut rest = changes.into_iter();
-        let Some(first) = rest.next() else { return };
-        let Ok(roster) = Roster::create(&first, self.config.server) else { return };
-        let mut held = Room { roster, changes: vec![first], durable_version: 1, registers: SetHash::ZERO };
+    pub(super) fn recover_roster(&mut self, room: RoomId, changes: &[CountersignedChange]) {
+        let Some((first, rest)) = changes.split_first() else { return };
+        let Ok(mut line) = Line::create(first, self.config.server) else { return };
         for change in rest {
-            if held.roster.apply(&change).is_err() {
-                break;
+            if let Err(why) = line.take(change) {
+                // Taken once, and dropped by a repair since.
+                self.outputs.push_back(Output::Notice(Notice::RosterRefused { room, why }));
             }
-            held.changes.push(change);
         }
-        held.durable_version = held.roster.version();
-        self.rooms.insert(room, held);
+        let taken = changes.len() as u64;
+        self.rooms.insert(room, Room { line, taken, unwritten: BTreeSet::new(), registers: SetHash::ZERO });
         self.index_members(room);
     }
 
@@ -90,11 +89,20 @@ impl Replica {
             }
         }
         let before = self.roster(room).map_or(0, Roster::version);
+        let mut reordered = false;
         let mut taken = Vec::new();
         for change in changes {
             match self.take_change(room, &change) {
-                Ok(true) => taken.push(change),
-                Ok(false) => {}
+                Ok(Taken::Known) => {}
+                Ok(Taken::Next) => taken.push(change),
+                Ok(Taken::Reordered { after }) => {
+                    reordered = true;
+                    taken.push(change);
+                    let sessions = self.links.values_mut().filter_map(|link| link.rooms.get_mut(&room));
+                    for session in sessions {
+                        session.remote_version = session.remote_version.map(|version| version.min(after));
+                    }
+                }
                 Err(why) => {
                     self.outputs.push_back(Output::Notice(Notice::RosterRefused { room, why }));
                     break;
@@ -106,41 +114,36 @@ impl Replica {
         }
         self.index_members(room);
         self.drop_registers(room);
-        self.renew_cut_incarnations(room, before + 1);
-        let version = |change: &CountersignedChange| change.countersignature.get().version;
-        let batch =
-            taken.iter().map(|change| Record::Roster { version: version(change), change: change.clone() }).collect();
-        let to = before + taken.len() as u64;
-        self.persist(Pending::Roster { room, from: before + 1, to, link }, batch);
+        if reordered {
+            self.renew_incarnations(room);
+        } else {
+            self.renew_cut_incarnations(room, before + 1);
+        }
+        let Some(held) = self.rooms.get_mut(&room) else { return };
+        let mut batch = Vec::new();
+        for change in &taken {
+            held.taken += 1;
+            held.unwritten.insert(change.change.roster_hash());
+            batch.push(Record::Roster { place: held.taken, change: change.clone() });
+        }
+        self.persist(Pending::Roster { room, changes: taken, reordered, link }, batch);
     }
 
-    /// Takes one change; `false` where it is held already.
-    fn take_change(&mut self, room: RoomId, change: &CountersignedChange) -> Result<bool, RosterRefusal> {
-        let version = change.countersignature.get().version;
-        let Some(held) = self.rooms.get_mut(&room) else {
-            let roster = Roster::create(change, self.config.server)?;
-            if roster.room() != room {
-                return Err(RosterRefusal::WrongRoom);
-            }
-            let changes = vec![change.clone()];
-            self.rooms.insert(room, Room { roster, changes, durable_version: 0, registers: SetHash::ZERO });
-            return Ok(true);
-        };
-        if version <= held.roster.version() {
-            // Two countersigned successors of one change would prove a faulty server.
-            return match held.roster.hash_at(version) == Some(change.change.roster_hash()) {
-                true => Ok(false),
-                false => Err(RosterRefusal::Invalid("the server countersigned two changes for one place")),
-            };
+    fn take_change(&mut self, room: RoomId, change: &CountersignedChange) -> Result<Taken, RosterRefusal> {
+        if let Some(held) = self.rooms.get_mut(&room) {
+            return held.line.take(change);
         }
-        held.roster.apply(change)?;
-        held.changes.push(change.clone());
-        Ok(true)
+        let line = Line::create(change, self.config.server)?;
+        if line.roster().room() != room {
+            return Err(RosterRefusal::WrongRoom);
+        }
+        self.rooms.insert(room, Room { line, taken: 0, unwritten: BTreeSet::new(), registers: SetHash::ZERO });
+        Ok(Taken::Next)
     }
 
     fn index_members(&mut self, room: RoomId) {
         let Some(held) = self.rooms.get(&room) else { return };
-        let members: BTreeSet<_> = held.roster.members().map(|member| member.account).collect();
+        let members: BTreeSet<_> = held.roster().members().map(|member| member.account).collect();
         for (account, rooms) in &mut self.rooms_of {
             if rooms.contains(&room) && !members.contains(account) {
                 rooms.remove(&room);
@@ -157,7 +160,7 @@ impl Replica {
         let Some(held) = self.rooms.get_mut(&room) else { return };
         let first = RegisterKey { room, account: AccountId([0; 16]), name: RegisterName(0), target: [0; 32] };
         let of_room = self.registers.range(first..).take_while(|(key, _)| key.room == room);
-        let over = of_room.filter(|(_, register)| !held.roster.counts(register.get()));
+        let over = of_room.filter(|(_, register)| !held.roster().counts(register.get()));
         let over: Vec<RegisterKey> = over.map(|(key, _)| *key).collect();
         for key in over {
             if let Some(register) = self.registers.remove(&key) {
@@ -169,9 +172,14 @@ impl Replica {
     /// A device whose own chain is cut by the versions from `from` on goes on in a new life.
     fn renew_cut_incarnations(&mut self, room: RoomId, from: u64) {
         let (Some(own), Some(held)) = (self.own_device(), self.rooms.get(&room)) else { return };
-        if !held.roster.endings_of(own).any(|version| version >= from) {
-            return;
+        if held.roster().endings_of(own).any(|version| version >= from) {
+            self.renew_incarnations(room);
         }
+    }
+
+    /// A device goes on in new lives in the logs of a room: its present ones may not count.
+    fn renew_incarnations(&mut self, room: RoomId) {
+        let Some(own) = self.own_device() else { return };
         let written = |(log, chains): &(&LogId, &Log)| {
             let incarnation = self.incarnations.get(log);
             incarnation.is_some_and(|incarnation| {
@@ -193,7 +201,7 @@ impl Replica {
         for (log, incarnation) in &self.incarnations {
             let chain = ChainId { device: own, incarnation: *incarnation };
             let Some(held) = self.logs.get(log) else { continue };
-            let ended = self.rooms.get(&held.room).is_some_and(|room| room.roster.endings_of(own).next().is_some());
+            let ended = self.rooms.get(&held.room).is_some_and(|room| room.roster().endings_of(own).next().is_some());
             if let (true, Some(last)) = (ended, held.chains.get(&chain)) {
                 heads.push((held.room, *log, chain, last.durable.seq));
             }
@@ -215,19 +223,33 @@ impl Replica {
     }
 
     /// Changes are on disk: tell, open and close sessions, pass on.
-    pub(super) fn roster_stored(&mut self, now: Now, room: RoomId, from: u64, to: u64, source: Option<LinkId>) {
+    pub(super) fn roster_stored(
+        &mut self,
+        now: Now,
+        room: RoomId,
+        changes: Vec<CountersignedChange>,
+        reordered: bool,
+        source: Option<LinkId>,
+    ) {
         let Some(held) = self.rooms.get_mut(&room) else { return };
-        held.durable_version = held.durable_version.max(to);
-        self.outputs.push_back(Output::Notice(Notice::Roster { room, from, to }));
+        for change in &changes {
+            held.unwritten.remove(&change.change.roster_hash());
+        }
+        self.outputs.push_back(Output::Notice(Notice::Roster { room, changes, reordered }));
         let links: Vec<(LinkId, Remote)> = self.links.iter().map(|(id, link)| (*id, link.remote)).collect();
         for (id, remote) in links {
-            self.follow_roster(now, id, remote, room, to, source == Some(id));
+            self.follow_roster(now, id, remote, room, source == Some(id) && !reordered);
+            if reordered {
+                // Everybody may lack one of the branches, the relay and who brought the other alike.
+                self.send_changes(id, room);
+            }
         }
     }
 
     /// Brings one link's session in a room in step with the roster.
-    fn follow_roster(&mut self, now: Now, id: LinkId, remote: Remote, room: RoomId, version: u64, is_source: bool) {
+    fn follow_roster(&mut self, now: Now, id: LinkId, remote: Remote, room: RoomId, is_source: bool) {
         let access = self.access(remote, room);
+        let version = self.rooms.get(&room).map_or(0, Room::durable_version);
         let Some(link) = self.links.get_mut(&id) else { return };
         if access == Access::None {
             if link.rooms.remove(&room).is_some() {
@@ -254,10 +276,8 @@ impl Replica {
     /// Says that we are in a room and how much of its roster we hold.
     pub(super) fn announce_room(&mut self, id: LinkId, room: RoomId) {
         let Some(held) = self.rooms.get(&room) else { return };
-        let (version, head) = match held.roster.hash_at(held.durable_version) {
-            Some(head) => (held.durable_version, head),
-            None => return,
-        };
+        let version = held.durable_version();
+        let Some(head) = held.roster().hash_at(version) else { return };
         let Some(link) = self.links.get_mut(&id) else { return };
         link.rooms.entry(room).or_default().announced = true;
         self.outputs.push_back(Output::Send { link: id, frame: Frame::Room { room, version, head } });
@@ -268,15 +288,16 @@ impl Replica {
         let Some(held) = self.rooms.get(&room) else { return };
         let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) else { return };
         let Some(remote_version) = session.remote_version else { return };
-        if remote_version >= held.durable_version {
+        let durable_version = held.durable_version();
+        if remote_version >= durable_version {
             return;
         }
-        session.remote_version = Some(held.durable_version);
+        session.remote_version = Some(durable_version);
         let from = usize::try_from(remote_version).unwrap_or(usize::MAX);
-        let to = usize::try_from(held.durable_version).unwrap_or(usize::MAX);
+        let to = usize::try_from(durable_version).unwrap_or(usize::MAX);
         let mut part = Vec::new();
         let mut bytes = 0;
-        for change in held.changes.get(from..to).unwrap_or_default() {
+        for change in held.line.changes().get(from..to).unwrap_or_default() {
             let size = change.change.size() + change.countersignature.size();
             if !part.is_empty()
                 && (bytes + size > CHANGES_BYTES_PER_FRAME || part.len() == limits::CHANGES_PER_FRAME_MAX)
@@ -294,7 +315,7 @@ impl Replica {
     }
 
     /// The other end says that it is in a room.
-    pub(super) fn room_announced(&mut self, now: Now, id: LinkId, room: RoomId, version: u64) {
+    pub(super) fn room_announced(&mut self, now: Now, id: LinkId, room: RoomId, version: u64, head: RosterHash) {
         let Some(remote) = self.links.get(&id).map(|link| link.remote) else { return };
         if !self.rooms.contains_key(&room) {
             // Only the relay may tell a device of a room that it did not know.
@@ -304,7 +325,7 @@ impl Replica {
                     let Some(link) = self.links.get_mut(&id) else { return };
                     let session = link.rooms.entry(room).or_default();
                     session.remote_version = Some(version);
-                    Frame::Room { room, version: 0, head: momoland_protocol::id::RosterHash::ZERO }
+                    Frame::Room { room, version: 0, head: RosterHash::ZERO }
                 }
                 false if self.is_relay() => Frame::Closed { room },
                 false => return,
@@ -321,13 +342,46 @@ impl Replica {
         }
         let Some(link) = self.links.get_mut(&id) else { return };
         let session = link.rooms.entry(room).or_default();
-        session.remote_version = Some(version);
+        let Some(held) = self.rooms.get(&room) else { return };
+        // Who holds more than is held here sends it by itself.
+        let in_common = if version == 0 { Some(0) } else { held.line.in_common(head, version) };
+        let parted = in_common.is_none() && version <= held.durable_version();
+        session.remote_version = Some(in_common.unwrap_or(version));
         if !session.announced {
             self.announce_room(id, room);
+        }
+        if parted {
+            self.search_parting(id, room, version);
         }
         self.send_changes(id, room);
         if access == Access::Full {
             self.compare_all(now, id, room);
         }
     }
+    /// The other end's roster at `version` is another than ours: says what we hold further in front, farther each time,
+    /// until it is something that the other end knows. Then it sends what follows there.
+    fn search_parting(&mut self, id: LinkId, room: RoomId, version: u64) {
+        let Some(held) = self.rooms.get(&room) else { return };
+        let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) else { return };
+        session.parting_step = session.parting_step.saturating_mul(2).max(1);
+        let version = version.saturating_sub(session.parting_step).max(1);
+        let Some(head) = held.roster().hash_at(version).filter(|_| !session.parting_at_first) else { return };
+        session.parting_at_first = version == 1;
+        self.outputs.push_back(Output::Send { link: id, frame: Frame::Room { room, version, head } });
+    }
 }
+
+impl Room {
+    pub(super) fn roster(&self) -> &Roster {
+        self.line.roster()
+    }
+
+    /// How many of the changes, from the first on, are on disk.
+    pub(super) fn durable_version(&self) -> u64 {
+        let unwritten = self.unwritten.iter().filter_map(|change| self.roster().version_of(*change));
+        unwritten.min().map_or_else(|| self.roster().version(), |first| first.saturating_sub(1))
+    }
+}
+
+#[cfg(test)]
+mod tests;

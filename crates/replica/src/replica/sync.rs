@@ -50,7 +50,7 @@ impl Replica {
             return;
         }
         match frame {
-            Frame::Room { room, version, head: _ } => self.room_announced(now, link, room, version),
+            Frame::Room { room, version, head } => self.room_announced(now, link, room, version, head),
             Frame::Roster { room: _, changes } => self.roster_changes(Some(link), changes),
             Frame::Closed { room } => {
                 if let Some(link) = self.links.get_mut(&link) {
@@ -531,7 +531,7 @@ impl Replica {
         self.outputs.push_back(Output::Send { link, frame: Frame::Want { log, chain, from: place, to: place } });
     }
 
-    /// Whether an event is beyond a cut by the roster held now.
+    /// Whether an event does not count by the roster held now: it is beyond a cut, or only one branch allowed it.
     pub(super) fn is_cut(&self, room: RoomId, event: &Event) -> bool {
         #[cfg(feature = "planted")]
         if self.config.planted == Some(Planted::SkipsCut) {
@@ -539,8 +539,7 @@ impl Replica {
         }
         let header = event.header.get();
         let Some(roster) = self.roster(room) else { return true };
-        let version = roster.version_of(header.roster);
-        version.is_none_or(|version| roster.is_cut(header.log, header.chain(), header.seq, version))
+        !roster.counts_event(header)
     }
 
     /// What was read is sent whole: a load is bounded, and so is the credit that it may overdraw.

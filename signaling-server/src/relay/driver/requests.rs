@@ -84,19 +84,25 @@ impl Driver {
     }
 
     /// Changes are on the disk: answers those who wait, and tells those whom it concerns.
-    pub(super) fn roster_grew(&mut self, room: RoomId, from: u64, to: u64) {
-        let changes: Vec<CountersignedChange> =
-            (from..=to).filter_map(|version| self.staged.remove(&(room, version))).collect();
-        for change in &changes {
+    pub(super) fn roster_grew(&mut self, room: RoomId, changes: &[CountersignedChange], reordered: bool) {
+        if reordered {
+            tracing::error!(
+                %room,
+                "this server put two changes of a room in one place, as happens when it is restored from a backup: \
+                 both count, and nothing can be changed until a device of one of the room's owners has joined them"
+            );
+        }
+        for change in changes {
             if let Some((link, id)) = self.waiting.remove(&change.change.roster_hash()) {
                 self.respond(link, id, Response::Accepted { change: change.clone() });
             }
         }
         let Some(roster) = self.replica.roster(room) else { return };
         // As of what is on the disk now: later changes may be on their way there, and get their own turn.
-        let members: BTreeSet<AccountId> = roster.members_at(to).collect();
+        let durable = self.replica.durable_version(room);
+        let members: BTreeSet<AccountId> = roster.members_at(durable).collect();
         let empty = members.is_empty();
-        let over = empty && roster.version() == to;
+        let over = empty && roster.version() == durable;
         let is_new = self.membership.members_of(room).is_none();
         self.directory.follow(room, Some(roster).filter(|_| !empty));
         let moved = self.membership.update(room, members);
@@ -105,7 +111,7 @@ impl Driver {
             (false, true) => self.app.metrics.rooms.decrement(),
             (true, true) | (false, false) => {}
         }
-        self.tell_removed(room, &changes, &moved);
+        self.tell_removed(room, changes, &moved);
         self.welcome_members(room, &moved);
         if over {
             self.forget(room);

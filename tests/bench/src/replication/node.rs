@@ -224,7 +224,7 @@ pub(crate) fn batch_of(log: &mut EventLog, records: &[Record]) -> Batch {
     let mut batch = Batch::new();
     for record in records {
         match record {
-            Record::Roster { version, change } => log.put_roster(&mut batch, *version, change),
+            Record::Roster { place, change } => log.put_roster(&mut batch, *place, change),
             Record::Event { room, event } => log.put_event(&mut batch, *room, event),
             Record::Fork { room, seq, offered } => log.put_fork(&mut batch, *room, *seq, offered),
             Record::Register(register) => log.put_register(&mut batch, register),
