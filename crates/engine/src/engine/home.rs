@@ -17,7 +17,7 @@ use momoland_protocol::signed::SecretKey;
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now};
 use momoland_replica::output::CommandRefusal;
 use momoland_replica::replica::{Config, Own, Replica};
-use momoland_replica::roster::Roster;
+use momoland_replica::roster::{Roster, RosterRefusal};
 use momoland_store::kv::{Batch, Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
@@ -390,6 +390,10 @@ pub(crate) fn no_such_message() -> ApiError {
 pub(crate) fn refused(refusal: CommandRefusal) -> ApiError {
     match refusal {
         CommandRefusal::UnknownRoom => no_such_room(),
+        CommandRefusal::NotAllowed(RosterRefusal::Frozen) => ApiError::new(
+            ErrorKind::Conflict,
+            "The server put two changes of this room in one place. Wait until one of its owners has been online.",
+        ),
         CommandRefusal::NotAllowed(_) => {
             ApiError::new(ErrorKind::Forbidden, "Your role in this room does not allow it. Ask one of its owners.")
         }

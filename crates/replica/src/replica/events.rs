@@ -105,9 +105,9 @@ impl Replica {
     ) -> Result<(RoomId, RosterHash, u64), CommandRefusal> {
         let room = self.room_of(log).ok_or(CommandRefusal::UnknownRoom)?;
         let roster = self.roster(room).ok_or(CommandRefusal::UnknownRoom)?;
-        let version = roster.version();
-        roster.allows(device, version, action).map_err(CommandRefusal::NotAllowed)?;
-        Ok((room, roster.head(), version))
+        let version = roster.writes_under(device, action).map_err(CommandRefusal::NotAllowed)?;
+        let named = roster.hash_at(version).unwrap_or(RosterHash::ZERO);
+        Ok((room, named, version))
     }
 
     /// The room that a log belongs to: a conversation's log is named like its room.
@@ -417,11 +417,14 @@ impl Replica {
             self.refuse(command, CommandRefusal::UnknownRoom);
             return;
         };
-        if roster.role_of_device(key.device()).is_none() {
-            self.refuse(command, CommandRefusal::NotAllowed(RosterRefusal::NotAMember));
-            return;
-        }
-        let roster = roster.head();
+        let version = match roster.writes_under(key.device(), Action(0)) {
+            Ok(version) => version,
+            Err(why) => {
+                self.refuse(command, CommandRefusal::NotAllowed(why));
+                return;
+            }
+        };
+        let roster = roster.hash_at(version).unwrap_or(RosterHash::ZERO);
         let Some(hlc) = self.clock.tick(now.wall) else {
             self.refuse(command, CommandRefusal::OutOfBounds("the clock".to_owned()));
             return;

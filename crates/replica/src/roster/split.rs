@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use momoland_protocol::certificate::DeviceCertificate;
+use momoland_protocol::event::Action;
 use momoland_protocol::id::{AccountId, DeviceId, RosterHash};
 use momoland_protocol::roster::{CountersignedChange, RosterChange, RosterOp};
 use momoland_protocol::signed::Signed;
@@ -75,6 +76,29 @@ impl Roster {
     pub(super) fn knows_of(&self, version: u64, at: u64) -> bool {
         let apart = |split: &Split| split.first().contains(&at) && split.second().contains(&version);
         at <= version && !self.splits.iter().any(apart)
+    }
+
+    /// The version that a device names in what it writes now: the last; of two branches one in which it has the right,
+    /// and that knows of every end of it.
+    ///
+    /// # Errors
+    /// [`RosterRefusal::NotAMember`], [`RosterRefusal::Forbidden`], or [`RosterRefusal::Frozen`] where only a repair
+    /// will know.
+    pub fn writes_under(&self, device: DeviceId, action: Action) -> Result<u64, RosterRefusal> {
+        let Some(split) = self.open_split() else {
+            self.allows(device, self.version(), action)?;
+            return Ok(self.version());
+        };
+        let (account, role) = self.role_of_device(device).ok_or(RosterRefusal::NotAMember)?;
+        if action.role().is_none_or(|needed| role < needed) {
+            return Err(RosterRefusal::Forbidden { role });
+        }
+        let mut ends = [*split.second().end(), *split.first().end()].into_iter();
+        let may = |version: &u64| {
+            self.allows(device, *version, action).is_ok_and(|owner| owner == account)
+                && self.endings_of(device).all(|at| self.knows_of(*version, at))
+        };
+        ends.find(may).ok_or(RosterRefusal::Frozen)
     }
 
     /// Takes the changes of two branches, which each were checked without the other.

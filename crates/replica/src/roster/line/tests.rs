@@ -286,6 +286,30 @@ proptest! {
         prop_assert_eq!(forth.roster(), mixed.roster());
 
         let merged = forth.roster();
+        for node in 1..=PEOPLE {
+            // Whatever a device names in what it writes now counts, for everybody.
+            let device = stage.world.person(node).device();
+            let log = stage.room.conversation();
+            let chain = ChainId { device, incarnation: Incarnation([u8::try_from(node).unwrap(); 16]) };
+            match merged.writes_under(device, Action::POST) {
+                Ok(version) => {
+                    prop_assert!(merged.allows(device, version, Action::POST).is_ok());
+                    prop_assert!(!merged.is_cut(log, chain, Seq(1), version));
+                }
+                Err(why) => {
+                    let out = merged.role_of_device(device).is_none_or(|(_, role)| role < Role::Member);
+                    prop_assert!(out || why == RosterRefusal::Frozen, "person {}: {}", node, why);
+                }
+            }
+        }
+        let repaired = taking(&forth, &[stage.repair(&forth)]);
+        for node in 1..=PEOPLE {
+            let device = stage.world.person(node).device();
+            let role = repaired.roster().role_of_device(device);
+            prop_assert_eq!(role, merged.role_of_device(device));
+            let may = role.is_some_and(|(_, role)| role >= Role::Member);
+            prop_assert_eq!(repaired.roster().writes_under(device, Action::POST).is_ok(), may);
+        }
         for branch in [&one, &other] {
             for node in 1..=PEOPLE {
                 let (account, device) = (stage.account(node), stage.world.person(node).device());
