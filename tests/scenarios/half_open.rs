@@ -1,9 +1,9 @@
 //! C43: a wire that goes silent, which no end is told of.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{Proxy, World, wait_until};
+use support::{Proxy, World, wait_direct, wait_until};
 
 /// Within this both ends have noticed.
 const NOTICED_WITHIN: Duration = Duration::from_secs(60);
@@ -56,4 +56,31 @@ fn a_wire_that_is_cut_is_noticed_at_once_and_comes_back() {
     wire.restore();
     // The longest pause between two tries is 10 s.
     ada.wait_server("online", Duration::from_secs(15));
+}
+
+/// Longer than any end waits for a sign of life. C43 asks for an hour: `MOMOLAND_IDLE_SECONDS=3600`.
+const IDLE: Duration = Duration::from_secs(60);
+
+// Rules: SV7
+#[test]
+fn c43_an_idle_link_stays_up() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    wait_direct(&ada, &grace);
+    let idle = std::env::var("MOMOLAND_IDLE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let until = Instant::now() + idle.map_or(IDLE, Duration::from_secs);
+    let marks = [(&ada, ada.mark()), (&grace, grace.mark())];
+    wait_until("the idle time is over", until - Instant::now() + Duration::from_secs(5), || Instant::now() >= until);
+    for (person, mark) in marks {
+        let status = person.status();
+        assert_eq!(status["server"], "online", "{}", person.name());
+        assert_eq!(status["peers"][0]["path"], "direct", "{}", person.name());
+        let ups_and_downs = person.events_since(mark).into_iter().filter(|event| {
+            matches!(event["type"].as_str(), Some("peer.changed" | "presence.changed"))
+                || event["type"] == "net.changed" && event["status"]["server"] != "online"
+        });
+        assert_eq!(ups_and_downs.collect::<Vec<_>>(), Vec::<serde_json::Value>::new(), "{}", person.name());
+    }
+    ada.send(&room, "still there?");
+    grace.wait_text("still there?");
 }

@@ -4,11 +4,12 @@
 //! of the other branch from the same connection, so a first try may come too early for it.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use momoland_protocol::id::RoomId;
 use momoland_protocol::roster::{Role, RosterOp};
 use momoland_protocol::server::Request;
+use tokio::time::Instant;
 
 use crate::engine::Home;
 use crate::engine::server::Answer;
