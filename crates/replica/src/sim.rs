@@ -20,6 +20,7 @@
 #![allow(clippy::unwrap_used, reason = "a run ends where something does not hold")]
 
 pub mod plan;
+pub mod shrink;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -109,20 +110,33 @@ pub fn run(plan: &Plan) -> Result<Ran, String> {
 /// # Errors
 /// What did not hold, in a sentence.
 pub fn run_with(plan: &Plan, planted: Option<Planted>) -> Result<Ran, String> {
+    carry_out(plan, planted, false).0
+}
+
+/// As [`run`], with a line for everything that went in and out of a replica.
+pub fn narrate(plan: &Plan) -> (Result<Ran, String>, Vec<String>) {
+    carry_out(plan, None, true)
+}
+
+fn carry_out(plan: &Plan, planted: Option<Planted>, told: bool) -> (Result<Ran, String>, Vec<String>) {
+    let mut run = Run::new(planted);
+    run.world.story = told.then(Vec::new);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let mut run = Run::new(planted);
         for op in &plan.ops {
+            run.world.tell(|_| format!("-- {op}"));
             run.carry_out(op);
         }
+        run.world.tell(|_| "-- the end".to_owned());
         run.finish();
         run.totals.counts.insert("frames", run.world.frames);
         run.totals.counts.insert("bytes of frames", run.world.frame_bytes);
-        Ran { totals: run.totals, trace: run.world.trace() }
+        Ran { totals: run.totals.clone(), trace: run.world.trace() }
     }));
-    outcome.map_err(|panic| {
+    let outcome = outcome.map_err(|panic| {
         let sentence = panic.downcast_ref::<String>().cloned();
         sentence.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
-    })
+    });
+    (outcome, run.world.story.take().unwrap_or_default())
 }
 
 struct Run {

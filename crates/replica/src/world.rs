@@ -169,6 +169,8 @@ pub(crate) struct World {
     /// Frames that were sent, and their bytes.
     pub(crate) frames: u64,
     pub(crate) frame_bytes: u64,
+    /// What happened, a line each, where somebody wants to read it.
+    pub(crate) story: Option<Vec<String>>,
     #[cfg(feature = "planted")]
     pub(crate) planted: Option<crate::sim::Planted>,
 }
@@ -199,6 +201,7 @@ impl World {
             trace: blake3::Hasher::new(),
             frames: 0,
             frame_bytes: 0,
+            story: None,
             #[cfg(feature = "planted")]
             planted: None,
         };
@@ -385,7 +388,16 @@ impl World {
 
     // Inputs and what comes of them.
 
+    /// Adds a line to the story, where there is one.
+    pub(crate) fn tell(&mut self, line: impl FnOnce(&Self) -> String) {
+        if self.story.is_some() {
+            let line = format!("{:>8} {}", self.now_ms, line(self));
+            self.story.iter_mut().for_each(|story| story.push(line.clone()));
+        }
+    }
+
     pub(crate) fn input(&mut self, node: Node, input: Input) {
+        self.tell(|_| format!("{node} <- {input:?}"));
         let now = self.now(node);
         self.members[node].replica.handle_input(now, input);
         self.drain(node);
@@ -395,6 +407,7 @@ impl World {
         let now = self.now(node);
         self.members[node].replica.check_invariants();
         while let Some(output) = self.members[node].replica.poll_output() {
+            self.tell(|_| format!("{node} -> {output:?}"));
             match output {
                 Output::Send { link, frame } => self.send(node, link, frame),
                 Output::Persist { ticket, batch } => {
@@ -597,6 +610,14 @@ impl World {
             self.wake_all();
         }
         panic!("the world does not come to rest");
+    }
+
+    /// Delivers and syncs until only the relay's disk has something to do.
+    pub(crate) fn settle_links(&mut self) {
+        let relays = |step: &Step| matches!(step, Step::Sync(0) | Step::Load(0));
+        while let Some(step) = self.steps().into_iter().find(|step| !relays(step)) {
+            self.step(step);
+        }
     }
 
     pub(crate) fn advance(&mut self, ms: u64) {

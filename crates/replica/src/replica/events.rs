@@ -148,7 +148,7 @@ impl Replica {
         }
         chain.fork_at(seq);
         self.proofs.insert((log, chain_id), offered.clone());
-        self.renew_forked_incarnation(log, chain_id);
+        self.leave_own_chain(log, chain_id);
         self.persist(Pending::Fork, vec![Record::Fork { room, seq, offered }]);
     }
 
@@ -168,7 +168,8 @@ impl Replica {
         }
     }
 
-    pub(super) fn renew_forked_incarnation(&mut self, log: LogId, chain: ChainId) {
+    /// A device whose present chain it is goes on in a new one.
+    pub(super) fn leave_own_chain(&mut self, log: LogId, chain: ChainId) {
         let own = self.own_device() == Some(chain.device);
         if own && self.incarnations.get(&log) == Some(&chain.incarnation) {
             self.begin_incarnation(log);
@@ -214,6 +215,8 @@ impl Replica {
                 Admission::Admitted { author, roster_version } => {
                     chains.entry(chain_id).or_insert(empty).stage(&event);
                     self.observe(hlc, now.wall);
+                    // What we wrote comes from elsewhere: our tail was lost, and more of it may be on its way.
+                    self.leave_own_chain(log, chain_id);
                     staged.push(Staged { room, event, author, roster_version });
                 }
                 // The proof of a fork, further back than what is at hand, comes without its body.

@@ -106,6 +106,7 @@ impl Replica {
         }
         self.index_members(room);
         self.drop_registers(room);
+        self.close_sessions(room);
         self.renew_cut_incarnations(room, before + 1);
         let version = |change: &CountersignedChange| change.countersignature.get().version;
         let batch =
