@@ -392,6 +392,9 @@ impl Replica {
             }
         }
         assert!(self.recent.bytes <= self.config.recent_bytes_max, "the recent events are within their bound");
+        for link in self.links.values() {
+            link.check_bounds();
+        }
     }
 
     /// Writes and reads that wait for their answer.

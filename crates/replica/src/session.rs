@@ -41,6 +41,9 @@ pub(crate) const ANSWER_WITHIN_MS: u64 = 10_000;
 /// it sees; what goes beyond is not answered.
 pub(crate) const WANTED_MAX: usize = 16;
 
+/// Chains in the vector of one log that are taken from one link. A longer vector is a flood.
+pub(crate) const CHAINS_A_LOG_MAX: usize = 100_000;
+
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -142,6 +145,15 @@ impl Link {
             ready: BTreeSet::new(),
             wake_at: None,
         }
+    }
+
+    /// # Panics
+    /// Where a collection is beyond its bound.
+    pub(crate) fn check_bounds(&self) {
+        let told = self.vector.as_ref().map_or(0, |(_, chains)| chains.len());
+        assert!(told <= CHAINS_A_LOG_MAX, "a vector of {told} chains is kept");
+        assert!(self.asked.len() <= ASKED_MAX, "{} questions wait for an answer", self.asked.len());
+        assert!(self.wanted.len() <= WANTED_MAX + 1, "{} questions wait to be answered", self.wanted.len());
     }
 
     pub(crate) fn wake_by(&mut self, at: Mono) {

@@ -11,7 +11,9 @@ use super::rosters::Access;
 use super::{Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote, Ticket};
 use crate::output::{Load, LoadOrder, Notice, Output};
-use crate::session::{COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS, TAIL_EVENTS, TAIL_EVENTS_MIN, Wanted};
+use crate::session::{
+    CHAINS_A_LOG_MAX, COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS, TAIL_EVENTS, TAIL_EVENTS_MIN, Wanted,
+};
 #[cfg(feature = "planted")]
 use crate::sim::Planted;
 
@@ -639,9 +641,6 @@ enum Step {
     /// Nothing is owed that is due.
     Done,
 }
-
-/// Chains in the vector of one log that are taken from one link. A longer vector is a flood.
-const CHAINS_A_LOG_MAX: usize = 100_000;
 
 #[cfg(test)]
 mod tests;

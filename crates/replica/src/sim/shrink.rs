@@ -1,7 +1,7 @@
 //! Makes the plan of a failure small: takes operations out as long as the same thing does not hold.
 //!
 //! The greedy half of delta debugging (Zeller, Hildebrandt 2002): halves first, single operations last, until no single
-//! operation can go. What fails is compared by the word before its colon, which names the checker.
+//! operation can go. What fails is compared by the first words of the sentence, numbers aside.
 
 use super::plan::Plan;
 use super::run;
@@ -9,7 +9,7 @@ use super::run;
 /// The smallest plan that was found that fails like `plan` does, and what it says. `None` where `plan` holds.
 pub fn shrink(plan: &Plan) -> Option<(Plan, String)> {
     let mut why = run(plan).err()?;
-    let checker = kind(&why).to_owned();
+    let kind_of = kind(&why);
     let mut smallest = plan.clone();
     loop {
         let before = smallest.ops.len();
@@ -21,7 +21,7 @@ pub fn shrink(plan: &Plan) -> Option<(Plan, String)> {
                 ops.drain(from..ops.len().min(from + part));
                 let fewer = Plan { ops };
                 match run(&fewer) {
-                    Err(said) if kind(&said) == checker => {
+                    Err(said) if kind(&said) == kind_of => {
                         smallest = fewer;
                         why = said;
                     }
@@ -36,7 +36,8 @@ pub fn shrink(plan: &Plan) -> Option<(Plan, String)> {
     }
 }
 
-/// The word before the colon: which checker, or all of a sentence without one.
-fn kind(why: &str) -> &str {
-    why.split(':').next().unwrap_or(why)
+/// The first words of what does not hold, without numbers: the checker, and what it says.
+fn kind(why: &str) -> String {
+    let words = why.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
+    words.take(8).collect::<Vec<_>>().join(" ")
 }
