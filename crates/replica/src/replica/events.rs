@@ -376,14 +376,13 @@ impl Replica {
         if self.config.planted == Some(Planted::DropsAcknowledgement) {
             return;
         }
+        // Whose removal is on its way to the disk is told nothing more.
         let mut by_log: BTreeMap<LogId, Vec<ChainHead>> = BTreeMap::new();
-        for ((_, log, _), head) in heads {
+        for ((_, log, _), head) in heads.iter().filter(|((room, ..), _)| self.shares(from, *room)) {
             by_log.entry(*log).or_default().push(*head);
         }
-        if self.links.contains_key(&from) {
-            for (log, chains) in by_log {
-                self.outputs.push_back(Output::Send { link: from, frame: Frame::Ack { log, chains } });
-            }
+        for (log, chains) in by_log {
+            self.outputs.push_back(Output::Send { link: from, frame: Frame::Ack { log, chains } });
         }
         if self.is_relay() {
             return;
