@@ -167,6 +167,22 @@ struct Parts<T> {
     bytes: Vec<u8>,
     signature: Signature,
     hash: [u8; 32],
+    /// The key that it was found to be signed by.
+    #[cfg(feature = "memo")]
+    signed_by: std::sync::OnceLock<[u8; 32]>,
+}
+
+impl<T> Parts<T> {
+    fn new(value: T, bytes: Vec<u8>, signature: Signature, hash: [u8; 32]) -> Self {
+        Self {
+            value,
+            bytes,
+            signature,
+            hash,
+            #[cfg(feature = "memo")]
+            signed_by: std::sync::OnceLock::new(),
+        }
+    }
 }
 
 impl<T: Signable> Signed<T> {
@@ -182,7 +198,7 @@ impl<T: Signable> Signed<T> {
         }
         let signature = key.sign(T::CONTEXT, &bytes);
         let hash = Self::hash_of(&bytes, &signature);
-        Ok(Self(Arc::new(Parts { value, bytes, signature, hash })))
+        Ok(Self(Arc::new(Parts::new(value, bytes, signature, hash))))
     }
 
     /// Checks that `key` signed it.
@@ -190,7 +206,14 @@ impl<T: Signable> Signed<T> {
     /// # Errors
     /// [`BadSignature`].
     pub fn verify(&self, key: &impl PublicKey) -> Result<(), BadSignature> {
-        key.check(T::CONTEXT, &self.0.bytes, &self.0.signature)
+        #[cfg(feature = "memo")]
+        if self.0.signed_by.get() == Some(key.key_bytes()) {
+            return Ok(());
+        }
+        key.check(T::CONTEXT, &self.0.bytes, &self.0.signature)?;
+        #[cfg(feature = "memo")]
+        let _ = self.0.signed_by.set(*key.key_bytes());
+        Ok(())
     }
 
     /// The object.
@@ -263,7 +286,7 @@ impl<'b, C, T: Signable> Decode<'b, C> for Signed<T> {
             .map_err(|error| minicbor::decode::Error::message(error.to_string()))?;
         let signature = Signature::decode(d, ctx)?;
         let hash = Self::hash_of(bytes, &signature);
-        Ok(Self(Arc::new(Parts { value, bytes: bytes.to_vec(), signature, hash })))
+        Ok(Self(Arc::new(Parts::new(value, bytes.to_vec(), signature, hash))))
     }
 }
 

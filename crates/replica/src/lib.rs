@@ -23,6 +23,4 @@ mod session;
 pub mod replica;
 
 #[cfg(any(test, feature = "sim"))]
-mod world;
-#[cfg(any(test, feature = "sim"))]
 pub mod sim;

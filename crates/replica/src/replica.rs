@@ -276,7 +276,7 @@ impl Replica {
         let Some(chain) = self.logs.get_mut(&fork.log).and_then(|log| log.chains.get_mut(&fork.chain)) else { return };
         chain.fork_at(fork.seq);
         self.proofs.insert((fork.log, fork.chain), fork.offered);
-        self.renew_forked_incarnation(fork.log, fork.chain);
+        self.leave_own_chain(fork.log, fork.chain);
     }
 
     /// Takes one input. Total: hostile input ends in `CloseLink` or a notice of refusal.
@@ -401,6 +401,9 @@ impl Replica {
             }
         }
         assert!(self.recent.bytes <= self.config.recent_bytes_max, "the recent events are within their bound");
+        for link in self.links.values() {
+            link.check_bounds();
+        }
     }
 
     /// Writes and reads that wait for their answer.

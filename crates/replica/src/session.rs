@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use momoland_protocol::id::{ChainId, LogId, RoomId, Seq};
+use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, Seq};
 use momoland_protocol::replication::{ChainHead, ChainRange};
 
 use crate::input::{Mono, Remote, Ticket};
@@ -41,6 +41,9 @@ pub(crate) const ANSWER_WITHIN_MS: u64 = 10_000;
 /// it sees; what goes beyond is not answered.
 pub(crate) const WANTED_MAX: usize = 16;
 
+/// Chains in the vector of one log that are taken from one link. A longer vector is a flood.
+pub(crate) const CHAINS_A_LOG_MAX: usize = 100_000;
+
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -66,6 +69,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Owed {
     /// The first place to send.
     pub(crate) next: Seq,
+    /// What the other end said to hold before it.
+    pub(crate) after: Option<EventId>,
     /// Not before.
     pub(crate) due: Mono,
 }
@@ -146,6 +151,15 @@ impl Link {
         }
     }
 
+    /// # Panics
+    /// Where a collection is beyond its bound.
+    pub(crate) fn check_bounds(&self) {
+        let told = self.vector.as_ref().map_or(0, |(_, chains)| chains.len());
+        assert!(told <= CHAINS_A_LOG_MAX, "a vector of {told} chains is kept");
+        assert!(self.asked.len() <= ASKED_MAX, "{} questions wait for an answer", self.asked.len());
+        assert!(self.wanted.len() <= WANTED_MAX + 1, "{} questions wait to be answered", self.wanted.len());
+    }
+
     pub(crate) fn wake_by(&mut self, at: Mono) {
         self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
     }
@@ -158,15 +172,25 @@ impl Link {
 impl LogSession {
     /// Notes that the other end lacks a chain from `next` on.
     pub(crate) fn owe(&mut self, chain: ChainId, next: Seq, due: Mono) {
-        let owed = self.owed.entry(chain).or_insert(Owed { next, due });
-        owed.next = owed.next.min(next);
+        let owed = self.owed.entry(chain).or_insert(Owed { next, after: None, due });
+        if next < owed.next {
+            (owed.next, owed.after) = (next, None);
+        }
         owed.due = owed.due.min(due);
+    }
+
+    /// Notes that the other end lacks what follows an event that it says to hold.
+    pub(crate) fn owe_after(&mut self, chain: ChainId, head: Seq, event: EventId, due: Mono) {
+        self.owed.insert(chain, Owed { next: Seq(head.0.saturating_add(1)), after: Some(event), due });
     }
 
     /// Notes that the other end has a chain up to `seq`.
     pub(crate) fn has(&mut self, chain: ChainId, seq: Seq) {
         if let Some(owed) = self.owed.get_mut(&chain) {
-            owed.next = owed.next.max(Seq(seq.0.saturating_add(1)));
+            let next = Seq(seq.0.saturating_add(1));
+            if owed.next < next {
+                (owed.next, owed.after) = (next, None);
+            }
         }
     }
 }

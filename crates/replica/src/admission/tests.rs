@@ -6,7 +6,7 @@ use momoland_protocol::signed::{SecretKey, Signed};
 
 use super::*;
 use crate::log::{Head, Low};
-use crate::world::World;
+use crate::sim::world::World;
 
 /// A public room of the first person's in which the second is, at version 2.
 fn world() -> (World, RoomId) {

@@ -1,4 +1,4 @@
-//! `momoland-sim --seeds A..B | --seed N | --plan FILE`: runs worlds of replicas; the last line counts what failed.
+//! `momoland-sim --seeds A..B | --seed N | --plan FILE | --story FILE | --shrink FILE`: runs worlds of replicas; the last line counts what failed.
 //!
 //! A failure prints its seed and writes its plan, which replays exactly.
 
@@ -11,9 +11,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use momoland_replica::sim::plan::Plan;
-use momoland_replica::sim::{Totals, run};
+use momoland_replica::sim::shrink::shrink;
+use momoland_replica::sim::{Totals, narrate, run};
 
-const USAGE: &str = "momoland-sim --seeds A..B | --seed N | --plan FILE";
+const USAGE: &str = "momoland-sim --seeds A..B | --seed N | --plan FILE | --story FILE | --shrink FILE";
 
 fn main() -> ExitCode {
     // What does not hold is told once, by this program.
@@ -29,7 +30,9 @@ fn main() -> ExitCode {
             Some(range) => run_seeds(range),
             None => usage(),
         },
-        ["--plan", file] => run_file(file),
+        ["--plan", file] => run_file(file, false),
+        ["--story", file] => run_file(file, true),
+        ["--shrink", file] => shrink_file(file),
         _ => usage(),
     }
 }
@@ -45,12 +48,40 @@ fn parse_range(text: &str) -> Option<Range<u64>> {
     (range.start < range.end).then_some(range)
 }
 
-fn run_file(file: &str) -> ExitCode {
-    let plan = match std::fs::read_to_string(file).map_err(|error| error.to_string()) {
-        Ok(text) => text.parse::<Plan>().map_err(|error| error.to_string()),
-        Err(error) => Err(error),
+fn read_plan(file: &str) -> Result<Plan, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    text.parse::<Plan>().map_err(|error| error.to_string())
+}
+
+/// Writes the smallest plan that fails like the one given beside it.
+fn shrink_file(file: &str) -> ExitCode {
+    let plan = match read_plan(file) {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("{file} is no plan: {error}");
+            return ExitCode::from(2);
+        }
     };
-    match plan.map(|plan| run(&plan)) {
+    let Some((small, why)) = shrink(&plan) else {
+        println!("{file} holds: there is nothing to make smaller");
+        return ExitCode::SUCCESS;
+    };
+    let name = format!("{file}.small");
+    let text = format!("# {}\n{small}", why.lines().next().unwrap_or_default());
+    match std::fs::write(&name, text) {
+        Ok(()) => println!("{} of {} operations fail: {why}\n  they are in {name}", small.ops.len(), plan.ops.len()),
+        Err(error) => println!("{small}\n{why}\n  this could not be written to {name}: {error}"),
+    }
+    ExitCode::FAILURE
+}
+
+fn run_file(file: &str, told: bool) -> ExitCode {
+    let ran = read_plan(file).map(|plan| if told { narrate(&plan) } else { (run(&plan), Vec::new()) });
+    let ran = ran.map(|(ran, story)| {
+        story.iter().for_each(|line| println!("{line}"));
+        ran
+    });
+    match ran {
         Ok(Ok(ran)) => {
             print_totals(&ran.totals);
             println!("1 seeds, 0 failures");

@@ -148,7 +148,7 @@ impl Replica {
         }
         chain.fork_at(seq);
         self.proofs.insert((log, chain_id), offered.clone());
-        self.renew_forked_incarnation(log, chain_id);
+        self.leave_own_chain(log, chain_id);
         self.persist(Pending::Fork, vec![Record::Fork { room, seq, offered }]);
     }
 
@@ -168,7 +168,8 @@ impl Replica {
         }
     }
 
-    pub(super) fn renew_forked_incarnation(&mut self, log: LogId, chain: ChainId) {
+    /// A device whose present chain it is goes on in a new one.
+    pub(super) fn leave_own_chain(&mut self, log: LogId, chain: ChainId) {
         let own = self.own_device() == Some(chain.device);
         if own && self.incarnations.get(&log) == Some(&chain.incarnation) {
             self.begin_incarnation(log);
@@ -214,6 +215,8 @@ impl Replica {
                 Admission::Admitted { author, roster_version } => {
                     chains.entry(chain_id).or_insert(empty).stage(&event);
                     self.observe(hlc, now.wall);
+                    // What we wrote comes from elsewhere: our tail was lost, and more of it may be on its way.
+                    self.leave_own_chain(log, chain_id);
                     staged.push(Staged { room, event, author, roster_version });
                 }
                 // The proof of a fork, further back than what is at hand, comes without its body.
@@ -373,14 +376,13 @@ impl Replica {
         if self.config.planted == Some(Planted::DropsAcknowledgement) {
             return;
         }
+        // Whose removal is on its way to the disk is told nothing more.
         let mut by_log: BTreeMap<LogId, Vec<ChainHead>> = BTreeMap::new();
-        for ((_, log, _), head) in heads {
+        for ((_, log, _), head) in heads.iter().filter(|((room, ..), _)| self.shares(from, *room)) {
             by_log.entry(*log).or_default().push(*head);
         }
-        if self.links.contains_key(&from) {
-            for (log, chains) in by_log {
-                self.outputs.push_back(Output::Send { link: from, frame: Frame::Ack { log, chains } });
-            }
+        for (log, chains) in by_log {
+            self.outputs.push_back(Output::Send { link: from, frame: Frame::Ack { log, chains } });
         }
         if self.is_relay() {
             return;

@@ -84,7 +84,9 @@ impl Replica {
         }
         if let Some(link) = link {
             let from_relay = self.links.get(&link).is_some_and(|link| link.remote == Remote::Relay);
-            if !from_relay && !self.shares(link, room) {
+            // What a relay countersigned once and lost with its disk it takes from anybody.
+            let own = self.is_relay() && self.rooms.contains_key(&room);
+            if !from_relay && !own && !self.shares(link, room) {
                 return;
             }
         }
@@ -114,6 +116,7 @@ impl Replica {
         }
         self.index_members(room);
         self.drop_registers(room);
+        self.close_sessions(room);
         if reordered {
             self.renew_incarnations(room);
         } else {
@@ -265,7 +268,8 @@ impl Replica {
         if !session.announced || became_full {
             // An end that was told before learns by the repetition that it may be compared with now.
             self.announce_room(id, room);
-        } else if remote != Remote::Relay {
+        } else {
+            // To the relay too: it may have been restored from a backup since it sent them to whoever we have them from.
             self.send_changes(id, room);
         }
         if became_full {
@@ -336,7 +340,13 @@ impl Replica {
         let access = self.access(remote, room);
         if access == Access::None {
             if self.is_relay() {
-                self.outputs.push_back(Output::Send { link: id, frame: Frame::Closed { room } });
+                // Who holds more of the roster may be in it by what we lost.
+                let behind = self.roster(room).is_some_and(|roster| roster.version() < version);
+                let frame = match behind {
+                    true => Frame::Room { room, version: 0, head: RosterHash::ZERO },
+                    false => Frame::Closed { room },
+                };
+                self.outputs.push_back(Output::Send { link: id, frame });
             }
             return;
         }

@@ -11,7 +11,9 @@ use super::rosters::Access;
 use super::{Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote, Ticket};
 use crate::output::{Load, LoadOrder, Notice, Output};
-use crate::session::{COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS, TAIL_EVENTS, TAIL_EVENTS_MIN, Wanted};
+use crate::session::{
+    CHAINS_A_LOG_MAX, COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS, TAIL_EVENTS, TAIL_EVENTS_MIN, Wanted,
+};
 #[cfg(feature = "planted")]
 use crate::sim::Planted;
 
@@ -126,6 +128,20 @@ impl Replica {
         let mut logs = BTreeSet::from([room.conversation()]);
         logs.extend(self.logs.iter().filter(|(_, log)| log.room == room).map(|(id, _)| *id));
         logs.into_iter().collect()
+    }
+
+    /// Who may not have everything of a room any more is compared with anew once it may again: meanwhile what it sent was
+    /// not looked at, and nothing was sent to it.
+    pub(super) fn close_sessions(&mut self, room: RoomId) {
+        let open = self.links.iter().filter(|(_, link)| link.rooms.contains_key(&room));
+        let closed = open.filter(|(_, link)| self.access(link.remote, room) != Access::Full);
+        let closed: Vec<LinkId> = closed.map(|(id, _)| *id).collect();
+        for id in closed {
+            if let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) {
+                session.offered = false;
+                session.logs.clear();
+            }
+        }
     }
 
     /// Tells a link what we have of all logs of a room.
@@ -249,8 +265,9 @@ impl Replica {
         session.owed.clear();
         let mut later = false;
         for (chain, high, long) in held {
-            let theirs = vector.binary_search_by(|range| range.chain.cmp(&chain)).ok();
-            let theirs = theirs.and_then(|place| vector.get(place)).map_or(Seq::ZERO, |range| range.high);
+            let range =
+                vector.binary_search_by(|range| range.chain.cmp(&chain)).ok().and_then(|place| vector.get(place));
+            let theirs = range.map_or(Seq::ZERO, |range| range.high);
             if theirs == Seq::ZERO && long && remote != Remote::Relay {
                 // A newcomer has the newest from the relay, and asks for the rest.
                 if at_once {
@@ -263,7 +280,10 @@ impl Replica {
                 // What others wrote, its author or the relay mostly sends first; the relay itself lacks it for good.
                 let due = if at_once || own || remote == Remote::Relay { now.mono } else { due_later };
                 later |= due > now.mono;
-                session.owe(chain, Seq(theirs.0 + 1), due);
+                match range {
+                    Some(range) => session.owe_after(chain, theirs, range.head, due),
+                    None => session.owe(chain, Seq(1), due),
+                }
             }
         }
         link.ready.insert(log);
@@ -430,7 +450,7 @@ impl Replica {
                 match self.next_event(log, chain, next) {
                     // What is beyond a cut is not sent, nor what follows it in its chain.
                     NextEvent::Ready(event) if self.is_cut(room, &event) => {
-                        self.clear_owed(id, room, log, chain);
+                        self.withhold(id, room, &event);
                         break;
                     }
                     NextEvent::Ready(event) => {
@@ -477,8 +497,26 @@ impl Replica {
 
     fn set_owed_next(&mut self, id: LinkId, room: RoomId, log: LogId, chain: ChainId, next: Seq) {
         if let Some(owed) = self.session(id, room, log).and_then(|session| session.owed.get_mut(&chain)) {
-            owed.next = next;
+            (owed.next, owed.after) = (next, None);
         }
+    }
+
+    /// An event that is owed is beyond a cut: neither it nor what follows is sent. Where the other end holds something
+    /// else before it, the chain forked: its header shows that there, and the event that is held there shows it here.
+    fn withhold(&mut self, id: LinkId, room: RoomId, event: &Event) {
+        let header = event.header.get();
+        let (log, chain) = (header.log, header.chain());
+        let owed = self.session(id, room, log).and_then(|session| session.owed.remove(&chain));
+        let theirs = owed.filter(|owed| owed.next == header.seq).and_then(|owed| owed.after);
+        if theirs.is_none_or(|theirs| theirs == header.prev) {
+            return;
+        }
+        let held = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain));
+        let Some(held) = held.filter(|chain| chain.forked.is_none()) else { return };
+        let place = Seq(header.seq.0 - 1);
+        held.known = Some((place, header.prev));
+        self.send_events(id, log, vec![Event { header: event.header.clone(), body: None }]);
+        self.outputs.push_back(Output::Send { link: id, frame: Frame::Want { log, chain, from: place, to: place } });
     }
 
     fn clear_owed(&mut self, id: LinkId, room: RoomId, log: LogId, chain: ChainId) {
@@ -545,6 +583,10 @@ impl Replica {
     /// What was read is sent whole: a load is bounded, and so is the credit that it may overdraw.
     fn send_loaded(&mut self, id: LinkId, room: RoomId, log: LogId, chain: ChainId, mut events: Vec<Event>) {
         let cut = events.iter().position(|event| self.is_cut(room, event));
+        if let Some(first) = events.first().filter(|_| cut == Some(0)) {
+            self.withhold(id, room, first);
+            return;
+        }
         events.truncate(cut.unwrap_or(events.len()));
         let limit = self.logs.get(&log).and_then(|log| log.chains.get(&chain)).map(super::Chain::sendable);
         let limit = limit.unwrap_or(Seq::ZERO);
@@ -599,5 +641,5 @@ enum Step {
     Done,
 }
 
-/// Chains in the vector of one log that are taken from one link. A longer vector is a flood.
-const CHAINS_A_LOG_MAX: usize = 100_000;
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::input::Remote;
-use crate::world::World;
+use crate::sim::world::World;
 
 /// A room of the first person's in which all are, and links from all to the relay.
 pub(crate) fn world(people: usize) -> (World, RoomId) {
@@ -107,7 +107,7 @@ fn nothing_leaves_before_it_is_on_disk() {
     world.settle();
     // `World::send` asserts that an own event is on the sender's disk; here the disk is slow, then dies.
     world.post(1, room, "lost");
-    while let Some(step) = world.steps().into_iter().find(|step| matches!(step, crate::world::Step::Deliver(_))) {
+    while let Some(step) = world.steps().into_iter().find(|step| matches!(step, crate::sim::world::Step::Deliver(_))) {
         world.step(step);
     }
     assert!(world.texts(2, room).is_empty());

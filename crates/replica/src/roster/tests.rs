@@ -2,7 +2,7 @@ use momoland_protocol::id::{ChainId, Incarnation};
 use momoland_protocol::signed::SecretKey;
 
 use super::*;
-use crate::world::World;
+use crate::sim::world::World;
 
 const LATE: UnixMillis = UnixMillis(u64::MAX - 1);
 

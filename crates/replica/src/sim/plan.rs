@@ -1,15 +1,18 @@
-//! What happens in a run: drawn from a seed, or read from a file, one operation a line.
+//! What happens in a run: operations, one a line, read from a file or drawn from a seed ([`super::draw`]).
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::PEOPLE;
+use super::{HONEST, LIAR, PEOPLE, RELAY, TABLET};
 
-/// Commands and faults of one seed, steps of what is under way aside.
-const COMMANDS: usize = 300;
+/// The public room, which everybody may join.
+pub(crate) const PUBLIC: usize = 0;
 
-/// What the liar sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The private room, which is joined by invite.
+pub(crate) const PRIVATE: usize = 1;
+
+/// What somebody sends who lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lie {
     /// An event in somebody else's name.
     Forged,
@@ -22,113 +25,213 @@ pub enum Lie {
     /// A chain under an older roster.
     Backdated,
     /// Vectors, acknowledgements and questions about what does not exist.
+    Inventions,
+    /// Very many questions, chains and registers.
     Flood,
+    /// A register in somebody else's name.
+    Register,
+    /// A join of a private room without an invite, which the server countersigned as an accomplice.
+    SelfInvited,
+    /// A join by what was overheard of somebody else's.
+    ReplayedInvite,
+    /// A change of one's own role.
+    Promoted,
+    /// A roster from its beginning, as it once was.
+    OldRoster,
 }
 
-const LIES: [(&str, Lie); 6] = [
+/// All lies, by what plans call them.
+pub(crate) const LIES: [(&str, Lie); 12] = [
     ("forged", Lie::Forged),
     ("stranger", Lie::Stranger),
     ("fork", Lie::Fork),
     ("middle", Lie::Middle),
     ("backdated", Lie::Backdated),
+    ("inventions", Lie::Inventions),
     ("flood", Lie::Flood),
+    ("register", Lie::Register),
+    ("self-invited", Lie::SelfInvited),
+    ("replayed-invite", Lie::ReplayedInvite),
+    ("promoted", Lie::Promoted),
+    ("old-roster", Lie::OldRoster),
 ];
 
-/// One operation. Nodes are numbers: 0 is the relay.
+impl Lie {
+    /// What it is called in plans and totals.
+    pub fn name(self) -> &'static str {
+        LIES.iter().find(|(_, lie)| *lie == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// One operation. Nodes and rooms are numbers: node 0 is the relay, room 0 the public one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
-    /// A node writes an event.
-    Post(usize),
+    /// A node writes an event into a room.
+    Post(usize, usize),
     /// A node writes so many: more than a newcomer is given at once.
-    PostMany(usize, u32),
+    PostMany(usize, usize, u32),
     /// A node sets a register.
-    Mark(usize),
+    Mark(usize, usize),
     /// A node asks the relay to hold back what peers bring, or not to.
-    Mode(usize, bool),
-    /// One of the things that are under way happens.
+    Mode(usize, usize, bool),
+    /// One of the things that are due happens.
     Step(u32),
-    /// So many of them, in their order.
+    /// So many of them, in the order of time.
     Steps(u32),
-    /// Time passes, milliseconds.
+    /// Time passes, milliseconds, and nothing that is under way comes to its end meanwhile.
     Wait(u32),
+    /// Time passes, and what is due happens.
+    Run(u32),
     /// Two nodes are linked.
     Link(usize, usize),
-    /// Their link breaks; what was under way is lost.
+    /// A second link between two nodes, as after one that only one end knows to be broken.
+    Twin(usize, usize),
+    /// Their links break; what was under way is lost.
     Cut(usize, usize),
     /// Nothing of the first reaches the second any more, and neither notices.
     Stall(usize, usize),
+    /// What goes from the first to the second takes so long at least, and so much more now and then, milliseconds.
+    Latency(usize, usize, u32, u32),
+    /// The second takes nothing from the first for so long, milliseconds.
+    SlowReader(usize, usize, u32),
+    /// A node's disk takes so long for everything from now on, milliseconds.
+    SlowDisk(usize, u32),
+    /// The relay withholds events from a node.
+    Withhold(usize),
     /// A node loses power.
     Crash(usize),
-    /// A node's disk refuses what it was to write next.
-    FullDisk(usize),
+    /// A node's disk refuses so many batches, after each of which the store is opened anew.
+    FullDisk(usize, u32),
     /// A node's wall clock goes wrong, milliseconds.
     Skew(usize, i64),
     /// A copy of a node's disk is taken,
     Copy(usize),
     /// and the node starts from it again.
     Restore(usize),
-    /// Somebody joins, leaves, is removed, may read only or write again.
-    Join(usize),
-    /// See [`Op::Join`].
-    Leave(usize),
-    /// See [`Op::Join`].
-    Remove(usize),
-    /// See [`Op::Join`].
-    SetRole(usize, bool),
-    /// The liar says something to a node.
+    /// Somebody joins a room without an invite,
+    Join(usize, usize),
+    /// or by one.
+    JoinBy(usize, usize),
+    /// Somebody opens an invite to the private room for so many uses and minutes,
+    Invite(usize, u32, u32),
+    /// and somebody withdraws one.
+    Withdraw(usize, usize),
+    /// Somebody leaves.
+    Leave(usize, usize),
+    /// Person 1 removes somebody.
+    Remove(usize, usize),
+    /// Person 1 lets somebody read only, or write again.
+    SetRole(usize, usize, bool),
+    /// Person 2's second device adds itself,
+    AddDevice(usize),
+    /// and is revoked by the first.
+    Revoke(usize),
+    /// Somebody lies to a node.
     Lie(usize, Lie),
 }
 
+/// What kind of operation it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sort {
+    /// What people do.
+    Command,
+    /// What goes wrong, or is done on purpose.
+    Fault,
+    /// What is under way goes on.
+    Time,
+}
+
 impl Op {
+    /// What kind it is.
+    pub fn sort(&self) -> Sort {
+        match self {
+            Self::Post(..)
+            | Self::PostMany(..)
+            | Self::Mark(..)
+            | Self::Mode(..)
+            | Self::Link(..)
+            | Self::Join(..)
+            | Self::JoinBy(..)
+            | Self::Invite(..)
+            | Self::AddDevice(..) => Sort::Command,
+            Self::Step(_) | Self::Steps(_) | Self::Wait(_) | Self::Run(_) => Sort::Time,
+            Self::Twin(..)
+            | Self::Cut(..)
+            | Self::Stall(..)
+            | Self::Latency(..)
+            | Self::SlowReader(..)
+            | Self::SlowDisk(..)
+            | Self::Withhold(_)
+            | Self::Crash(_)
+            | Self::FullDisk(..)
+            | Self::Skew(..)
+            | Self::Copy(_)
+            | Self::Restore(_)
+            | Self::Withdraw(..)
+            | Self::Leave(..)
+            | Self::Remove(..)
+            | Self::SetRole(..)
+            | Self::Revoke(_)
+            | Self::Lie(..) => Sort::Fault,
+        }
+    }
+
     /// What it is called in plans and totals.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Post(_) => "post",
-            Self::PostMany(..) => "post-many",
-            Self::Mark(_) => "mark",
-            Self::Mode(..) => "mode",
-            Self::Step(_) => "step",
-            Self::Steps(_) => "steps",
-            Self::Wait(_) => "wait",
-            Self::Link(..) => "link",
-            Self::Cut(..) => "cut",
-            Self::Stall(..) => "stall",
-            Self::Crash(_) => "crash",
-            Self::FullDisk(_) => "full-disk",
-            Self::Skew(..) => "skew",
-            Self::Copy(_) => "copy",
-            Self::Restore(_) => "restore",
-            Self::Join(_) => "join",
-            Self::Leave(_) => "leave",
-            Self::Remove(_) => "remove",
-            Self::SetRole(..) => "set-role",
-            Self::Lie(..) => "lie",
+        self.words().0
+    }
+
+    /// Its name and numbers, as they stand in a plan; what a lie is called comes behind them.
+    fn words(&self) -> (&'static str, Vec<i64>) {
+        fn number(value: usize) -> i64 {
+            i64::try_from(value).unwrap_or(i64::MAX)
+        }
+        match *self {
+            Self::Post(node, room) => ("post", vec![number(node), number(room)]),
+            Self::PostMany(node, room, count) => ("post-many", vec![number(node), number(room), count.into()]),
+            Self::Mark(node, room) => ("mark", vec![number(node), number(room)]),
+            Self::Mode(node, room, held) => ("mode", vec![number(node), number(room), held.into()]),
+            Self::Step(choice) => ("step", vec![choice.into()]),
+            Self::Steps(count) => ("steps", vec![count.into()]),
+            Self::Wait(ms) => ("wait", vec![ms.into()]),
+            Self::Run(ms) => ("run", vec![ms.into()]),
+            Self::Link(one, other) => ("link", vec![number(one), number(other)]),
+            Self::Twin(one, other) => ("twin", vec![number(one), number(other)]),
+            Self::Cut(one, other) => ("cut", vec![number(one), number(other)]),
+            Self::Stall(one, other) => ("stall", vec![number(one), number(other)]),
+            Self::Latency(one, other, least, jitter) => {
+                ("latency", vec![number(one), number(other), least.into(), jitter.into()])
+            }
+            Self::SlowReader(one, other, ms) => ("slow-reader", vec![number(one), number(other), ms.into()]),
+            Self::SlowDisk(node, ms) => ("slow-disk", vec![number(node), ms.into()]),
+            Self::Withhold(node) => ("withhold", vec![number(node)]),
+            Self::Crash(node) => ("crash", vec![number(node)]),
+            Self::FullDisk(node, count) => ("full-disk", vec![number(node), count.into()]),
+            Self::Skew(node, ms) => ("skew", vec![number(node), ms]),
+            Self::Copy(node) => ("copy", vec![number(node)]),
+            Self::Restore(node) => ("restore", vec![number(node)]),
+            Self::Join(node, room) => ("join", vec![number(node), number(room)]),
+            Self::JoinBy(node, invite) => ("join-by", vec![number(node), number(invite)]),
+            Self::Invite(node, uses, minutes) => ("invite", vec![number(node), uses.into(), minutes.into()]),
+            Self::Withdraw(node, invite) => ("withdraw", vec![number(node), number(invite)]),
+            Self::Leave(node, room) => ("leave", vec![number(node), number(room)]),
+            Self::Remove(node, room) => ("remove", vec![number(node), number(room)]),
+            Self::SetRole(node, room, reader) => ("set-role", vec![number(node), number(room), reader.into()]),
+            Self::AddDevice(room) => ("add-device", vec![number(room)]),
+            Self::Revoke(room) => ("revoke", vec![number(room)]),
+            Self::Lie(node, _) => ("lie", vec![number(node)]),
         }
     }
 }
 
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.name())?;
+        let (name, numbers) = self.words();
+        write!(f, "{name}")?;
+        numbers.iter().try_for_each(|number| write!(f, " {number}"))?;
         match self {
-            Self::Post(node)
-            | Self::Mark(node)
-            | Self::Crash(node)
-            | Self::FullDisk(node)
-            | Self::Copy(node)
-            | Self::Restore(node)
-            | Self::Join(node)
-            | Self::Leave(node)
-            | Self::Remove(node) => write!(f, " {node}"),
-            Self::Step(number) | Self::Steps(number) | Self::Wait(number) => write!(f, " {number}"),
-            Self::PostMany(node, number) => write!(f, " {node} {number}"),
-            Self::Link(one, other) | Self::Cut(one, other) | Self::Stall(one, other) => write!(f, " {one} {other}"),
-            Self::Mode(node, set) | Self::SetRole(node, set) => write!(f, " {node} {}", u8::from(*set)),
-            Self::Skew(node, ms) => write!(f, " {node} {ms}"),
-            Self::Lie(node, lie) => {
-                let name = LIES.iter().find(|(_, known)| known == lie).map_or("", |(name, _)| name);
-                write!(f, " {node} {name}")
-            }
+            Self::Lie(_, lie) => write!(f, " {}", lie.name()),
+            _ => Ok(()),
         }
     }
 }
@@ -138,48 +241,98 @@ impl fmt::Display for Op {
 #[error("{0:?} is no operation of a plan")]
 pub struct NoOperation(String);
 
+/// The words of a line behind the first.
+struct Words<'a> {
+    line: &'a str,
+    words: Vec<&'a str>,
+}
+
+impl<'a> Words<'a> {
+    fn refused(&self) -> NoOperation {
+        NoOperation(self.line.to_owned())
+    }
+
+    fn word(&self, place: usize) -> Result<&'a str, NoOperation> {
+        self.words.get(place).copied().ok_or_else(|| self.refused())
+    }
+
+    fn number(&self, place: usize) -> Result<u32, NoOperation> {
+        self.word(place)?.parse().map_err(|_| self.refused())
+    }
+
+    fn flag(&self, place: usize) -> Result<bool, NoOperation> {
+        Ok(self.number(place)? != 0)
+    }
+
+    fn within(&self, place: usize, least: usize, most: usize) -> Result<usize, NoOperation> {
+        let number = self.number(place)? as usize;
+        if (least..=most).contains(&number) { Ok(number) } else { Err(self.refused()) }
+    }
+
+    fn node(&self, place: usize) -> Result<usize, NoOperation> {
+        self.within(place, RELAY, HONEST)
+    }
+
+    /// Who writes and has a clock: the relay has none of its own.
+    fn writer(&self, place: usize) -> Result<usize, NoOperation> {
+        self.within(place, 1, HONEST)
+    }
+
+    /// Who comes and goes: the owner stays, and the second device follows the first.
+    fn guest(&self, place: usize) -> Result<usize, NoOperation> {
+        let node = self.within(place, 2, LIAR)?;
+        if node == TABLET { Err(self.refused()) } else { Ok(node) }
+    }
+
+    fn room(&self, place: usize) -> Result<usize, NoOperation> {
+        self.within(place, PUBLIC, PRIVATE)
+    }
+}
+
 impl FromStr for Op {
     type Err = NoOperation;
 
     fn from_str(line: &str) -> Result<Self, NoOperation> {
-        let refused = || NoOperation(line.to_owned());
         let mut words = line.split_whitespace();
-        let name = words.next().ok_or_else(refused)?;
-        let words: Vec<&str> = words.collect();
-        let word = |place: usize| words.get(place).copied().ok_or_else(refused);
-        let number = |place: usize| word(place)?.parse::<u32>().map_err(|_| refused());
-        let node = |place: usize| {
-            let node = number(place)? as usize;
-            if node <= PEOPLE { Ok(node) } else { Err(refused()) }
-        };
-        // Rosters and clocks are people's; the relay has none of its own.
-        let person = |place: usize| node(place).and_then(|node| if node > 0 { Ok(node) } else { Err(refused()) });
+        let name = words.next().unwrap_or_default();
+        let w = Words { line, words: words.collect() };
         Ok(match name {
-            "post" => Self::Post(person(0)?),
-            "post-many" => Self::PostMany(person(0)?, number(1)?),
-            "mark" => Self::Mark(person(0)?),
-            "mode" => Self::Mode(person(0)?, number(1)? != 0),
-            "step" => Self::Step(number(0)?),
-            "steps" => Self::Steps(number(0)?),
-            "wait" => Self::Wait(number(0)?),
-            "link" => Self::Link(node(0)?, node(1)?),
-            "cut" => Self::Cut(node(0)?, node(1)?),
-            "stall" => Self::Stall(node(0)?, node(1)?),
-            "crash" => Self::Crash(node(0)?),
-            "full-disk" => Self::FullDisk(node(0)?),
-            "skew" => Self::Skew(person(0)?, word(1)?.parse().map_err(|_| refused())?),
-            "copy" => Self::Copy(node(0)?),
-            "restore" => Self::Restore(node(0)?),
-            "join" => Self::Join(person(0)?),
-            "leave" => Self::Leave(person(0)?),
-            "remove" => Self::Remove(person(0)?),
-            "set-role" => Self::SetRole(person(0)?, number(1)? != 0),
+            "post" => Self::Post(w.writer(0)?, w.room(1)?),
+            "post-many" => Self::PostMany(w.writer(0)?, w.room(1)?, w.number(2)?),
+            "mark" => Self::Mark(w.writer(0)?, w.room(1)?),
+            "mode" => Self::Mode(w.writer(0)?, w.room(1)?, w.flag(2)?),
+            "step" => Self::Step(w.number(0)?),
+            "steps" => Self::Steps(w.number(0)?),
+            "wait" => Self::Wait(w.number(0)?),
+            "run" => Self::Run(w.number(0)?),
+            "link" => Self::Link(w.node(0)?, w.node(1)?),
+            "twin" => Self::Twin(w.node(0)?, w.node(1)?),
+            "cut" => Self::Cut(w.node(0)?, w.node(1)?),
+            "stall" => Self::Stall(w.node(0)?, w.node(1)?),
+            "latency" => Self::Latency(w.node(0)?, w.node(1)?, w.number(2)?, w.number(3)?),
+            "slow-reader" => Self::SlowReader(w.node(0)?, w.node(1)?, w.number(2)?),
+            "slow-disk" => Self::SlowDisk(w.node(0)?, w.number(1)?),
+            "withhold" => Self::Withhold(w.writer(0)?),
+            "crash" => Self::Crash(w.node(0)?),
+            "full-disk" => Self::FullDisk(w.node(0)?, w.number(1)?),
+            "skew" => Self::Skew(w.writer(0)?, w.word(1)?.parse().map_err(|_| w.refused())?),
+            "copy" => Self::Copy(w.node(0)?),
+            "restore" => Self::Restore(w.node(0)?),
+            "join" => Self::Join(w.guest(0)?, w.room(1)?),
+            "join-by" => Self::JoinBy(w.guest(0)?, w.number(1)? as usize),
+            "invite" => Self::Invite(w.within(0, 1, PEOPLE)?, w.number(1)?, w.number(2)?),
+            "withdraw" => Self::Withdraw(w.within(0, 1, PEOPLE)?, w.number(1)? as usize),
+            "leave" => Self::Leave(w.guest(0)?, w.room(1)?),
+            "remove" => Self::Remove(w.guest(0)?, w.room(1)?),
+            "set-role" => Self::SetRole(w.guest(0)?, w.room(1)?, w.flag(2)?),
+            "add-device" => Self::AddDevice(w.room(0)?),
+            "revoke" => Self::Revoke(w.room(0)?),
             "lie" => {
-                let told = word(1)?;
-                let lie = LIES.iter().find(|(name, _)| *name == told).ok_or_else(refused)?;
-                Self::Lie(node(0)?, lie.1)
+                let told = w.word(1)?;
+                let lie = LIES.iter().find(|(name, _)| *name == told).ok_or_else(|| w.refused())?;
+                Self::Lie(w.node(0)?, lie.1)
             }
-            _ => return Err(refused()),
+            _ => return Err(w.refused()),
         })
     }
 }
@@ -203,133 +356,5 @@ impl FromStr for Plan {
     fn from_str(text: &str) -> Result<Self, NoOperation> {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         Ok(Self { ops: lines.map(str::parse).collect::<Result<_, _>>()? })
-    }
-}
-
-impl Plan {
-    /// The plan of a seed: 300 commands and faults, with steps between them. Each seed chooses its own set of faults, at
-    /// least four kinds, two crashes among them.
-    pub fn from_seed(seed: u64) -> Self {
-        let mut chance = Chance::new(seed);
-        let faults: Vec<Fault> = loop {
-            let chosen: Vec<Fault> = Fault::ALL.into_iter().filter(|_| chance.below(2) == 0).collect();
-            if chosen.len() >= 3 {
-                break chosen;
-            }
-        };
-        let mut ops = Vec::new();
-        let long = chance.below(4) == 0;
-        let crashes = [chance.below(COMMANDS / 2), COMMANDS / 2 + chance.below(COMMANDS / 2)];
-        for number in 0..COMMANDS {
-            if crashes.contains(&number) {
-                ops.push(Op::Crash(chance.below(PEOPLE + 1)));
-            }
-            let person = 1 + chance.below(PEOPLE);
-            let fault = chance.below(5) == 0;
-            match faults.get(chance.below(faults.len())).filter(|_| fault) {
-                Some(fault) => fault.draw(&mut chance, &mut ops),
-                None => ops.push(match chance.below(12) {
-                    0 => Op::Mark(person),
-                    1 => Op::Mode(person, chance.below(2) == 0),
-                    2 if person > 1 && long && number % 40 == 0 => Op::PostMany(person, 140),
-                    3 => {
-                        let other = chance.below(PEOPLE + 1);
-                        if other == person { Op::Wait(10) } else { Op::Link(other, person) }
-                    }
-                    4 => Op::Wait(chance.small()),
-                    _ => Op::Post(person),
-                }),
-            }
-            for _ in 0..chance.below(8) {
-                ops.push(Op::Step(chance.small()));
-            }
-            if chance.below(6) == 0 {
-                ops.push(Op::Steps(chance.small() % 200));
-            }
-        }
-        Self { ops }
-    }
-}
-
-/// A kind of fault that a seed may choose.
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    Cuts,
-    Stalls,
-    Crashes,
-    FullDisks,
-    Clocks,
-    ClientCopies,
-    RelayBackups,
-    Members,
-    Roles,
-    Lies,
-}
-
-impl Fault {
-    const ALL: [Self; 10] = [
-        Self::Cuts,
-        Self::Stalls,
-        Self::Crashes,
-        Self::FullDisks,
-        Self::Clocks,
-        Self::ClientCopies,
-        Self::RelayBackups,
-        Self::Members,
-        Self::Roles,
-        Self::Lies,
-    ];
-
-    fn draw(self, chance: &mut Chance, ops: &mut Vec<Op>) {
-        let (node, person) = (chance.below(PEOPLE + 1), 1 + chance.below(PEOPLE));
-        let other = (node + 1 + chance.below(PEOPLE)) % (PEOPLE + 1);
-        ops.push(match self {
-            Self::Cuts => Op::Cut(node, other),
-            Self::Stalls => Op::Stall(node, other),
-            Self::Crashes => Op::Crash(node),
-            Self::FullDisks => Op::FullDisk(node),
-            Self::Clocks => {
-                let hour = 3_600_000i64;
-                let skews = [0, hour, -2 * 24 * hour, 24 * hour, 5_000];
-                Op::Skew(person, skews[chance.below(skews.len())])
-            }
-            Self::ClientCopies if chance.below(2) == 0 => Op::Copy(person),
-            Self::ClientCopies => Op::Restore(person),
-            Self::RelayBackups if chance.below(2) == 0 => Op::Copy(0),
-            Self::RelayBackups => Op::Restore(0),
-            Self::Members => match chance.below(4) {
-                0 => Op::Leave(person),
-                1 => Op::Remove(person),
-                _ => Op::Join(person),
-            },
-            Self::Roles => Op::SetRole(2 + chance.below(PEOPLE - 1), chance.below(2) == 0),
-            Self::Lies => Op::Lie(node, LIES[chance.below(LIES.len())].1),
-        });
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
-struct Chance(u64);
-
-impl Chance {
-    fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        let bound = bound.max(1) as u64;
-        usize::try_from(self.next() % bound).unwrap_or(0)
-    }
-
-    fn small(&mut self) -> u32 {
-        u32::try_from(self.next() % 3_000).unwrap_or(0)
     }
 }

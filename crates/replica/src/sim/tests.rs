@@ -1,7 +1,12 @@
-use super::*;
+use std::collections::BTreeSet;
 
-/// Seeds that every test run replays; `./dev sim` takes as many more as there is time for.
-const SEEDS: u64 = 150;
+use super::draw::{COMMANDS, KINDS_MIN};
+use super::plan::{Op, Plan, Sort};
+use super::run;
+
+/// Seeds that this run replays without optimisation; `tests/seeds.rs` takes some hundreds, `./dev sim` as many as there
+/// is time for.
+const SEEDS: u64 = 12;
 
 #[test]
 fn fixed_seeds_hold() {
@@ -23,9 +28,24 @@ fn a_seed_replays_exactly() {
 }
 
 #[test]
+fn a_seed_is_as_rich_as_promised() {
+    for seed in 0..2_000 {
+        let plan = Plan::from_seed(seed);
+        let commands = plan.ops.iter().filter(|op| op.sort() == Sort::Command).count();
+        let faults: BTreeSet<&str> = plan.ops.iter().filter(|op| op.sort() == Sort::Fault).map(Op::name).collect();
+        let crashes = plan.ops.iter().filter(|op| matches!(op, Op::Crash(_))).count();
+        assert!(commands >= COMMANDS, "seed {seed}: {commands} commands");
+        assert!(crashes >= 2, "seed {seed}: {crashes} crashes");
+        assert!(faults.len() >= KINDS_MIN, "seed {seed}: {faults:?}");
+    }
+}
+
+#[test]
 fn what_is_no_plan_is_refused() {
-    for line in ["explode 1", "post", "post 0", "post 99", "lie 1 truth", "link 1"] {
+    let lines =
+        ["explode 1", "post", "post 0 0", "post 1 2", "post 99 0", "lie 1 truth", "link 1", "leave 1 0", "leave 6 0"];
+    for line in lines {
         assert!(line.parse::<Plan>().is_err(), "{line}");
     }
-    assert_eq!("# a remark\n\n  post 1\n".parse::<Plan>().unwrap().ops, [Op::Post(1)]);
+    assert_eq!("# a remark\n\n  post 1 0\n".parse::<Plan>().unwrap().ops, [Op::Post(1, 0)]);
 }

@@ -9,7 +9,7 @@ use crate::input::Input;
 use crate::output::Notice;
 use crate::replica::tests::{acknowledged_by, hostile_link, world};
 use crate::session::{HISTORY_EVENTS, TAIL_EVENTS};
-use crate::world::{Step, World};
+use crate::sim::world::{Step, World};
 
 /// More than a newcomer is given at once, and more than one question asks for.
 const LONG: u64 = TAIL_EVENTS + HISTORY_EVENTS + 100;

@@ -3,7 +3,7 @@ use momoland_protocol::id::{InviteKey, RoomId};
 use momoland_protocol::roster::{Role, RosterOp};
 
 use crate::replica::tests::world;
-use crate::world::World;
+use crate::sim::world::World;
 
 /// The relay is restored from a backup, and puts other changes where those were that it lost.
 fn split(world: &mut World, room: RoomId, lost: impl FnOnce(&mut World), anew: impl FnOnce(&mut World)) {
