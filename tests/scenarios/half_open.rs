@@ -76,7 +76,9 @@ fn c43_an_idle_link_stays_up() {
         assert_eq!(status["server"], "online", "{}", person.name());
         assert_eq!(status["peers"][0]["path"], "direct", "{}", person.name());
         let ups_and_downs = person.events_since(mark).into_iter().filter(|event| {
-            matches!(event["type"].as_str(), Some("peer.changed" | "presence.changed"))
+            // How long a round trip takes may change, and nothing else.
+            event["type"] == "presence.changed"
+                || event["type"] == "peer.changed" && event["peer"]["path"] != "direct"
                 || event["type"] == "net.changed" && event["status"]["server"] != "online"
         });
         assert_eq!(ups_and_downs.collect::<Vec<_>>(), Vec::<serde_json::Value>::new(), "{}", person.name());

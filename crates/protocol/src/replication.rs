@@ -109,17 +109,17 @@ pub enum Frame {
         #[n(3)]
         to: Seq,
     },
-    /// To and from the relay: a place in its order of storing. From a device: "send what follows";
-    /// from the relay: "what I sent you so far ends here".
+    /// Where the sender stands in a log, short for a long [`Self::Have`]: the answer is its own `Have` where it stands
+    /// elsewhere.
     #[n(8)]
     Position {
         /// The log.
         #[n(0)]
         log: LogId,
-        /// How many events the relay has stored of it.
+        /// How many events it holds of it, durable.
         #[n(1)]
         n: u64,
-        /// `h(n) = BLAKE3(h(n−1) ‖ event id)`, `h(0)` zero.
+        /// A hash over the chains' ranges and the registers, as the `Have` would have them.
         #[n(2)]
         h: EventId,
     },

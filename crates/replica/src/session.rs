@@ -85,6 +85,8 @@ pub(crate) struct LogSession {
     pub(crate) acknowledged: BTreeMap<ChainId, Seq>,
     /// Acknowledgements that wait for company.
     pub(crate) lazy_acks: BTreeMap<ChainId, ChainHead>,
+    /// It was told by a hash where we stand, and not yet what we have.
+    pub(crate) told_position: bool,
     /// When it was last told what we have.
     pub(crate) compared_at: Option<Mono>,
     /// The other end is a device that its peers feed: it gets what it has not acknowledged a moment later.

@@ -184,6 +184,7 @@ impl Replica {
         let mut ask_for_roster = false;
         let mut duplicates = BTreeMap::new();
         let (mut forks, mut frozen, mut twins) = (Vec::new(), Vec::new(), Vec::new());
+        let mut begun = Vec::new();
         let own = self.own_device();
         let from_middle = !self.is_relay() && self.links.get(&link).is_some_and(|link| link.remote == Remote::Relay);
         for event in events {
@@ -213,6 +214,9 @@ impl Replica {
             };
             match outcome {
                 Admission::Admitted { author, roster_version } => {
+                    if chain.is_empty() && seq > Seq(1) {
+                        begun.push(chain_id);
+                    }
                     chains.entry(chain_id).or_insert(empty).stage(&event);
                     self.observe(hlc, now.wall);
                     // What we wrote comes from elsewhere: our tail was lost, and more of it may be on its way.
@@ -250,6 +254,7 @@ impl Replica {
             }
         }
         self.forget_empty_log(log);
+        self.begun_in_the_middle(link, log, begun);
         self.received_again(link, log, duplicates.into_values().collect());
         if !staged.is_empty() {
             let records = staged.iter().map(|staged| Record::Event { room: staged.room, event: staged.event.clone() });

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use momoland_protocol::event::Event;
-use momoland_protocol::id::{LogId, RoomId, Seq};
+use momoland_protocol::id::{ChainId, LogId, RoomId, Seq};
 use momoland_protocol::replication::{ChainRange, Frame};
 
 use super::sync::LOAD_BYTES_MAX;
@@ -66,9 +66,22 @@ impl Replica {
                 older.push(((log, range.chain), range.low));
             }
         }
+        let logs = &self.logs;
         let Some(link) = self.links.get_mut(&id) else { return };
-        link.older.retain(|(of, _), _| *of != log);
+        link.older.retain(|(of, chain), _| {
+            // A vector from before a chain began says nothing of it.
+            let unnamed = vector.binary_search_by(|range| range.chain.cmp(chain)).is_err();
+            let held = logs.get(of).is_some_and(|log| log.chains.contains_key(chain));
+            *of != log || unnamed && held
+        });
         link.older.extend(older);
+    }
+
+    /// A link gave chains from their middle: it holds them from their beginning on, whatever it said before.
+    pub(super) fn begun_in_the_middle(&mut self, id: LinkId, log: LogId, chains: Vec<ChainId>) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.older.extend(chains.into_iter().map(|chain| ((log, chain), Seq(1))));
+        }
     }
 
     /// Asks a link for parts of what it has and we lack, as many as it is to answer at once.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use momoland_protocol::event::Event;
-use momoland_protocol::id::{ChainId, LogId, RoomId, Seq, SetHash};
+use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, Seq, SetHash};
 use momoland_protocol::limits;
 use momoland_protocol::replication::{ChainHead, ChainRange, Frame, RelayMode};
 
@@ -65,8 +65,9 @@ impl Replica {
             Frame::Registers { room, registers } => self.receive_registers(now, link, room, registers),
             Frame::Want { log, chain, from, to } => self.wanted(now, link, Wanted { log, chain, from, to }),
             Frame::Mode { log, mode } => self.mode(now, link, log, mode),
-            // Reserved: nobody sends them yet, and to ignore them costs nothing.
-            Frame::Position { .. } | Frame::Digest { .. } => {}
+            Frame::Position { log, n, h } => self.position(now, link, log, (n, h)),
+            // Reserved: nobody sends it yet, and to ignore it costs nothing.
+            Frame::Digest { .. } => {}
         }
     }
 
@@ -153,6 +154,48 @@ impl Replica {
             }
         }
         for log in self.logs_of(room) {
+            self.compare_first(now, id, room, log);
+        }
+    }
+
+    /// Begins to compare a log on a link. Mostly nothing happened since the last time, which a hash tells as well as a
+    /// long vector.
+    fn compare_first(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
+        let ranges = self.logs.get(&log).map(super::Log::ranges).unwrap_or_default();
+        if ranges.len() < POSITION_FROM_CHAINS {
+            self.compare(now, id, room, log);
+            return;
+        }
+        let (n, h) = self.position_in(room, log, &ranges);
+        let Some(session) = self.links.get_mut(&id).and_then(|link| link.log(room, log)) else { return };
+        session.told_position = true;
+        session.compared_at = Some(now.mono);
+        self.outputs.push_back(Output::Send { link: id, frame: Frame::Position { log, n, h } });
+    }
+
+    fn position_in(&self, room: RoomId, log: LogId, ranges: &[ChainRange]) -> (u64, EventId) {
+        let mut hasher = blake3::Hasher::new_derive_key("momoland 1 position");
+        let mut events = 0_u64;
+        for ChainRange { chain, low, high, head } in ranges {
+            events = events.saturating_add((high.0 - low.0).saturating_add(1));
+            hasher.update(chain.device.as_bytes()).update(&chain.incarnation.0);
+            hasher.update(&low.0.to_be_bytes()).update(&high.0.to_be_bytes()).update(&head.0);
+        }
+        if log == room.conversation()
+            && let Some(room) = self.rooms.get(&room)
+        {
+            hasher.update(&room.registers.0);
+        }
+        (events, EventId(*hasher.finalize().as_bytes()))
+    }
+
+    /// The other end says where it stands: either that is where we are, or it is told what we have.
+    fn position(&mut self, now: Now, id: LinkId, log: LogId, theirs: (u64, EventId)) {
+        let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
+        let ranges = self.logs.get(&log).map(super::Log::ranges).unwrap_or_default();
+        if self.position_in(room, log, &ranges) == theirs {
+            self.compared_as(now, id, room, log, &ranges);
+        } else {
             self.compare(now, id, room, log);
         }
     }
@@ -162,6 +205,7 @@ impl Replica {
         let registers = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
         let ranges = self.logs.get(&log).map(super::Log::ranges).unwrap_or_default();
         let Some(session) = self.links.get_mut(&id).and_then(|link| link.log(room, log)) else { return };
+        session.told_position = false;
         session.compared_at = Some(now.mono);
         session.compare_again = false;
         session.lazy_acks.clear();
@@ -203,12 +247,22 @@ impl Replica {
             link.vector = Some((log, vector));
             return;
         }
-        self.compare_with(now, id, room, log, &vector);
-        self.note_older(id, log, &vector);
         let ours = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
         if log == room.conversation() && registers != ours {
             self.send_registers(id, room);
         }
+        self.compared_as(now, id, room, log, &vector);
+        let session = self.links.get_mut(&id).and_then(|link| link.log(room, log));
+        if session.is_some_and(|session| session.told_position) {
+            // It stands elsewhere, and does not know yet where we do.
+            self.compare(now, id, room, log);
+        }
+    }
+
+    /// The other end has this of a log.
+    fn compared_as(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId, vector: &[ChainRange]) {
+        self.compare_with(now, id, room, log, vector);
+        self.note_older(id, log, vector);
         self.pump(now, id);
         self.ask_for_history(now, id);
     }
@@ -626,6 +680,9 @@ impl Replica {
         }
     }
 }
+
+/// From as many chains on, a comparison begins with a hash.
+const POSITION_FROM_CHAINS: usize = 4;
 
 /// What to do next for a log on a link.
 enum Step {

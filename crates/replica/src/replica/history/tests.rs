@@ -1,11 +1,11 @@
 use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader};
-use momoland_protocol::id::{EventId, Incarnation, RoomId, Seq};
+use momoland_protocol::id::{EventId, Incarnation, RoomId, Seq, SetHash};
 use momoland_protocol::limits;
 use momoland_protocol::replication::Frame;
 use momoland_protocol::roster::Visibility;
 use momoland_protocol::signed::Signed;
 
-use crate::input::Input;
+use crate::input::{Input, LinkId, Remote};
 use crate::output::Notice;
 use crate::replica::tests::{acknowledged_by, hostile_link, world};
 use crate::session::{HISTORY_EVENTS, TAIL_EVENTS};
@@ -247,4 +247,26 @@ fn a_private_room_gives_no_history_to_strangers() {
     assert!(!world.steps().iter().any(|step| matches!(step, Step::Load(0))), "nothing is even read");
     world.settle();
     assert!(world.texts(2, room).is_empty());
+}
+
+// Rules: SY16
+#[test]
+fn what_comes_from_its_middle_is_asked_for_whatever_was_compared_before() {
+    let (mut world, room) = long_conversation(2);
+    let log = room.conversation();
+    let roster = world.replica_of(0).roster(room).unwrap();
+    let (version, head) = (roster.version(), roster.head());
+    let last: Vec<Event> = (LONG - 2..LONG).map(|number| world.event(0, &format!("message {number:05}"))).collect();
+    let link = LinkId(u64::MAX);
+    world.input(2, Input::LinkUp { link, remote: Remote::Relay });
+    let nothing = || Frame::Have { log, chains: Vec::new(), more: false, registers: SetHash::ZERO };
+    // It compared before it had the chain, and says so once more when what it sends since is under way.
+    for frame in [Frame::Room { room, version, head }, nothing(), Frame::Events { log, events: last }, nothing()] {
+        world.input(2, Input::Frame { link, frame });
+    }
+    world.run_for(1_000);
+    assert_eq!(world.begins_at(2, room, 1), Some(Seq(LONG - 1)));
+    let link = &world.replica_of(2).links[&link];
+    let asked: Vec<Seq> = link.asked.iter().map(|asked| asked.from).collect();
+    assert_eq!(asked, [Seq(LONG - 1 - HISTORY_EVENTS)]);
 }

@@ -149,3 +149,34 @@ fn a_restored_relay_is_given_a_change_once_it_is_on_somebodys_disk() {
     world.settle();
     assert_eq!(world.replica_of(0).roster(room).unwrap().role(account), Some(Role::Reader));
 }
+
+// Rules: SY18
+#[test]
+fn who_missed_nothing_is_compared_by_a_hash() {
+    let people = 6;
+    let (mut world, room) = world(people);
+    for node in 1..=people {
+        world.post(node, room, &format!("of person {node}"));
+        world.settle();
+    }
+    let reconnect = |world: &mut World| {
+        world.cut(0, 1);
+        let before = world.frame_bytes;
+        world.connect(0, 1);
+        world.settle();
+        world.frame_bytes - before
+    };
+    let in_step = reconnect(&mut world);
+    // One end has more than the other, and the other way round.
+    world.cut(0, 1);
+    world.post(1, room, "written here");
+    world.post(2, room, "written there");
+    world.settle();
+    let behind = reconnect(&mut world);
+    let vectors = 2 * people as u64 * 80;
+    assert!(in_step + vectors < behind, "{in_step} bytes in step, {behind} behind");
+    for node in 0..=people {
+        assert_eq!(world.texts(node, room).len(), people + 2, "node {node}");
+    }
+    assert!(acknowledged_by(&world, 1, true));
+}
