@@ -212,6 +212,16 @@ impl Run {
                 let account = self.world.person(node).account;
                 self.change(1, room, RosterOp::Remove { account, ban: false });
             }
+            Op::Ban(node, room) => {
+                let account = self.world.person(node).account;
+                self.change(1, room, RosterOp::Remove { account, ban: true });
+            }
+            Op::Unban(node, room) => {
+                let account = self.world.person(node).account;
+                self.change(1, room, RosterOp::Unban { account });
+            }
+            Op::Forget(node, room) => self.forget(node, room),
+            Op::Gather => self.gather(),
             Op::SetRole(node, room, reader) => {
                 let role = if reader { Role::Reader } else { Role::Member };
                 let account = self.world.person(node).account;
@@ -244,6 +254,40 @@ impl Run {
         let value = self.written.to_be_bytes().to_vec();
         let command = Command::SetRegister { room, name: RegisterName::READ, target: room.0, value };
         self.world.input(node, Input::Command { id, command });
+    }
+
+    /// Who is out may forget a room; of what it had it need keep nothing.
+    fn forget(&mut self, node: Node, room: usize) {
+        let (device, room) = (self.world.person(node).device(), self.rooms[room]);
+        let roster = self.world.replica_of(node).roster(room);
+        if roster.is_none_or(|roster| roster.role_of_device(device).is_some()) {
+            return;
+        }
+        self.written += 1;
+        let id = CommandId(u64::MAX - self.written);
+        self.world.input(node, Input::Command { id, command: Command::Forget { room } });
+        self.totals.count("rooms forgotten");
+    }
+
+    /// The relay is away, and all others meet: whoever holds the newest roster among them shows the same.
+    fn gather(&mut self) {
+        loop {
+            self.cut_all();
+            for one in 1..=HONEST {
+                (one + 1..=HONEST).for_each(|other| self.world.connect(one, other));
+            }
+            self.world.settle();
+            if !self.reopen_stores() {
+                break;
+            }
+        }
+        for room in self.rooms {
+            convergence::alike_without_relay(&self.world, room, 1..=HONEST);
+        }
+        self.cut_all();
+        for node in 1..=HONEST {
+            self.world.connect(RELAY, node);
+        }
     }
 
     fn set_mode(&mut self, node: Node, room: usize, held_back: bool) {
@@ -317,13 +361,15 @@ impl Run {
 
     /// Everybody is linked with the relay anew, and with nobody else.
     fn relink(&mut self) {
-        for one in RELAY..=HONEST {
-            for other in one + 1..=HONEST {
-                self.world.cut(one, other);
-            }
-        }
+        self.cut_all();
         for node in 1..=HONEST {
             self.world.connect(RELAY, node);
+        }
+    }
+
+    fn cut_all(&mut self) {
+        for one in RELAY..=HONEST {
+            (one + 1..=HONEST).for_each(|other| self.world.cut(one, other));
         }
     }
 
