@@ -336,13 +336,8 @@ impl World {
     /// A node closes a link for what came over it.
     fn close(&mut self, node: Node, link: LinkId) {
         self.closed += 1;
-        match self.network.pipe_from(node, link) {
-            Some(_) => self.cut_where(|pipe| {
-                (pipe.from, pipe.at_sender) == (node, link) || (pipe.to, pipe.at_receiver) == (node, link)
-            }),
-            // Somebody who has no replica speaks here.
-            None => self.input(node, Input::LinkDown { link }),
-        }
+        progress::closed(self, node, link);
+        self.input(node, Input::LinkDown { link });
     }
 
     fn send(&mut self, node: Node, link: LinkId, frame: Frame) {
