@@ -104,7 +104,8 @@ fn draw_command(chance: &mut Chance, writer: usize, room: usize) -> Op {
             let (one, other) = draw_pair(chance);
             Op::Link(one, other)
         }
-        4 => match chance.below(9) {
+        4 => match chance.below(15) {
+            9 => Op::Repair,
             6 => Op::Unban(draw_guest(chance), room),
             7 => Op::Forget(writer, room),
             8 => Op::Gather,
@@ -120,16 +121,44 @@ fn draw_command(chance: &mut Chance, writer: usize, room: usize) -> Op {
 /// A node starts from an older copy of its disk: of long ago, or of a moment ago, so that what it forgot is still under
 /// way.
 fn draw_relapse(chance: &mut Chance, node: usize, room: usize, ops: &mut Vec<Op>) {
-    match chance.below(3) {
+    let writer = if node == RELAY { draw_writer(chance) } else { node };
+    match chance.below(4) {
         0 => ops.push(Op::Copy(node)),
         1 => ops.push(Op::Restore(node)),
-        _ => {
-            ops.extend([Op::Copy(node), Op::Post(if node == RELAY { draw_writer(chance) } else { node }, room)]);
+        2 => {
+            ops.extend([Op::Copy(node), Op::Post(writer, room)]);
             ops.extend((0..chance.below(6)).map(|_| Op::Step(chance.small())));
-            ops.push(Op::Restore(node));
-            ops.push(Op::Link(RELAY, if node == RELAY { draw_writer(chance) } else { node }));
+            ops.extend([Op::Restore(node), Op::Link(RELAY, writer)]);
+        }
+        // What it wrote with a wrong clock is known to the relay, and comes back later than anything else.
+        _ => {
+            ops.extend([
+                Op::Link(RELAY, writer),
+                Op::Skew(writer, 24 * 3_600_000),
+                Op::Post(writer, room),
+                Op::Run(2_000),
+            ]);
+            ops.extend([Op::Copy(node), Op::SlowDisk(RELAY, 4_000), Op::Post(writer, room), Op::Run(1_000)]);
+            ops.extend([Op::Restore(node), Op::Skew(writer, 0), Op::Link(RELAY, writer), Op::Run(1_500)]);
+            ops.extend([Op::Post(writer, room), Op::SlowDisk(RELAY, 0)]);
         }
     }
+}
+
+/// A folder was copied, and goes on in two places: the one is known to the relay, the other to one more person alone,
+/// who meets the relay after its author was removed.
+fn draw_double_life(chance: &mut Chance, room: usize, ops: &mut Vec<Op>) {
+    let node = *chance.pick(&[3, 4, 5]);
+    let friend = *chance.pick(&[1, 2, TABLET]);
+    ops.extend([Op::Link(RELAY, node), Op::Link(node, friend), Op::Post(node, room), Op::Run(2_000), Op::Copy(node)]);
+    ops.extend([Op::Cut(RELAY, friend), Op::Cut(node, friend), Op::Post(node, room), Op::Run(2_000)]);
+    ops.extend([Op::Restore(node), Op::Link(node, friend)]);
+    ops.extend((0..8 + chance.below(12)).map(|_| Op::Post(node, room)));
+    ops.extend([Op::Run(2_000), Op::Cut(node, friend)]);
+    if chance.one_in(2) {
+        ops.push(Op::Remove(node, room));
+    }
+    ops.extend([Op::Run(500), Op::Link(RELAY, friend)]);
 }
 
 /// A kind of fault that a seed may choose.
@@ -145,6 +174,7 @@ enum Kind {
     Crashes,
     Clocks,
     ClientCopies,
+    DoubleLives,
     RelayBackups,
     Members,
     Roles,
@@ -155,7 +185,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Cuts,
         Self::Stalls,
         Self::Twins,
@@ -166,6 +196,7 @@ impl Kind {
         Self::Crashes,
         Self::Clocks,
         Self::ClientCopies,
+        Self::DoubleLives,
         Self::RelayBackups,
         Self::Members,
         Self::Roles,
@@ -192,6 +223,7 @@ impl Kind {
                 Op::Skew(writer, *chance.pick(&[0, hour, -2 * 24 * hour, 24 * hour, 5_000]))
             }
             Self::ClientCopies => return draw_relapse(chance, writer, room, ops),
+            Self::DoubleLives => return draw_double_life(chance, room, ops),
             Self::RelayBackups => return draw_relapse(chance, RELAY, room, ops),
             Self::Members => match chance.below(6) {
                 5 => Op::Ban(guest, room),

@@ -38,10 +38,12 @@ pub enum Lie {
     Promoted,
     /// A roster from its beginning, as it once was.
     OldRoster,
+    /// A change that the server puts where it puts another one for everybody else.
+    TwoSuccessors,
 }
 
 /// All lies, by what plans call them.
-pub(crate) const LIES: [(&str, Lie); 12] = [
+pub(crate) const LIES: [(&str, Lie); 13] = [
     ("forged", Lie::Forged),
     ("stranger", Lie::Stranger),
     ("fork", Lie::Fork),
@@ -54,6 +56,7 @@ pub(crate) const LIES: [(&str, Lie); 12] = [
     ("replayed-invite", Lie::ReplayedInvite),
     ("promoted", Lie::Promoted),
     ("old-roster", Lie::OldRoster),
+    ("two-successors", Lie::TwoSuccessors),
 ];
 
 impl Lie {
@@ -134,6 +137,8 @@ pub enum Op {
     AddDevice(usize),
     /// and is revoked by the first.
     Revoke(usize),
+    /// Everybody meets the relay, and the owner joins what branches the rosters have.
+    Repair,
     /// Somebody lies to a node.
     Lie(usize, Lie),
 }
@@ -164,6 +169,7 @@ impl Op {
             | Self::Forget(..)
             | Self::Unban(..)
             | Self::Gather
+            | Self::Repair
             | Self::AddDevice(..) => Sort::Command,
             Self::Step(_) | Self::Steps(_) | Self::Wait(_) | Self::Run(_) => Sort::Time,
             Self::Twin(..)
@@ -232,6 +238,7 @@ impl Op {
             Self::Unban(node, room) => ("unban", vec![number(node), number(room)]),
             Self::Forget(node, room) => ("forget", vec![number(node), number(room)]),
             Self::Gather => ("gather", Vec::new()),
+            Self::Repair => ("repair", Vec::new()),
             Self::SetRole(node, room, reader) => ("set-role", vec![number(node), number(room), reader.into()]),
             Self::AddDevice(room) => ("add-device", vec![number(room)]),
             Self::Revoke(room) => ("revoke", vec![number(room)]),
@@ -344,6 +351,7 @@ impl FromStr for Op {
             "unban" => Self::Unban(w.guest(0)?, w.room(1)?),
             "forget" => Self::Forget(w.writer(0)?, w.room(1)?),
             "gather" => Self::Gather,
+            "repair" => Self::Repair,
             "set-role" => Self::SetRole(w.guest(0)?, w.room(1)?, w.flag(2)?),
             "add-device" => Self::AddDevice(w.room(0)?),
             "revoke" => Self::Revoke(w.room(0)?),

@@ -14,7 +14,7 @@ use momoland_protocol::signed::SecretKey;
 use super::checkers::{bounds, convergence, progress, rights};
 use super::disk::Contents;
 use super::liar::Liar;
-use super::plan::{Op, PRIVATE, PUBLIC, Plan, Sort};
+use super::plan::{Lie, Op, PRIVATE, PUBLIC, Plan, Sort};
 use super::world::{Node, World};
 use super::{HONEST, LIAR, PEOPLE, Planted, RELAY, TABLET};
 use crate::input::{Command, CommandId, Input};
@@ -109,6 +109,11 @@ struct Run {
     totals: Totals,
     copies: BTreeMap<Node, Contents>,
     written: u64,
+    /// Whether the server may have put two changes in one place since the last repair. It does so once at a time: a third
+    /// successor, and a split within a split, are refused (RO13).
+    may_be_split: bool,
+    /// How many changes of each room the relay had on its disk after the last repair.
+    repaired: [usize; 2],
 }
 
 impl Run {
@@ -137,7 +142,17 @@ impl Run {
         world.settle();
         let liar = Liar::new(&world, rooms[PUBLIC], rooms[PRIVATE], &secret, 2);
         let invites = vec![secret];
-        Self { world, rooms, invites, liar, totals: Totals::default(), copies: BTreeMap::new(), written: 0 }
+        Self {
+            world,
+            rooms,
+            invites,
+            liar,
+            totals: Totals::default(),
+            copies: BTreeMap::new(),
+            written: 0,
+            may_be_split: false,
+            repaired: [0; 2],
+        }
     }
 
     fn carry_out(&mut self, op: &Op) {
@@ -235,7 +250,10 @@ impl Run {
                 let device = self.world.person(TABLET).device();
                 self.change(2, room, RosterOp::RevokeDevice { device });
             }
+            Op::Repair => self.repair(),
+            Op::Lie(node, Lie::TwoSuccessors) if !self.may_be_told_another(node) => {}
             Op::Lie(node, lie) => {
+                self.may_be_split |= lie == Lie::TwoSuccessors;
                 self.totals.count(&format!("lie: {}", lie.name()));
                 self.liar.lie(&mut self.world, node, lie);
             }
@@ -330,17 +348,45 @@ impl Run {
         let Some(copy) = self.copies.remove(&node) else { return };
         self.totals.count("restored from a copy");
         self.world.unreliable.insert(node);
+        let lost_repair = (0..2).any(|room| {
+            let taken = copy.rosters.get(&self.rooms[room]).map_or(0, Vec::len);
+            taken < self.repaired[room]
+        });
         self.world.restore(node, copy);
-        if node == RELAY {
-            // Nobody changes rosters before their order is known again: members give it back.
-            loop {
-                self.relink();
-                self.world.settle();
-                if !self.reopen_stores() {
-                    break;
-                }
+        if node != RELAY {
+            return;
+        }
+        if self.may_be_split || lost_repair {
+            // Members give back what was lost before anything else is put in its place.
+            self.repair();
+        } else {
+            self.may_be_split = true;
+        }
+    }
+
+    /// Whether a node may be told of another change than the others: once at a time, and of nothing before a repair.
+    fn may_be_told_another(&self, node: Node) -> bool {
+        let taken = self.world.roster_on_disk(node, self.rooms[PUBLIC]).len();
+        node != RELAY && !self.may_be_split && taken >= self.repaired[PUBLIC]
+    }
+
+    /// Everybody meets the relay, so that whoever holds a branch of a roster tells of it; and the owner joins them.
+    fn repair(&mut self) {
+        loop {
+            self.relink();
+            self.world.settle();
+            if self.reopen_stores() {
+                continue;
+            }
+            let split = |room: &RoomId| Some((*room, self.world.replica_of(RELAY).roster(*room)?.split()?));
+            let Some((room, heads)) = self.rooms.iter().find_map(split) else { break };
+            let place = usize::from(room != self.rooms[PUBLIC]);
+            if self.change(1, place, RosterOp::Repair { one: heads.one, other: heads.other }) {
+                self.totals.count("rosters repaired");
             }
         }
+        self.may_be_split = false;
+        self.repaired = self.rooms.map(|room| self.world.roster_on_disk(RELAY, room).len());
     }
 
     /// Where the disk refused something, the driver reopens the store and makes a new replica. Whether it did.
@@ -382,7 +428,7 @@ impl Run {
         }
         self.reopen_stores();
         self.world.network.forget_latencies();
-        self.relink();
+        self.repair();
         progress::rest(&mut self.world);
         // Wrong clocks ahead of the present are waited for.
         self.world.advance(60_000);

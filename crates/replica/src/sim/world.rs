@@ -507,11 +507,7 @@ impl World {
             self.machines.iter().flat_map(|machine| of_log(&machine.disk.synced.forks)).collect();
         let held = self.disk(node).events.iter().filter(|((of, chain, _), _)| *of == log && !forked.contains(chain));
         let mut events: Vec<&Event> = held.map(|(_, (_, event))| event).collect();
-        events.retain(|event| {
-            let header = event.header.get();
-            let version = roster.version_of(header.roster);
-            version.is_some_and(|version| !roster.is_cut(log, header.chain(), header.seq, version))
-        });
+        events.retain(|event| roster.counts_event(event.header.get()));
         events.sort_by_key(|event| event.header.get().order());
         events.iter().map(|event| (event.header.get().chain(), event.header.get().seq, event.id())).collect()
     }
