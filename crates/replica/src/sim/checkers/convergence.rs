@@ -1,14 +1,14 @@
 //! Invariant 2: after healing, who belongs to a room holds the same of it: the roster, the events that count in the
 //! same order, and the registers (EV9, RG1, SY5, SY11).
 //!
-//! The same without the relay, for those who are linked with each other and hold the newest roster among them.
+//! The same without the relay, for those who are linked with each other and hold the same roster.
 //!
 //! Not held alike: chains that forked, of which each replica keeps the branch that it saw first until a change says
 //! which counts (`docs/protocol.md`, Events, As built).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use momoland_protocol::id::{ChainId, RoomId};
+use momoland_protocol::id::{ChainId, RoomId, RosterHash};
 
 use crate::roster::Roster;
 use crate::sim::world::{Node, World};
@@ -32,28 +32,28 @@ pub(crate) fn alike(world: &World, room: RoomId, members: &[Node]) {
     }
 }
 
-/// Holds those against each other who are linked without the relay. Chains of which nobody among them has the beginning
-/// are the relay's to give, and left out.
+/// Holds those against each other who are linked without the relay and hold the same roster. Chains of which nobody
+/// among them has the beginning are the relay's to give, and left out.
 pub(crate) fn alike_without_relay(world: &World, room: RoomId, nodes: impl Iterator<Item = Node>) {
-    let inside = |node: Node| {
-        let roster = world.replica_of(node).roster(room)?;
-        roster.role_of_device(world.person(node).device())?;
-        Some((node, roster))
-    };
-    let present: Vec<(Node, &Roster)> = nodes.filter_map(inside).collect();
-    let Some(newest) = present.iter().map(|(_, roster)| roster.version()).max() else { return };
-    let newest: Vec<Node> =
-        present.iter().filter(|(_, roster)| roster.version() == newest).map(|(node, _)| *node).collect();
-    let whole: BTreeSet<ChainId> = newest.iter().flat_map(|node| world.whole_chains(*node, room)).collect();
-    let shown = |node: Node| -> Vec<_> {
-        let events = world.shown_by_chain(node, room);
-        events.into_iter().filter(|(chain, ..)| whole.contains(chain)).collect()
-    };
-    let Some(first) = newest.first().copied() else { return };
-    for node in newest.iter().copied().skip(1) {
-        let alike = shown(node) == shown(first);
-        assert!(alike, "convergence: without the relay node {node} shows other events than node {first}");
-        let alike = world.registers(node, room) == world.registers(first, room);
-        assert!(alike, "convergence: without the relay node {node} has other registers than node {first}");
+    let mut groups: BTreeMap<RosterHash, Vec<Node>> = BTreeMap::new();
+    for node in nodes {
+        let Some(roster) = world.replica_of(node).roster(room) else { continue };
+        if roster.role_of_device(world.person(node).device()).is_some() {
+            groups.entry(roster.head()).or_default().push(node);
+        }
+    }
+    for group in groups.values() {
+        let whole: BTreeSet<ChainId> = group.iter().flat_map(|node| world.whole_chains(*node, room)).collect();
+        let shown = |node: Node| -> Vec<_> {
+            let events = world.shown_by_chain(node, room);
+            events.into_iter().filter(|(chain, ..)| whole.contains(chain)).collect()
+        };
+        let Some((first, others)) = group.split_first() else { continue };
+        for node in others {
+            let alike = shown(*node) == shown(*first);
+            assert!(alike, "convergence: without the relay node {node} shows other events than node {first}");
+            let alike = world.registers(*node, room) == world.registers(*first, room);
+            assert!(alike, "convergence: without the relay node {node} has other registers than node {first}");
+        }
     }
 }
