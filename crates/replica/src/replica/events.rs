@@ -1,6 +1,6 @@
 //! Events in and out of the disk: our own are written and signed here, others' are admitted here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use momoland_protocol::event::{Action, BodyBytes, Event, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, RosterHash, Seq};
@@ -311,6 +311,7 @@ impl Replica {
     /// Events are on disk: tell, acknowledge, pass on.
     pub(super) fn stored(&mut self, now: Now, command: Option<CommandId>, from: Option<LinkId>, staged: Vec<Staged>) {
         let mut heads: BTreeMap<(RoomId, LogId, ChainId), ChainHead> = BTreeMap::new();
+        let mut forks: BTreeSet<(RoomId, LogId, ChainId)> = BTreeSet::new();
         for Staged { room, event, author, roster_version } in staged {
             let header = event.header.get();
             let (log, chain_id, seq) = (header.log, header.chain(), header.seq);
@@ -322,6 +323,9 @@ impl Replica {
                 continue;
             };
             chain.store(&event);
+            if chain.forked.is_some_and(|forked| forked <= seq) {
+                forks.insert((room, log, chain_id));
+            }
             #[cfg(feature = "planted")]
             if self.config.planted == Some(Planted::MergesRangesWrongly) && chain.low.seq > Seq(1) {
                 chain.low.seq = Seq(chain.low.seq.0 - 1);
@@ -343,7 +347,18 @@ impl Replica {
         }
         let links: Vec<LinkId> = self.links.keys().copied().collect();
         for link in links {
+            self.tell_forks_again(now, link, &forks);
             self.pump(now, link);
+        }
+    }
+
+    /// Who was told of a fork while what is held here was not on the disk yet has seen nothing of it in the vector.
+    fn tell_forks_again(&mut self, now: Now, link: LinkId, forks: &BTreeSet<(RoomId, LogId, ChainId)>) {
+        for (room, log, chain) in forks {
+            let session = self.links.get(&link).and_then(|link| link.rooms.get(room)?.logs.get(log));
+            if session.is_some_and(|session| session.told_forked.contains(chain)) && self.shares(link, *room) {
+                self.compare_soon(now, link, *room, *log);
+            }
         }
     }
 

@@ -149,6 +149,15 @@ impl Disk {
         self.reading.front().map(|(due, ..)| *due)
     }
 
+    /// The rooms that the batch that was written first forgets.
+    pub(crate) fn forgets(&self) -> impl Iterator<Item = RoomId> + '_ {
+        let batch = self.writing.front().into_iter().flat_map(|(_, _, batch)| batch);
+        batch.filter_map(|record| match record {
+            Record::Forget { room } => Some(*room),
+            Record::Roster { .. } | Record::Event { .. } | Record::Fork { .. } | Record::Register(_) => None,
+        })
+    }
+
     /// Syncs the batch that was written first, or refuses it.
     pub(crate) fn sync(&mut self) -> Option<Input> {
         let (_, ticket, batch) = self.writing.pop_front()?;

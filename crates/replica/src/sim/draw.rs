@@ -26,7 +26,9 @@ impl Plan {
         }
         // How much of what is under way happens after each command, and in which order.
         let haste = *chance.pick(&[1, 3, 8]);
-        let long = chance.one_in(6);
+        // Whether people are linked with the relay again soon after they lost it.
+        let redials = chance.one_in(2);
+        let long = chance.one_in(5);
         let crashes = [chance.below(COMMANDS / 2), COMMANDS / 2 + chance.below(COMMANDS / 2)];
         // Each kind that was chosen comes at least once.
         let mut due: Vec<usize> = kinds.iter().map(|_| chance.below(COMMANDS)).collect();
@@ -42,7 +44,14 @@ impl Plan {
             if chance.one_in(4) {
                 chance.pick(&kinds).draw(&mut chance, &mut ops);
             }
-            ops.push(draw_command(&mut chance, long && number % 40 == 0));
+            let (writer, room) = (draw_writer(&mut chance), draw_room(&mut chance));
+            ops.push(match long && number % 100 == 50 {
+                true => Op::PostMany(writer, room, 140),
+                false => draw_command(&mut chance, writer, room),
+            });
+            if redials && chance.one_in(2) {
+                ops.push(Op::Link(RELAY, draw_writer(&mut chance)));
+            }
             for _ in 0..chance.below(haste) {
                 ops.push(Op::Step(chance.small()));
             }
@@ -87,8 +96,7 @@ fn draw_latencies(chance: &mut Chance, ops: &mut Vec<Op>) {
     }
 }
 
-fn draw_command(chance: &mut Chance, long: bool) -> Op {
-    let (writer, room) = (draw_writer(chance), draw_room(chance));
+fn draw_command(chance: &mut Chance, writer: usize, room: usize) -> Op {
     match chance.below(15) {
         0 => Op::Mark(writer, room),
         1 => Op::Mode(writer, room, chance.one_in(2)),
@@ -96,15 +104,61 @@ fn draw_command(chance: &mut Chance, long: bool) -> Op {
             let (one, other) = draw_pair(chance);
             Op::Link(one, other)
         }
-        4 => match chance.below(6) {
+        4 => match chance.below(15) {
+            9 => Op::Repair,
+            6 => Op::Unban(draw_guest(chance), room),
+            7 => Op::Forget(writer, room),
+            8 => Op::Gather,
             0 => Op::Invite(1 + chance.below(PEOPLE), 1 + chance.small() % 3, *chance.pick(&[1, 60])),
             1 | 2 => Op::JoinBy(draw_guest(chance), chance.below(8)),
             3 => Op::AddDevice(room),
             _ => Op::Join(draw_guest(chance), PUBLIC),
         },
-        5 if long => Op::PostMany(writer, room, 140),
         _ => Op::Post(writer, room),
     }
+}
+
+/// A node starts from an older copy of its disk: of long ago, or of a moment ago, so that what it forgot is still under
+/// way.
+fn draw_relapse(chance: &mut Chance, node: usize, room: usize, ops: &mut Vec<Op>) {
+    let writer = if node == RELAY { draw_writer(chance) } else { node };
+    match chance.below(4) {
+        0 => ops.push(Op::Copy(node)),
+        1 => ops.push(Op::Restore(node)),
+        2 => {
+            ops.extend([Op::Copy(node), Op::Post(writer, room)]);
+            ops.extend((0..chance.below(6)).map(|_| Op::Step(chance.small())));
+            ops.extend([Op::Restore(node), Op::Link(RELAY, writer)]);
+        }
+        // What it wrote with a wrong clock is known to the relay, and comes back later than anything else.
+        _ => {
+            ops.extend([
+                Op::Link(RELAY, writer),
+                Op::Skew(writer, 24 * 3_600_000),
+                Op::Post(writer, room),
+                Op::Run(2_000),
+            ]);
+            ops.extend([Op::Copy(node), Op::SlowDisk(RELAY, 4_000), Op::Post(writer, room), Op::Run(1_000)]);
+            ops.extend([Op::Restore(node), Op::Skew(writer, 0), Op::Link(RELAY, writer), Op::Run(1_500)]);
+            ops.extend([Op::Post(writer, room), Op::SlowDisk(RELAY, 0)]);
+        }
+    }
+}
+
+/// A folder was copied, and goes on in two places: the one is known to the relay, the other to one more person alone,
+/// who meets the relay after its author was removed.
+fn draw_double_life(chance: &mut Chance, room: usize, ops: &mut Vec<Op>) {
+    let node = *chance.pick(&[3, 4, 5]);
+    let friend = *chance.pick(&[1, 2, TABLET]);
+    ops.extend([Op::Link(RELAY, node), Op::Link(node, friend), Op::Post(node, room), Op::Run(2_000), Op::Copy(node)]);
+    ops.extend([Op::Cut(RELAY, friend), Op::Cut(node, friend), Op::Post(node, room), Op::Run(2_000)]);
+    ops.extend([Op::Restore(node), Op::Link(node, friend)]);
+    ops.extend((0..8 + chance.below(12)).map(|_| Op::Post(node, room)));
+    ops.extend([Op::Run(2_000), Op::Cut(node, friend)]);
+    if chance.one_in(2) {
+        ops.push(Op::Remove(node, room));
+    }
+    ops.extend([Op::Run(500), Op::Link(RELAY, friend)]);
 }
 
 /// A kind of fault that a seed may choose.
@@ -120,6 +174,7 @@ enum Kind {
     Crashes,
     Clocks,
     ClientCopies,
+    DoubleLives,
     RelayBackups,
     Members,
     Roles,
@@ -130,7 +185,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Cuts,
         Self::Stalls,
         Self::Twins,
@@ -141,6 +196,7 @@ impl Kind {
         Self::Crashes,
         Self::Clocks,
         Self::ClientCopies,
+        Self::DoubleLives,
         Self::RelayBackups,
         Self::Members,
         Self::Roles,
@@ -166,11 +222,11 @@ impl Kind {
                 let hour = 3_600_000i64;
                 Op::Skew(writer, *chance.pick(&[0, hour, -2 * 24 * hour, 24 * hour, 5_000]))
             }
-            Self::ClientCopies if chance.one_in(2) => Op::Copy(writer),
-            Self::ClientCopies => Op::Restore(writer),
-            Self::RelayBackups if chance.one_in(2) => Op::Copy(RELAY),
-            Self::RelayBackups => Op::Restore(RELAY),
-            Self::Members => match chance.below(5) {
+            Self::ClientCopies => return draw_relapse(chance, writer, room, ops),
+            Self::DoubleLives => return draw_double_life(chance, room, ops),
+            Self::RelayBackups => return draw_relapse(chance, RELAY, room, ops),
+            Self::Members => match chance.below(6) {
+                5 => Op::Ban(guest, room),
                 0 => Op::Leave(guest, room),
                 1 => Op::Remove(guest, room),
                 2 => Op::JoinBy(guest, chance.below(8)),

@@ -44,11 +44,15 @@ impl Liar {
         self.told += 1;
         let link = LinkId(LINKS_FROM + self.told);
         let (device, account) = (world.person(LIAR).device(), world.person(LIAR).account);
-        let of_rosters = matches!(lie, Lie::SelfInvited | Lie::ReplayedInvite | Lie::Promoted | Lie::OldRoster);
+        let of_rosters =
+            matches!(lie, Lie::SelfInvited | Lie::ReplayedInvite | Lie::Promoted | Lie::OldRoster | Lie::TwoSuccessors);
         // Of rosters a device believes its relay; the relay has no other to believe.
         let remote = if of_rosters && node != 0 { Remote::Relay } else { Remote::Device { device, account } };
         world.input(node, Input::LinkUp { link, remote });
         for frame in self.frames(world, node, lie) {
+            if let (Lie::TwoSuccessors, Frame::Roster { room: _, changes }) = (lie, &frame) {
+                world.server.note_ordered(changes);
+            }
             world.input(node, Input::Frame { link, frame });
         }
         world.input(node, Input::LinkDown { link });
@@ -104,6 +108,16 @@ impl Liar {
             Lie::Promoted => {
                 let account = world.person(LIAR).account;
                 self.colluded(world, node, self.public, &key, RosterOp::SetRole { account, role: Role::Owner })
+            }
+            // A change that is the liar's to make. The others are told of another one in its place.
+            Lie::TwoSuccessors => {
+                let account = world.person(LIAR).account;
+                let roster = world.replica_of(node).roster(self.public);
+                let op = match roster.and_then(|roster| roster.role(account)) {
+                    Some(_) => RosterOp::Leave,
+                    None => world.join_op(LIAR),
+                };
+                self.colluded(world, node, self.public, &key, op)
             }
             Lie::OldRoster => {
                 let changes = world.disk(0).rosters.get(&self.public).cloned().unwrap_or_default();

@@ -38,10 +38,12 @@ pub enum Lie {
     Promoted,
     /// A roster from its beginning, as it once was.
     OldRoster,
+    /// A change that the server puts where it puts another one for everybody else.
+    TwoSuccessors,
 }
 
 /// All lies, by what plans call them.
-pub(crate) const LIES: [(&str, Lie); 12] = [
+pub(crate) const LIES: [(&str, Lie); 13] = [
     ("forged", Lie::Forged),
     ("stranger", Lie::Stranger),
     ("fork", Lie::Fork),
@@ -54,6 +56,7 @@ pub(crate) const LIES: [(&str, Lie); 12] = [
     ("replayed-invite", Lie::ReplayedInvite),
     ("promoted", Lie::Promoted),
     ("old-roster", Lie::OldRoster),
+    ("two-successors", Lie::TwoSuccessors),
 ];
 
 impl Lie {
@@ -118,14 +121,24 @@ pub enum Op {
     Withdraw(usize, usize),
     /// Somebody leaves.
     Leave(usize, usize),
-    /// Person 1 removes somebody.
+    /// Somebody who is out forgets all of a room.
+    Forget(usize, usize),
+    /// Person 1 removes somebody,
     Remove(usize, usize),
+    /// and keeps them out,
+    Ban(usize, usize),
+    /// or lets them in again.
+    Unban(usize, usize),
     /// Person 1 lets somebody read only, or write again.
     SetRole(usize, usize, bool),
+    /// The relay is away, all others are linked with each other, and they come to rest.
+    Gather,
     /// Person 2's second device adds itself,
     AddDevice(usize),
     /// and is revoked by the first.
     Revoke(usize),
+    /// Everybody meets the relay, and the owner joins what branches the rosters have.
+    Repair,
     /// Somebody lies to a node.
     Lie(usize, Lie),
 }
@@ -153,6 +166,10 @@ impl Op {
             | Self::Join(..)
             | Self::JoinBy(..)
             | Self::Invite(..)
+            | Self::Forget(..)
+            | Self::Unban(..)
+            | Self::Gather
+            | Self::Repair
             | Self::AddDevice(..) => Sort::Command,
             Self::Step(_) | Self::Steps(_) | Self::Wait(_) | Self::Run(_) => Sort::Time,
             Self::Twin(..)
@@ -170,6 +187,7 @@ impl Op {
             | Self::Withdraw(..)
             | Self::Leave(..)
             | Self::Remove(..)
+            | Self::Ban(..)
             | Self::SetRole(..)
             | Self::Revoke(_)
             | Self::Lie(..) => Sort::Fault,
@@ -216,6 +234,11 @@ impl Op {
             Self::Withdraw(node, invite) => ("withdraw", vec![number(node), number(invite)]),
             Self::Leave(node, room) => ("leave", vec![number(node), number(room)]),
             Self::Remove(node, room) => ("remove", vec![number(node), number(room)]),
+            Self::Ban(node, room) => ("ban", vec![number(node), number(room)]),
+            Self::Unban(node, room) => ("unban", vec![number(node), number(room)]),
+            Self::Forget(node, room) => ("forget", vec![number(node), number(room)]),
+            Self::Gather => ("gather", Vec::new()),
+            Self::Repair => ("repair", Vec::new()),
             Self::SetRole(node, room, reader) => ("set-role", vec![number(node), number(room), reader.into()]),
             Self::AddDevice(room) => ("add-device", vec![number(room)]),
             Self::Revoke(room) => ("revoke", vec![number(room)]),
@@ -324,6 +347,11 @@ impl FromStr for Op {
             "withdraw" => Self::Withdraw(w.within(0, 1, PEOPLE)?, w.number(1)? as usize),
             "leave" => Self::Leave(w.guest(0)?, w.room(1)?),
             "remove" => Self::Remove(w.guest(0)?, w.room(1)?),
+            "ban" => Self::Ban(w.guest(0)?, w.room(1)?),
+            "unban" => Self::Unban(w.guest(0)?, w.room(1)?),
+            "forget" => Self::Forget(w.writer(0)?, w.room(1)?),
+            "gather" => Self::Gather,
+            "repair" => Self::Repair,
             "set-role" => Self::SetRole(w.guest(0)?, w.room(1)?, w.flag(2)?),
             "add-device" => Self::AddDevice(w.room(0)?),
             "revoke" => Self::Revoke(w.room(0)?),

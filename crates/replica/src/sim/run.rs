@@ -14,7 +14,7 @@ use momoland_protocol::signed::SecretKey;
 use super::checkers::{bounds, convergence, progress, rights};
 use super::disk::Contents;
 use super::liar::Liar;
-use super::plan::{Op, PRIVATE, PUBLIC, Plan, Sort};
+use super::plan::{Lie, Op, PRIVATE, PUBLIC, Plan, Sort};
 use super::world::{Node, World};
 use super::{HONEST, LIAR, PEOPLE, Planted, RELAY, TABLET};
 use crate::input::{Command, CommandId, Input};
@@ -109,6 +109,11 @@ struct Run {
     totals: Totals,
     copies: BTreeMap<Node, Contents>,
     written: u64,
+    /// Whether the server may have put two changes in one place since the last repair. It does so once at a time: a third
+    /// successor, and a split within a split, are refused (RO13).
+    may_be_split: bool,
+    /// How many changes of each room the relay had on its disk after the last repair.
+    repaired: [usize; 2],
 }
 
 impl Run {
@@ -137,7 +142,17 @@ impl Run {
         world.settle();
         let liar = Liar::new(&world, rooms[PUBLIC], rooms[PRIVATE], &secret, 2);
         let invites = vec![secret];
-        Self { world, rooms, invites, liar, totals: Totals::default(), copies: BTreeMap::new(), written: 0 }
+        Self {
+            world,
+            rooms,
+            invites,
+            liar,
+            totals: Totals::default(),
+            copies: BTreeMap::new(),
+            written: 0,
+            may_be_split: false,
+            repaired: [0; 2],
+        }
     }
 
     fn carry_out(&mut self, op: &Op) {
@@ -212,6 +227,16 @@ impl Run {
                 let account = self.world.person(node).account;
                 self.change(1, room, RosterOp::Remove { account, ban: false });
             }
+            Op::Ban(node, room) => {
+                let account = self.world.person(node).account;
+                self.change(1, room, RosterOp::Remove { account, ban: true });
+            }
+            Op::Unban(node, room) => {
+                let account = self.world.person(node).account;
+                self.change(1, room, RosterOp::Unban { account });
+            }
+            Op::Forget(node, room) => self.forget(node, room),
+            Op::Gather => self.gather(),
             Op::SetRole(node, room, reader) => {
                 let role = if reader { Role::Reader } else { Role::Member };
                 let account = self.world.person(node).account;
@@ -225,7 +250,10 @@ impl Run {
                 let device = self.world.person(TABLET).device();
                 self.change(2, room, RosterOp::RevokeDevice { device });
             }
+            Op::Repair => self.repair(),
+            Op::Lie(node, Lie::TwoSuccessors) if !self.may_be_told_another(node) => {}
             Op::Lie(node, lie) => {
+                self.may_be_split |= lie == Lie::TwoSuccessors;
                 self.totals.count(&format!("lie: {}", lie.name()));
                 self.liar.lie(&mut self.world, node, lie);
             }
@@ -244,6 +272,40 @@ impl Run {
         let value = self.written.to_be_bytes().to_vec();
         let command = Command::SetRegister { room, name: RegisterName::READ, target: room.0, value };
         self.world.input(node, Input::Command { id, command });
+    }
+
+    /// Who is out may forget a room; of what it had it need keep nothing.
+    fn forget(&mut self, node: Node, room: usize) {
+        let (device, room) = (self.world.person(node).device(), self.rooms[room]);
+        let roster = self.world.replica_of(node).roster(room);
+        if roster.is_none_or(|roster| roster.role_of_device(device).is_some()) {
+            return;
+        }
+        self.written += 1;
+        let id = CommandId(u64::MAX - self.written);
+        self.world.input(node, Input::Command { id, command: Command::Forget { room } });
+        self.totals.count("rooms forgotten");
+    }
+
+    /// The relay is away, and all others meet: whoever holds the newest roster among them shows the same.
+    fn gather(&mut self) {
+        loop {
+            self.cut_all();
+            for one in 1..=HONEST {
+                (one + 1..=HONEST).for_each(|other| self.world.connect(one, other));
+            }
+            self.world.settle();
+            if !self.reopen_stores() {
+                break;
+            }
+        }
+        for room in self.rooms {
+            convergence::alike_without_relay(&self.world, room, 1..=HONEST);
+        }
+        self.cut_all();
+        for node in 1..=HONEST {
+            self.world.connect(RELAY, node);
+        }
     }
 
     fn set_mode(&mut self, node: Node, room: usize, held_back: bool) {
@@ -286,17 +348,45 @@ impl Run {
         let Some(copy) = self.copies.remove(&node) else { return };
         self.totals.count("restored from a copy");
         self.world.unreliable.insert(node);
+        let lost_repair = (0..2).any(|room| {
+            let taken = copy.rosters.get(&self.rooms[room]).map_or(0, Vec::len);
+            taken < self.repaired[room]
+        });
         self.world.restore(node, copy);
-        if node == RELAY {
-            // Nobody changes rosters before their order is known again: members give it back.
-            loop {
-                self.relink();
-                self.world.settle();
-                if !self.reopen_stores() {
-                    break;
-                }
+        if node != RELAY {
+            return;
+        }
+        if self.may_be_split || lost_repair {
+            // Members give back what was lost before anything else is put in its place.
+            self.repair();
+        } else {
+            self.may_be_split = true;
+        }
+    }
+
+    /// Whether a node may be told of another change than the others: once at a time, and of nothing before a repair.
+    fn may_be_told_another(&self, node: Node) -> bool {
+        let taken = self.world.roster_on_disk(node, self.rooms[PUBLIC]).len();
+        node != RELAY && !self.may_be_split && taken >= self.repaired[PUBLIC]
+    }
+
+    /// Everybody meets the relay, so that whoever holds a branch of a roster tells of it; and the owner joins them.
+    fn repair(&mut self) {
+        loop {
+            self.relink();
+            self.world.settle();
+            if self.reopen_stores() {
+                continue;
+            }
+            let split = |room: &RoomId| Some((*room, self.world.replica_of(RELAY).roster(*room)?.split()?));
+            let Some((room, heads)) = self.rooms.iter().find_map(split) else { break };
+            let place = usize::from(room != self.rooms[PUBLIC]);
+            if self.change(1, place, RosterOp::Repair { one: heads.one, other: heads.other }) {
+                self.totals.count("rosters repaired");
             }
         }
+        self.may_be_split = false;
+        self.repaired = self.rooms.map(|room| self.world.roster_on_disk(RELAY, room).len());
     }
 
     /// Where the disk refused something, the driver reopens the store and makes a new replica. Whether it did.
@@ -317,13 +407,15 @@ impl Run {
 
     /// Everybody is linked with the relay anew, and with nobody else.
     fn relink(&mut self) {
-        for one in RELAY..=HONEST {
-            for other in one + 1..=HONEST {
-                self.world.cut(one, other);
-            }
-        }
+        self.cut_all();
         for node in 1..=HONEST {
             self.world.connect(RELAY, node);
+        }
+    }
+
+    fn cut_all(&mut self) {
+        for one in RELAY..=HONEST {
+            (one + 1..=HONEST).for_each(|other| self.world.cut(one, other));
         }
     }
 
@@ -336,7 +428,7 @@ impl Run {
         }
         self.reopen_stores();
         self.world.network.forget_latencies();
-        self.relink();
+        self.repair();
         progress::rest(&mut self.world);
         // Wrong clocks ahead of the present are waited for.
         self.world.advance(60_000);

@@ -124,14 +124,19 @@ impl World {
         secret
     }
 
-    /// Somebody asks for a change, and the server orders or refuses it.
+    /// Somebody asks for a change, and the server orders or refuses it. Who holds more of the roster than the server
+    /// names what that does not know.
     ///
     /// # Errors
     /// The server's refusal.
     pub(crate) fn submit(&mut self, author: Node, room: RoomId, op: RosterOp) -> Result<(), RosterRefusal> {
         let change = self.signed_change(author, room, op);
         let at = self.now(0).wall;
-        self.replica_of(0).roster(room).ok_or(RosterRefusal::WrongRoom)?.check(&change, at)?;
+        let roster = self.replica_of(0).roster(room).ok_or(RosterRefusal::WrongRoom)?;
+        if self.replica_of(author).roster(room).is_some_and(|held| roster.version_of(held.head()).is_none()) {
+            return Err(RosterRefusal::Stale { head: roster.head() });
+        }
+        roster.check(&change, at)?;
         let countersigned = self.countersign(change);
         self.input(0, Input::Roster(vec![countersigned]));
         Ok(())

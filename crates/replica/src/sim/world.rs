@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::event::{Action, Body, BodyBytes, Event};
-use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, RoomId, Seq};
+use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, LogId, RoomId, Seq};
 use momoland_protocol::replication::Frame;
 use momoland_protocol::signed::SecretKey;
 
@@ -336,13 +336,8 @@ impl World {
     /// A node closes a link for what came over it.
     fn close(&mut self, node: Node, link: LinkId) {
         self.closed += 1;
-        match self.network.pipe_from(node, link) {
-            Some(_) => self.cut_where(|pipe| {
-                (pipe.from, pipe.at_sender) == (node, link) || (pipe.to, pipe.at_receiver) == (node, link)
-            }),
-            // Somebody who has no replica speaks here.
-            None => self.input(node, Input::LinkDown { link }),
-        }
+        progress::closed(self, node, link);
+        self.input(node, Input::LinkDown { link });
     }
 
     fn send(&mut self, node: Node, link: LinkId, frame: Frame) {
@@ -401,7 +396,13 @@ impl World {
                 }
             }
             Step::Sync(node) => {
+                let told = durability::forgotten(self, node);
                 if let Some(answer) = self.machines[node].disk.sync() {
+                    if let Input::Persisted { result: Ok(()), .. } = &answer {
+                        told.iter().for_each(|event| {
+                            self.acknowledged.remove(&(node, *event));
+                        });
+                    }
                     self.input(node, answer);
                 }
             }
@@ -492,20 +493,29 @@ impl World {
     /// What a node shows: what is on its disk and counts by the roster that it holds, in the order of display. Chains
     /// that forked are left out: each replica keeps the branch that it saw first.
     pub(crate) fn shown(&self, node: Node, room: RoomId) -> Vec<(DeviceId, Seq, EventId)> {
+        self.shown_by_chain(node, room).into_iter().map(|(chain, seq, event)| (chain.device, seq, event)).collect()
+    }
+
+    /// As [`Self::shown`], with the chain of each.
+    pub(crate) fn shown_by_chain(&self, node: Node, room: RoomId) -> Vec<(ChainId, Seq, EventId)> {
         let log = room.conversation();
         let Some(roster) = self.replica_of(node).roster(room) else { return Vec::new() };
-        let forked = |chain: &ChainId| {
-            self.machines.iter().any(|machine| machine.disk.synced.forks.contains_key(&(log, *chain)))
+        let of_log = |forks: &BTreeMap<(LogId, ChainId), _>| -> Vec<ChainId> {
+            forks.keys().filter(|(of, _)| *of == log).map(|(_, chain)| *chain).collect()
         };
-        let held = self.disk(node).events.iter().filter(|((of, chain, _), _)| *of == log && !forked(chain));
+        let forked: BTreeSet<ChainId> =
+            self.machines.iter().flat_map(|machine| of_log(&machine.disk.synced.forks)).collect();
+        let held = self.disk(node).events.iter().filter(|((of, chain, _), _)| *of == log && !forked.contains(chain));
         let mut events: Vec<&Event> = held.map(|(_, (_, event))| event).collect();
-        events.retain(|event| {
-            let header = event.header.get();
-            let version = roster.version_of(header.roster);
-            version.is_some_and(|version| !roster.is_cut(log, header.chain(), header.seq, version))
-        });
+        events.retain(|event| roster.counts_event(event.header.get()));
         events.sort_by_key(|event| event.header.get().order());
-        events.iter().map(|event| (event.header.get().device, event.header.get().seq, event.id())).collect()
+        events.iter().map(|event| (event.header.get().chain(), event.header.get().seq, event.id())).collect()
+    }
+
+    /// The chains of a room that a node has on disk from their beginning on.
+    pub(crate) fn whole_chains(&self, node: Node, room: RoomId) -> Vec<ChainId> {
+        let first = |(log, _, seq): &&(LogId, ChainId, Seq)| *log == room.conversation() && *seq == Seq(1);
+        self.disk(node).events.keys().filter(first).map(|(_, chain, _)| *chain).collect()
     }
 
     /// The registers of a room that count at a node.

@@ -180,3 +180,22 @@ fn who_missed_nothing_is_compared_by_a_hash() {
     }
     assert!(acknowledged_by(&world, 1, true));
 }
+
+// Rules: EV7, EV8
+#[test]
+fn an_author_learns_of_a_fork_whose_other_branch_is_still_on_its_way_to_the_disk() {
+    let (mut world, room) = world(2);
+    world.post(1, room, "common");
+    world.settle();
+    let copy = world.copy(1);
+    world.slow_disk(0, 5_000);
+    world.post(1, room, "the one branch");
+    world.run_for(1_000);
+    world.restore(1, copy);
+    world.post(1, room, "the other branch");
+    world.connect(0, 1);
+    world.settle();
+    world.post(1, room, "in a new life");
+    world.settle();
+    assert!(world.texts(2, room).contains(&"in a new life".to_owned()), "{:?}", world.texts(2, room));
+}

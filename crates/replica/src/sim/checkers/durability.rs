@@ -77,3 +77,13 @@ pub(crate) fn restarted(world: &World, node: Node) {
         assert!(held.contains(event), "durability: an acknowledged event was lost");
     }
 }
+
+/// What a node need not have any more once it has forgotten what it is about to forget.
+pub(crate) fn forgotten(world: &World, node: Node) -> Vec<EventId> {
+    let mut events = Vec::new();
+    for room in world.machines[node].disk.forgets() {
+        let of_room = world.disk(node).events.values().filter(|(of, _)| *of == room);
+        events.extend(of_room.map(|(_, event)| event.id()));
+    }
+    events
+}

@@ -7,7 +7,7 @@
 
 use momoland_protocol::id::RoomId;
 
-use crate::input::Remote;
+use crate::input::{LinkId, Remote};
 use crate::output::Notice;
 use crate::sim::world::{Node, World};
 
@@ -19,6 +19,16 @@ pub(crate) fn woken(world: &World, node: Node) {
     if let Some((at, why)) = world.replica_of(node).poll_timeout() {
         assert!(at.0 > world.now_ms, "progress: node {node} wants to be woken in the past: {why:?}");
     }
+}
+
+/// A node closed a link for what came over it: there is nobody honest at its other end.
+pub(crate) fn closed(world: &World, node: Node, link: LinkId) {
+    let pipe = world.network.pipe_from(node, link).map(|place| &world.network.pipes[place]);
+    assert!(
+        pipe.is_none(),
+        "progress: node {node} took an honest one for a liar, who is {:?}",
+        pipe.map(|pipe| pipe.to)
+    );
 }
 
 /// Lets a healed world come to rest.
