@@ -9,6 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Characters of a registration invite code, at least: shorter ones are guessed within the rate limits in days.
 const INVITE_CODE_CHARS_MIN: usize = 8;
+
+/// Characters of a shared TURN secret, at least: each credential lets anybody guess offline.
+const TURN_SECRET_CHARS_MIN: usize = 16;
 
 /// The server's settings, as they are used.
 #[derive(Debug, Clone)]
@@ -42,6 +46,7 @@ pub struct Config {
     /// Proxies whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
     pub limits: Limits,
+    pub turn: TurnSettings,
     pub access_token_ttl: Duration,
     pub refresh_token_ttl: Duration,
     pub refresh_grace: Duration,
@@ -77,6 +82,34 @@ pub struct Limits {
     pub devices_per_account_max: usize,
     pub password_threads: usize,
     pub password_queue_max: usize,
+}
+
+/// The way for devices that reach each other by no other.
+#[derive(Debug, Clone)]
+pub struct TurnSettings {
+    pub listen: TurnListen,
+    /// Where devices find it, host and port, if not where the server itself is.
+    pub public: Option<(String, Option<u16>)>,
+    /// What a TURN server elsewhere shares; without it one is made at each start.
+    pub secret: Option<String>,
+    /// Ranges that are closed by default and may be relayed to.
+    pub allow: Vec<IpNet>,
+    /// The UDP ports of relayed addresses.
+    pub ports: RangeInclusive<u16>,
+    pub credential_ttl: Duration,
+    pub allocations_max: usize,
+    pub allocations_per_account_max: usize,
+    pub bytes_per_second_per_account: u64,
+}
+
+/// Where the embedded TURN server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnListen {
+    /// On the server's own address and port, over UDP.
+    WithServer,
+    At(SocketAddr),
+    /// Nowhere.
+    Off,
 }
 
 /// One setting: a row of the table.
@@ -322,6 +355,109 @@ pub static SETTINGS: &[Setting] = &[
         apply: |config, value| number_into(&mut config.limits.password_queue_max, value, 1, 100_000),
     },
     Setting {
+        key: "turn_listen",
+        default: "",
+        unit: "address:port or off",
+        about: "Where the embedded TURN server listens, UDP. Empty: on the server's own address and port.",
+        apply: |config, value| {
+            config.turn.listen =
+                match value {
+                    "" => TurnListen::WithServer,
+                    "off" => TurnListen::Off,
+                    _ => TurnListen::At(value.parse().map_err(|_| {
+                        format!("must be an address and a port, like 0.0.0.0:7420, or off, not {value:?}")
+                    })?),
+                };
+            Ok(())
+        },
+    },
+    Setting {
+        key: "turn_public",
+        default: "",
+        unit: "host or host:port",
+        about: "Where devices find TURN: the address from outside, or another TURN server that shares the secret. \
+                Empty: where they find this server.",
+        apply: |config, value| {
+            config.turn.public = if value.is_empty() { None } else { Some(parse_host(value)?) };
+            Ok(())
+        },
+    },
+    Setting {
+        key: "turn_secret",
+        default: "",
+        unit: "text",
+        about: "The secret that TURN credentials are made with, of at least 16 characters: coturn's \
+                static-auth-secret. Empty: a fresh one at each start.",
+        apply: |config, value| {
+            if !value.is_empty() && value.chars().count() < TURN_SECRET_CHARS_MIN {
+                return Err(format!("must have at least {TURN_SECRET_CHARS_MIN} characters"));
+            }
+            config.turn.secret = if value.is_empty() { None } else { Some(value.to_owned()) };
+            Ok(())
+        },
+    },
+    Setting {
+        key: "turn_allow",
+        default: "",
+        unit: "list of addresses or CIDR ranges",
+        about: "Ranges that TURN may relay to although they are loopback, link-local or private.",
+        apply: |config, value| {
+            let mut allow = Vec::new();
+            for item in items(value) {
+                allow.push(parse_network(item)?);
+            }
+            config.turn.allow = allow;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "turn_ports",
+        default: "49152-65535",
+        unit: "first-last",
+        about: "The UDP ports of relayed addresses, which a firewall must let through.",
+        apply: |config, value| {
+            let refusal = || format!("must be two ports from 1024 to 65535, like 49152-65535, not {value:?}");
+            let (first, last) = value.split_once('-').ok_or_else(refusal)?;
+            let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port >= 1024).ok_or_else(refusal);
+            let (first, last) = (port(first)?, port(last)?);
+            if first > last {
+                return Err(refusal());
+            }
+            config.turn.ports = first..=last;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "turn_credential_ttl_s",
+        default: "3600",
+        unit: "seconds",
+        about: "Life of TURN credentials; devices that are connected get new ones in time.",
+        apply: |config, value| seconds_into(&mut config.turn.credential_ttl, value, 10, 86_400),
+    },
+    Setting {
+        key: "turn_allocations",
+        default: "4096",
+        unit: "addresses",
+        about: "Relayed addresses at once; each takes a port and an open file.",
+        apply: |config, value| number_into(&mut config.turn.allocations_max, value, 1, 60_000),
+    },
+    Setting {
+        key: "turn_allocations_per_account",
+        default: "128",
+        unit: "addresses",
+        about: "Relayed addresses of one account at once. A device takes one for each of its links and networks.",
+        apply: |config, value| number_into(&mut config.turn.allocations_per_account_max, value, 1, 60_000),
+    },
+    Setting {
+        key: "turn_bytes_per_second_per_account",
+        default: "12500000",
+        unit: "bytes a second",
+        about: "What TURN relays for one account, both ways together; what is more is lost.",
+        apply: |config, value| {
+            number_into(&mut config.turn.bytes_per_second_per_account, value, 10_000, 1_000_000_000_000)
+        },
+    },
+    Setting {
         key: "access_token_ttl_s",
         default: "900",
         unit: "seconds",
@@ -376,6 +512,11 @@ pub enum ConfigError {
     UnknownKey { path: String, key: String },
     #[error("The setting {key} ({source_name}) {cause}.")]
     BadValue { key: &'static str, source_name: String, cause: String },
+    #[error(
+        "TURN is elsewhere (MOMOLAND_TURN_LISTEN is off and MOMOLAND_TURN_PUBLIC is set), but MOMOLAND_TURN_SECRET is \
+         not set: give the secret that the TURN server there has."
+    )]
+    TurnElsewhereWithoutSecret,
     #[error("Registration is by invite, but no code is set: set MOMOLAND_INVITE_CODES, or another registration.")]
     InviteWithoutCodes,
 }
@@ -429,6 +570,17 @@ impl Config {
                 devices_per_account_max: 0,
                 password_threads: 0,
                 password_queue_max: 0,
+            },
+            turn: TurnSettings {
+                listen: TurnListen::WithServer,
+                public: None,
+                secret: None,
+                allow: Vec::new(),
+                ports: 0..=0,
+                credential_ttl: Duration::ZERO,
+                allocations_max: 0,
+                allocations_per_account_max: 0,
+                bytes_per_second_per_account: 0,
             },
             access_token_ttl: Duration::ZERO,
             refresh_token_ttl: Duration::ZERO,
@@ -491,6 +643,10 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         if self.registration == Registration::Invite && self.invite_codes.is_empty() {
             return Err(ConfigError::InviteWithoutCodes);
+        }
+        let elsewhere = self.turn.listen == TurnListen::Off && self.turn.public.is_some();
+        if elsewhere && self.turn.secret.is_none() {
+            return Err(ConfigError::TurnElsewhereWithoutSecret);
         }
         Ok(())
     }
@@ -597,6 +753,25 @@ fn parse_origin(text: &str) -> Result<String, String> {
     if scheme_fits && rest_fits { Ok(text.to_owned()) } else { Err(refusal()) }
 }
 
+/// A name or an address, with a port or without; an IPv6 address with a port is in brackets (RFC 3986 §3.2.2).
+fn parse_host(text: &str) -> Result<(String, Option<u16>), String> {
+    let refusal = || format!("must be a host, or a host and a port like turn.example.org:3478, not {text:?}");
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return if address.port() == 0 { Err(refusal()) } else { Ok((address.ip().to_string(), Some(address.port()))) };
+    }
+    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>() {
+        return Ok((address.to_string(), None));
+    }
+    let (name, port) = match text.split_once(':') {
+        Some((name, port)) => (name, Some(port.parse().ok().filter(|port| *port != 0).ok_or_else(refusal)?)),
+        None => (text, None),
+    };
+    let fits = !name.is_empty()
+        && name.len() <= 253
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.' || c == '_');
+    if fits { Ok((name.to_owned(), port)) } else { Err(refusal()) }
+}
+
 fn parse_network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
@@ -680,6 +855,15 @@ mod tests {
             ("cors_origins = [\"https://A.example\"]", "not an origin"),
             ("trusted_proxies = [\"10.0.0.0/33\"]", "neither an address nor a range"),
             ("admin = \"a b\"", "The setting admin"),
+            ("turn_listen = \"here\"", "or off"),
+            ("turn_public = \"a b\"", "must be a host"),
+            ("turn_public = \"a.example:0\"", "must be a host"),
+            ("turn_public = \"http://a.example\"", "must be a host"),
+            ("turn_secret = \"short\"", "at least 16"),
+            ("turn_allow = [\"everywhere\"]", "neither an address nor a range"),
+            ("turn_ports = \"60000-50000\"", "two ports"),
+            ("turn_ports = \"80-90\"", "two ports"),
+            ("turn_listen = \"off\"\nturn_public = \"a.example\"", "MOMOLAND_TURN_SECRET is not set"),
             ("log = \"=[\"", "not a log filter"),
         ] {
             let sentence = from_file(text).unwrap_err().to_string();
@@ -688,6 +872,22 @@ mod tests {
         }
         let absent = Config::load(Some(Path::new("/nowhere/momoland.toml")), []).unwrap_err().to_string();
         assert!(absent.contains("cannot be read"), "{absent}");
+    }
+
+    #[test]
+    fn where_turn_is_found_is_a_host_with_or_without_a_port() {
+        for (text, host, port) in [
+            ("turn.example.org", "turn.example.org", None),
+            ("turn.example.org:3478", "turn.example.org", Some(3478)),
+            ("192.0.2.1", "192.0.2.1", None),
+            ("192.0.2.1:5000", "192.0.2.1", Some(5000)),
+            ("2001:db8::1", "2001:db8::1", None),
+            ("[2001:db8::1]", "2001:db8::1", None),
+            ("[2001:db8::1]:5000", "2001:db8::1", Some(5000)),
+        ] {
+            let config = from_environment(&[("MOMOLAND_TURN_PUBLIC", text)]).unwrap();
+            assert_eq!(config.turn.public, Some((host.to_owned(), port)), "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //!  main → serve ─► server (sockets) ─► http (routes) ─► accounts ─► records ─► store
 //!                                      │            └─► passwords, tokens, limits
 //!                                      └► connect (WebSockets) ─► relay ─► {hub, rooms} ─► replica
+//!          └► turn (UDP)
 //! ```
 //! A module uses only those below it in the list. [`App`] is what all of them share.
 //!
@@ -25,6 +26,7 @@ pub mod relay;
 pub mod rooms;
 pub mod server;
 pub mod shutdown;
+pub mod turn;
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -50,6 +52,7 @@ use crate::records::RecordError;
 use crate::relay::{RelayHandle, RelayTask};
 use crate::server::Slots;
 use crate::shutdown::Shutdown;
+use crate::turn::{Turn, TurnError};
 
 /// How long the answer of one probe of the store stands for the next: probing costs a synced write.
 const PROBE_FRESH: Duration = Duration::from_secs(5);
@@ -72,6 +75,8 @@ pub struct App {
     pub shutdown: Shutdown,
     /// The way to the relay's task.
     pub relay: RelayHandle,
+    /// Where TURN is, and the secret of its credentials.
+    pub turn: Turn,
     /// The heartbeats and rates of WebSockets.
     pub pace: Pace,
     /// The relay's task, until it is started.
@@ -108,6 +113,8 @@ pub enum OpenError {
     Hashing(#[from] HashingFailed),
     #[error(transparent)]
     Signing(#[from] SigningFailed),
+    #[error(transparent)]
+    Turn(#[from] TurnError),
     #[error("The start was interrupted.")]
     Interrupted,
 }
@@ -141,9 +148,15 @@ pub async fn serve(
     shutdown: Shutdown,
     ready: impl FnOnce(),
 ) -> Result<Served, OpenError> {
+    let http = listener.local_addr().unwrap_or(config.listen);
     let of_app = shutdown.clone();
     let opening = tokio::task::spawn_blocking(move || App::open(config, Clock::system(), of_app));
     let app = opening.await.map_err(|_| OpenError::Interrupted)??;
+    if let Err(error) = turn::start(&app, http).await {
+        // The store's last handle goes here: closing it waits for the disk.
+        let _ = tokio::task::spawn_blocking(move || drop(app)).await;
+        return Err(error.into());
+    }
     ready();
     let relay = app.relay.clone();
     let serving = server::run(listener, app);
@@ -170,6 +183,7 @@ impl OpenError {
             | Self::Records(_)
             | Self::Hashing(_)
             | Self::Signing(_)
+            | Self::Turn(_)
             | Self::Interrupted => false,
         }
     }
@@ -231,6 +245,7 @@ impl App {
             relay,
             relay_task: Mutex::new(Some(relay_task)),
             pace: Pace::standard(),
+            turn: Turn::new(&config),
             slots: Slots::default(),
             probe: Mutex::new(None),
             config,

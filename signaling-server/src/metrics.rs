@@ -50,6 +50,13 @@ pub struct Metrics {
     pub auth_failures: CounterBy,
     pub rate_limited: CounterBy,
     pub notices_missed: Counter,
+    /// Relayed addresses that are held.
+    pub turn_allocations: Gauge,
+    pub turn_allocations_made: Counter,
+    /// Data to peers, without headers, and from them.
+    pub turn_bytes_out: Counter,
+    pub turn_bytes_in: Counter,
+    pub turn_refused: CounterBy,
     pub http_in_flight: Gauge,
     http: Mutex<BTreeMap<(String, &'static str, u16), u64>>,
     http_durations: Durations,
@@ -171,6 +178,11 @@ impl Metrics {
             "Account notices that a slow connection missed and made up by looking.",
             &self.notices_missed,
         );
+        text.gauge("momoland_turn_allocations", "Relayed addresses that are held.", &self.turn_allocations);
+        text.counter("momoland_turn_allocations_total", "Relayed addresses given.", &self.turn_allocations_made);
+        text.counter("momoland_turn_bytes_out_total", "Bytes of data relayed to peers.", &self.turn_bytes_out);
+        text.counter("momoland_turn_bytes_in_total", "Bytes of data relayed from peers.", &self.turn_bytes_in);
+        text.counter_by("momoland_turn_refused_total", "reason", "What TURN refused or dropped.", &self.turn_refused);
         text.gauge("momoland_http_in_flight", "HTTP requests that are being answered.", &self.http_in_flight);
         self.render_http(&mut text);
         render_process(&mut text);

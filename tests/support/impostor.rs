@@ -16,7 +16,11 @@ pub struct Impostor {
 
 impl Impostor {
     pub fn start(status: u16, content_type: &str, body: &str) -> Self {
-        let port = crate::server::free_port();
+        Self::start_at(crate::server::free_port(), status, content_type, body)
+    }
+
+    /// Where somebody else was.
+    pub fn start_at(port: u16, status: u16, content_type: &str, body: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port was free a moment ago");
         let ended = Arc::new(AtomicBool::new(false));
         let answer = format!(

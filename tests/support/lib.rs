@@ -22,6 +22,7 @@ pub mod clock;
 pub mod device;
 pub mod http;
 pub mod socket;
+pub mod turn;
 
 mod binaries;
 mod impostor;

@@ -45,6 +45,8 @@ pub struct Momo {
     log: PathBuf,
     user_id: OnceLock<String>,
     environment: Mutex<Vec<(String, String)>>,
+    /// A program and its arguments that start it; none: nothing in between.
+    through: Vec<String>,
     running: Mutex<Option<Running>>,
     record: Arc<Record>,
     next_id: AtomicU64,
@@ -99,12 +101,22 @@ impl Momo {
 
     /// Starts a process over `folder`/NAME, with these variables in its environment.
     pub fn start_with(folder: &Path, name: &str, environment: Vec<(String, String)>) -> Self {
+        Self::start_both(folder, name, environment, Vec::new())
+    }
+
+    /// Starts a process over `folder`/NAME by way of another program, which must become it.
+    pub fn start_through(folder: &Path, name: &str, through: Vec<String>) -> Self {
+        Self::start_both(folder, name, Vec::new(), through)
+    }
+
+    fn start_both(folder: &Path, name: &str, environment: Vec<(String, String)>, through: Vec<String>) -> Self {
         let momo = Self {
             name: name.to_owned(),
             data: folder.join(name),
             log: folder.join(format!("{name}.log")),
             user_id: OnceLock::new(),
             environment: Mutex::new(environment),
+            through,
             running: Mutex::new(None),
             record: Arc::new(Record::default()),
             next_id: AtomicU64::new(1),
@@ -122,7 +134,14 @@ impl Momo {
     pub fn start_again(&self) {
         let mut running = self.running();
         assert!(running.is_none(), "{} runs already", self.name);
-        let mut command = Command::new(binary("momo"));
+        let mut command = match self.through.as_slice() {
+            [] => Command::new(binary("momo")),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(binary("momo"));
+                command
+            }
+        };
         command.arg("rpc").arg("--data").arg(&self.data).stdin(Stdio::piped()).stdout(Stdio::piped());
         if std::env::var_os("MOMOLAND_LOG").is_none() {
             command.env("MOMOLAND_LOG", "info");

@@ -33,6 +33,8 @@ struct State {
     /// Rises with every cut; pumps of an older generation end.
     generation: u64,
     connections: u64,
+    /// What came from the server, where that is wanted.
+    recorded: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +51,7 @@ impl Proxy {
     pub fn start(target: u16) -> Self {
         let port = crate::server::free_port();
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port was free a moment ago");
-        let state = State { mode: Mode::Open, delay: Duration::ZERO, generation: 0, connections: 0 };
+        let state = State { mode: Mode::Open, delay: Duration::ZERO, generation: 0, connections: 0, recorded: None };
         let wire = Arc::new(Wire { state: Mutex::new(state), changed: Condvar::new() });
         let accepting = std::thread::spawn({
             let wire = Arc::clone(&wire);
@@ -93,6 +95,16 @@ impl Proxy {
     /// Each block of bytes arrives this much later.
     pub fn delay(&self, delay: Duration) {
         self.wire.change(|state| state.delay = delay);
+    }
+
+    /// Keeps what the server sends from now on.
+    pub fn record(&self) {
+        self.wire.change(|state| state.recorded = Some(Vec::new()));
+    }
+
+    /// What the server sent since [`Proxy::record`].
+    pub fn recorded(&self) -> Vec<u8> {
+        self.wire.state().recorded.clone().unwrap_or_default()
     }
 
     /// How many connections were opened so far.
@@ -153,14 +165,14 @@ impl Wire {
         let (Ok(client_reader), Ok(server_reader)) = (client.try_clone(), server.try_clone()) else { return };
         let upward = std::thread::spawn({
             let wire = Arc::clone(self);
-            move || wire.pump(client_reader, server, generation)
+            move || wire.pump(client_reader, server, generation, false)
         });
-        self.pump(server_reader, client, generation);
+        self.pump(server_reader, client, generation, true);
         let _ = upward.join();
     }
 
     /// Carries bytes one way until an end closes or the wire is cut; then closes both.
-    fn pump(&self, mut from: TcpStream, mut to: TcpStream, generation: u64) {
+    fn pump(&self, mut from: TcpStream, mut to: TcpStream, generation: u64, is_down: bool) {
         let mut block = [0; 16 * 1024];
         // Without it a cut would wait for the next byte.
         let _ = from.set_read_timeout(Some(LOOK_PAUSE));
@@ -176,7 +188,13 @@ impl Wire {
                     break;
                 }
             };
-            let delay = self.state().delay;
+            let delay = {
+                let mut state = self.state();
+                if let Some(recorded) = state.recorded.as_mut().filter(|_| is_down) {
+                    recorded.extend(block.get(..length).unwrap_or_default());
+                }
+                state.delay
+            };
             if !delay.is_zero() {
                 // The delay is what this wire is for; no condition is waited for.
                 std::thread::sleep(delay);

@@ -16,4 +16,5 @@ pub use crate::account::keys::KeyVault;
 pub use crate::engine::{Engine, EngineConfig, EventStream, KeyStorage, OpenError};
 
 /// What a front logs unless it is told otherwise. The WebRTC stack warns of what is normal while a link opens.
-pub const LOG_FILTER: &str = "warn,rtc=error,rtc_dtls=error,rtc_ice=error";
+pub const LOG_FILTER: &str =
+    "warn,rtc=error,rtc_dtls=error,rtc_ice=error,rtc_turn=error,webrtc::peer_connection::transport=off";

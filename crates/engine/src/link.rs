@@ -23,7 +23,8 @@
 //! 4. The fingerprints in `Open` are those of the certificates that DTLS verified. Test: `both_ends_see_the_same_fingerprints`.
 //! 5. Every queue is bounded, and says what happens when it is full.
 //!
-//! Not here: who may be dialled or answered, what a frame means, the relay. Only `peer` and `runtime` know `webrtc`.
+//! Not here: who may be dialled or answered, what a frame means, the relay. Only `peer`, `runtime` and `probe` know `webrtc`
+//! and `rtc`.
 
 mod connection;
 mod dialer;
@@ -33,6 +34,8 @@ mod links;
 mod negotiation;
 mod outbox;
 mod peer;
+pub(crate) mod probe;
+pub(crate) mod roaming;
 mod runtime;
 pub(crate) mod server;
 mod signal;

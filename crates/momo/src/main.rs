@@ -1,7 +1,7 @@
 //! `momo`: Momoland on the command line.
 //!
 //! Two fronts over one engine: `rpc` speaks JSON-RPC over stdio to bots and tests, `ui` serves the window to a
-//! browser on this machine. Both open a data folder, hand texts to [`momoland_engine::Engine`] and carry answers and
+//! browser on this machine; `doctor` asks one question and prints the answer. All open a data folder, hand texts to [`momoland_engine::Engine`] and carry answers and
 //! events back (`conversation`); neither knows what a method means.
 //!
 //! # Invariants
@@ -13,6 +13,7 @@
 //! Not here: what requests do (`momoland_engine::api`), the desktop window (`src-tauri`).
 
 mod conversation;
+mod doctor;
 mod rpc;
 mod ui;
 
@@ -54,13 +55,17 @@ WRITING A BOT
 
 METHODS
   account.register login logout whoami devices revokeDevice setProfile changePassword
-  net.status setOnline setPolicy        rooms.create list directory join leave invite members setRole remove update direct
+  net.status doctor setOnline setPolicy rooms.create list directory join leave invite members setRole remove update direct
   messages.send list markRead           typing.set        presence.list set
 
   Fields are camelCase, times are Unix milliseconds, ids are opaque strings. Unknown parameters are refused; ignore
   fields of results that you do not know. An error has a numeric `code`, a word in `data.kind` (unauthorized,
   forbidden, not_found, invalid, conflict, rate_limited, offline, internal) and a sentence. After `rate_limited`
   wait for `data.retryAfterMs`. After an event `resync` read the lists again: output was not read in time.
+
+TROUBLE
+  `momo doctor --data DIR` looks at the server, this machine's clock and network, and says what works, what stands in the
+  way and what to do. Its status is 0 where nothing stands in the way, else 1. A running bot asks `net.doctor` instead.
 
 ENDING
   End of input, SIGTERM and SIGINT end it: requests under way are answered, links are closed, the folder is
@@ -81,6 +86,12 @@ enum Command {
     /// JSON-RPC over standard input and output, one object a line: for bots and scripts.
     Rpc {
         /// The data folder: keys, messages, everything. Made if it is not there.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+    /// Says in plain words what works and what stands in the way between here, the server and other people.
+    Doctor {
+        /// The data folder of somebody who has signed in. Nothing else may be using it.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
     },
@@ -105,6 +116,8 @@ enum Refusal {
     /// The process could not be set up: threads, signals, random numbers.
     #[error("This system refuses what momo needs to run: {0}.")]
     System(#[from] std::io::Error),
+    #[error("Something stands in the way; it is said above.")]
+    Unwell,
 }
 
 fn main() -> ExitCode {
@@ -142,6 +155,14 @@ async fn run(command: Command) -> Result<(), Refusal> {
             let Some(engine) = open(data, &stop).await? else { return Ok(()) };
             rpc::serve(&engine, &stop).await;
             close(&engine).await;
+        }
+        Command::Doctor { data } => {
+            let Some(engine) = open(data, &stop).await? else { return Ok(()) };
+            let examined = doctor::examine(&engine, &stop).await;
+            close(&engine).await;
+            if !examined? {
+                return Err(Refusal::Unwell);
+            }
         }
         Command::Ui { data, listen } => {
             let listener = ui::listen(&listen).await?;

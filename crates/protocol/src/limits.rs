@@ -57,6 +57,9 @@ pub const STATUS_TEXT_CHARS_MAX: usize = 128;
 /// Bytes of one signal (an offer, an answer, a candidate) in an introduction.
 pub const SIGNAL_BYTES_MAX: usize = 16 * 1024;
 
+/// Characters of a TURN server's host, username or password.
+pub const TURN_LINE_CHARS_MAX: usize = 508;
+
 /// Bytes of an ephemeral's payload.
 pub const EPHEMERAL_BYTES_MAX: usize = 16 * 1024;
 

@@ -1,5 +1,7 @@
 //! What travels on the WebSocket between a device and its server: binary messages, one frame each.
 
+use std::fmt;
+
 use minicbor::{Decode, Encode};
 
 use crate::cbor::{Bounded, DecodeError, bound, bound_line};
@@ -204,6 +206,9 @@ pub enum ServerFrame {
     /// Last: why the server closes.
     #[n(10)]
     Goodbye(#[n(0)] Goodbye),
+    /// Where a TURN server is, and what to show to it: straight after the welcome, and anew before it ends.
+    #[n(11)]
+    Turn(#[n(0)] TurnAccess),
 }
 
 /// The server's half of the handshake.
@@ -241,6 +246,32 @@ pub struct Welcome {
     /// Whether the account administers the server.
     #[n(5)]
     pub admin: bool,
+}
+
+/// How a device uses a TURN server (RFC 8656) over UDP; it answers STUN's questions as well.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct TurnAccess {
+    /// Its UDP port.
+    #[n(0)]
+    pub port: u16,
+    /// Names the second at which it ends, and whom it is for.
+    #[n(1)]
+    pub username: String,
+    /// The password that goes with it.
+    #[n(2)]
+    pub password: String,
+    /// For how many seconds from now it is good.
+    #[n(3)]
+    pub ttl_s: u32,
+    /// A name or an address; absent: the host by which the device reaches this server.
+    #[n(4)]
+    pub host: Option<String>,
+}
+
+impl fmt::Debug for TurnAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TurnAccess").field("port", &self.port).field("ttl_s", &self.ttl_s).finish_non_exhaustive()
+    }
 }
 
 /// The presence of one account.
@@ -459,6 +490,15 @@ impl Bounded for ServerFrame {
             }
             Self::Profiles { profiles } => bound(profiles.len() <= limits::PROFILES_PER_FRAME_MAX, "profiles"),
             Self::Removed { change } => change.check_bounds(),
+            Self::Turn(TurnAccess { port, username, password, ttl_s: _, host }) => {
+                bound(*port != 0, "port")?;
+                bound_line(username, limits::TURN_LINE_CHARS_MAX, "username")?;
+                bound_line(password, limits::TURN_LINE_CHARS_MAX, "password")?;
+                host.iter().try_for_each(|host| {
+                    bound(!host.is_empty(), "host")?;
+                    bound_line(host, limits::TURN_LINE_CHARS_MAX, "host")
+                })
+            }
             Self::Hello(_) | Self::Welcome(_) | Self::Online { .. } | Self::Goodbye(_) => Ok(()),
         }
     }

@@ -27,7 +27,7 @@ use momoland_protocol::roster::{
 };
 use momoland_protocol::server::{
     AccountPresence, ClientFrame, ClientHello, DirectoryEntry, Goodbye, GoodbyeReason, Profile, Refusal, RefusalKind,
-    Request, Response, ServerFrame, ServerHello, Welcome,
+    Request, Response, ServerFrame, ServerHello, TurnAccess, Welcome,
 };
 use momoland_protocol::signed::{SecretKey, Signable, Signature, Signed};
 
@@ -347,6 +347,17 @@ fn server_frames(vectors: &mut Vectors) {
         retry_after_ms: Some(4_200),
     };
     vectors.value("server.goodbye", &ServerFrame::Goodbye(goodbye));
+    let access = |host: Option<&str>| {
+        ServerFrame::Turn(TurnAccess {
+            port: 7420,
+            username: "1700003600:0011223344556677.8899aabbccddeeff".to_owned(),
+            password: "AYiCUwX+eluB3k0edPWe+Lw8+EA=".to_owned(),
+            ttl_s: 3_600,
+            host: host.map(str::to_owned),
+        })
+    };
+    vectors.value("server.turn", &access(Some("turn.example.org")));
+    vectors.value("server.turn.same-host", &access(None));
 }
 
 // Rules: EN2, EN6, ID4, SG1, BO1, BO3

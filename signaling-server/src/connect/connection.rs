@@ -13,11 +13,11 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use momoland_protocol::cbor;
-use momoland_protocol::id::{AccountId, DeviceId, random};
+use momoland_protocol::id::{AccountId, random};
 use momoland_protocol::limits::{FRAME_BYTES_MAX, SENTENCE_CHARS_MAX};
 use momoland_protocol::roster::{Genesis, RosterChange, RosterOp};
 use momoland_protocol::server::{
-    ClientFrame, Goodbye, GoodbyeReason, Refusal, RefusalKind, Request, Response, ServerFrame,
+    ClientFrame, Goodbye, GoodbyeReason, Refusal, RefusalKind, Request, Response, ServerFrame, Welcome,
 };
 
 use super::handshake::{self, Authenticated, Failed};
@@ -27,6 +27,7 @@ use crate::accounts::AccountError;
 use crate::limits::addresses::ClientAddress;
 use crate::relay::outbox::{Outbox, Outgoing, encode};
 use crate::relay::{Joined, Stopped};
+use crate::rooms::Peer;
 use crate::rooms::refusals::refusal;
 use crate::rooms::rosters::RoomRefusal;
 
@@ -57,7 +58,7 @@ struct Connection {
     heard_at_ms: AtomicU64,
     /// Whether the reader waits for the socket.
     reading: AtomicBool,
-    device: DeviceId,
+    peer: Peer,
 }
 
 /// Talks to a fresh socket until it ends.
@@ -99,13 +100,13 @@ async fn serve(
     let connection = Connection {
         heard_at_ms: AtomicU64::new(app.clock.mono_ms()),
         reading: AtomicBool::new(true),
-        device: peer.device,
+        peer,
         app,
         pace,
         joined,
         outbox,
     };
-    let end = match Box::pin(connection.write_burst(&mut sink, Outgoing::of(&ServerFrame::Welcome(welcome)))).await {
+    let end = match Box::pin(connection.greet(&mut sink, welcome)).await {
         Ok(()) => tokio::select! {
             end = connection.read(&mut stream) => end,
             end = connection.write(&mut sink) => end,
@@ -292,21 +293,39 @@ impl Connection {
         self.outbox.push(&ServerFrame::Response { id, response }, 0);
     }
 
+    /// The welcome, and with it what links with peers need.
+    async fn greet(&self, sink: &mut SplitSink<WebSocket, Message>, welcome: Welcome) -> Result<(), End> {
+        self.feed(sink, encode(&ServerFrame::Welcome(welcome))).await?;
+        match self.app.turn_access(self.peer) {
+            Some(access) => self.write_burst(sink, Outgoing::of(&ServerFrame::Turn(access))).await,
+            None => self.within(sink.flush()).await,
+        }
+    }
+
     /// Writes until there is a reason to end.
     async fn write(&self, sink: &mut SplitSink<WebSocket, Message>) -> End {
         let mut next_ping_ms = self.next_ping_ms();
+        // New credentials are there before half of the old ones' time is left.
+        let turn_every_ms = millis_of(self.app.config.turn.credential_ttl) / 2;
+        let mut next_turn_ms = self.app.clock.mono_ms().saturating_add(turn_every_ms);
         loop {
             let now_ms = self.app.clock.mono_ms();
             if self.silent_at_ms(now_ms) <= now_ms {
                 return End::Silent;
             }
-            let wake_ms = next_ping_ms.min(self.silent_at_ms(now_ms)).saturating_sub(now_ms);
+            let wake_ms = next_ping_ms.min(next_turn_ms).min(self.silent_at_ms(now_ms)).saturating_sub(now_ms);
             let written = tokio::select! {
                 biased;
                 () = self.app.shutdown.draining() => return End::Goodbye(shutting_down(&self.app)),
                 outgoing = self.outbox.next() => Box::pin(self.write_burst(sink, outgoing)).await,
                 () = tokio::time::sleep(Duration::from_millis(wake_ms)) => {
-                    if next_ping_ms <= self.app.clock.mono_ms() {
+                    if next_turn_ms <= self.app.clock.mono_ms() {
+                        next_turn_ms = self.app.clock.mono_ms().saturating_add(turn_every_ms);
+                        if let Some(access) = self.app.turn_access(self.peer) {
+                            self.outbox.push(&ServerFrame::Turn(access), 0);
+                        }
+                        Ok(())
+                    } else if next_ping_ms <= self.app.clock.mono_ms() {
                         next_ping_ms = self.next_ping_ms();
                         self.within(sink.send(Message::Ping(Bytes::new()))).await
                     } else {
@@ -394,7 +413,7 @@ impl Connection {
 
     /// Ends the connection of a device that was signed out while nobody could tell it so.
     async fn check_standing(&self) -> Result<(), End> {
-        let device = self.device;
+        let device = self.peer.device;
         match self.app.blocking(move |app| app.accounts.is_signed_in(device)).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(End::Goodbye(Goodbye {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::uri::Authority;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,14 +23,14 @@ pub(super) async fn jwks(State(app): State<Arc<App>>) -> Json<Value> {
     Json(app.keys.jwks())
 }
 
-pub(super) async fn momoland(State(app): State<Arc<App>>) -> Json<Value> {
+pub(super) async fn momoland(State(app): State<Arc<App>>, headers: HeaderMap) -> Json<Value> {
     Json(json!({
         "name": app.config.name,
         "version": env!("CARGO_PKG_VERSION"),
         "protocol": { "min": handshake::VERSION, "max": handshake::VERSION },
         "serverKey": URL_SAFE_NO_PAD.encode(app.keys.server_key().as_bytes()),
         "registration": app.config.registration.word(),
-        "turn": [],
+        "turn": turn_addresses(&app, &headers),
         "limits": {
             "bodyBytesMax": app.config.limits.body_bytes_max,
             "frameBytesMax": limits::FRAME_BYTES_MAX,
@@ -42,6 +44,18 @@ pub(super) async fn momoland(State(app): State<Arc<App>>) -> Json<Value> {
             "devicesPerAccountMax": app.config.limits.devices_per_account_max,
         },
     }))
+}
+
+/// As RFC 7065 writes them. Where the TURN server has no name of its own, it is at the host that was asked.
+fn turn_addresses(app: &App, headers: &HeaderMap) -> Vec<String> {
+    let Some(announced) = app.turn.announced() else { return Vec::new() };
+    let asked = || {
+        let authority: Authority = headers.get(HOST)?.to_str().ok()?.parse().ok()?;
+        Some(authority.host().trim_matches(['[', ']']).to_owned())
+    };
+    let Some(host) = announced.host.clone().or_else(asked) else { return Vec::new() };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    vec![format!("turn:{host}:{}?transport=udp", announced.port)]
 }
 
 pub(super) async fn openapi() -> Response {

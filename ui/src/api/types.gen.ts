@@ -76,6 +76,26 @@ onlineCount: number,
  */
 serverBytesIn: number, serverBytesOut: number, };
 
+export type Diagnosis = { 
+/**
+ * Whether nothing stands in the way.
+ */
+well: boolean, checks: Array<Check>, };
+
+export type Check = { subject: CheckSubject, state: CheckState, 
+/**
+ * What was found.
+ */
+sentence: string, 
+/**
+ * What to do; absent where nothing needs to be done.
+ */
+advice?: string, };
+
+export type CheckSubject = "server" | "key" | "version" | "clock" | "session" | "links" | "udp" | "nat" | "turn";
+
+export type CheckState = "good" | "limited" | "broken";
+
 export type PeerStatus = { userId: string, deviceId: string, path: PeerPath, 
 /**
  * Round trip, milliseconds; `null` until measured.

@@ -52,6 +52,11 @@ impl ServerAddress {
         split_port(&self.authority).is_some_and(|(host, _)| is_loopback(host))
     }
 
+    /// The host alone; an IPv6 address in brackets.
+    pub(crate) fn host(&self) -> &str {
+        split_port(&self.authority).map_or(&self.authority, |(host, _)| host)
+    }
+
     /// The address of a path over HTTP.
     pub(crate) fn http(&self, path: &str) -> String {
         format!("{self}{path}")

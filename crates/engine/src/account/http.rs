@@ -2,7 +2,7 @@
 //!
 //! Requests are few and small, so they run on the blocking pool; each is bounded in time and in the bytes of its answer.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -68,6 +68,18 @@ pub(crate) struct SignedIn {
     pub(crate) server_key: ServerKey,
 }
 
+/// What a server says of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct About {
+    pub(crate) server_key: ServerKey,
+    pub(crate) protocol_min: u16,
+    pub(crate) protocol_max: u16,
+    /// Whether it says where TURN is.
+    pub(crate) has_turn: bool,
+    /// Its clock, in whole seconds.
+    pub(crate) time: Option<SystemTime>,
+}
+
 /// What signs a device in.
 #[derive(Clone)]
 pub(crate) struct Tokens {
@@ -102,6 +114,21 @@ struct SignedInAnswer {
     refresh_token: String,
     certificate: String,
     server_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AboutAnswer {
+    server_key: String,
+    protocol: ProtocolAnswer,
+    #[serde(default)]
+    turn: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct ProtocolAnswer {
+    min: u16,
+    max: u16,
 }
 
 #[derive(Deserialize)]
@@ -211,6 +238,18 @@ impl HttpClient {
         })
     }
 
+    /// What the server says of itself to everybody.
+    pub(crate) async fn about(&self) -> Result<About, HttpFailure> {
+        let request = self.agent.get(self.address.http("/.well-known/momoland"));
+        let (answer, time): (AboutAnswer, _) = self.run_timed(move || request.call()).await?;
+        let key = URL_SAFE_NO_PAD.decode(answer.server_key).ok();
+        let server_key = key.and_then(|key| ServerKey::try_from(key.as_slice()).ok());
+        let server_key = server_key.ok_or_else(|| self.not_momoland())?;
+        let ProtocolAnswer { min: protocol_min, max: protocol_max } = answer.protocol;
+        let has_turn = !answer.turn.is_empty();
+        Ok(About { server_key, protocol_min, protocol_max, has_turn, time })
+    }
+
     /// Fresh tokens for an old refresh token.
     pub(crate) async fn refresh(&self, refresh_token: &str) -> Result<Tokens, HttpFailure> {
         let body = json!({ "refreshToken": refresh_token });
@@ -268,19 +307,30 @@ impl HttpClient {
         &self,
         send: impl FnOnce() -> Result<ureq::http::Response<ureq::Body>, ureq::Error> + Send + 'static,
     ) -> Result<T, HttpFailure> {
+        Ok(self.run_timed(send).await?.0)
+    }
+
+    /// The answer, and the server's time where it says it.
+    async fn run_timed<T: DeserializeOwned>(
+        &self,
+        send: impl FnOnce() -> Result<ureq::http::Response<ureq::Body>, ureq::Error> + Send + 'static,
+    ) -> Result<(T, Option<SystemTime>), HttpFailure> {
         let answered = tokio::task::spawn_blocking(move || {
             let mut response = send()?;
             let good = response.status().is_success();
+            let date = response.headers().get("date").and_then(|date| date.to_str().ok());
+            let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
             let text = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string()?;
-            Ok::<_, ureq::Error>((good, text))
+            Ok::<_, ureq::Error>((good, text, date))
         });
-        let (good, text) = match answered.await {
+        let (good, text, date) = match answered.await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(self.unreachable(&error)),
             Err(_) => return Err(self.not_momoland()),
         };
         if good {
-            return serde_json::from_str(&text).map_err(|_| self.not_momoland());
+            let answer = serde_json::from_str(&text).map_err(|_| self.not_momoland())?;
+            return Ok((answer, date));
         }
         match serde_json::from_str::<ErrorAnswer>(&text) {
             Ok(ErrorAnswer { error }) => Err(HttpFailure::Refused {

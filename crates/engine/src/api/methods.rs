@@ -4,6 +4,7 @@
 //! [`ApiError`]. Nothing here keeps state.
 
 mod account;
+mod doctor;
 mod messages;
 mod net;
 mod presence;
@@ -86,6 +87,7 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "account.setProfile" => account::set_profile,
         "account.changePassword" => account::change_password,
         "net.status" => net::status,
+        "net.doctor" => doctor::doctor,
         "net.setOnline" => net::set_online,
         "net.setPolicy" => net::set_policy,
         "rooms.create" => rooms::create,

@@ -211,6 +211,61 @@ pub struct NetStatus {
     pub server_bytes_out: u64,
 }
 
+/// What works and what stands in the way, found out by looking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Diagnosis {
+    /// Whether nothing stands in the way.
+    pub well: bool,
+    pub checks: Vec<Check>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    pub subject: CheckSubject,
+    pub state: CheckState,
+    /// What was found.
+    pub sentence: String,
+    /// What to do; absent where nothing needs to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub advice: Option<String>,
+}
+
+/// What a check is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum CheckSubject {
+    /// Whether the server answers.
+    Server,
+    /// Whether it is the one that was signed in to.
+    Key,
+    /// Whether both speak the same protocol.
+    Version,
+    /// This machine's clock.
+    Clock,
+    /// Whether this device is signed in and connected.
+    Session,
+    /// How other devices are reached.
+    Links,
+    /// Whether UDP gets through.
+    Udp,
+    /// What a router does to addresses.
+    Nat,
+    /// Whether there is a way round difficult routers.
+    Turn,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum CheckState {
+    Good,
+    /// It works, with less.
+    Limited,
+    Broken,
+}
+
 /// One device of another person (or another device of one's own) that shares a room and is reachable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]

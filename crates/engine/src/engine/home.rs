@@ -33,8 +33,9 @@ use crate::engine::repair::Repairs;
 use crate::engine::server::Request;
 use crate::ephemeral::presence::Presence;
 use crate::ephemeral::typing::Typing;
+use crate::link::roaming::{self, Roaming};
 use crate::link::server::{ServerEvent, ServerLink, Traffic};
-use crate::link::{Dialer, PeerLinks};
+use crate::link::{Dialer, IceServer, PeerLinks};
 use crate::persistence::{DiskEvent, Persistence};
 use crate::projection::timeline::Timeline;
 
@@ -83,9 +84,12 @@ pub(crate) struct Home {
     pub(super) own_presence: (bool, String),
     // Peers.
     pub(super) links: Option<PeerLinks>,
+    /// For links that begin from now on.
+    pub(super) ice_servers: Vec<IceServer>,
     pub(super) dialer: Dialer,
     pub(super) peers: BTreeMap<u64, Peer>,
     pub(super) policy: PeerPolicy,
+    pub(super) roaming: Roaming,
 }
 
 impl Home {
@@ -136,9 +140,11 @@ impl Home {
             repairs: Repairs::default(),
             own_presence: (false, String::new()),
             links: None,
+            ice_servers: Vec::new(),
             dialer,
             peers: BTreeMap::new(),
             policy: PeerPolicy::All,
+            roaming: Roaming::new(Duration::ZERO, UnixMillis::now().0, roaming::addresses()),
         };
         home.fold_rooms()?;
         Ok(home)
@@ -273,6 +279,7 @@ impl Home {
             self.requests.values().map(|request| request.deadline).min(),
             self.marks.values().filter_map(MarkState::due_at).min(),
             self.repairs.next_timeout(),
+            self.server.is_some().then(|| self.started + self.roaming.next_look()),
             release.map(|at| Instant::now() + Duration::from_millis(at.0.saturating_sub(wall).max(1))),
         ]
         .into_iter()
@@ -292,6 +299,7 @@ impl Home {
             self.send_ephemeral(Ephemeral { room, signal: EphemeralSignal::Typing { typing: true } });
         }
         self.expire_requests();
+        self.look_around();
         self.write_due_marks();
         let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
         for room in rooms {

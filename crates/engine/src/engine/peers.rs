@@ -1,24 +1,28 @@
 //! Dealings with other devices: whom to link with, their sessions, and frames to and from them.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use momoland_protocol::cbor;
+use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::Ephemeral;
 use momoland_protocol::id::{AccountId, DeviceId, RoomId, random};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::replication::RelayMode;
-use momoland_protocol::server::ClientFrame;
+use momoland_protocol::server::{ClientFrame, TurnAccess};
 use momoland_replica::input::{Input, LinkId, Remote};
 
+use crate::account::address::ServerAddress;
 use crate::api::events::Event;
 use crate::api::types::{PeerPath as ApiPath, PeerPolicy, PeerStatus};
 use crate::engine::home::Home;
 use crate::engine::server::LINK_CREDIT;
+use crate::link::roaming;
 use crate::link::{
-    Class, CloseReason, Dialer, PeerConfig, PeerEvent, PeerLinks, PeerPath, PeerPolicy as LinkPolicy, PeerTimeouts,
-    SendRefused, Signal,
+    Class, CloseReason, Dialer, IceServer, PeerConfig, PeerEvent, PeerLinks, PeerPath, PeerPolicy as LinkPolicy,
+    PeerTimeouts, SendRefused, Signal,
 };
 use crate::session::{PeerSession, Received};
 
@@ -55,7 +59,7 @@ impl Home {
         }
         let config = PeerConfig {
             own: self.key.device(),
-            ice_servers: Vec::new(),
+            ice_servers: self.ice_servers.clone(),
             policy: link_policy(self.policy),
             include_loopback: self.account.server.is_loopback(),
             timeouts: PeerTimeouts::PRODUCT,
@@ -75,6 +79,23 @@ impl Home {
         // What the set had under way is not answered any more.
         self.dialer = Dialer::new(self.key.device(), u64::from_be_bytes(random()));
         self.update_wanted();
+    }
+
+    /// The server says where TURN is, and with what it may be used.
+    pub(super) fn take_turn_access(&mut self, access: TurnAccess) {
+        self.ice_servers = ice_servers(&self.account.server, access);
+        if let Some(links) = &self.links {
+            links.set_ice_servers(self.ice_servers.clone());
+        }
+    }
+
+    /// Where TURN is, as links will use it from now on.
+    pub(crate) fn ice_server(&self) -> Option<IceServer> {
+        self.ice_servers.first().cloned()
+    }
+
+    pub(crate) fn policy(&self) -> PeerPolicy {
+        self.policy
     }
 
     pub(crate) fn set_policy(&mut self, policy: PeerPolicy) {
@@ -118,6 +139,26 @@ impl Home {
             self.replica.handle_input(now, Input::Mode { room, mode });
         }
         self.drain();
+    }
+
+    /// After sleep, and in another network, links are looked at now.
+    pub(super) fn look_around(&mut self) {
+        let now = self.started.elapsed();
+        if now < self.roaming.next_look() {
+            return;
+        }
+        let Some(change) = self.roaming.look(now, UnixMillis::now().0, roaming::addresses()) else { return };
+        tracing::info!(?change, "links are looked at");
+        if let Some(server) = &self.server {
+            server.check();
+        }
+        if let Some(links) = &self.links {
+            let devices: BTreeSet<DeviceId> = self.peers.values().map(|peer| peer.device).collect();
+            for device in devices {
+                links.restart_ice(device);
+            }
+        }
+        self.dialer.handle_network_change(now);
     }
 
     pub(super) fn dial(&mut self) {
@@ -398,10 +439,69 @@ impl Home {
     }
 }
 
+/// One server as links use it: for STUN and for TURN.
+fn ice_servers(server: &ServerAddress, access: TurnAccess) -> Vec<IceServer> {
+    let TurnAccess { port, username, password, ttl_s: _, host } = access;
+    let host = match host {
+        Some(host) if host.contains(':') => format!("[{host}]"),
+        Some(host) => host,
+        None => server.host().to_owned(),
+    };
+    let bare = host.trim_matches(['[', ']']);
+    let is_plausible = bare.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | ':' | '_'));
+    // A server behind a proxy may know itself only as its machine does: that would be this machine here.
+    let is_here = bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if !is_plausible || is_here && !server.is_loopback() {
+        tracing::info!("the server's TURN address is of no use from here");
+        return Vec::new();
+    }
+    let urls = ["stun", "turn"].map(|scheme| format!("{scheme}:{host}:{port}"));
+    vec![IceServer { urls: urls.to_vec(), username, credential: password }]
+}
+
 fn link_policy(policy: PeerPolicy) -> LinkPolicy {
     match policy {
         PeerPolicy::All => LinkPolicy::All,
         PeerPolicy::TurnOnly => LinkPolicy::TurnOnly,
         PeerPolicy::None => LinkPolicy::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(host: Option<&str>) -> TurnAccess {
+        TurnAccess {
+            port: 7421,
+            username: "17:ada".to_owned(),
+            password: "secret".to_owned(),
+            ttl_s: 3_600,
+            host: host.map(str::to_owned),
+        }
+    }
+
+    #[track_caller]
+    fn check(server: &str, host: Option<&str>, expected: Option<&str>) {
+        let servers = ice_servers(&ServerAddress::parse(server).unwrap(), access(host));
+        let urls: Vec<String> = servers.into_iter().flat_map(|server| server.urls).collect();
+        let expected = expected.map(|expected| ["stun", "turn"].map(|scheme| format!("{scheme}:{expected}")).to_vec());
+        assert_eq!(urls, expected.unwrap_or_default(), "{server} {host:?}");
+    }
+
+    #[test]
+    fn turn_is_where_the_server_says_or_where_it_is_itself() {
+        check("https://chat.example.org", None, Some("chat.example.org:7421"));
+        check("http://chat.example.org:7420", Some("turn.example.org"), Some("turn.example.org:7421"));
+        check("http://[2001:db8::1]:7420", None, Some("[2001:db8::1]:7421"));
+        check("https://chat.example.org", Some("2001:db8::2"), Some("[2001:db8::2]:7421"));
+        check("http://127.0.0.1:7420", Some("127.0.0.1"), Some("127.0.0.1:7421"));
+    }
+
+    #[test]
+    fn a_turn_server_that_would_be_this_machine_is_not_believed() {
+        for host in ["127.0.0.1", "localhost", "::1", "a b", "x@y", "a/b"] {
+            check("https://chat.example.org", Some(host), None);
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use momoland_protocol::ephemeral::Ephemeral;
-use momoland_protocol::id::{AccountId, DeviceId, RoomId, RosterHash};
+use momoland_protocol::id::{AccountId, DeviceId, RoomId, RosterHash, ServerKey};
 use momoland_protocol::limits;
 use momoland_protocol::roster::{CountersignedChange, Role as WireRole, RosterOp};
 use momoland_protocol::server::{
@@ -17,6 +17,7 @@ use momoland_store::kv::Batch;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::account::address::ServerAddress;
 use crate::account::http::Tokens;
 use crate::account::record::{ProfileRecord, Records, StoredTokens};
 use crate::api::error::{ApiError, ErrorKind};
@@ -130,6 +131,11 @@ impl Home {
         self.stop_peers();
         self.set_server_state(ServerState::Offline, None);
         self.tell_presence(vec![self.account.id]);
+    }
+
+    /// The server, and the key that it showed at first.
+    pub(crate) fn home_server(&self) -> (ServerAddress, ServerKey) {
+        (self.account.server.clone(), self.account.server_key)
     }
 
     /// Goes online or offline as the person wants.
@@ -303,6 +309,7 @@ impl Home {
                 }
             }
             ServerFrame::Profiles { profiles } => self.take_profiles(profiles),
+            ServerFrame::Turn(access) => self.take_turn_access(access),
             ServerFrame::Removed { change } => {
                 let room = change.change.get().room;
                 let genuine = self.is_own_removal(&change);

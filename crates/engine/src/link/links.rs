@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use momoland_protocol::id::DeviceId;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
@@ -108,7 +108,7 @@ impl PeerLinks {
         let actor = LinksActor {
             shared: Arc::clone(&shared),
             policy: config.policy,
-            ice_servers: config.ice_servers.clone(),
+            ice_servers: watch::Sender::new(config.ice_servers.clone()),
             config,
             started: Instant::now(),
             peers: BTreeMap::new(),
@@ -176,7 +176,7 @@ impl PeerLinks {
         self.shared.asked.notify_one();
     }
 
-    /// For attempts from now on: TURN credentials expire.
+    /// For attempts and ICE restarts from now on: TURN credentials end.
     pub fn set_ice_servers(&self, servers: Vec<IceServer>) {
         self.shared.inbox().ice_servers = Some(servers);
         self.shared.asked.notify_one();
@@ -263,7 +263,7 @@ struct LinksActor {
     shared: Arc<Shared>,
     config: PeerConfig,
     policy: PeerPolicy,
-    ice_servers: Vec<IceServer>,
+    ice_servers: watch::Sender<Vec<IceServer>>,
     started: Instant,
     peers: BTreeMap<DeviceId, RemotePeer>,
     tasks: JoinSet<()>,
@@ -330,7 +330,11 @@ impl LinksActor {
             return true;
         }
         if let Some(servers) = inbox.ice_servers {
-            self.ice_servers = servers;
+            self.ice_servers.send_if_modified(|current| {
+                let changed = *current != servers;
+                *current = servers;
+                changed
+            });
         }
         if let Some(policy) = inbox.policy
             && policy != self.policy
@@ -506,7 +510,7 @@ impl LinksActor {
             session,
             start,
             settings: PeerSettings {
-                ice_servers: self.ice_servers.clone(),
+                ice_servers: self.ice_servers.subscribe(),
                 turn_only: self.policy == PeerPolicy::TurnOnly,
                 include_loopback: self.config.include_loopback,
                 timeouts: self.config.timeouts,

@@ -11,6 +11,8 @@
 //! 2. A fingerprint is reported only if the certificate presented in DTLS, and the description, agree on it.
 //!    Test: `both_ends_see_the_same_fingerprints`.
 //! 3. mDNS is off, and neither side's candidates can make this machine open a TCP connection.
+//! 4. With [`PeerSettings::turn_only`] nothing that leaves here has an address of this machine.
+//!    Test: `c42_who_uses_turn_alone_tells_no_address_of_its_own`.
 //!
 //! Not here: order of events, time-outs, queues (`connection`); which session counts (`negotiation`).
 
@@ -23,10 +25,10 @@ use momoland_protocol::handshake::Fingerprint;
 use tokio::sync::{mpsc, watch};
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit};
 use webrtc::peer_connection::{
-    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder, RTCIceCandidateInit,
-    RTCIceCandidateType, RTCIceGatheringState, RTCIceServer, RTCIceTransportPolicy, RTCPeerConnectionIceEvent,
-    RTCPeerConnectionState, RTCSessionDescription, RTCStatsReportEntry, SettingEngine, SettingEngineBuilder,
-    StatsSelector,
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfiguration, RTCConfigurationBuilder,
+    RTCIceCandidateInit, RTCIceCandidateType, RTCIceGatheringState, RTCIceServer, RTCIceTransportPolicy,
+    RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription, RTCStatsReportEntry, SettingEngine,
+    SettingEngineBuilder, StatsSelector,
 };
 
 use super::framing::MESSAGE_BYTES_MAX;
@@ -80,7 +82,8 @@ pub(crate) enum PeerError {
 /// How to make a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct PeerSettings {
-    pub(crate) ice_servers: Vec<IceServer>,
+    /// The newest are asked when a way is looked for, at first and in each ICE restart.
+    pub(crate) ice_servers: watch::Receiver<Vec<IceServer>>,
     pub(crate) turn_only: bool,
     pub(crate) include_loopback: bool,
     pub(crate) timeouts: PeerTimeouts,
@@ -130,12 +133,15 @@ pub(crate) struct Peer {
     /// then counts as peer-reflexive for the library.
     remote_relays: Vec<SocketAddr>,
     remote_candidates: usize,
+    ice_servers: watch::Receiver<Vec<IceServer>>,
+    turn_only: bool,
 }
 
 /// Called on the library's driver: must never wait.
 struct Handler {
     gathered: mpsc::Sender<Option<Candidate>>,
     state: watch::Sender<PeerState>,
+    turn_only: bool,
 }
 
 impl Handler {
@@ -150,11 +156,13 @@ impl Handler {
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         match event.candidate.to_json() {
-            Ok(init) => self.gathered(Some(Candidate {
-                line: init.candidate,
-                mid: init.sdp_mid,
-                mline_index: init.sdp_mline_index,
-            })),
+            Ok(init) => {
+                let candidate =
+                    Candidate { line: init.candidate, mid: init.sdp_mid, mline_index: init.sdp_mline_index };
+                if let Some(candidate) = shown(candidate, self.turn_only) {
+                    self.gathered(Some(candidate));
+                }
+            }
             Err(error) => tracing::warn!(%error, "a gathered candidate cannot be written"),
         }
     }
@@ -190,21 +198,11 @@ impl PeerConnectionEventHandler for Handler {
 
 impl Peer {
     /// Binds sockets and makes both channels; gathering starts with the first description.
-    pub(crate) async fn open(settings: PeerSettings) -> Result<(Self, PeerOutputs), PeerError> {
+    pub(crate) async fn open(mut settings: PeerSettings) -> Result<(Self, PeerOutputs), PeerError> {
         let (gathered_sender, gathered) = mpsc::channel(GATHERED_MAX);
         let (state_sender, state) = watch::channel(PeerState::Connecting);
-        let handler = Handler { gathered: gathered_sender, state: state_sender };
-        let transport_policy =
-            if settings.turn_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
-        let ice_servers = settings.ice_servers.iter().map(|server| RTCIceServer {
-            urls: server.urls.clone(),
-            username: server.username.clone(),
-            credential: server.credential.clone(),
-        });
-        let configuration = RTCConfigurationBuilder::new()
-            .with_ice_servers(ice_servers.collect())
-            .with_ice_transport_policy(transport_policy)
-            .build();
+        let handler = Handler { gathered: gathered_sender, state: state_sender, turn_only: settings.turn_only };
+        let configuration = configuration(&settings.ice_servers.borrow_and_update(), settings.turn_only);
         let connection = PeerConnectionBuilder::new()
             .with_configuration(configuration)
             .with_setting_engine(setting_engine(&settings))
@@ -215,7 +213,7 @@ impl Peer {
             .build()
             .await?;
         let connection: Arc<dyn PeerConnection> = Arc::new(connection);
-        match Self::with_channels(Arc::clone(&connection)).await {
+        match Self::with_channels(Arc::clone(&connection), settings).await {
             Ok(peer) => Ok((peer, PeerOutputs { gathered, state })),
             Err(error) => {
                 // The driver runs by now, and nothing but this ends it.
@@ -225,7 +223,10 @@ impl Peer {
         }
     }
 
-    async fn with_channels(connection: Arc<dyn PeerConnection>) -> Result<Self, PeerError> {
+    async fn with_channels(
+        connection: Arc<dyn PeerConnection>,
+        PeerSettings { ice_servers, turn_only, include_loopback: _, timeouts: _ }: PeerSettings,
+    ) -> Result<Self, PeerError> {
         let sync = RTCDataChannelInit { negotiated: Some(SYNC_ID), ..RTCDataChannelInit::default() };
         let ephemeral = RTCDataChannelInit {
             negotiated: Some(EPHEMERAL_ID),
@@ -241,24 +242,33 @@ impl Peer {
             inner: connection.create_data_channel("ephemeral", Some(ephemeral)).await?,
             buffer_bytes: EPHEMERAL_BUFFER_BYTES,
         };
-        Ok(Self { inner: connection, sync, ephemeral, remote_relays: Vec::new(), remote_candidates: 0 })
+        Ok(Self {
+            inner: connection,
+            sync,
+            ephemeral,
+            remote_relays: Vec::new(),
+            remote_candidates: 0,
+            ice_servers,
+            turn_only,
+        })
     }
 
     /// An offer, applied here.
     pub(crate) async fn offer(&self) -> Result<String, PeerError> {
         let offer = self.inner.create_offer(None).await?;
-        let sdp = offer.sdp.clone();
+        let sdp = self.shown(&offer.sdp);
         self.inner.set_local_description(offer).await?;
         Ok(sdp)
     }
 
     /// The pending offer as it stands, with the candidates gathered by now.
     pub(crate) async fn pending_offer(&self) -> Option<String> {
-        self.inner.pending_local_description().await.map(|description| description.sdp)
+        self.inner.pending_local_description().await.map(|description| self.shown(&description.sdp))
     }
 
     /// An offer with fresh ICE credentials, applied here.
-    pub(crate) async fn restart(&self) -> Result<String, PeerError> {
+    pub(crate) async fn restart(&mut self) -> Result<String, PeerError> {
+        self.renew_ice_servers().await?;
         self.inner.restart_ice().await?;
         self.offer().await
     }
@@ -266,9 +276,10 @@ impl Peer {
     /// The answer to the other side's offer, both applied here.
     pub(crate) async fn answer(&mut self, sdp: String) -> Result<String, PeerError> {
         self.note_relays(&sdp);
+        self.renew_ice_servers().await?;
         self.inner.set_remote_description(RTCSessionDescription::offer(sdp)?).await?;
         let answer = self.inner.create_answer(None).await?;
-        let sdp = answer.sdp.clone();
+        let sdp = self.shown(&answer.sdp);
         self.inner.set_local_description(answer).await?;
         Ok(sdp)
     }
@@ -360,6 +371,29 @@ impl Peer {
         }
     }
 
+    /// Before ways are looked for anew: TURN credentials may have ended since the last time. Not for a link that is
+    /// well, whose relayed address goes on under the old ones.
+    async fn renew_ice_servers(&mut self) -> Result<(), PeerError> {
+        if self.ice_servers.has_changed().unwrap_or(false) {
+            let configuration = configuration(&self.ice_servers.borrow_and_update(), self.turn_only);
+            self.inner.set_configuration(configuration).await?;
+        }
+        Ok(())
+    }
+
+    /// A description as the other side may see it.
+    fn shown(&self, sdp: &str) -> String {
+        let lines = sdp.split_inclusive('\n').filter_map(|line| {
+            let Some(candidate) = line.strip_prefix("a=").filter(|rest| rest.starts_with("candidate:")) else {
+                return Some(line.to_owned());
+            };
+            let candidate = Candidate { line: candidate.trim_end().to_owned(), mid: None, mline_index: None };
+            let candidate = shown(candidate, self.turn_only)?;
+            Some(format!("a={}\r\n", candidate.line))
+        });
+        lines.collect()
+    }
+
     fn note_relays(&mut self, sdp: &str) {
         let relays = sdp.lines().filter_map(|line| {
             let line = line.strip_prefix("a=")?.to_owned();
@@ -417,6 +451,26 @@ impl std::fmt::Debug for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Peer").field("remote_candidates", &self.remote_candidates).finish_non_exhaustive()
     }
+}
+
+/// A candidate of this side as the other side may see it, if it may.
+fn shown(candidate: Candidate, turn_only: bool) -> Option<Candidate> {
+    // The library gathers no others then; that it never will is not left to it.
+    let may = !turn_only || candidate.kind() == Some("relay");
+    may.then(|| candidate.without_related())
+}
+
+fn configuration(ice_servers: &[IceServer], turn_only: bool) -> RTCConfiguration {
+    let transport_policy = if turn_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
+    let ice_servers = ice_servers.iter().map(|server| RTCIceServer {
+        urls: server.urls.clone(),
+        username: server.username.clone(),
+        credential: server.credential.clone(),
+    });
+    RTCConfigurationBuilder::new()
+        .with_ice_servers(ice_servers.collect())
+        .with_ice_transport_policy(transport_policy)
+        .build()
 }
 
 fn setting_engine(settings: &PeerSettings) -> SettingEngine {

@@ -25,9 +25,9 @@ use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::server::{ClientFrame, ClientHello, Goodbye, GoodbyeReason, ServerFrame, Welcome};
 use momoland_protocol::signed::SecretKey;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -46,6 +46,9 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 
 /// Without a byte from the server: the connection is taken for dead (C43: within 60 s).
 const SILENCE_MAX: Duration = Duration::from_secs(40);
+
+/// After the machine slept or moved, the same. A server that answers takes a round trip.
+const SILENCE_MAX_WHEN_CHECKED: Duration = Duration::from_secs(4);
 
 /// A write that takes longer: the connection is taken for dead.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -109,6 +112,7 @@ pub(crate) struct ServerLink {
     frames: mpsc::Sender<Outgoing>,
     task: JoinHandle<()>,
     renewed: Arc<Mutex<Option<StoredTokens>>>,
+    doubted: Arc<Notify>,
 }
 
 /// Bytes of frames, both ways.
@@ -128,7 +132,9 @@ impl ServerLink {
     ) -> Self {
         let (frames, waiting) = mpsc::channel(WAITING_FRAMES_MAX);
         let renewed = Arc::new(Mutex::new(None));
+        let doubted = Arc::new(Notify::new());
         let task = LinkTask {
+            doubted: Arc::clone(&doubted),
             number,
             http: HttpClient::new(config.address.clone()),
             config,
@@ -137,12 +143,18 @@ impl ServerLink {
             traffic,
             renewed: Arc::clone(&renewed),
         };
-        Self { number, frames, task: tokio::spawn(task.run()), renewed }
+        Self { number, frames, task: tokio::spawn(task.run()), renewed, doubted }
     }
 
     /// Somebody else renewed the tokens: the link's own refresh token would count as stolen from now on.
     pub(crate) fn renew(&self, tokens: StoredTokens) {
         *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokens);
+    }
+
+    /// The machine slept or moved: the server has to answer now, or a new connection is made; where one is being waited
+    /// for, it is tried at once.
+    pub(crate) fn check(&self) {
+        self.doubted.notify_one();
     }
 
     /// Hands over a frame; `false` where it cannot be taken: offline, or too much waits.
@@ -152,7 +164,7 @@ impl ServerLink {
 
     /// Says goodbye and ends; what was handed over is still written, for a moment.
     pub(crate) async fn stop(self) {
-        let Self { number: _, frames, task, renewed: _ } = self;
+        let Self { number: _, frames, task, renewed: _, doubted: _ } = self;
         drop(frames);
         let abort = task.abort_handle();
         if timeout(Duration::from_secs(2), task).await.is_err() {
@@ -171,6 +183,7 @@ struct LinkTask {
     frames: mpsc::Receiver<Outgoing>,
     traffic: Arc<Traffic>,
     renewed: Arc<Mutex<Option<StoredTokens>>>,
+    doubted: Arc<Notify>,
 }
 
 /// The owner is gone, and nobody hears what the link says.
@@ -199,6 +212,8 @@ impl LinkTask {
             if self.tell(ServerEvent::Connecting).await.is_err() {
                 return;
             }
+            // Whether the delay is the server's wish.
+            let mut asked = false;
             let delay = match self.attempt().await {
                 End::Stopped => return,
                 End::SignedOut { sentence } => {
@@ -217,6 +232,7 @@ impl LinkTask {
                     if self.tell(ServerEvent::Offline { problem }).await.is_err() {
                         return;
                     }
+                    asked = after.is_some();
                     match after {
                         Some(after) => after.min(RETRY_DELAY_MAX),
                         None if was_online => backoff(0, random_fraction()),
@@ -224,20 +240,21 @@ impl LinkTask {
                     }
                 }
             };
-            if !self.wait(delay).await {
+            if !self.wait(delay, !asked).await {
                 return;
             }
         }
     }
 
     /// Waits, throwing away frames for a connection that is gone; `false` where the owner went.
-    async fn wait(&mut self, delay: Duration) -> bool {
+    async fn wait(&mut self, delay: Duration, may_be_shortened: bool) -> bool {
         let until = Instant::now() + delay;
         loop {
-            match timeout_at(until, self.frames.recv()).await {
-                Ok(Some(_)) => {}
-                Ok(None) => return false,
-                Err(_) => return true,
+            tokio::select! {
+                biased;
+                frame = self.frames.recv() => if frame.is_none() { return false },
+                () = self.doubted.notified(), if may_be_shortened => return true,
+                () = tokio::time::sleep_until(until) => return true,
             }
         }
     }
@@ -305,6 +322,8 @@ impl LinkTask {
         let (mut sink, mut stream) = socket.split();
         let mut heard = Instant::now();
         let mut ping_at = Instant::now() + PING_EVERY;
+        // Asked whether it is still there, and since when.
+        let mut checked: Option<Instant> = None;
         let retry = |problem: Option<String>, after| End::Retry { problem, after, was_online: true };
         loop {
             tokio::select! {
@@ -326,6 +345,7 @@ impl LinkTask {
                 }
                 message = next_message(&mut stream) => {
                     heard = Instant::now();
+                    checked = None;
                     match message {
                         Some(Message::Binary(bytes)) => {
                             self.traffic.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -340,11 +360,16 @@ impl LinkTask {
                         }
                     }
                 }
+                () = self.doubted.notified() => {
+                    checked = Some(Instant::now());
+                    ping_at = Instant::now();
+                }
                 () = tokio::time::sleep_until(ping_at) => {
-                    if heard.elapsed() > SILENCE_MAX {
+                    let unanswered = checked.is_some_and(|since| since.elapsed() >= SILENCE_MAX_WHEN_CHECKED);
+                    if heard.elapsed() > SILENCE_MAX || unanswered {
                         return retry(Some("The server does not answer any more.".to_owned()), None);
                     }
-                    ping_at = Instant::now() + PING_EVERY;
+                    ping_at = Instant::now() + if checked.is_some() { SILENCE_MAX_WHEN_CHECKED } else { PING_EVERY };
                     match timeout(WRITE_TIMEOUT, sink.send(Message::Ping(Bytes::new()))).await {
                         Ok(Ok(())) => {}
                         Ok(Err(_)) | Err(_) => return retry(None, None),

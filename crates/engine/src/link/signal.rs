@@ -172,6 +172,25 @@ impl Candidate {
         })
     }
 
+    /// The same without what only helps to find faults: the address behind a reflexive or relayed one, which would
+    /// tell the other side this machine's own (C42). RFC 8839 §5.1 has zeros for it.
+    pub(crate) fn without_related(self) -> Self {
+        let words = self.line.split(' ');
+        let mut before = "";
+        let line = words.map(|word| {
+            let shown = match before {
+                "raddr" if word.contains(':') => "::",
+                "raddr" => "0.0.0.0",
+                "rport" => "0",
+                _ => word,
+            };
+            before = word;
+            shown
+        });
+        let line = line.collect::<Vec<_>>().join(" ");
+        Self { line, ..self }
+    }
+
     /// Where it is, if it stands for a relay's address.
     pub(crate) fn relay_endpoint(&self) -> Option<std::net::SocketAddr> {
         if self.kind() != Some("relay") {
@@ -238,6 +257,18 @@ mod tests {
         let relay = candidate("candidate:4 1 udp 16777215 192.0.2.9 50001 typ relay raddr 0.0.0.0 rport 0");
         assert_eq!(relay.relay_endpoint(), Some("192.0.2.9:50001".parse().unwrap()));
         assert_eq!(candidate("candidate:1 1 udp 1 192.0.2.1 4000 typ host").relay_endpoint(), None);
+    }
+
+    #[test]
+    fn a_related_address_is_not_told() {
+        let shown = |line: &str| candidate(line).without_related().line;
+        let relay = "candidate:4 1 udp 16777215 192.0.2.9 50001 typ relay raddr 10.0.0.2 rport 5000 ufrag x";
+        let expected = "candidate:4 1 udp 16777215 192.0.2.9 50001 typ relay raddr 0.0.0.0 rport 0 ufrag x";
+        assert_eq!(shown(relay), expected);
+        let v6 = "candidate:4 1 udp 1 2001:db8::1 50001 typ srflx raddr fd00::1 rport 5000";
+        assert_eq!(shown(v6), "candidate:4 1 udp 1 2001:db8::1 50001 typ srflx raddr :: rport 0");
+        let host = "candidate:1 1 udp 2130706431 127.0.0.1 4000 typ host";
+        assert_eq!(shown(host), host);
     }
 
     #[test]

@@ -1,0 +1,159 @@
+//! Two people who meet: the way that they find, and what crosses the wire while they chat.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use support::{Momo, PASSWORD, Server, invite_and_join, wait_until};
+use tempfile::TempDir;
+
+use crate::network::{self, Home, Kind, SERVER, Sent};
+
+/// A link over TURN opens within three seconds on an idle machine; a test machine is not idle.
+const PATH_WITHIN: Duration = Duration::from_secs(30);
+
+/// What the two say: far more than everything else that they send meanwhile, checks and acknowledgements included.
+const MESSAGES: usize = 40;
+const TEXT_BYTES: usize = 8_000;
+const SAID: u64 = (MESSAGES * TEXT_BYTES) as u64;
+
+/// The internet, its server, and two homes of each kind.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    server: Server,
+    homes: Vec<(Kind, [Home; 2])>,
+    folder: Option<TempDir>,
+    path: PathBuf,
+    meetings: usize,
+}
+
+impl Stage {
+    pub(crate) fn build() -> Self {
+        network::build();
+        let mut number = 0;
+        let mut home = |kind| {
+            number += 1;
+            Home::build(kind, number)
+        };
+        let homes = Kind::ALL.map(|kind| (kind, [home(kind), home(kind)])).into_iter().collect();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().to_owned();
+        let port = support::free_port();
+        let mut server = Server::prepare(&path, port, &[("LISTEN", &format!("0.0.0.0:{port}"))]);
+        server.start_again();
+        Self { server, homes, folder: Some(folder), path, meetings: 0 }
+    }
+
+    /// Two people register, share a room and chat. Ends by a panic that says what was not as expected.
+    pub(crate) fn meet(&mut self, one: Kind, other: Kind, expected: &str) {
+        self.meetings += 1;
+        let [ada_home, grace_home] = self.homes_of(one, other);
+        let folder = self.path.join(format!("{one}-{other}"));
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        let address = format!("http://{SERVER}:{}", self.server.port());
+        let join = |name: &str, home: &Home| {
+            let momo = Momo::start_through(&folder, &format!("{name}{}", self.meetings), home.entrance());
+            momo.register(&address, PASSWORD);
+            momo.wait_server("online", PATH_WITHIN);
+            momo
+        };
+        let (ada, grace) = (join("ada", ada_home), join("grace", grace_home));
+        let room = ada.create_room("the workshop", "private");
+        invite_and_join(&ada, &grace, &room);
+        let begun = Instant::now();
+        wait_path(&ada, &grace, expected);
+        let took = begun.elapsed();
+
+        let before = self.look(ada_home, grace_home);
+        let text = "x".repeat(TEXT_BYTES - 4);
+        for number in 0..MESSAGES {
+            ada.send(&room, &format!("{number:04}{text}"));
+        }
+        let last = ada.send(&room, "that was all");
+        ada.wait_state(&room, &last, "delivered");
+        grace.wait_text("that was all");
+        wait_until("grace has every message", PATH_WITHIN, || grace.messages(&room).len() == MESSAGES + 1);
+        let after = self.look(ada_home, grace_home);
+        assert_eq!(grace.times_told(&last), 1, "once");
+        wait_path(&ada, &grace, expected);
+        let seen = after.since(&before);
+        eprintln!("{one}/{other}: {expected} after {} ms; {seen:?}", took.as_millis());
+        seen.check(expected);
+    }
+
+    fn homes_of(&self, one: Kind, other: Kind) -> [&Home; 2] {
+        let of = |kind| self.homes.iter().find(|(of, _)| *of == kind).map(|(_, homes)| homes).expect("every kind");
+        [&of(one)[0], &of(other)[1]]
+    }
+
+    fn look(&self, one: &Home, other: &Home) -> Wire {
+        let metric = |name: &str| self.server.metric(name).unwrap_or_default() as u64;
+        let (one, other) = (one.sent(), other.sent());
+        Wire {
+            author: one,
+            reader: other,
+            turn: metric("momoland_turn_bytes_out_total") + metric("momoland_turn_bytes_in_total"),
+            relay: metric("momoland_ws_bytes_out_total"),
+        }
+    }
+
+    /// Leaves the data and logs where they are.
+    pub(crate) fn keep(&mut self) -> &Path {
+        if let Some(folder) = self.folder.take() {
+            let _ = folder.keep();
+        }
+        &self.path
+    }
+}
+
+/// Counters at a moment, or their growth.
+#[derive(Debug, Clone, Copy)]
+struct Wire {
+    author: Sent,
+    reader: Sent,
+    /// Bytes that the server's TURN relayed.
+    turn: u64,
+    /// Bytes that its relay sent over WebSockets.
+    relay: u64,
+}
+
+impl Wire {
+    fn since(&self, before: &Self) -> Self {
+        let sent = |after: Sent, before: Sent| Sent {
+            udp_to_server: after.udp_to_server - before.udp_to_server,
+            udp_to_others: after.udp_to_others - before.udp_to_others,
+            tcp: after.tcp - before.tcp,
+        };
+        Self {
+            author: sent(self.author, before.author),
+            reader: sent(self.reader, before.reader),
+            turn: self.turn - before.turn,
+            relay: self.relay - before.relay,
+        }
+    }
+
+    /// What was said crossed one way, and no other.
+    #[track_caller]
+    fn check(&self, expected: &str) {
+        let carried = |bytes: u64| bytes >= SAID;
+        // Acknowledgements, checks and what the relay says of presence; also a message or two that went both ways.
+        let idle = |bytes: u64| bytes < SAID / 4;
+        let Self { author, reader, turn, relay } = *self;
+        let fits = match expected {
+            "direct" => carried(author.udp_to_others) && idle(author.udp_to_server) && idle(turn) && idle(relay),
+            "turn" => carried(author.udp_to_server) && idle(author.udp_to_others) && carried(turn) && idle(relay),
+            "relay" => carried(relay) && idle(author.udp_to_server + author.udp_to_others) && idle(turn),
+            _ => false,
+        };
+        assert!(fits, "not what {expected} looks like on the wire: {self:?}");
+        // The author keeps a copy at the relay, whatever way the reader has it.
+        assert!(carried(author.tcp) && idle(reader.tcp), "{self:?}");
+    }
+}
+
+#[track_caller]
+fn wait_path(one: &Momo, other: &Momo, expected: &str) {
+    for (from, to) in [(one, other), (other, one)] {
+        let what = format!("net.status of {} says {expected}", from.name());
+        wait_until(&what, PATH_WITHIN, || from.path_to(to).as_deref() == Some(expected));
+    }
+}

@@ -1,0 +1,191 @@
+//! A small internet in network namespaces: a server, and homes behind different walls.
+//!
+//! ```text
+//!   this namespace: the server, 203.0.113.1, and a bridge that is the internet
+//!      ├── open homes            a public address of their own
+//!      └── wall ── home          port-restricted: masquerade; what nobody inside asked for is dropped
+//!                                symmetric: each peer sees another port
+//!                                blocked: no UDP gets out
+//! ```
+//! In each home nft counts what leaves it, by kind and destination.
+
+use std::fmt;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// The server's address, and the only thing of the homes' outside that has a name.
+pub(crate) const SERVER: &str = "203.0.113.1";
+
+/// What is between a home and the internet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Open,
+    Restricted,
+    Symmetric,
+    Blocked,
+}
+
+/// A namespace with a person in it.
+#[derive(Debug)]
+pub(crate) struct Home {
+    name: String,
+}
+
+/// What left a home, bytes on the wire.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) udp_to_server: u64,
+    pub(crate) udp_to_others: u64,
+    pub(crate) tcp: u64,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Open, Self::Restricted, Self::Symmetric, Self::Blocked];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Open => "open",
+            Self::Restricted => "restricted",
+            Self::Symmetric => "symmetric",
+            Self::Blocked => "blocked",
+        })
+    }
+}
+
+/// Makes the internet in the namespace that this process is in.
+pub(crate) fn build() {
+    // Names of namespaces lie in /run/netns, which is not ours to write outside.
+    run(&["mount", "-t", "tmpfs", "tmpfs", "/run"]);
+    run(&["ip", "link", "set", "lo", "up"]);
+    run(&["ip", "link", "add", "internet", "type", "bridge"]);
+    run(&["ip", "address", "add", &format!("{SERVER}/24"), "dev", "internet"]);
+    run(&["ip", "link", "set", "internet", "up"]);
+}
+
+impl Home {
+    /// `number` is its own: its addresses come of it.
+    pub(crate) fn build(kind: Kind, number: u8) -> Self {
+        let home = Self { name: format!("home{number}") };
+        let outer = format!("203.0.113.{}/24", 10 + number);
+        let port = format!("port{number}");
+        run(&["ip", "netns", "add", &home.name]);
+        if kind == Kind::Open {
+            run(&["ip", "link", "add", &port, "type", "veth", "peer", "name", "eth0", "netns", &home.name]);
+            home.up("eth0", &outer);
+        } else {
+            let wall = Self { name: format!("wall{number}") };
+            let (inner, inside) = (format!("10.0.{number}.1"), format!("10.0.{number}.2/24"));
+            run(&["ip", "netns", "add", &wall.name]);
+            run(&["ip", "link", "add", &port, "type", "veth", "peer", "name", "outer", "netns", &wall.name]);
+            run(&[
+                "ip", "-n", &wall.name, "link", "add", "inner", "type", "veth", "peer", "name", "eth0", "netns",
+                &home.name,
+            ]);
+            wall.up("outer", &outer);
+            wall.up("inner", &format!("{inner}/24"));
+            home.up("eth0", &inside);
+            run(&["ip", "-n", &home.name, "route", "add", "default", "via", &inner]);
+            wall.inside(&["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+            wall.nft(&wall_rules(kind));
+        }
+        run(&["ip", "link", "set", &port, "master", "internet", "up"]);
+        home.nft(&counters());
+        home
+    }
+
+    /// The words before a command that is to run in here.
+    pub(crate) fn entrance(&self) -> Vec<String> {
+        vec!["nsenter".to_owned(), format!("--net=/run/netns/{}", self.name), "--".to_owned()]
+    }
+
+    pub(crate) fn sent(&self) -> Sent {
+        let mut command = self.command(&["nft", "-j", "list", "counters"]);
+        let output = command.output().expect("nft runs");
+        let listed: Value = serde_json::from_slice(&output.stdout).expect("nft answers in JSON");
+        let bytes = |name: &str| {
+            let counters = listed["nftables"].as_array().into_iter().flatten().map(|entry| &entry["counter"]);
+            let counter = counters.into_iter().find(|counter| counter["name"] == name);
+            counter.and_then(|counter| counter["bytes"].as_u64()).expect("the counter is there")
+        };
+        Sent { udp_to_server: bytes("udp_to_server"), udp_to_others: bytes("udp_to_others"), tcp: bytes("over_tcp") }
+    }
+
+    fn up(&self, device: &str, address: &str) {
+        run(&["ip", "-n", &self.name, "address", "add", address, "dev", device]);
+        run(&["ip", "-n", &self.name, "link", "set", device, "up"]);
+        run(&["ip", "-n", &self.name, "link", "set", "lo", "up"]);
+    }
+
+    fn nft(&self, rules: &str) {
+        let mut nft = self.command(&["nft", "-f", "-"]).stdin(Stdio::piped()).spawn().expect("nft runs");
+        let mut input = nft.stdin.take().expect("it is piped");
+        input.write_all(rules.as_bytes()).expect("nft reads");
+        drop(input);
+        assert!(nft.wait().expect("nft ends").success(), "nft refused:\n{rules}");
+    }
+
+    fn inside(&self, words: &[&str]) {
+        let status = self.command(words).status().expect("nsenter runs");
+        assert!(status.success(), "{words:?} failed in {}", self.name);
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(self.entrance().get(1..).unwrap_or_default()).args(words);
+        command
+    }
+}
+
+/// A home router. New flows from outside end at the router itself too: let in there, a peer's early packet would take
+/// the port that the flow from inside is to have.
+fn wall_rules(kind: Kind) -> String {
+    let masquerade = if kind == Kind::Symmetric { "masquerade fully-random" } else { "masquerade" };
+    let blocked = if kind == Kind::Blocked { "meta l4proto udp drop" } else { "" };
+    format!(
+        "table ip nat {{
+            chain outwards {{
+                type nat hook postrouting priority 100
+                oifname \"outer\" {masquerade}
+            }}
+        }}
+        table ip wall {{
+            chain itself {{
+                type filter hook input priority 0
+                iifname \"outer\" ct state new drop
+            }}
+            chain through {{
+                type filter hook forward priority 0
+                iifname \"outer\" ct state new drop
+                {blocked}
+            }}
+        }}\n"
+    )
+}
+
+fn counters() -> String {
+    format!(
+        "table ip tally {{
+            counter udp_to_server {{ }}
+            counter udp_to_others {{ }}
+            counter over_tcp {{ }}
+            chain leaving {{
+                type filter hook output priority 0
+                oifname \"lo\" accept
+                meta l4proto udp ip daddr {SERVER} counter name udp_to_server
+                meta l4proto udp ip daddr != {SERVER} counter name udp_to_others
+                meta l4proto tcp counter name over_tcp
+            }}
+        }}\n"
+    )
+}
+
+fn run(words: &[&str]) {
+    let [program, arguments @ ..] = words else { return };
+    let status = Command::new(program).args(arguments).status();
+    let status = status.unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));
+    assert!(status.success(), "{} failed", words.join(" "));
+}
