@@ -1,18 +1,20 @@
-//! `momoland-nat [PAIR…]`: which way two people find to each other, from behind each kind of network.
+//! `momoland-nat [PAIR… | trials]`: which way two people find to each other, from behind each kind of network.
 //!
 //! Called by `./dev nat`. It moves into namespaces of its own, builds an internet with a server and eight homes in it
 //! ([`network`]), and lets two people at a time meet, chat and be looked at ([`meeting`]): open, port-restricted,
 //! symmetric, UDP blocked, each with each. What counts is what crosses the wire; `net.status` must agree with it.
 //!
+//! Then come the [`trials`]: addresses that change, wires that are cut, packets that are lost, while the two talk.
+//!
 //! Standard output ends with the matrix and `C of P pairs connected by the expected path`; the status is 1 where C is
-//! less than P. Standard error says what was expected and seen, and where data and logs are kept.
+//! less than P, or where a trial failed. Standard error says what was expected and seen, and where data and logs are kept.
 //!
 //! # Rules
 //! 1. Needs no rights that a user does not have where user namespaces are allowed, and changes nothing outside of its
 //!    namespaces: with the last process in them they are gone.
 //! 2. Works without loadable modules: bridges, veth, nft's NAT.
 //!
-//! Not here: loss and delay on the way, calls.
+//! Not here: delay and reordering on the way, calls.
 
 #![expect(
     clippy::print_stdout,
@@ -22,6 +24,7 @@
 
 mod meeting;
 mod network;
+mod trials;
 
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
@@ -56,8 +59,9 @@ fn name_of((one, other): (Kind, Kind)) -> String {
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
     let known: Vec<String> = pairs().into_iter().map(name_of).collect();
-    if names.iter().any(|name| !known.contains(name)) {
-        eprintln!("usage: momoland-nat [PAIR…]; the pairs are {}", known.join(" "));
+    let trials_alone = names == ["trials"];
+    if !trials_alone && names.iter().any(|name| !known.contains(name)) {
+        eprintln!("usage: momoland-nat [PAIR… | trials]; the pairs are {}", known.join(" "));
         return ExitCode::from(2);
     }
     if std::env::var_os("MOMOLAND_BIN_DIR").is_none() {
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
     }
     let wanted: Vec<(Kind, Kind)> =
         pairs().into_iter().filter(|pair| names.is_empty() || names.contains(&name_of(*pair))).collect();
+    let trials = if names.is_empty() || trials_alone { &trials::ALL[..] } else { &[] };
     let mut stage = match catch_unwind(Stage::build) {
         Ok(stage) => stage,
         Err(_) => {
@@ -89,13 +94,24 @@ fn main() -> ExitCode {
         );
         found.insert(*pair, if is_expected { expected } else { "-" });
     }
+    let mut failed = 0;
+    for trial in trials {
+        let expected = expected(trial.1, trial.2);
+        let passed = catch_unwind(AssertUnwindSafe(|| trials::run(&mut stage, *trial, expected))).is_ok();
+        eprintln!("{}: {}", trial.0, if passed { "nothing lost, nothing doubled" } else { "FAILED" });
+        failed += usize::from(!passed);
+    }
     let good = found.values().filter(|path| **path != "-").count();
-    if good < wanted.len() {
+    if good < wanted.len() || failed > 0 {
         eprintln!("data and logs are kept in {}", stage.keep().display());
+    }
+    if trials_alone {
+        println!("{} of {} trials passed", trials.len() - failed, trials.len());
+        return if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     print_matrix(&found);
     println!("{good} of {} pairs connected by the expected path", wanted.len());
-    if good == wanted.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if good == wanted.len() && failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Starts this program again in namespaces of its own; as a user without rights, as the root of those alone.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::network::{self, Home, Kind, SERVER, Sent};
 
 /// A link over TURN opens within three seconds on an idle machine; a test machine is not idle.
-const PATH_WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const PATH_WITHIN: Duration = Duration::from_secs(30);
 
 /// What the two say: far more than everything else that they send meanwhile, checks and acknowledgements included.
 const MESSAGES: usize = 40;
@@ -45,20 +45,8 @@ impl Stage {
 
     /// Two people register, share a room and chat. Ends by a panic that says what was not as expected.
     pub(crate) fn meet(&mut self, one: Kind, other: Kind, expected: &str) {
-        self.meetings += 1;
+        let (ada, grace, room) = self.people(one, other);
         let [ada_home, grace_home] = self.homes_of(one, other);
-        let folder = self.path.join(format!("{one}-{other}"));
-        std::fs::create_dir_all(&folder).expect("a folder can be made");
-        let address = format!("http://{SERVER}:{}", self.server.port());
-        let join = |name: &str, home: &Home| {
-            let momo = Momo::start_through(&folder, &format!("{name}{}", self.meetings), home.entrance());
-            momo.register(&address, PASSWORD);
-            momo.wait_server("online", PATH_WITHIN);
-            momo
-        };
-        let (ada, grace) = (join("ada", ada_home), join("grace", grace_home));
-        let room = ada.create_room("the workshop", "private");
-        invite_and_join(&ada, &grace, &room);
         let begun = Instant::now();
         wait_path(&ada, &grace, expected);
         let took = begun.elapsed();
@@ -80,9 +68,33 @@ impl Stage {
         seen.check(expected);
     }
 
-    fn homes_of(&self, one: Kind, other: Kind) -> [&Home; 2] {
+    /// Two newcomers, and a room of theirs.
+    pub(crate) fn people(&mut self, one: Kind, other: Kind) -> (Momo, Momo, String) {
+        self.meetings += 1;
+        let homes = self.homes_of(one, other);
+        let folder = self.path.join(format!("{}-{one}-{other}", self.meetings));
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        let address = format!("http://{SERVER}:{}", self.server.port());
+        let join = |name: &str, home: &Home| {
+            let momo = Momo::start_through(&folder, &format!("{name}{}", self.meetings), home.entrance());
+            momo.register(&address, PASSWORD);
+            momo.wait_server("online", PATH_WITHIN);
+            momo
+        };
+        let (ada, grace) = (join("ada", homes[0]), join("grace", homes[1]));
+        let room = ada.create_room("the workshop", "private");
+        invite_and_join(&ada, &grace, &room);
+        (ada, grace, room)
+    }
+
+    pub(crate) fn homes_of(&self, one: Kind, other: Kind) -> [&Home; 2] {
         let of = |kind| self.homes.iter().find(|(of, _)| *of == kind).map(|(_, homes)| homes).expect("every kind");
         [&of(one)[0], &of(other)[1]]
+    }
+
+    /// How often somebody connected to the server.
+    pub(crate) fn connects(&self) -> u64 {
+        self.server.metric("momoland_ws_connects_total").expect("the server tells it") as u64
     }
 
     fn look(&self, one: &Home, other: &Home) -> Wire {
@@ -151,7 +163,7 @@ impl Wire {
 }
 
 #[track_caller]
-fn wait_path(one: &Momo, other: &Momo, expected: &str) {
+pub(crate) fn wait_path(one: &Momo, other: &Momo, expected: &str) {
     for (from, to) in [(one, other), (other, one)] {
         let what = format!("net.status of {} says {expected}", from.name());
         wait_until(&what, PATH_WITHIN, || from.path_to(to).as_deref() == Some(expected));

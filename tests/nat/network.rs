@@ -102,6 +102,44 @@ impl Home {
         vec!["nsenter".to_owned(), format!("--net=/run/netns/{}", self.name), "--".to_owned()]
     }
 
+    /// Moves to another address, as to another network; the former is given.
+    pub(crate) fn change_address(&self) -> String {
+        let number: u8 = self.name.trim_start_matches("home").parse().expect("homes are numbered");
+        let (former, now) = (format!("203.0.113.{}/24", 10 + number), format!("203.0.113.{}/24", 110 + number));
+        self.replace_address(&former, &now);
+        former
+    }
+
+    pub(crate) fn change_back(&self, former: &str) {
+        let number: u8 = self.name.trim_start_matches("home").parse().expect("homes are numbered");
+        self.replace_address(&format!("203.0.113.{}/24", 110 + number), former);
+    }
+
+    fn replace_address(&self, former: &str, now: &str) {
+        run(&["ip", "-n", &self.name, "address", "del", former, "dev", "eth0"]);
+        run(&["ip", "-n", &self.name, "address", "add", now, "dev", "eth0"]);
+    }
+
+    /// A rule for what enters and leaves the home, until [`Self::peace`].
+    pub(crate) fn trouble(&self, rule: &str) {
+        self.nft(&format!(
+            "table ip trouble {{
+                chain entering {{
+                    type filter hook input priority -10
+                    iifname \"eth0\" {rule}
+                }}
+                chain leaving {{
+                    type filter hook output priority -10
+                    oifname \"eth0\" {rule}
+                }}
+            }}\n"
+        ));
+    }
+
+    pub(crate) fn peace(&self) {
+        self.inside(&["nft", "delete", "table", "ip", "trouble"]);
+    }
+
     pub(crate) fn sent(&self) -> Sent {
         let mut command = self.command(&["nft", "-j", "list", "counters"]);
         let output = command.output().expect("nft runs");

@@ -1,9 +1,9 @@
-//! C43: a wire that goes silent, which no end is told of.
+//! C43, C29: a wire that goes silent, which no end is told of, and a machine that slept.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{Proxy, World, wait_direct, wait_until};
+use support::{Proxy, World, wait_direct, wait_direct_within, wait_until};
 
 /// Within this both ends have noticed.
 const NOTICED_WITHIN: Duration = Duration::from_secs(60);
@@ -85,4 +85,26 @@ fn c43_an_idle_link_stays_up() {
     }
     ada.send(&room, "still there?");
     grace.wait_text("still there?");
+}
+
+#[test]
+fn c29_who_slept_says_the_truth_and_is_back_at_once() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    wait_direct(&ada, &grace);
+    grace.freeze();
+    wait_until("the server lets her go", NOTICED_WITHIN + Duration::from_secs(10), || {
+        world.server.metric("momoland_ws_connections") == Some(1.0)
+    });
+    assert_ne!(ada.path_to(&grace).as_deref(), Some("direct"));
+    ada.send(&room, "while you slept");
+    grace.thaw();
+    let within = Duration::from_secs(10);
+    wait_until("she is connected", within, || world.server.metric("momoland_ws_connections") == Some(2.0));
+    grace.wait_server("online", within);
+    grace.wait_text_within("while you slept", within);
+    wait_direct_within(&ada, &grace, within);
+    let id = grace.send(&room, "good morning");
+    ada.wait_text_within("good morning", within);
+    assert_eq!(ada.times_told(&id), 1);
 }

@@ -1,0 +1,126 @@
+//! What happens to two people who are linked when the network under them changes: nothing said is lost or repeated,
+//! and they are linked again by the same way.
+
+use std::time::Duration;
+
+use support::{Momo, wait_until};
+
+use crate::meeting::{PATH_WITHIN, Stage, wait_path};
+use crate::network::Kind;
+
+/// Said in each part of a trial.
+const MESSAGES: usize = 20;
+
+/// The server is back within 10 s (CASES C29), and the machine may be busy.
+const SERVER_WITHIN: Duration = Duration::from_secs(20);
+
+/// A trial: its name, and who meets.
+pub(crate) type Trial = (&'static str, Kind, Kind, fn(&mut Talk<'_>));
+
+pub(crate) const ALL: [Trial; 5] = [
+    ("an address changes while messages flow", Kind::Open, Kind::Open, address_changes),
+    ("the wire is cut and comes back", Kind::Restricted, Kind::Restricted, wire_is_cut),
+    ("every tenth packet is lost, directly", Kind::Open, Kind::Restricted, packets_are_lost),
+    ("every tenth packet is lost, over TURN", Kind::Symmetric, Kind::Symmetric, packets_are_lost),
+    ("UDP ends and comes back", Kind::Open, Kind::Open, udp_ends),
+];
+
+/// Two people in the middle of a talk.
+#[derive(Debug)]
+pub(crate) struct Talk<'a> {
+    stage: &'a Stage,
+    kinds: (Kind, Kind),
+    ada: &'a Momo,
+    grace: &'a Momo,
+    room: &'a str,
+    said: Vec<String>,
+}
+
+/// Ends by a panic where something is lost, doubled, or no link comes back.
+pub(crate) fn run(stage: &mut Stage, (name, one, other, trial): Trial, expected: &str) {
+    eprintln!("{name} …");
+    let (ada, grace, room) = stage.people(one, other);
+    wait_path(&ada, &grace, expected);
+    let mut talk = Talk { stage, kinds: (one, other), ada: &ada, grace: &grace, room: &room, said: Vec::new() };
+    talk.say("before");
+    trial(&mut talk);
+    talk.say("after");
+    talk.check();
+    wait_path(&ada, &grace, expected);
+}
+
+impl Talk<'_> {
+    /// Both speak, whether or not anybody hears it now.
+    fn say(&mut self, when: &str) {
+        for number in 0..MESSAGES {
+            for person in [self.ada, self.grace] {
+                let text = format!("{when} {number} {}", person.name());
+                person.send(self.room, &text);
+                self.said.push(text);
+            }
+        }
+    }
+
+    /// Everything is at both, once.
+    fn check(&mut self) {
+        self.said.sort();
+        for person in [self.ada, self.grace] {
+            let what = format!("{} has everything", person.name());
+            wait_until(&what, PATH_WITHIN, || person.messages(self.room).len() >= self.said.len());
+            let mut texts = person.texts(self.room);
+            texts.sort();
+            assert_eq!(texts, self.said, "{}", person.name());
+            for message in person.messages(self.room) {
+                let id = message["messageId"].as_str().expect("an id");
+                assert_eq!(person.times_told(id), 1, "{message}");
+            }
+        }
+    }
+}
+
+fn address_changes(talk: &mut Talk<'_>) {
+    let [home, _] = talk.stage.homes_of(talk.kinds.0, talk.kinds.1);
+    let connected = talk.stage.connects();
+    let back = home.change_address();
+    talk.say("while she moves");
+    // The old connection is dead, and no end of it was told.
+    wait_until("she is connected anew", SERVER_WITHIN, || talk.stage.connects() > connected);
+    wait_path(talk.ada, talk.grace, "direct");
+    talk.say("moved");
+    talk.check();
+    let connected = talk.stage.connects();
+    home.change_back(&back);
+    wait_until("she is connected anew", SERVER_WITHIN, || talk.stage.connects() > connected);
+}
+
+fn wire_is_cut(talk: &mut Talk<'_>) {
+    let [home, _] = talk.stage.homes_of(talk.kinds.0, talk.kinds.1);
+    home.trouble("drop");
+    wait_until("the link is found dead", PATH_WITHIN, || talk.grace.path_to(talk.ada).as_deref() != Some("direct"));
+    talk.say("while it is cut");
+    home.peace();
+    talk.ada.wait_server("online", Duration::from_secs(60));
+}
+
+fn packets_are_lost(talk: &mut Talk<'_>) {
+    let [one, other] = talk.stage.homes_of(talk.kinds.0, talk.kinds.1);
+    for home in [one, other] {
+        home.trouble("meta l4proto udp numgen random mod 10 0 drop");
+    }
+    for round in 0..3 {
+        talk.say(&format!("in the noise {round}"));
+    }
+    talk.check();
+    for home in [one, other] {
+        home.peace();
+    }
+}
+
+fn udp_ends(talk: &mut Talk<'_>) {
+    let [home, _] = talk.stage.homes_of(talk.kinds.0, talk.kinds.1);
+    home.trouble("meta l4proto udp drop");
+    wait_path(talk.ada, talk.grace, "relay");
+    talk.say("by the relay");
+    talk.check();
+    home.peace();
+}
