@@ -101,12 +101,17 @@ fn main() -> ExitCode {
         eprintln!("{}: {}", trial.0, if passed { "nothing lost, nothing doubled" } else { "FAILED" });
         failed += usize::from(!passed);
     }
+    if !trials.is_empty() {
+        let passed = catch_unwind(AssertUnwindSafe(|| trials::over_ipv6(&mut stage))).is_ok();
+        eprintln!("IPv6 alone, directly and over TURN: {}", if passed { "linked" } else { "FAILED" });
+        failed += usize::from(!passed);
+    }
     let good = found.values().filter(|path| **path != "-").count();
     if good < wanted.len() || failed > 0 {
         eprintln!("data and logs are kept in {}", stage.keep().display());
     }
     if trials_alone {
-        println!("{} of {} trials passed", trials.len() - failed, trials.len());
+        println!("{} of {} trials passed", trials.len() + 1 - failed, trials.len() + 1);
         return if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     print_matrix(&found);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use support::{Momo, PASSWORD, Server, invite_and_join, wait_until};
 use tempfile::TempDir;
 
-use crate::network::{self, Home, Kind, SERVER, Sent};
+use crate::network::{self, Home, Kind, SERVER, SERVER_V6, Sent};
 
 /// A link over TURN opens within three seconds on an idle machine; a test machine is not idle.
 pub(crate) const PATH_WITHIN: Duration = Duration::from_secs(30);
@@ -21,6 +21,7 @@ const SAID: u64 = (MESSAGES * TEXT_BYTES) as u64;
 pub(crate) struct Stage {
     server: Server,
     homes: Vec<(Kind, [Home; 2])>,
+    homes_v6: [Home; 2],
     folder: Option<TempDir>,
     path: PathBuf,
     meetings: usize,
@@ -35,12 +36,13 @@ impl Stage {
             Home::build(kind, number)
         };
         let homes = Kind::ALL.map(|kind| (kind, [home(kind), home(kind)])).into_iter().collect();
+        let homes_v6 = [Home::build_v6(21), Home::build_v6(22)];
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().to_owned();
         let port = support::free_port();
-        let mut server = Server::prepare(&path, port, &[("LISTEN", &format!("0.0.0.0:{port}"))]);
+        let mut server = Server::prepare(&path, port, &[("LISTEN", &format!("[::]:{port}"))]);
         server.start_again();
-        Self { server, homes, folder: Some(folder), path, meetings: 0 }
+        Self { server, homes, homes_v6, folder: Some(folder), path, meetings: 0 }
     }
 
     /// Two people register, share a room and chat. Ends by a panic that says what was not as expected.
@@ -71,10 +73,19 @@ impl Stage {
     /// Two newcomers, and a room of theirs.
     pub(crate) fn people(&mut self, one: Kind, other: Kind) -> (Momo, Momo, String) {
         self.meetings += 1;
-        let homes = self.homes_of(one, other);
-        let folder = self.path.join(format!("{}-{one}-{other}", self.meetings));
+        self.people_at(&format!("{one}-{other}"), SERVER, self.homes_of(one, other))
+    }
+
+    /// Two newcomers with IPv6 alone, and a room of theirs.
+    pub(crate) fn people_v6(&mut self) -> (Momo, Momo, String) {
+        self.meetings += 1;
+        self.people_at("v6", &format!("[{SERVER_V6}]"), self.homes_v6.each_ref())
+    }
+
+    fn people_at(&self, name: &str, server: &str, homes: [&Home; 2]) -> (Momo, Momo, String) {
+        let folder = self.path.join(format!("{}-{name}", self.meetings));
         std::fs::create_dir_all(&folder).expect("a folder can be made");
-        let address = format!("http://{SERVER}:{}", self.server.port());
+        let address = format!("http://{server}:{}", self.server.port());
         let join = |name: &str, home: &Home| {
             let momo = Momo::start_through(&folder, &format!("{name}{}", self.meetings), home.entrance());
             momo.register(&address, PASSWORD);

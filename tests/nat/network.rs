@@ -18,6 +18,9 @@ use serde_json::Value;
 /// The server's address, and the only thing of the homes' outside that has a name.
 pub(crate) const SERVER: &str = "203.0.113.1";
 
+/// The same over IPv6.
+pub(crate) const SERVER_V6: &str = "2001:db8::1";
+
 /// What is between a home and the internet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -63,6 +66,8 @@ pub(crate) fn build() {
     run(&["ip", "link", "set", "lo", "up"]);
     run(&["ip", "link", "add", "internet", "type", "bridge"]);
     run(&["ip", "address", "add", &format!("{SERVER}/24"), "dev", "internet"]);
+    // Without waiting for neighbours that might have it: there are none.
+    run(&["ip", "address", "add", &format!("{SERVER_V6}/64"), "dev", "internet", "nodad"]);
     run(&["ip", "link", "set", "internet", "up"]);
 }
 
@@ -94,6 +99,20 @@ impl Home {
         }
         run(&["ip", "link", "set", &port, "master", "internet", "up"]);
         home.nft(&counters());
+        home
+    }
+
+    /// An open home that knows IPv6 alone.
+    pub(crate) fn build_v6(number: u8) -> Self {
+        let home = Self { name: format!("home{number}") };
+        let port = format!("port{number}");
+        run(&["ip", "netns", "add", &home.name]);
+        run(&["ip", "link", "add", &port, "type", "veth", "peer", "name", "eth0", "netns", &home.name]);
+        let address = format!("2001:db8::{number}/64");
+        run(&["ip", "-n", &home.name, "address", "add", &address, "dev", "eth0", "nodad"]);
+        run(&["ip", "-n", &home.name, "link", "set", "eth0", "up"]);
+        run(&["ip", "-n", &home.name, "link", "set", "lo", "up"]);
+        run(&["ip", "link", "set", &port, "master", "internet", "up"]);
         home
     }
 

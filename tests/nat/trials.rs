@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use support::{Momo, wait_until};
 
 use crate::meeting::{PATH_WITHIN, Stage, wait_path};
@@ -24,6 +25,20 @@ pub(crate) const ALL: [Trial; 5] = [
     ("every tenth packet is lost, over TURN", Kind::Symmetric, Kind::Symmetric, packets_are_lost),
     ("UDP ends and comes back", Kind::Open, Kind::Open, udp_ends),
 ];
+
+/// With IPv6 alone everything is as with IPv4, TURN as well.
+pub(crate) fn over_ipv6(stage: &mut Stage) {
+    let (ada, grace, room) = stage.people_v6();
+    for (policy, path) in [("all", "direct"), ("turnOnly", "turn")] {
+        for person in [&ada, &grace] {
+            person.ask("net.setPolicy", json!({ "peers": policy }));
+        }
+        wait_path(&ada, &grace, path);
+        let text = format!("by {path}");
+        ada.send(&room, &text);
+        grace.wait_text(&text);
+    }
+}
 
 /// Two people in the middle of a talk.
 #[derive(Debug)]

@@ -21,6 +21,8 @@
 //! 4. Memory: allocations in all and of one account, permissions, channels, signed-out users. Strangers cost nothing:
 //!    a nonce is recomputed, never kept. Tests: `quotas_hold`, `a_nonce_is_this_addresss_own_and_ends`.
 //!
+//! 5. What is not used is given back when it would be renewed. Test: `what_carries_nothing_is_given_back`.
+//!
 //! An allocation goes on under the credentials and the nonce that opened it, as coturn's do: a link over TURN outlives
 //! both, for as long as its device stays signed in.
 //!
@@ -49,6 +51,9 @@ const PERMISSIONS_MAX: usize = 64;
 const CHANNELS_MAX: usize = 64;
 /// Users that were signed out while their credentials are good. Full: the one whose end is nearest is forgotten.
 const SIGNED_OUT_MAX: usize = 10_000;
+/// How long an allocation may carry nothing, milliseconds. A link asks for one wherever it may need it, and keeps it
+/// although a direct way was found; a link that does go over it is checked several times a second (RFC 7675).
+const UNUSED_MS: u64 = 120_000;
 /// Of a rate, what may come at once: so many milliseconds' worth.
 const RATE_BURST_MS: u64 = 2_000;
 
@@ -121,6 +126,8 @@ struct Allocation {
     /// Of the request that made it, with its answer: it may come again (RFC 8656 §7.2).
     made_by: (Transaction, Vec<u8>),
     ends_ms: u64,
+    /// When it last carried something, or was made.
+    used_ms: u64,
     /// Until when.
     permissions: BTreeMap<IpAddr, u64>,
     channels: BTreeMap<u16, (SocketAddr, u64)>,
@@ -268,6 +275,7 @@ impl Relays {
             nonce,
             made_by: (transaction, bytes.clone()),
             ends_ms: now.mono_ms + lifetime_s * 1_000,
+            used_ms: now.mono_ms,
             permissions: BTreeMap::new(),
             channels: BTreeMap::new(),
         };
@@ -431,7 +439,8 @@ impl Relays {
     }
 
     fn refresh(&mut self, now: Now, from: SocketAddr, message: &Message<'_>, by: Authenticated) -> Outcome {
-        let ends = message.number(attribute::LIFETIME) == Some(0);
+        let is_unused = |allocation: &Allocation| now.mono_ms.saturating_sub(allocation.used_ms) >= UNUSED_MS;
+        let ends = message.number(attribute::LIFETIME) == Some(0) || self.allocations.get(&from).is_some_and(is_unused);
         let lifetime_s = if ends { 0 } else { lifetime_s(message) };
         let bytes = Builder::new(Class::Success, Method::Refresh, message.transaction)
             .with(attribute::LIFETIME, &seconds(lifetime_s))
@@ -585,7 +594,8 @@ impl Relays {
     /// Whether the client's account may relay so many bytes more.
     fn take(&mut self, now: Now, client: SocketAddr, bytes: usize) -> bool {
         let rate = self.quotas.bytes_per_second_per_account;
-        let Some(allocation) = self.allocations.get(&client) else { return false };
+        let Some(allocation) = self.allocations.get_mut(&client) else { return false };
+        allocation.used_ms = now.mono_ms;
         let Some(account) = self.accounts.get_mut(account_of(&allocation.user)) else { return false };
         let since_ms = now.mono_ms.saturating_sub(account.at_ms);
         account.tokens = account.tokens.saturating_add(rate.saturating_mul(since_ms) / 1_000).min(burst(rate));

@@ -14,7 +14,7 @@ struct World {
     secret: Secret,
     now: Now,
     next_port: u16,
-    next_transaction: u8,
+    next_transaction: u32,
 }
 
 fn address(text: &str) -> SocketAddr {
@@ -69,7 +69,9 @@ impl World {
 
     fn transaction(&mut self) -> Transaction {
         self.next_transaction += 1;
-        [self.next_transaction; 12]
+        let mut transaction = [7; 12];
+        transaction[..4].copy_from_slice(&self.next_transaction.to_be_bytes());
+        transaction
     }
 
     /// A nonce for this address, as a first question brings it.
@@ -242,9 +244,12 @@ fn an_allocation_outlives_its_nonce_and_its_credentials_while_it_is_renewed() {
     let transaction = world.transaction();
     let request = world.signed(udp(Builder::new(Class::Request, Method::Allocate, transaction)), &credentials, &nonce);
     assert!(matches!(answer_of(world.handle(ADA, &request)), Answer::Relayed(_)));
-    for _ in 0..20 {
-        world.pass(LIFETIME_S.0 * 1_000 - 1);
+    for _ in 0..200 {
+        world.pass(60_000);
         assert_eq!(world.relays.expire(world.now), []);
+        // It is used all the time.
+        assert_eq!(world.permit(ADA, "ada", PEER), Answer::Done);
+        assert!(matches!(world.send(ADA, PEER, b"x"), Outcome::ToPeer { .. }));
         let transaction = world.transaction();
         let request = world.signed(Builder::new(Class::Request, Method::Refresh, transaction), &credentials, &nonce);
         assert_eq!(answer_of(world.handle(ADA, &request)), Answer::Done);
@@ -253,11 +258,32 @@ fn an_allocation_outlives_its_nonce_and_its_credentials_while_it_is_renewed() {
     // Newer ones of the same user carry it on.
     let newer = world.credentials("ada");
     assert_eq!(world.refresh(ADA, &newer, 700), Answer::Done);
+    assert_eq!(world.relays.len(), 1);
     world.pass(699_999);
     assert_eq!(world.relays.expire(world.now), []);
     world.pass(1);
     assert_eq!(world.relays.expire(world.now).len(), 1);
     world.relays.check_invariants();
+}
+
+// Rules: TN6
+#[test]
+fn what_carries_nothing_is_given_back() {
+    let mut world = World::new();
+    world.allocated(ADA, "ada");
+    let relayed = world.allocated(GRACE, "grace");
+    world.permit(GRACE, "grace", PEER);
+    world.pass(UNUSED_MS - 1);
+    let (ada, grace) = (world.credentials("ada"), world.credentials("grace"));
+    assert_eq!(world.refresh(ADA, &ada, 600), Answer::Done);
+    assert_eq!(world.relays.len(), 2, "not yet");
+    // What comes counts as well as what goes.
+    assert!(world.relays.from_peer(world.now, relayed, address(PEER), b"x").is_ok());
+    world.pass(1);
+    assert_eq!(world.refresh(ADA, &ada, 600), Answer::Done);
+    assert_eq!(world.refresh(GRACE, &grace, 600), Answer::Done);
+    assert_eq!(world.relays.len(), 1);
+    assert_eq!(world.refresh(ADA, &ada, 600), Answer::Error(437), "its lifetime was said to be zero");
 }
 
 #[test]
