@@ -40,6 +40,30 @@ pub(crate) fn over_ipv6(stage: &mut Stage) {
     }
 }
 
+/// What `net.doctor` says of each kind of network: of what, how it is, and in which words.
+const DIAGNOSES: [(Kind, &str, &str, &str); 4] = [
+    (Kind::Open, "udp", "good", "nothing rewrites this machine's address"),
+    (Kind::Restricted, "udp", "good", "lets others reach this machine"),
+    (Kind::Symmetric, "nat", "limited", "symmetric NAT"),
+    (Kind::Blocked, "udp", "limited", "UDP does not get through"),
+];
+
+/// The doctor knows where it is.
+pub(crate) fn doctor(stage: &mut Stage) {
+    for (kind, subject, state, words) in DIAGNOSES {
+        let (ada, _grace, _room) = stage.people(kind, kind);
+        let found = ada.ask("net.doctor", json!({}));
+        let checks = found["checks"].as_array().expect("a list");
+        let check = checks.iter().find(|check| check["subject"] == subject);
+        let check = check.unwrap_or_else(|| panic!("{kind}: nothing of {subject}: {found}"));
+        assert_eq!(check["state"], state, "{kind}: {found}");
+        assert!(check["sentence"].as_str().is_some_and(|sentence| sentence.contains(words)), "{kind}: {found}");
+        let advised = check["advice"].is_string();
+        assert_eq!(advised, state != "good", "{kind}: what is not good comes with what to do: {found}");
+        assert_eq!(found["well"], state == "good", "{kind}: {found}");
+    }
+}
+
 /// Two people in the middle of a talk.
 #[derive(Debug)]
 pub(crate) struct Talk<'a> {

@@ -7,7 +7,7 @@
 //!   client ── Allocate ──► NeedPort ── sockets binds ──► granted           relayed address
 //!   client ── CreatePermission, ChannelBind ──► reach? own? bounds? ──►     permissions, channels
 //!   client ── Send, ChannelData ──► to_peer ──► permission? rate? ──►       ToPeer | ToClient (a relay of our own)
-//!   peer   ── datagram ──► from_peer ──► permission? rate? ──►              Data, ChannelData ──► client
+//!   peer   ── datagram ──► relay_in ──► permission? rate? ──►              Data, ChannelData ──► client
 //! ```
 //! What one allocation sends to another of this server does not leave it: it needs no route from this machine to its
 //! own outer address, and so the machine's own addresses can be closed for everything else.
@@ -202,7 +202,7 @@ impl Relays {
         if let Some((number, data)) = stun::decode_channel_data(datagram) {
             let Some(allocation) = self.allocations.get(&from) else { return Outcome::Dropped(Refused::NoAllocation) };
             return match allocation.channels.get(&number) {
-                Some((peer, until)) if *until > now.mono_ms => self.to_peer(now, from, *peer, data),
+                Some((peer, until)) if *until > now.mono_ms => self.relay_out(now, from, *peer, data),
                 Some(_) | None => Outcome::Dropped(Refused::NoPermission),
             };
         }
@@ -213,7 +213,7 @@ impl Relays {
                 let (Some(peer), Some(data)) = (peer, message.get(attribute::DATA)) else {
                     return Outcome::Dropped(Refused::Malformed);
                 };
-                self.to_peer(now, from, peer, data)
+                self.relay_out(now, from, peer, data)
             }
             (Class::Request, Method::Binding) => {
                 let reply = Builder::new(Class::Success, Method::Binding, message.transaction);
@@ -231,7 +231,7 @@ impl Relays {
     }
 
     /// A datagram that a peer sent to a relayed address: what its client is sent.
-    pub(super) fn from_peer(
+    pub(super) fn relay_in(
         &mut self,
         now: Now,
         relayed: SocketAddr,
@@ -245,7 +245,7 @@ impl Relays {
         if self.own.contains(&peer.ip()) && !self.reach.is_allowed(peer.ip()) {
             return Err(Refused::ClosedAddress);
         }
-        self.to_client(now, relayed, peer, data)
+        self.hand_over(now, relayed, peer, data)
     }
 
     /// A port was bound for an Allocate, or none could be: the answer.
@@ -540,7 +540,7 @@ impl Relays {
 
     // Data.
 
-    fn to_peer(&mut self, now: Now, client: SocketAddr, peer: SocketAddr, data: &[u8]) -> Outcome {
+    fn relay_out(&mut self, now: Now, client: SocketAddr, peer: SocketAddr, data: &[u8]) -> Outcome {
         let Some(allocation) = self.allocations.get(&client) else { return Outcome::Dropped(Refused::NoAllocation) };
         let relayed = allocation.relayed;
         if allocation.permissions.get(&peer.ip()).is_none_or(|until| *until <= now.mono_ms) {
@@ -553,7 +553,7 @@ impl Relays {
             return Outcome::Dropped(Refused::Rate);
         }
         if self.relayed.contains_key(&peer) {
-            return match self.to_client(now, peer, relayed, data) {
+            return match self.hand_over(now, peer, relayed, data) {
                 Ok((client, bytes)) => Outcome::ToClient { client, bytes, data_bytes: data.len() },
                 Err(refused) => Outcome::Dropped(refused),
             };
@@ -561,7 +561,7 @@ impl Relays {
         Outcome::ToPeer { relayed, peer, data: data.to_vec() }
     }
 
-    fn to_client(
+    fn hand_over(
         &mut self,
         now: Now,
         relayed: SocketAddr,

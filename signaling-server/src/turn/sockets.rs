@@ -241,7 +241,7 @@ async fn read(shared: Arc<Shared>, socket: Arc<UdpSocket>, relayed: SocketAddr) 
         match socket.recv_from(&mut datagram).await {
             Ok((length, peer)) => {
                 let data = datagram.get(..length).unwrap_or_default();
-                let answer = shared.state().relays.from_peer(shared.now(), relayed, canonical(peer), data);
+                let answer = shared.state().relays.relay_in(shared.now(), relayed, canonical(peer), data);
                 match answer {
                     Ok((client, bytes)) => {
                         shared.app.metrics.turn_bytes_in.add(bytes_of(data));

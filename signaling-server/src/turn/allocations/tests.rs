@@ -278,7 +278,7 @@ fn what_carries_nothing_is_given_back() {
     assert_eq!(world.refresh(ADA, &ada, 600), Answer::Done);
     assert_eq!(world.relays.len(), 2, "not yet");
     // What comes counts as well as what goes.
-    assert!(world.relays.from_peer(world.now, relayed, address(PEER), b"x").is_ok());
+    assert!(world.relays.relay_in(world.now, relayed, address(PEER), b"x").is_ok());
     world.pass(1);
     assert_eq!(world.refresh(ADA, &ada, 600), Answer::Done);
     assert_eq!(world.refresh(GRACE, &grace, 600), Answer::Done);
@@ -371,7 +371,7 @@ fn permissions_and_channels_are_so_many_and_end() {
     assert_eq!(world.send(ADA, &peer(1), b"x"), Outcome::Dropped(Refused::NoPermission));
     let peer_address = address(&peer(1));
     let relayed = *world.relays.relayed.keys().next().unwrap();
-    assert_eq!(world.relays.from_peer(world.now, relayed, peer_address, b"x"), Err(Refused::NoPermission));
+    assert_eq!(world.relays.relay_in(world.now, relayed, peer_address, b"x"), Err(Refused::NoPermission));
     assert_eq!(world.permit(ADA, "ada", &peer(PERMISSIONS_MAX)), Answer::Done, "those that ended make room");
 }
 
@@ -384,7 +384,7 @@ fn data_goes_both_ways_in_indications_and_channels() {
     assert_eq!(world.permit(ADA, "ada", PEER), Answer::Done);
     assert_eq!(world.send(ADA, PEER, b"hello"), to_peer(b"hello"));
     assert_eq!(world.send(GRACE, PEER, b"hello"), Outcome::Dropped(Refused::NoAllocation));
-    let (client, bytes) = world.relays.from_peer(world.now, relayed, address(PEER), b"hi").unwrap();
+    let (client, bytes) = world.relays.relay_in(world.now, relayed, address(PEER), b"hi").unwrap();
     assert_eq!(client, address(ADA));
     let indication = Message::decode(&bytes).unwrap();
     assert_eq!((indication.class, indication.method), (Class::Indication, Method::Data));
@@ -395,7 +395,7 @@ fn data_goes_both_ways_in_indications_and_channels() {
     assert_eq!(world.handle(ADA, &stun::encode_channel_data(0x4001, b"short")), to_peer(b"short"));
     let no_channel = world.handle(ADA, &stun::encode_channel_data(0x4002, b"short"));
     assert_eq!(no_channel, Outcome::Dropped(Refused::NoPermission));
-    let (_, bytes) = world.relays.from_peer(world.now, relayed, address(PEER), b"hi").unwrap();
+    let (_, bytes) = world.relays.relay_in(world.now, relayed, address(PEER), b"hi").unwrap();
     assert_eq!(stun::decode_channel_data(&bytes), Some((0x4001, &b"hi"[..])));
     // One number a peer, one peer a number.
     assert_eq!(world.bind(ADA, "ada", 0x4001, "192.0.2.9:5001"), Answer::Error(400));
@@ -461,7 +461,7 @@ fn c25_nothing_passes_into_closed_networks() {
         assert_eq!(world.permit(ADA, "ada", closed), Answer::Error(403), "{closed}");
         assert_eq!(world.bind(ADA, "ada", 0x4000, closed), Answer::Error(403), "{closed}");
         assert_eq!(world.send(ADA, closed, b"let me in"), Outcome::Dropped(Refused::NoPermission), "{closed}");
-        let from = world.relays.from_peer(world.now, relayed, address(closed), b"let me out");
+        let from = world.relays.relay_in(world.now, relayed, address(closed), b"let me out");
         assert!(from.is_err(), "{closed}: {from:?}");
     }
     // One closed address among open ones.
@@ -531,7 +531,7 @@ fn c25_of_this_machine_only_others_live_relays_are_reached() {
     assert_eq!(world.send(ADA, &ada.to_string(), b"x"), Outcome::Dropped(Refused::ClosedAddress), "itself");
     // Through the network nothing comes from this machine, whatever address it claims.
     for claimed in [grace, address(&service)] {
-        assert_eq!(world.relays.from_peer(world.now, ada, claimed, b"x"), Err(Refused::ClosedAddress));
+        assert_eq!(world.relays.relay_in(world.now, ada, claimed, b"x"), Err(Refused::ClosedAddress));
     }
     let Outcome::ToClient { client, bytes, data_bytes: 5 } = world.send(ADA, &grace.to_string(), b"hello") else {
         panic!("another user's relay is reached");
