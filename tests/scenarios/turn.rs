@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use support::turn::{TurnClient, credentials};
@@ -85,6 +85,9 @@ fn c42_who_uses_turn_alone_tells_no_address_of_its_own() {
     for kind in ["typ host", "typ srflx", "typ prflx"] {
         assert!(!told.contains(kind), "she was told of {kind}: {candidates:?}");
     }
+    for origin in told.split("IN IP4 ").skip(1) {
+        assert!(origin.starts_with("0.0.0.0"), "a description tells where it is from");
+    }
     for behind in told.split("raddr ").skip(1) {
         assert!(behind.starts_with("0.0.0.0 rport 0"), "a relayed candidate tells what is behind it: {candidates:?}");
     }
@@ -117,6 +120,44 @@ fn credentials_are_renewed_while_a_device_is_connected() {
     let id = ada.send(&room, "still here");
     grace.wait_text("still here");
     assert_eq!(grace.times_told(&id), 1);
+}
+
+/// Longer than the first renewal of a relayed address takes to come, which is a minute. An hour and more, past the end of
+/// every nonce and permission: `MOMOLAND_TURN_SECONDS=3700`.
+const LONG: Duration = Duration::from_secs(75);
+
+// Rules: TN1
+#[test]
+fn a_link_over_turn_outlives_its_credentials_and_loses_nothing() {
+    let world = World::with_settings(&[("TURN_CREDENTIAL_TTL_S", "10")]);
+    let (ada, grace) = (world.person("ada"), world.person("grace"));
+    for person in [&ada, &grace] {
+        person.ask("net.setPolicy", json!({ "peers": "turnOnly" }));
+    }
+    let room = world.room_of(&[&ada, &grace]);
+    wait_path(&ada, &grace, "turn");
+    let marks = [(&ada, ada.mark()), (&grace, grace.mark())];
+    let seconds = std::env::var("MOMOLAND_TURN_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let until = Instant::now() + seconds.map_or(LONG, Duration::from_secs);
+    let mut said = 0;
+    while Instant::now() < until {
+        let text = format!("number {said}");
+        let mark = grace.mark();
+        ada.send(&room, &text);
+        grace.wait_event(mark, &text, PATH_WITHIN, |event| event["message"]["text"] == text);
+        said += 1;
+        // It is time that has to pass, and not too many messages in it.
+        let next = Instant::now() + Duration::from_millis(250);
+        wait_until("the next is due", Duration::from_secs(5), || Instant::now() >= next);
+    }
+    assert_eq!(grace.messages(&room).len(), said.min(10_000));
+    for (person, mark) in marks {
+        let events = person.events_since(mark);
+        let other_way = events.iter().find(|event| event["type"] == "peer.changed" && event["peer"]["path"] != "turn");
+        assert_eq!(other_way, None, "{}: it is the same link all the time", person.name());
+    }
+    let told = grace.events(|event| event["type"] == "message.new" && event["message"]["author"] == ada.user_id());
+    assert_eq!(told.len(), said, "each once");
 }
 
 fn now_s() -> u64 {
