@@ -74,12 +74,9 @@ fn main() -> ExitCode {
     let wanted: Vec<(Kind, Kind)> =
         pairs().into_iter().filter(|pair| names.is_empty() || names.contains(&name_of(*pair))).collect();
     let trials = if names.is_empty() || trials_alone { &trials::ALL[..] } else { &[] };
-    let mut stage = match catch_unwind(Stage::build) {
-        Ok(stage) => stage,
-        Err(_) => {
-            eprintln!("The networks could not be built: nft and ip (iproute2), veth and bridges are needed.");
-            return ExitCode::FAILURE;
-        }
+    let Ok(mut stage) = catch_unwind(Stage::build) else {
+        eprintln!("The networks could not be built: nft and ip (iproute2), veth and bridges are needed.");
+        return ExitCode::FAILURE;
     };
     let mut found = BTreeMap::new();
     for pair in &wanted {
@@ -101,11 +98,7 @@ fn main() -> ExitCode {
         eprintln!("{}: {}", trial.0, if passed { "nothing lost, nothing doubled" } else { "FAILED" });
         failed += usize::from(!passed);
     }
-    let others: [(&str, fn(&mut Stage)); 2] = [
-        ("IPv6 alone, directly and over TURN", trials::over_ipv6),
-        ("the doctor knows each kind of network", trials::doctor),
-    ];
-    let others = if trials.is_empty() { &[] } else { &others[..] };
+    let others = if trials.is_empty() { &[] } else { &trials::OTHERS[..] };
     for (name, trial) in others {
         let passed = catch_unwind(AssertUnwindSafe(|| trial(&mut stage))).is_ok();
         eprintln!("{name}: {}", if passed { "as it should be" } else { "FAILED" });

@@ -26,8 +26,14 @@ pub(crate) const ALL: [Trial; 5] = [
     ("UDP ends and comes back", Kind::Open, Kind::Open, udp_ends),
 ];
 
+/// A trial with a meeting of its own.
+pub(crate) type OtherTrial = (&'static str, fn(&mut Stage));
+
+pub(crate) const OTHERS: [OtherTrial; 2] =
+    [("IPv6 alone, directly and over TURN", over_ipv6), ("the doctor knows each kind of network", doctor)];
+
 /// With IPv6 alone everything is as with IPv4, TURN as well.
-pub(crate) fn over_ipv6(stage: &mut Stage) {
+fn over_ipv6(stage: &mut Stage) {
     let (ada, grace, room) = stage.people_v6();
     for (policy, path) in [("all", "direct"), ("turnOnly", "turn")] {
         for person in [&ada, &grace] {
@@ -49,7 +55,7 @@ const DIAGNOSES: [(Kind, &str, &str, &str); 4] = [
 ];
 
 /// The doctor knows where it is.
-pub(crate) fn doctor(stage: &mut Stage) {
+fn doctor(stage: &mut Stage) {
     for (kind, subject, state, words) in DIAGNOSES {
         let (ada, _grace, _room) = stage.people(kind, kind);
         let found = ada.ask("net.doctor", json!({}));

@@ -59,6 +59,24 @@ fn a_server_without_turn_is_said_to_have_none() {
 }
 
 #[test]
+fn a_server_is_looked_at_before_anybody_signs_in() {
+    let mut world = World::new();
+    let look = |address: &str| run_momo(&["doctor", "--server", address], WITHIN);
+    let found = look(&world.server.address());
+    assert_eq!(found.status.code(), Some(0), "{found:?}");
+    assert!(found.output.contains("answers.") && found.output.contains("UDP gets through"), "{found:?}");
+    world.server.stop();
+    let found = look(&world.server.address());
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    assert!(found.output.contains("cannot be reached"), "{found:?}");
+    let found = look("javascript:alert(1)");
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    assert!(found.output.contains("not the address of a server"), "{found:?}");
+    let found = run_momo(&["doctor"], WITHIN);
+    assert_eq!(found.status.code(), Some(2), "one of the two is needed: {found:?}");
+}
+
+#[test]
 fn who_has_not_signed_in_is_told_to() {
     let world = World::new();
     let nobody = world.stranger("nobody");

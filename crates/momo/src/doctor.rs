@@ -15,11 +15,22 @@ use tokio_util::sync::CancellationToken;
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(8);
 
 /// Prints what was found; whether nothing stands in the way. A signal ends it early, as if nothing did.
-pub(crate) async fn examine(engine: &Engine, stop: &CancellationToken) -> std::io::Result<bool> {
-    let diagnosis = tokio::select! {
+pub(crate) async fn examine(
+    engine: &Engine,
+    server: Option<String>,
+    stop: &CancellationToken,
+) -> std::io::Result<bool> {
+    let diagnosed = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(true),
-        diagnosis = diagnose(engine) => diagnosis,
+        diagnosed = diagnose(engine, server) => diagnosed,
+    };
+    let diagnosis = match diagnosed {
+        Ok(diagnosis) => diagnosis,
+        Err(sentence) => {
+            std::io::stdout().write_all(format!("broken   {sentence}\n").as_bytes())?;
+            return Ok(false);
+        }
     };
     let mut text = String::new();
     for check in &diagnosis.checks {
@@ -40,11 +51,16 @@ pub(crate) async fn examine(engine: &Engine, stop: &CancellationToken) -> std::i
     Ok(diagnosis.well)
 }
 
-async fn diagnose(engine: &Engine) -> Diagnosis {
+/// # Errors
+/// The sentence of a refusal: what was typed is no server's address.
+async fn diagnose(engine: &Engine, server: Option<String>) -> Result<Diagnosis, String> {
+    if let Some(server) = server {
+        return ask(engine, "net.doctor", json!({ "server": server })).await;
+    }
     let mut events = engine.events();
     let connected = async {
         loop {
-            let status: NetStatus = ask(engine, "net.status").await;
+            let Ok(status) = ask::<NetStatus>(engine, "net.status", json!({})).await else { return };
             let settled = match status.server {
                 ServerState::Online => true,
                 ServerState::Offline | ServerState::Connecting => status.problem.is_some(),
@@ -56,14 +72,20 @@ async fn diagnose(engine: &Engine) -> Diagnosis {
     };
     // Where it is too long, that is what is to be found.
     let _ = tokio::time::timeout(CONNECT_WAIT_MAX, connected).await;
-    ask(engine, "net.doctor").await
+    ask(engine, "net.doctor", json!({})).await
 }
 
+/// # Errors
+/// The sentence of a refusal.
+///
 /// # Panics
 /// Where the engine does not answer as its own types say.
-async fn ask<T: DeserializeOwned>(engine: &Engine, method: &str) -> T {
-    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": {} }).to_string();
+async fn ask<T: DeserializeOwned>(engine: &Engine, method: &str, params: Value) -> Result<T, String> {
+    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
     let answer = engine.handle(&request).await.expect("a request with an id is answered");
     let mut answer: Value = serde_json::from_str(&answer).expect("answers are JSON");
-    serde_json::from_value(answer["result"].take()).expect("the methods of net are never refused")
+    if let Some(sentence) = answer["error"]["message"].as_str() {
+        return Err(sentence.to_owned());
+    }
+    Ok(serde_json::from_value(answer["result"].take()).expect("answers are of the API's types"))
 }

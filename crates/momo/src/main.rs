@@ -64,7 +64,7 @@ METHODS
   wait for `data.retryAfterMs`. After an event `resync` read the lists again: output was not read in time.
 
 TROUBLE
-  `momo doctor --data DIR` looks at the server, this machine's clock and network, and says what works, what stands in the
+  `momo doctor --data DIR` (or `--server ADDRESS`) looks at the server, this machine's clock and network, and says what works, what stands in the
   way and what to do. Its status is 0 where nothing stands in the way, else 1. A running bot asks `net.doctor` instead.
 
 ENDING
@@ -90,10 +90,14 @@ enum Command {
         data: PathBuf,
     },
     /// Says in plain words what works and what stands in the way between here, the server and other people.
+    #[command(group = clap::ArgGroup::new("patient").required(true).args(["data", "server"]))]
     Doctor {
         /// The data folder of somebody who has signed in. Nothing else may be using it.
         #[arg(long, value_name = "DIR")]
-        data: PathBuf,
+        data: Option<PathBuf>,
+        /// A server, where nobody has signed in yet.
+        #[arg(long, value_name = "ADDRESS")]
+        server: Option<String>,
     },
     /// The window in a browser on this machine: prints an address that opens it once.
     Ui {
@@ -156,9 +160,12 @@ async fn run(command: Command) -> Result<(), Refusal> {
             rpc::serve(&engine, &stop).await;
             close(&engine).await;
         }
-        Command::Doctor { data } => {
+        Command::Doctor { data, server } => {
+            // A stranger's look needs no folder that lasts.
+            let passing = tempfile::tempdir()?;
+            let data = data.unwrap_or_else(|| passing.path().to_owned());
             let Some(engine) = open(data, &stop).await? else { return Ok(()) };
-            let examined = doctor::examine(&engine, &stop).await;
+            let examined = doctor::examine(&engine, server, &stop).await;
             close(&engine).await;
             if !examined? {
                 return Err(Refusal::Unwell);

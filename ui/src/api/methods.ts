@@ -1,11 +1,11 @@
 // The methods of the API: each with what it takes and what it answers. The types are the engine's own; this table
 // only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
 import type {
-  ChangePasswordParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory, Done, Invite,
-  InviteParams, JoinRoomParams, ListMessagesParams, ListPresenceParams, LoginParams, LogoutParams, MarkReadParams,
-  Members, Messages, NetStatus, NoParams, PresenceList, ProfileParams, RegisterParams, RemoveMemberParams, RoomCreated,
-  RoomParams, Rooms, SendParams, Sent, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
-  SetTypingParams, SignedIn, UpdateRoomParams, Whoami,
+  ChangePasswordParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory, DoctorParams,
+  Done, Invite, InviteParams, JoinRoomParams, ListMessagesParams, ListPresenceParams, LoginParams, LogoutParams,
+  MarkReadParams, Members, Messages, NetStatus, NoParams, PresenceList, ProfileParams, RegisterParams,
+  RemoveMemberParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetOnlineParams, SetPolicyParams,
+  SetPresenceParams, SetRoleParams, SetTypingParams, SignedIn, UpdateRoomParams, Whoami,
 } from "@/api/types.gen";
 
 export type Methods = {
@@ -18,7 +18,7 @@ export type Methods = {
   "account.setProfile": { params: ProfileParams; result: Done };
   "account.changePassword": { params: ChangePasswordParams; result: Done };
   "net.status": { params: NoParams; result: NetStatus };
-  "net.doctor": { params: NoParams; result: Diagnosis };
+  "net.doctor": { params: DoctorParams; result: Diagnosis };
   "net.setOnline": { params: SetOnlineParams; result: Done };
   "net.setPolicy": { params: SetPolicyParams; result: Done };
   "rooms.create": { params: CreateRoomParams; result: RoomCreated };

@@ -74,8 +74,8 @@ pub(crate) struct About {
     pub(crate) server_key: ServerKey,
     pub(crate) protocol_min: u16,
     pub(crate) protocol_max: u16,
-    /// Whether it says where TURN is.
-    pub(crate) has_turn: bool,
+    /// Where TURN is (RFC 7065).
+    pub(crate) turn: Vec<String>,
     /// Its clock, in whole seconds.
     pub(crate) time: Option<SystemTime>,
 }
@@ -122,7 +122,7 @@ struct AboutAnswer {
     server_key: String,
     protocol: ProtocolAnswer,
     #[serde(default)]
-    turn: Vec<Value>,
+    turn: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -246,8 +246,7 @@ impl HttpClient {
         let server_key = key.and_then(|key| ServerKey::try_from(key.as_slice()).ok());
         let server_key = server_key.ok_or_else(|| self.not_momoland())?;
         let ProtocolAnswer { min: protocol_min, max: protocol_max } = answer.protocol;
-        let has_turn = !answer.turn.is_empty();
-        Ok(About { server_key, protocol_min, protocol_max, has_turn, time })
+        Ok(About { server_key, protocol_min, protocol_max, turn: answer.turn, time })
     }
 
     /// Fresh tokens for an old refresh token.

@@ -24,7 +24,7 @@ pub fn typescript() -> String {
     declare! {
         DeliveryState, PeerPath, ServerState, PeerPolicy, PresenceStatus, RoomKind, Visibility, Role, NoParams, Done,
         RegisterParams, LoginParams, SignedIn, LogoutParams, Whoami, OwnAccount, Devices, Device, DeviceParams,
-        ProfileParams, ChangePasswordParams, NetStatus, Diagnosis, Check, CheckSubject, CheckState, PeerStatus, SetOnlineParams, SetPolicyParams, CreateRoomParams,
+        ProfileParams, ChangePasswordParams, NetStatus, DoctorParams, Diagnosis, Check, CheckSubject, CheckState, PeerStatus, SetOnlineParams, SetPolicyParams, CreateRoomParams,
         RoomCreated, Rooms, Room, Directory, DirectoryRoom, JoinRoomParams, RoomParams, InviteParams, Invite, Members,
         Member, SetRoleParams, RemoveMemberParams, UpdateRoomParams, DirectParams, SendParams, Sent, ListMessagesParams,
         Messages, Message, Reaction, MessageFile, MarkReadParams, SetTypingParams, ListPresenceParams, PresenceList,

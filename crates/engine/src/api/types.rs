@@ -211,6 +211,15 @@ pub struct NetStatus {
     pub server_bytes_out: u64,
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DoctorParams {
+    /// Another server than the one that is signed in to, as a person types it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub server: Option<String>,
+}
+
 /// What works and what stands in the way, found out by looking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]

@@ -60,6 +60,8 @@ pub(crate) enum Turn {
     Refused,
     /// It did not answer.
     Silent,
+    /// There are no credentials to try it with.
+    Untried,
 }
 
 /// Tries. `None` where the server's name leads nowhere, or this machine has no socket for it.
@@ -74,10 +76,14 @@ pub(crate) async fn look(server: &IceServer) -> Option<Findings> {
     let mapped = asking.mapped().await;
     let mut holding = Asking::new(server, address, local).await?;
     let Some(mapped) = mapped else { return Some(Findings { udp: Udp::Silent, turn: Turn::Silent }) };
-    let (turn, relayed) = match holding.allocate().await {
-        Some(Ok(relayed)) => (Turn::Works, Some(relayed)),
-        Some(Err(())) => (Turn::Refused, None),
-        None => (Turn::Silent, None),
+    let (turn, relayed) = if server.username.is_empty() {
+        (Turn::Untried, None)
+    } else {
+        match holding.allocate().await {
+            Some(Ok(relayed)) => (Turn::Works, Some(relayed)),
+            Some(Err(())) => (Turn::Refused, None),
+            None => (Turn::Silent, None),
+        }
     };
     let udp = if mapped == asking.local {
         Udp::Open

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::account::address::ServerAddress;
 use crate::account::http::{About, HttpClient, HttpFailure};
 use crate::api::error::ApiError;
-use crate::api::types::{Check, CheckState, CheckSubject, Diagnosis, NoParams, PeerPath, PeerPolicy, ServerState};
+use crate::api::types::{Check, CheckState, CheckSubject, Diagnosis, DoctorParams, PeerPath, PeerPolicy, ServerState};
 use crate::engine::Engine;
 use crate::link::IceServer;
 use crate::link::probe::{self, Findings, Turn, Udp};
@@ -35,14 +35,44 @@ struct Known {
     paths: Vec<PeerPath>,
 }
 
-pub(super) async fn doctor(engine: &Engine, NoParams {}: NoParams) -> Result<Diagnosis, ApiError> {
+pub(super) async fn doctor(engine: &Engine, DoctorParams { server }: DoctorParams) -> Result<Diagnosis, ApiError> {
+    match server {
+        Some(typed) => strange(&typed).await,
+        None => own(engine).await,
+    }
+}
+
+/// A server that nobody here is signed in to.
+async fn strange(typed: &str) -> Result<Diagnosis, ApiError> {
+    let address = ServerAddress::parse(typed).map_err(|error| ApiError::invalid(error.to_string()))?;
+    let mut checks = Vec::new();
+    match HttpClient::new(address.clone()).about().await {
+        Err(failure) => checks.push(unreachable(&address, &failure)),
+        Ok(about) => {
+            checks.push(good(CheckSubject::Server, format!("{address} answers.")));
+            checks.extend(version(&about));
+            checks.extend(about.time.map(clock));
+            match about.turn.first().and_then(|url| url.split('?').next()) {
+                None => checks.push(no_turn()),
+                Some(url) => {
+                    let urls = vec![url.to_owned()];
+                    let server = IceServer { urls, username: String::new(), credential: String::new() };
+                    try_udp(&server, &mut checks).await;
+                }
+            }
+        }
+    }
+    Ok(diagnosis(checks))
+}
+
+async fn own(engine: &Engine) -> Result<Diagnosis, ApiError> {
     let Some(mut known) = look(engine).await? else {
         let sentence = "Nobody is signed in here, so there is no server to look at.";
         return Ok(diagnosis(vec![broken(CheckSubject::Session, sentence, "Sign in first.")]));
     };
     let mut checks = Vec::new();
     let about = HttpClient::new(known.server.clone()).about().await;
-    let has_turn = about.as_ref().is_ok_and(|about| about.has_turn);
+    let has_turn = about.as_ref().is_ok_and(|about| !about.turn.is_empty());
     // It comes on the heels of the welcome.
     let until = Instant::now() + TURN_ACCESS_WITHIN;
     while has_turn && known.state == ServerState::Online && known.ice_server.is_none() && Instant::now() < until {
@@ -102,16 +132,19 @@ fn server(known: &Known, about: &Result<About, HttpFailure>, checks: &mut Vec<Ch
         return false;
     }
     checks.push(good(CheckSubject::Key, "It shows the key that was remembered when you first signed in.".to_owned()));
-    if !(about.protocol_min..=about.protocol_max).contains(&VERSION) {
-        let older = if about.protocol_max < VERSION { "the server" } else { "this Momoland" };
-        checks.push(broken(
-            CheckSubject::Version,
-            format!("The server and this Momoland speak different versions of the protocol; {older} is the older one."),
-            format!("Update {older}."),
-        ));
-    }
+    checks.extend(version(about));
     checks.extend(about.time.map(clock));
     true
+}
+
+fn version(about: &About) -> Option<Check> {
+    if (about.protocol_min..=about.protocol_max).contains(&VERSION) {
+        return None;
+    }
+    let older = if about.protocol_max < VERSION { "the server" } else { "this Momoland" };
+    let sentence =
+        format!("The server and this Momoland speak different versions of the protocol; {older} is the older one.");
+    Some(broken(CheckSubject::Version, sentence, format!("Update {older}.")))
 }
 
 fn unreachable(name: &ServerAddress, failure: &HttpFailure) -> Check {
@@ -202,14 +235,14 @@ async fn network(known: &Known, has_turn: bool, checks: &mut Vec<Check>) {
                 "Whoever runs the server has to set MOMOLAND_TURN_PUBLIC.",
             ));
         } else if known.state == ServerState::Online {
-            checks.push(limited(
-                CheckSubject::Turn,
-                "The server has no TURN: devices whose networks do not let them reach each other go over the server.",
-                "Whoever runs the server can switch it on (MOMOLAND_TURN_LISTEN).",
-            ));
+            checks.push(no_turn());
         }
         return;
     };
+    try_udp(ice_server, checks).await;
+}
+
+async fn try_udp(ice_server: &IceServer, checks: &mut Vec<Check>) {
     let Some(Findings { udp, turn }) = probe::look(ice_server).await else {
         checks.push(limited(
             CheckSubject::Udp,
@@ -220,6 +253,14 @@ async fn network(known: &Known, has_turn: bool, checks: &mut Vec<Check>) {
     };
     checks.push(udp_check(udp, turn));
     checks.extend(turn_check(udp, turn));
+}
+
+fn no_turn() -> Check {
+    limited(
+        CheckSubject::Turn,
+        "The server has no TURN: devices whose networks do not let them reach each other go over the server.",
+        "Whoever runs the server can switch it on (MOMOLAND_TURN_LISTEN).",
+    )
 }
 
 fn udp_check(udp: Udp, turn: Turn) -> Check {
@@ -264,6 +305,7 @@ fn turn_check(udp: Udp, turn: Turn) -> Option<Check> {
         ),
         // Said of UDP already.
         Turn::Silent if udp == Udp::Silent => return None,
+        Turn::Untried => return None,
         Turn::Silent => {
             limited(CheckSubject::Turn, "The TURN server does not answer.", "Tell whoever runs the server.")
         }
