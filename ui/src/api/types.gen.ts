@@ -76,6 +76,12 @@ onlineCount: number,
  */
 serverBytesIn: number, serverBytesOut: number, };
 
+export type DoctorParams = { 
+/**
+ * Another server than the one that is signed in to, as a person types it.
+ */
+server?: string, };
+
 export type Diagnosis = { 
 /**
  * Whether nothing stands in the way.
