@@ -558,11 +558,14 @@ fn a_machine_without_relays_on_an_address_does_not_reach_itself_there() {
     assert_eq!(world.permit(ADA, "ada", "203.0.113.78:22"), Answer::Done);
 }
 
+/// Its kind and value.
+type Attribute<'a> = (u16, &'a [u8]);
+
 #[test]
 fn what_is_not_udp_or_reserves_is_refused() {
     let mut world = World::new();
     let credentials = world.credentials("ada");
-    let cases: [(&[(u16, &[u8])], u16); 7] = [
+    let cases: [(&[Attribute<'_>], u16); 7] = [
         (&[], 400),
         (&[(attribute::REQUESTED_TRANSPORT, &[])], 400),
         (&[(attribute::REQUESTED_TRANSPORT, &[6, 0, 0, 0])], 442),
