@@ -235,11 +235,15 @@ fn c25_what_the_operator_opened_is_reached() {
     let mut ada = client(&world, "ada");
     let relayed = ada.allocate().expect("good");
     let (socket, address) = service();
-    socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket takes a time-out");
+    socket.set_read_timeout(Some(Duration::from_millis(500))).expect("a socket takes a time-out");
     ada.bind(0x4000, address).expect("the range is open");
-    ada.send_channel(0x4000, b"hello");
     let mut buffer = [0; 64];
-    let (length, from) = socket.recv_from(&mut buffer).expect("it arrives");
+    // A machine that is busy may lose a datagram.
+    let arrived = (0..20).find_map(|_| {
+        ada.send_channel(0x4000, b"hello");
+        socket.recv_from(&mut buffer).ok()
+    });
+    let (length, from) = arrived.expect("it arrives");
     assert_eq!((&buffer[..length], from), (&b"hello"[..], relayed));
     socket.send_to(b"hi", relayed).expect("it is sent");
     assert_eq!(ada.receive(Duration::from_secs(5)), Some((None, b"hi".to_vec())));

@@ -357,6 +357,9 @@ impl Replica {
         let in_common = if version == 0 { Some(0) } else { held.line.in_common(head, version) };
         let parted = in_common.is_none() && version <= held.durable_version();
         session.remote_version = Some(in_common.unwrap_or(version));
+        if in_common.is_some() {
+            (session.parting_step, session.parting_at_first) = (0, false);
+        }
         if !session.announced {
             self.announce_room(id, room);
         }

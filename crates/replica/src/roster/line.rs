@@ -127,9 +127,8 @@ impl Line {
             return Err(RosterRefusal::Stale { head: self.roster.head() });
         };
         let mut alone = fold(&common, &self.roster.splits, self.server)?;
-        for held in branch.iter() {
-            alone.apply(held)?;
-        }
+        // What is held was checked when it came.
+        branch.iter().for_each(|held| alone.fold(held));
         alone.apply(change)?;
         branch.push(change.clone());
         self.set_branches(split.at, common, branches)?;
