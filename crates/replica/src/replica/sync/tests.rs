@@ -199,3 +199,17 @@ fn an_author_learns_of_a_fork_whose_other_branch_is_still_on_its_way_to_the_disk
     world.settle();
     assert!(world.texts(2, room).contains(&"in a new life".to_owned()), "{:?}", world.texts(2, room));
 }
+
+// Rules: SY1, SY3
+#[test]
+fn a_device_is_given_the_change_that_added_it_over_a_link_that_stands() {
+    let (mut world, room) = world(2);
+    let tablet = world.add_device(world.person(2).account, 100);
+    world.connect(0, tablet);
+    world.settle();
+    let certificate = world.person(tablet).certificate.clone();
+    world.change(tablet, room, RosterOp::AddDevice { certificate });
+    world.post(1, room, "to both devices");
+    world.settle();
+    assert_eq!(world.texts(tablet, room), ["to both devices"]);
+}
