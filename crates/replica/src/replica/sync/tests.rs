@@ -81,7 +81,7 @@ fn another_branch_is_seen_though_what_follows_is_beyond_a_cut() {
         }
         world.settle();
         world.cut(2, 3);
-        world.input(0, crate::input::Input::Roster(vec![removal]));
+        world.input(0, Input::Roster(vec![removal]));
         world.settle();
         world.connect(0, 2);
         world.settle();
