@@ -167,7 +167,7 @@ struct Parts<T> {
     bytes: Vec<u8>,
     signature: Signature,
     hash: [u8; 32],
-    /// The key that it was found to be signed by.
+    /// The key that it was signed by here, or found to be signed by.
     #[cfg(feature = "memo")]
     signed_by: std::sync::OnceLock<[u8; 32]>,
 }
@@ -198,7 +198,10 @@ impl<T: Signable> Signed<T> {
         }
         let signature = key.sign(T::CONTEXT, &bytes);
         let hash = Self::hash_of(&bytes, &signature);
-        Ok(Self(Arc::new(Parts::new(value, bytes, signature, hash))))
+        let parts = Parts::new(value, bytes, signature, hash);
+        #[cfg(feature = "memo")]
+        let _ = parts.signed_by.set(key.public());
+        Ok(Self(Arc::new(parts)))
     }
 
     /// Checks that `key` signed it.

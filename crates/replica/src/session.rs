@@ -106,6 +106,8 @@ pub(crate) struct RoomSession {
     pub(crate) offered: bool,
     /// The roster version that the other end has, or was sent; `None` before it said.
     pub(crate) remote_version: Option<u64>,
+    /// When it was last asked for a roster change that its events name.
+    pub(crate) roster_asked_at: Option<Mono>,
     /// How far back the last place was at which the two rosters were compared, to find where they part.
     pub(crate) parting_step: u64,
     /// Whether that was the first change: there is nothing before it.

@@ -15,7 +15,7 @@ use crate::input::{CommandId, LinkId, Mono, Now, Remote};
 use crate::log::{Chain, Head, Log};
 use crate::output::{CloseReason, CommandRefusal, Load, LoadOrder, Notice, Output, Record};
 use crate::roster::{Roster, RosterRefusal};
-use crate::session::LAZY_ACK_AFTER_MS;
+use crate::session::{COMPARE_EVERY_MS, LAZY_ACK_AFTER_MS};
 #[cfg(feature = "planted")]
 use crate::sim::Planted;
 
@@ -266,7 +266,7 @@ impl Replica {
             self.freeze(room, log, chain, seq, offered);
         }
         if ask_for_roster {
-            self.announce_room(link, room);
+            self.ask_for_roster(now, link, room);
         }
         if let Some(session) = self.links.get_mut(&link).and_then(|link| link.log(room, log)) {
             frozen.retain(|chain| session.told_forked.insert(*chain));
@@ -280,6 +280,16 @@ impl Replica {
         }
         if compare || ask_for_roster {
             self.compare_soon(now, link, room, log);
+        }
+    }
+
+    /// Says again how much of a roster is held, since an event names more; not at once where that was said a moment ago:
+    /// the answer may be on its way to a slow disk, and what is said is answered with the same event.
+    fn ask_for_roster(&mut self, now: Now, id: LinkId, room: RoomId) {
+        let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) else { return };
+        if session.roster_asked_at.is_none_or(|at| Mono(at.0 + COMPARE_EVERY_MS) <= now.mono) {
+            session.roster_asked_at = Some(now.mono);
+            self.announce_room(id, room);
         }
     }
 

@@ -268,10 +268,10 @@ impl Replica {
         if !session.announced || became_full {
             // An end that was told before learns by the repetition that it may be compared with now.
             self.announce_room(id, room);
-        } else {
-            // To the relay too: it may have been restored from a backup since it sent them to whoever we have them from.
-            self.send_changes(id, room);
         }
+        // To the relay too: it may have been restored from a backup since it sent them to whoever we have them from. And to
+        // a device that the change lets in, which said before how much it holds.
+        self.send_changes(id, room);
         if became_full {
             self.compare_all(now, id, room);
         }

@@ -106,7 +106,7 @@ impl Liar {
                 self.colluded(world, node, self.private, &key, RosterOp::Join { certificate, invite })
             }
             Lie::Promoted => {
-                let account = world.person(LIAR).account;
+                let account = world.person(2).account;
                 self.colluded(world, node, self.public, &key, RosterOp::SetRole { account, role: Role::Owner })
             }
             // A change that is the liar's to make. The others are told of another one in its place.

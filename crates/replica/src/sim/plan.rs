@@ -34,7 +34,7 @@ pub enum Lie {
     SelfInvited,
     /// A join by what was overheard of somebody else's.
     ReplayedInvite,
-    /// A change of one's own role.
+    /// A member makes an owner.
     Promoted,
     /// A roster from its beginning, as it once was.
     OldRoster,

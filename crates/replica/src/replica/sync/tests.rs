@@ -1,7 +1,12 @@
-use momoland_protocol::id::RoomId;
+use momoland_protocol::clock::Hlc;
+use momoland_protocol::event::{Event, EventHeader};
+use momoland_protocol::id::{RoomId, RosterHash, Seq};
+use momoland_protocol::replication::Frame;
 use momoland_protocol::roster::{Role, RosterOp, Visibility};
+use momoland_protocol::signed::Signed;
 
-use crate::replica::tests::{acknowledged_by, world};
+use crate::input::Input;
+use crate::replica::tests::{acknowledged_by, hostile_link, world};
 use crate::roster::Roster;
 use crate::sim::world::World;
 
@@ -76,7 +81,7 @@ fn another_branch_is_seen_though_what_follows_is_beyond_a_cut() {
         }
         world.settle();
         world.cut(2, 3);
-        world.input(0, crate::input::Input::Roster(vec![removal]));
+        world.input(0, Input::Roster(vec![removal]));
         world.settle();
         world.connect(0, 2);
         world.settle();
@@ -198,4 +203,43 @@ fn an_author_learns_of_a_fork_whose_other_branch_is_still_on_its_way_to_the_disk
     world.post(1, room, "in a new life");
     world.settle();
     assert!(world.texts(2, room).contains(&"in a new life".to_owned()), "{:?}", world.texts(2, room));
+}
+
+// Rules: SY1, SY3
+#[test]
+fn a_device_is_given_the_change_that_added_it_over_a_link_that_stands() {
+    let (mut world, room) = world(2);
+    let tablet = world.add_device(world.person(2).account, 100);
+    world.connect(0, tablet);
+    world.settle();
+    let certificate = world.person(tablet).certificate.clone();
+    world.change(tablet, room, RosterOp::AddDevice { certificate });
+    world.post(1, room, "to both devices");
+    world.settle();
+    assert_eq!(world.texts(tablet, room), ["to both devices"]);
+}
+
+// Rules: SY10
+#[test]
+fn a_roster_that_does_not_come_is_asked_for_twice_a_second_at_most() {
+    let (mut world, room) = world(2);
+    world.post(2, room, "names a change that is held");
+    world.settle();
+    let key = std::sync::Arc::clone(&world.person(2).key);
+    let known = world.event(2, "names a change that is held");
+    let header = EventHeader {
+        seq: Seq(2),
+        prev: known.id(),
+        hlc: Hlc(u64::MAX >> 1),
+        roster: RosterHash([9; 32]),
+        ..known.header.get().clone()
+    };
+    let event = Event { header: Signed::sign(header, &key).unwrap(), body: known.body.clone() };
+    let (log, link) = (room.conversation(), hostile_link(&mut world));
+    let before = world.frames;
+    for _ in 0..50 {
+        world.input(0, Input::Frame { link, frame: Frame::Events { log, events: vec![event.clone()] } });
+    }
+    let said = world.frames - before;
+    assert!((1..=2).contains(&said), "{said} frames for one that does not come");
 }

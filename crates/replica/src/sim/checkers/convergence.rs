@@ -10,16 +10,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use momoland_protocol::id::{ChainId, RoomId, RosterHash};
 
-use crate::roster::Roster;
 use crate::sim::world::{Node, World};
 
 /// Holds the members of a room against the relay.
 pub(crate) fn alike(world: &World, room: RoomId, members: &[Node]) {
-    let head = world.replica_of(0).roster(room).map(Roster::head);
+    let held = world.replica_of(0).roster(room);
     let (events, registers) = (world.shown(0, room), world.registers(0, room));
     for node in members.iter().copied() {
-        let roster = world.replica_of(node).roster(room).map(Roster::head);
-        assert!(roster == head, "convergence: node {node} has another roster than the relay");
+        assert!(
+            world.replica_of(node).roster(room) == held,
+            "convergence: node {node} has another roster than the relay"
+        );
         let shown = world.shown(node, room);
         let lacks: Vec<_> = events.iter().filter(|event| !shown.contains(event)).take(5).collect();
         let extra: Vec<_> = shown.iter().filter(|event| !events.contains(event)).take(5).collect();
@@ -35,11 +36,13 @@ pub(crate) fn alike(world: &World, room: RoomId, members: &[Node]) {
 /// Holds those against each other who are linked without the relay and hold the same roster. Chains of which nobody
 /// among them has the beginning are the relay's to give, and left out.
 pub(crate) fn alike_without_relay(world: &World, room: RoomId, nodes: impl Iterator<Item = Node>) {
-    let mut groups: BTreeMap<RosterHash, Vec<Node>> = BTreeMap::new();
+    // By all changes, not by the last: while there are two branches, who holds one ends like who holds both.
+    let mut groups: BTreeMap<Vec<RosterHash>, Vec<Node>> = BTreeMap::new();
     for node in nodes {
         let Some(roster) = world.replica_of(node).roster(room) else { continue };
         if roster.role_of_device(world.person(node).device()).is_some() {
-            groups.entry(roster.head()).or_default().push(node);
+            let changes = (1..=roster.version()).filter_map(|version| roster.hash_at(version)).collect();
+            groups.entry(changes).or_default().push(node);
         }
     }
     for group in groups.values() {
