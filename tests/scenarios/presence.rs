@@ -45,6 +45,21 @@ fn people_are_seen_coming_going_and_being_away() {
     wait_seen(&ada, &grace, "online");
 }
 
+// Rules: SV5
+#[test]
+fn a_new_name_is_told_to_those_who_know_its_person() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    world.room_of(&[&ada, &grace]);
+    wait_seen(&ada, &grace, "online");
+    let mark = ada.mark();
+    grace.ask("account.setProfile", json!({ "displayName": "Grace Lindqvist" }));
+    ada.wait_event(mark, "grace has a new name", ARRIVES_WITHIN, |event| {
+        event["type"] == "presence.changed"
+            && event["userId"] == grace.user_id()
+            && event["displayName"] == "Grace Lindqvist"
+    });
+}
+
 #[test]
 fn offline_is_not_a_status_to_be_set() {
     let (_world, [ada]) = World::with_people(["ada"]);

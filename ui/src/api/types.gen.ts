@@ -250,6 +250,10 @@ export type Event = { "type": "account.changed", } | { "type": "net.changed", st
 /**
  * Absent where the peer is gone.
  */
-peer?: PeerStatus, userId: string, deviceId: string, } | { "type": "room.changed", room: Room, } | { "type": "room.removed", roomId: string, } | { "type": "member.joined", roomId: string, member: Member, } | { "type": "member.left", roomId: string, userId: string, } | { "type": "message.new", roomId: string, message: Message, } | { "type": "message.changed", roomId: string, message: Message, } | { "type": "typing.changed", roomId: string, userId: string, typing: boolean, } | { "type": "presence.changed", userId: string, status: PresenceStatus, text?: string, lastSeen?: number, } | { "type": "resync", };
+peer?: PeerStatus, userId: string, deviceId: string, } | { "type": "room.changed", room: Room, } | { "type": "room.removed", roomId: string, } | { "type": "member.joined", roomId: string, member: Member, } | { "type": "member.left", roomId: string, userId: string, } | { "type": "message.new", roomId: string, message: Message, } | { "type": "message.changed", roomId: string, message: Message, } | { "type": "typing.changed", roomId: string, userId: string, typing: boolean, } | { "type": "presence.changed", userId: string, 
+/**
+ * A name may come after its person, and change.
+ */
+displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

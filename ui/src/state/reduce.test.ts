@@ -141,9 +141,23 @@ describe("people", () => {
   test("presence keeps the last time seen where a word of it says none", () => {
     const state = after(
       start(),
-      ...told({ type: "presence.changed", userId: "mateo", status: "offline", lastSeen: 5 }, { type: "presence.changed", userId: "mateo", status: "away" }),
+      ...told(
+        { type: "presence.changed", userId: "mateo", displayName: "Mateo Ruiz", status: "offline", lastSeen: 5 },
+        { type: "presence.changed", userId: "mateo", displayName: "Mateo Ruiz", status: "away" },
+      ),
     );
     expect(state.people.get("mateo")).toMatchObject({ status: "away", lastSeen: 5 });
+  });
+
+  test("a name that comes after its person is shown", () => {
+    const state = after(
+      start(),
+      ...told(
+        { type: "member.joined", roomId: "shed", member: member("yuki", "yuki") },
+        { type: "presence.changed", userId: "yuki", displayName: "Yuki Tanabe", status: "online" },
+      ),
+    );
+    expect(state.people.get("yuki")?.displayName).toBe("Yuki Tanabe");
   });
 
   test("members come and go with their roles", () => {

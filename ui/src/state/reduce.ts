@@ -138,7 +138,7 @@ function reduceEvent(state: State, event: Event, now: number): State {
       const person = state.people.get(event.userId);
       if (person === undefined) return state;
       const lastSeen = event.lastSeen ?? person.lastSeen;
-      return { ...state, people: new Map(state.people).set(event.userId, { ...person, status: event.status, ...(lastSeen === undefined ? {} : { lastSeen }) }) };
+      return { ...state, people: new Map(state.people).set(event.userId, { ...person, displayName: event.displayName, status: event.status, ...(lastSeen === undefined ? {} : { lastSeen }) }) };
     }
   }
 }

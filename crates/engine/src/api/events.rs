@@ -46,6 +46,8 @@ pub enum Event {
     #[serde(rename = "presence.changed")]
     PresenceChanged {
         user_id: String,
+        /// A name may come after its person, and change.
+        display_name: String,
         status: PresenceStatus,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[ts(optional)]

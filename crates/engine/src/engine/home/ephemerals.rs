@@ -46,6 +46,7 @@ impl Home {
             let shown = self.shown_presence(account);
             self.tell(Event::PresenceChanged {
                 user_id: account.to_string(),
+                display_name: self.display_name(account),
                 status: shown.status,
                 text: shown.text,
                 last_seen: shown.last_seen.map(|at| at.0),
