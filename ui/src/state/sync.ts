@@ -123,6 +123,7 @@ export function createSync(client: Client, store: Store): Sync {
       case "member.left":
       case "message.changed":
       case "presence.changed":
+      case "location.changed":
         break;
     }
   }
