@@ -11,7 +11,10 @@ mod clocks;
 mod connectivity;
 mod crashes;
 mod doctor;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod half_open;
+mod history;
 mod joins;
 mod leaks;
 mod locations;

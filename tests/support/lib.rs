@@ -21,6 +21,8 @@
 pub mod clock;
 pub mod device;
 pub mod http;
+#[cfg(target_os = "linux")]
+pub mod small_disk;
 pub mod socket;
 pub mod turn;
 

@@ -33,6 +33,8 @@ pub(crate) enum DiskEvent {
     Marked,
     /// A part of what was forgotten is gone.
     Swept,
+    /// The disk took nothing of what nobody waits for.
+    Failed,
 }
 
 /// Nobody waits for this ticket: what it writes is told again or computed anew where it is lost.
@@ -48,7 +50,8 @@ const MARKS: u64 = u64::MAX - 1;
 pub(crate) struct Persistence {
     log: EventLog,
     reader: EventReader,
-    writer: Writer,
+    /// `None` once the disk failed.
+    writer: Option<Writer>,
     answers: mpsc::UnboundedSender<DiskEvent>,
     /// Batches that found the writer's queue full, in order.
     waiting: VecDeque<(u64, Batch)>,
@@ -72,9 +75,8 @@ impl Persistence {
                 tracing::error!(%error, "the disk took nothing");
             }
             let answer = match ticket {
+                UNWATCHED | SWEEP | MARKS if result.is_err() => DiskEvent::Failed,
                 UNWATCHED => return,
-                // The failure is told by the replica's own tickets: the writer fails them all from here on.
-                SWEEP | MARKS if result.is_err() => return,
                 SWEEP => DiskEvent::Swept,
                 MARKS => DiskEvent::Marked,
                 ticket => DiskEvent::Persisted { ticket: Ticket(ticket), result: result.map_err(|_| PersistFailed) },
@@ -102,7 +104,8 @@ impl Persistence {
             registers: held.registers,
         };
         let reader = log.reader();
-        let mut persistence = Self { log, reader, writer, answers, waiting: VecDeque::new(), sweeping: false };
+        let (writer, waiting) = (Some(writer), VecDeque::new());
+        let mut persistence = Self { log, reader, writer, answers, waiting, sweeping: false };
         // What was forgotten before the last stop, and did not fit into one batch.
         persistence.sweep();
         Ok((persistence, state))
@@ -161,7 +164,11 @@ impl Persistence {
     /// The writer has room again: hands over what waits.
     pub(crate) fn resume(&mut self) {
         while let Some((ticket, batch)) = self.waiting.pop_front() {
-            match self.writer.try_submit(ticket, batch) {
+            let Some(writer) = &self.writer else {
+                self.failed(ticket);
+                continue;
+            };
+            match writer.try_submit(ticket, batch) {
                 Ok(()) => {}
                 Err(Refused::Full(batch)) => {
                     self.waiting.push_front((ticket, batch));
@@ -181,6 +188,14 @@ impl Persistence {
         if !matches!(ticket, UNWATCHED | SWEEP | MARKS) {
             let _ = self.answers.send(DiskEvent::Persisted { ticket: Ticket(ticket), result: Err(PersistFailed) });
         }
+    }
+
+    /// The disk failed: ends its thread, whose batches all fail, and takes no more. To go on, start anew.
+    pub(crate) fn stop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            writer.close();
+        }
+        self.resume();
     }
 
     /// Reads events on the blocking pool.
@@ -211,6 +226,7 @@ impl Persistence {
     /// Writes what waits and ends the disk thread.
     pub(crate) fn close(self) {
         let Self { log: _, reader: _, writer, answers: _, waiting, sweeping: _ } = self;
+        let Some(writer) = writer else { return };
         for (ticket, batch) in waiting {
             if writer.submit(ticket, batch).is_err() {
                 break;

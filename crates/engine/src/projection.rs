@@ -1,4 +1,5 @@
 //! What people see: pure folds of what is on disk. Same events, same state, whatever the order of arrival.
 
+pub(crate) mod history;
 pub(crate) mod locations;
 pub(crate) mod timeline;

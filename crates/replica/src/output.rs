@@ -184,7 +184,8 @@ pub enum Notice {
         /// Why.
         why: Rejection,
     },
-    /// The store failed: nothing is acknowledged any more until a new replica is made from a reopened store.
+    /// The store failed: nothing is acknowledged any more until a new replica is made from a reopened store. Commands
+    /// that were under way are refused after this.
     Halted,
 }
 
@@ -203,6 +204,9 @@ pub enum CommandRefusal {
     /// The store failed earlier.
     #[error("the disk refuses to take anything")]
     Halted,
+    /// The store failed while it was being written: whether it is there shows when the store is opened again.
+    #[error("the disk failed while this was being written")]
+    Unsure,
 }
 
 /// Why a link is closed.

@@ -34,6 +34,9 @@ use crate::session::{Link, Wanted};
 /// How far ahead of the wall clock an event may be and still move our clock, milliseconds (DESIGN §3, When).
 const CLOCK_AHEAD_MAX_MS: u64 = 10 * 60 * 1000;
 
+/// Chains whose history is asked for before that of others: more than a page of a conversation shows.
+pub const FETCHED_FIRST_MAX: usize = 64;
+
 /// Whose replica it is.
 #[derive(Debug, Clone)]
 pub enum Own {
@@ -155,6 +158,24 @@ enum Pending {
     LoadWanted { link: LinkId, room: RoomId, wanted: Wanted },
 }
 
+impl Pending {
+    /// The command that waits for it.
+    fn command(&self) -> Option<CommandId> {
+        match self {
+            Self::Append { command, .. } | Self::Forget { command, .. } => Some(*command),
+            Self::Registers { command, .. } => *command,
+            Self::Received { .. }
+            | Self::Roster { .. }
+            | Self::Fork
+            | Self::Load { .. }
+            | Self::LoadOwnHead { .. }
+            | Self::LoadTwin { .. }
+            | Self::LoadCompared { .. }
+            | Self::LoadWanted { .. } => None,
+        }
+    }
+}
+
 /// An event on its way to the disk.
 #[derive(Debug)]
 struct Staged {
@@ -183,6 +204,8 @@ pub struct Replica {
     logs: BTreeMap<LogId, Log>,
     /// Rooms in which the relay need not push what peers bring.
     fed_by_peers: BTreeSet<RoomId>,
+    /// Chains whose history somebody waits for, at most [`FETCHED_FIRST_MAX`].
+    fetched_first: Vec<(LogId, ChainId)>,
     /// The incarnation that our own next event of a log belongs to.
     incarnations: BTreeMap<LogId, Incarnation>,
     /// Of each forked chain, what its device signed beside what is held.
@@ -212,6 +235,7 @@ impl Replica {
             rooms_of: BTreeMap::new(),
             logs: BTreeMap::new(),
             fed_by_peers: BTreeSet::new(),
+            fetched_first: Vec::new(),
             incarnations: BTreeMap::new(),
             proofs: BTreeMap::new(),
             unsure: BTreeSet::new(),
@@ -292,6 +316,7 @@ impl Replica {
                 self.pump(now, link);
             }
             Input::Mode { room, mode } => self.set_mode(room, mode),
+            Input::Fetch { log, chains } => self.fetch_first(now, log, chains),
             Input::Roster(changes) => self.roster_changes(None, changes),
             Input::Command { id, command } => self.command(now, id, command),
             Input::Persisted { ticket, result } => match result {
@@ -400,6 +425,7 @@ impl Replica {
                 assert!(known, "{id}: a member without the room in its index");
             }
         }
+        assert!(self.fetched_first.len() <= FETCHED_FIRST_MAX, "too much is fetched first");
         assert!(self.recent.bytes <= self.config.recent_bytes_max, "the recent events are within their bound");
         for link in self.links.values() {
             link.check_bounds();
@@ -424,9 +450,15 @@ impl Replica {
     }
 
     fn halt(&mut self) {
-        if !self.halted {
-            self.halted = true;
-            self.outputs.push_back(Output::Notice(Notice::Halted));
+        if self.halted {
+            return;
+        }
+        self.halted = true;
+        self.outputs.push_back(Output::Notice(Notice::Halted));
+        for pending in std::mem::take(&mut self.tickets).into_values() {
+            if let Some(command) = pending.command() {
+                self.refuse(command, CommandRefusal::Unsure);
+            }
         }
     }
 
@@ -461,6 +493,7 @@ impl Replica {
         self.logs.retain(|_, log| log.room != room);
         let logs = &self.logs;
         self.proofs.retain(|(log, _), _| logs.contains_key(log));
+        self.fetched_first.retain(|(log, _)| logs.contains_key(log));
         self.incarnations.retain(|log, _| logs.contains_key(log));
         self.registers.retain(|key, _| key.room != room);
         for (id, link) in &mut self.links {

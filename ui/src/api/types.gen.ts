@@ -208,7 +208,8 @@ export type Messages = {
  */
 messages: Array<Message>, 
 /**
- * Where older messages go on; absent at the beginning of the room.
+ * Where older messages go on; absent once the room's beginning is here. Beside an empty page: what is older cannot be
+ * had just now.
  */
 next?: string, };
 

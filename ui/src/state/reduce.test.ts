@@ -69,6 +69,12 @@ describe("timelines", () => {
     expect(state.timelines.get("shed")).toMatchObject({ next: null, older: "idle" });
   });
 
+  test("an empty page with more behind it is not asked for again by itself", () => {
+    const state = after(start([message("c")], "cursor"), { type: "olderLoading", roomId: "shed" }, { type: "older", roomId: "shed", page: { messages: [], next: "cursor" } });
+    expect(texts(state)).toEqual(["c"]);
+    expect(state.timelines.get("shed")).toMatchObject({ next: "cursor", older: "failed" });
+  });
+
   test("reading the newest page again keeps the older ones that touch it", () => {
     const held = [message("a", { sentAt: 1 }), message("b", { sentAt: 2 }), message("c", { sentAt: 3 })];
     const state = after(start(held, "before-a"), { type: "timeline", roomId: "shed", page: { messages: [message("b", { sentAt: 2 }), message("c", { sentAt: 3 }), message("d", { sentAt: 4 })], next: "before-b" } });

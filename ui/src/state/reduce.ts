@@ -79,7 +79,9 @@ export function reduce(state: State, action: Action): State {
         mapReady(state, action.roomId, (timeline) => {
           const held = new Set(timeline.messages.map((message) => message.messageId));
           const messages = [...action.page.messages.filter((message) => !held.has(message.messageId)), ...timeline.messages];
-          return { kind: "ready", messages, next: action.page.next ?? null, older: "idle" };
+          const next = action.page.next ?? null;
+          // There is more, and nobody who has it can be reached: it is not asked for again by itself.
+          return { kind: "ready", messages, next, older: next !== null && action.page.messages.length === 0 ? "failed" : "idle" };
         }),
         action.roomId,
       );

@@ -514,7 +514,8 @@ pub struct ListMessagesParams {
 pub struct Messages {
     /// Oldest first.
     pub messages: Vec<Message>,
-    /// Where older messages go on; absent at the beginning of the room.
+    /// Where older messages go on; absent once the room's beginning is here. Beside an empty page: what is older cannot be
+    /// had just now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub next: Option<String>,

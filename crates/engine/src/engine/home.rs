@@ -39,6 +39,7 @@ use crate::link::roaming::{self, Roaming};
 use crate::link::server::{ServerEvent, ServerLink, Traffic};
 use crate::link::{Dialer, IceServer, PeerLinks};
 use crate::persistence::{DiskEvent, Persistence};
+use crate::projection::history::History;
 use crate::projection::locations::Locations;
 use crate::projection::timeline::Timeline;
 
@@ -54,6 +55,15 @@ pub(super) enum Waiting {
     Nobody,
 }
 
+/// What a person had when the disk failed, beside what is on it.
+pub(super) struct Kept {
+    /// With tokens that may have been renewed meanwhile.
+    account: Account,
+    own_presence: (bool, String),
+    /// Up to where each room was read.
+    read: Vec<(RoomId, EventId)>,
+}
+
 pub(crate) struct Home {
     pub(crate) account: Account,
     pub(crate) key: Arc<SecretKey>,
@@ -64,6 +74,11 @@ pub(crate) struct Home {
     pub(super) replica: Replica,
     pub(super) persistence: Persistence,
     pub(super) timelines: BTreeMap<RoomId, Timeline>,
+    pub(super) histories: BTreeMap<RoomId, History>,
+    /// Who reads a room back to where it begins here, and waits for more.
+    pub(super) readers: BTreeMap<RoomId, Vec<oneshot::Sender<()>>>,
+    /// Rooms that reach further back than before this turn.
+    pub(super) grown_back: BTreeSet<RoomId>,
     pub(super) members: BTreeMap<RoomId, BTreeSet<AccountId>>,
     pub(super) profiles: BTreeMap<AccountId, ProfileRecord>,
     pub(super) presence: Presence,
@@ -85,6 +100,8 @@ pub(crate) struct Home {
     /// Tokens of links with a lower number are of a session that is over.
     pub(super) tokens_since: u64,
     pub(super) problem: Option<String>,
+    /// Why the disk takes nothing.
+    pub(super) disk_problem: Option<String>,
     pub(super) requests: BTreeMap<u32, Request>,
     pub(super) adding_device: BTreeSet<RoomId>,
     pub(super) repairs: Repairs,
@@ -125,6 +142,9 @@ impl Home {
             replica,
             persistence,
             timelines: BTreeMap::new(),
+            histories: BTreeMap::new(),
+            readers: BTreeMap::new(),
+            grown_back: BTreeSet::new(),
             members: BTreeMap::new(),
             profiles,
             presence: Presence::default(),
@@ -143,6 +163,7 @@ impl Home {
             server_link: None,
             tokens_since: 0,
             problem: None,
+            disk_problem: None,
             requests: BTreeMap::new(),
             adding_device: BTreeSet::new(),
             repairs: Repairs::default(),
@@ -175,12 +196,14 @@ impl Home {
         let log = room.conversation();
         let mut timeline = Timeline::new(room, own, self.records.marks(log)?);
         let mut locations = Locations::default();
+        let mut history = History::default();
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
         self.persistence.each_event(log, &mut |event| {
             let header = event.header.get();
             let version = roster.version_of(header.roster).unwrap_or(0);
             let Some(author) = roster.account_of(header.device) else { return };
             if roster.counts_event(header) {
+                history.note(header, version);
                 timeline.apply(&event, author, version, now);
                 locations.apply(&event, author, version);
             }
@@ -201,12 +224,34 @@ impl Home {
         timeline.advance_read(|version| others_at(roster, version, own));
         self.timelines.insert(room, timeline);
         self.positions.put(room, locations);
+        self.histories.insert(room, history);
         Ok(())
     }
 
+    /// Ends as [`Self::close`] does, for one that goes on from what is on the disk.
+    pub(super) async fn retire(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) -> Kept {
+        self.server_down();
+        let read = self.timelines.iter().filter_map(|(room, timeline)| Some((*room, timeline.read_up_to()?.event)));
+        let (read, own_presence) = (read.collect(), self.own_presence.clone());
+        Kept { account: self.close(server_events).await, own_presence, read }
+    }
+
+    /// Goes on with what one before had and could not write.
+    pub(super) fn take_over(&mut self, kept: Kept) {
+        let Kept { account, own_presence, read } = kept;
+        self.account = account;
+        self.keep_account();
+        self.own_presence = own_presence;
+        for (room, message) in read {
+            // The room, or the message, may be gone by what the disk says.
+            let _ = self.mark_read(room, message);
+        }
+    }
+
     /// Writes what waits, says goodbye, and releases what is held. `server_events`: what the server's link still says;
-    /// tokens that it renewed at the last moment are kept, since the old ones count as stolen from then on.
-    pub(crate) async fn close(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) {
+    /// tokens that it renewed at the last moment are kept, since the old ones count as stolen from then on. The account
+    /// with the last of them.
+    pub(crate) async fn close(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) -> Account {
         if let Some(links) = self.links.take() {
             links.shutdown().await;
         }
@@ -229,10 +274,11 @@ impl Home {
                 None => stopping.await,
             }
         }
-        let Self { persistence, .. } = self;
+        let Self { persistence, account, .. } = self;
         if tokio::task::spawn_blocking(move || persistence.close()).await.is_err() {
             tracing::error!("the store's writer could not be closed");
         }
+        account
     }
 
     fn keep_last_tokens(&mut self, link: u64, event: ServerEvent) {
@@ -335,6 +381,12 @@ impl Home {
         self.dial();
         self.repair_rosters();
         self.write_progress();
+        for room in std::mem::take(&mut self.grown_back) {
+            for reader in self.readers.remove(&room).unwrap_or_default() {
+                // It may have waited long enough.
+                let _ = reader.send(());
+            }
+        }
         for room in std::mem::take(&mut self.dirty) {
             if let Some(room) = self.room(room) {
                 self.tell(Event::RoomChanged { room });
@@ -368,6 +420,10 @@ impl Home {
             }
             DiskEvent::Swept => {
                 self.persistence.sweep();
+                return;
+            }
+            DiskEvent::Failed => {
+                self.disk_failed();
                 return;
             }
         };
@@ -423,7 +479,12 @@ pub(crate) fn refused(refusal: CommandRefusal) -> ApiError {
         CommandRefusal::OutOfBounds(what) => ApiError::invalid(format!("It is out of bounds: {what}.")),
         CommandRefusal::Halted => ApiError::new(
             ErrorKind::Internal,
-            "The disk takes nothing any more, so nothing was sent. Make room on it, then start Momoland again.",
+            "The disk takes nothing any more, so nothing was sent. Make room on it, and Momoland goes on by itself.",
+        ),
+        CommandRefusal::Unsure => ApiError::new(
+            ErrorKind::Internal,
+            "The disk failed while this was being written. Make room on it, and look whether it is there before you send it \
+             again.",
         ),
     }
 }

@@ -11,6 +11,9 @@ use crate::api::events::Event;
 use crate::engine::home::{Home, Waiting, others_at};
 use crate::projection::timeline::Timeline;
 
+/// What people are told while the disk takes nothing.
+const DISK_FAILED: &str = "The disk takes nothing any more. Make room on it, and Momoland goes on by itself.";
+
 impl Home {
     /// Carries out what the replica wants until it wants nothing more.
     pub(super) fn drain(&mut self) {
@@ -88,7 +91,7 @@ impl Home {
             Notice::Rejected { link, device, why } => {
                 tracing::warn!(?link, ?device, %why, "an event was refused");
             }
-            Notice::Halted => self.halted(),
+            Notice::Halted => self.disk_failed(),
         }
     }
 
@@ -104,6 +107,9 @@ impl Home {
         let header = event.header.get();
         if header.log != room.conversation() {
             return;
+        }
+        if self.histories.entry(room).or_default().note(header, roster_version) {
+            self.grown_back.insert(room);
         }
         let timeline = self.new_timeline(room);
         let new = timeline.apply(event, author, roster_version, now);
@@ -175,19 +181,25 @@ impl Home {
         }
     }
 
-    /// The disk takes nothing any more: nobody waits for what will not come.
-    fn halted(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        for (_, waiting) in waiting {
-            match waiting {
-                Waiting::Send(answer) => {
-                    let _ = answer.send(Err(CommandRefusal::Halted));
-                }
-                Waiting::Nobody => {}
-            }
+    /// The disk takes nothing any more: what people see stays, and what they write is refused until the actor has opened
+    /// the store again.
+    pub(super) fn disk_failed(&mut self) {
+        if self.disk_problem.is_none() {
+            self.disk_problem = Some(DISK_FAILED.to_owned());
+            self.net_dirty = true;
+            self.persistence.stop();
         }
-        self.problem = Some("The disk takes nothing any more. Make room on it, then start Momoland again.".to_owned());
+    }
+
+    /// Why the disk takes nothing became known better.
+    pub(super) fn tell_disk_problem(&mut self, problem: String) {
+        self.disk_problem = Some(problem);
         self.net_dirty = true;
+    }
+
+    /// Whether the disk takes nothing any more.
+    pub(crate) fn has_disk_failed(&self) -> bool {
+        self.disk_problem.is_some()
     }
 
     fn roster_grew(&mut self, room: RoomId, reordered: bool) {
@@ -208,6 +220,9 @@ impl Home {
             self.tell(Event::Resync {});
         } else if let (Some(timeline), Some(roster)) = (self.timelines.get_mut(&room), self.replica.roster(room)) {
             let is_cut = |chain, seq, version| roster.is_cut(room.conversation(), chain, seq, version);
+            if let Some(history) = self.histories.get_mut(&room) {
+                history.take_back(is_cut);
+            }
             let messages = timeline.take_back(is_cut);
             if self.positions.room(room).take_back(is_cut) || messages {
                 // Fronts read the list again.
@@ -239,6 +254,8 @@ impl Home {
 
     fn room_forgotten(&mut self, room: RoomId) {
         self.timelines.remove(&room);
+        self.histories.remove(&room);
+        self.readers.remove(&room);
         self.members.remove(&room);
         self.marks.remove(&room);
         self.positions.forget(room);

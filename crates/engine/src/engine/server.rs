@@ -228,9 +228,12 @@ impl Home {
         self.keep_account();
     }
 
-    fn keep_account(&mut self) {
+    pub(super) fn keep_account(&mut self) {
         if let Err(error) = self.records.set_account(&self.account) {
             tracing::error!(%error, "the account's record could not be written");
+            if error.halts() {
+                self.disk_failed();
+            }
         }
     }
 
@@ -268,7 +271,7 @@ impl Home {
     }
 
     /// The connection is gone: requests fail, presence falls back to what peers show.
-    fn server_down(&mut self) {
+    pub(super) fn server_down(&mut self) {
         if let Some(link) = self.server_link.take() {
             let now = self.now();
             self.replica.handle_input(now, Input::LinkDown { link });
@@ -512,7 +515,7 @@ impl Home {
     pub(crate) fn net_status(&self) -> NetStatus {
         NetStatus {
             server: self.server_state,
-            problem: self.problem.clone(),
+            problem: self.disk_problem.clone().or_else(|| self.problem.clone()),
             peers: self.peer_statuses(),
             online_count: self.presence.online_count,
             server_bytes_in: self.traffic.received.load(Ordering::Relaxed),

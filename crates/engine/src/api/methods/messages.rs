@@ -1,14 +1,20 @@
 //! `messages.*`.
 
+use std::time::Duration;
+
 use momoland_protocol::id::{EventId, RoomId};
+use tokio::time::{Instant, timeout_at};
 
 use super::id;
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{DeliveryState, Done, ListMessagesParams, MarkReadParams, Messages, SendParams, Sent};
-use crate::engine::{Engine, no_such_message, refused};
+use crate::engine::{Engine, refused};
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 10_000;
+
+/// How long a list waits for history that others have: who scrolls sees what there is by then.
+const HISTORY_WITHIN: Duration = Duration::from_secs(3);
 
 pub(super) async fn send(engine: &Engine, params: SendParams) -> Result<Sent, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
@@ -35,19 +41,15 @@ pub(super) async fn list(engine: &Engine, params: ListMessagesParams) -> Result<
     if before.is_some() && after.is_some() {
         return Err(ApiError::invalid("A list goes on before a message or after one, not both."));
     }
-    engine
-        .with_home(move |home| {
-            let timeline = home.timeline(room)?;
-            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-            let (page, more) = timeline.page(before, after, limit).ok_or_else(no_such_message)?;
-            let next = match after {
-                Some(_) => page.last(),
-                None => page.first(),
-            };
-            let next = next.filter(|_| more).map(|entry| entry.id.to_string());
-            Ok(Messages { messages: page.into_iter().map(|entry| timeline.message(entry)).collect(), next })
-        })
-        .await
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let until = Instant::now() + HISTORY_WITHIN;
+    loop {
+        let patient = Instant::now() < until;
+        let (page, grown) = engine.with_home(move |home| home.page(room, before, after, limit, patient)).await?;
+        let Some(grown) = grown.filter(|_| patient) else { return Ok(page) };
+        // Too late, or something came: either way it is looked at again.
+        let _ = timeout_at(until, grown).await;
+    }
 }
 
 pub(super) async fn mark_read(engine: &Engine, params: MarkReadParams) -> Result<Done, ApiError> {

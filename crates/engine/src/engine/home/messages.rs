@@ -8,7 +8,7 @@ use momoland_protocol::content::MessageContent;
 use momoland_protocol::event::{Action, Body, BodyBytes};
 use momoland_protocol::id::{ChainId, EventId, RoomId};
 use momoland_protocol::register::{DeliveredChain, DeliveryMark, RegisterName};
-use momoland_replica::input::Command;
+use momoland_replica::input::{Command, Input};
 use momoland_replica::output::CommandRefusal;
 use momoland_replica::roster::Roster;
 use momoland_store::kv::Batch;
@@ -19,7 +19,9 @@ use super::{Home, Waiting, no_such_message, no_such_room};
 use crate::account::record::Records;
 use crate::api::error::ApiError;
 use crate::api::events::Event;
-use crate::projection::timeline::{Noted, Timeline};
+use crate::api::types::Messages;
+use crate::projection::history::History;
+use crate::projection::timeline::{Entry, Noted, Timeline};
 
 /// Read and delivery marks are written at most this often for each room.
 const MARK_EVERY: Duration = Duration::from_secs(2);
@@ -84,6 +86,54 @@ impl Home {
         let command = Command::Append { log: room.conversation(), action: Action::POST, targets, body };
         self.command(command, Waiting::Send(answer));
         Ok(answered)
+    }
+
+    /// Messages before (or after) one, oldest first, and where they go on.
+    ///
+    /// What was written between them may still be on its way, where chains begin here in their middle. While somebody is
+    /// linked who has more, it is asked for before anything else, and a page ends where everything is here from. Where that
+    /// leaves nothing of it, a receiver tells when the room reaches further back; who is not `patient` gets what there is.
+    pub(crate) fn page(
+        &mut self,
+        room: RoomId,
+        before: Option<EventId>,
+        after: Option<EventId>,
+        limit: usize,
+        patient: bool,
+    ) -> Result<(Messages, Option<oneshot::Receiver<()>>), ApiError> {
+        let timeline = self.timeline(room)?;
+        let (mut page, more) = timeline.page(before, after, limit).ok_or_else(no_such_message)?;
+        if after.is_some() {
+            let next = page.last().filter(|_| more).map(|entry| entry.id.to_string());
+            return Ok((
+                Messages { messages: page.into_iter().map(|entry| timeline.message(entry)).collect(), next },
+                None,
+            ));
+        }
+        let edge = self.histories.get(&room).and_then(History::edge);
+        let reachable = edge.filter(|_| self.replica.lacks_history(room.conversation()));
+        if let Some(edge) = reachable.filter(|_| patient) {
+            let incomplete = |entry: &&Entry| timeline.mark_at(entry.id).is_some_and(|mark| mark.hlc < edge);
+            page.drain(..page.partition_point(incomplete));
+        }
+        let first = page.first().map(|entry| entry.id).or(before);
+        let next = first.filter(|_| more || edge.is_some()).map(|id| id.to_string());
+        let messages: Vec<_> = page.into_iter().map(|entry| timeline.message(entry)).collect();
+        let grown = reachable.and_then(|_| self.fetch(room)).filter(|_| messages.is_empty() && before.is_some());
+        Ok((Messages { messages, next }, grown))
+    }
+
+    /// Asks for what is missing of a room's history before anything else. Told when there is more of it.
+    fn fetch(&mut self, room: RoomId) -> Option<oneshot::Receiver<()>> {
+        let missing = self.histories.get(&room)?.missing();
+        let now = self.now();
+        self.replica.handle_input(now, Input::Fetch { log: room.conversation(), chains: missing });
+        self.drain();
+        let (reader, grown) = oneshot::channel();
+        let readers = self.readers.entry(room).or_default();
+        readers.retain(|reader| !reader.is_closed());
+        readers.push(reader);
+        Some(grown)
     }
 
     /// The timeline of a room that this person is in.
