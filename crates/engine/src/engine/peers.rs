@@ -468,6 +468,9 @@ fn link_policy(policy: PeerPolicy) -> LinkPolicy {
 }
 
 #[cfg(test)]
+mod raw_frames;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
