@@ -151,7 +151,7 @@ enum Pending {
     /// A load of the own chain's last event.
     LoadOwnHead { room: RoomId, log: LogId, chain: ChainId },
     /// A load of an own event, to be held against the proof that its chain forked.
-    LoadTwin { room: RoomId, log: LogId, proof: Signed<EventHeader> },
+    LoadTwin { link: LinkId, room: RoomId, log: LogId, proof: Signed<EventHeader> },
     /// A load of an own event, to be compared with what a link says to have at its place.
     LoadCompared { link: LinkId, log: LogId, theirs: ChainRange },
     /// A load of what a link asked for.

@@ -15,7 +15,7 @@ use crate::input::{CommandId, LinkId, Mono, Now, Remote};
 use crate::log::{Chain, Head, Log};
 use crate::output::{CloseReason, CommandRefusal, Load, LoadOrder, Notice, Output, Record};
 use crate::roster::{Roster, RosterRefusal};
-use crate::session::{COMPARE_EVERY_MS, LAZY_ACK_AFTER_MS};
+use crate::session::{COMPARE_EVERY_MS, LAZY_ACK_AFTER_MS, TWINS_MAX};
 #[cfg(feature = "planted")]
 use crate::sim::Planted;
 
@@ -153,9 +153,13 @@ impl Replica {
     }
 
     /// Reads the own event at the place of one that the own key signed too.
-    fn look_at_twin(&mut self, room: RoomId, log: LogId, proof: Signed<EventHeader>) {
+    fn look_at_twin(&mut self, link: LinkId, room: RoomId, log: LogId, proof: Signed<EventHeader>) {
+        let of_link = |pending: &&Pending| matches!(pending, Pending::LoadTwin { link: of, .. } if *of == link);
+        if self.tickets.values().filter(of_link).count() >= TWINS_MAX {
+            return;
+        }
         let (chain, from) = (proof.get().chain(), proof.get().seq);
-        let ticket = self.open_ticket(Pending::LoadTwin { room, log, proof });
+        let ticket = self.open_ticket(Pending::LoadTwin { link, room, log, proof });
         let load = Load { log, chain, from, to: from, bytes_max: 1, order: LoadOrder::OldestFirst };
         self.outputs.push_back(Output::Load { ticket, load });
     }
@@ -276,7 +280,7 @@ impl Replica {
         let proofs: Vec<Event> = proofs.map(|header| Event { header, body: None }).collect();
         self.send_events(link, log, proofs);
         for proof in twins {
-            self.look_at_twin(room, log, proof);
+            self.look_at_twin(link, room, log, proof);
         }
         if compare || ask_for_roster {
             self.compare_soon(now, link, room, log);

@@ -294,6 +294,11 @@ impl Replica {
                 self.begin_incarnation(log);
             }
         }
+        // One vector's at a time: it is said again where a link says more meanwhile.
+        let under_way = |pending: &Pending| matches!(pending, Pending::LoadCompared { link, .. } if *link == id);
+        if self.tickets.values().any(under_way) {
+            compared.clear();
+        }
         for theirs in compared {
             let ticket = self.open_ticket(Pending::LoadCompared { link: id, log, theirs });
             let ChainRange { chain, low: _, high, head: _ } = theirs;
@@ -587,7 +592,7 @@ impl Replica {
                 self.loaded_own_head(room, log, chain, &events);
                 return;
             }
-            Some(Pending::LoadTwin { room, log, proof }) => {
+            Some(Pending::LoadTwin { link: _, room, log, proof }) => {
                 self.loaded_twin(room, log, proof, &events);
                 return;
             }
