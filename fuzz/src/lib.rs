@@ -1,22 +1,19 @@
 //! Fuzz targets for every decoder that bytes from outside meet, with a corpus of valid bytes.
 //!
-//! The targets and the corpus are the tests' own: `crates/protocol/tests/hostile.rs`, `signaling-server/src/turn/fuzzing.rs`
-//! and `crates/engine/src/fuzzing.rs` run them over seeded mutations with every test run. Here libFuzzer runs them for as long as one
-//! likes, guided by what they reach: `./dev fuzz [TARGET] [--seconds N]`, on a stable compiler.
-//!
-//! A workspace of its own, so that the fuzzer is nothing that the product's builds know of.
+//! The targets and the corpus are the tests' own, which run them over seeded mutations every time:
+//! `crates/protocol/tests/hostile.rs`, `signaling-server/src/turn/fuzzing.rs`, `crates/engine/src/fuzzing.rs`. Here libFuzzer
+//! runs them for as long as one likes, guided by what they reach: `./dev fuzz [TARGET] [--seconds N]`.
 
-#![allow(clippy::print_stderr, reason = "a program's own words")]
-
-pub mod mutation;
 pub mod protocol;
 
-/// Every target by name, and the inputs that it begins with.
-pub fn targets() -> Vec<(&'static str, fn(&[u8]), Vec<Vec<u8>>)> {
+/// What each target begins with, by its name.
+pub fn corpora() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let golden: Vec<Vec<u8>> = protocol::corpus().into_iter().map(|(_, bytes)| bytes).collect();
-    let mut targets: Vec<(&'static str, fn(&[u8]), Vec<Vec<u8>>)> =
-        protocol::TARGETS.into_iter().map(|(name, target)| (name, target, golden.clone())).collect();
-    targets.push(("turn", signaling_server::turn::fuzzing::datagrams, signaling_server::turn::fuzzing::corpus()));
-    targets.extend(momoland_engine::fuzzing::TARGETS.map(|(name, target)| (name, target, momoland_engine::fuzzing::corpus())));
-    targets
+    let protocol = protocol::TARGETS.into_iter().map(|(name, _)| (name, golden.clone()));
+    #[cfg(feature = "server")]
+    let protocol = protocol.chain([("turn", signaling_server::turn::fuzzing::corpus())]);
+    #[cfg(feature = "client")]
+    let protocol = protocol
+        .chain(momoland_engine::fuzzing::TARGETS.map(|(name, _)| (name, momoland_engine::fuzzing::corpus())));
+    protocol.collect()
 }
