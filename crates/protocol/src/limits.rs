@@ -57,6 +57,9 @@ pub const STATUS_TEXT_CHARS_MAX: usize = 128;
 /// Bytes of one signal (an offer, an answer, a candidate) in an introduction.
 pub const SIGNAL_BYTES_MAX: usize = 16 * 1024;
 
+/// Devices that a device says it is linked with. Of more it tells the first.
+pub const DEVICES_AROUND_MAX: usize = 128;
+
 /// Characters of a TURN server's host, username or password.
 pub const TURN_LINE_CHARS_MAX: usize = 508;
 

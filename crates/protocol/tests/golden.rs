@@ -258,6 +258,9 @@ fn handshakes(vectors: &mut Vectors) {
     vectors.value("peer.proof", &PeerFrame::Proof(Signature([7; 64])));
     vectors.value("peer.replication", &PeerFrame::Replication(Frame::Closed { room: genesis().room() }));
     vectors.value("peer.goodbye", &PeerFrame::Goodbye("you left the room".to_owned()));
+    vectors.value("peer.around", &PeerFrame::Around { devices: vec![key(1).device(), key(2).device()] });
+    vectors.value("peer.introduce", &PeerFrame::Introduce { to: key(2).device(), signal: vec![1, 2, 3] });
+    vectors.value("peer.introduced", &PeerFrame::Introduced { from: key(1).device(), signal: vec![1, 2, 3] });
 }
 
 fn replication(vectors: &mut Vectors) {

@@ -92,6 +92,8 @@ pub(crate) struct Home {
     pub(super) dirty: BTreeSet<RoomId>,
     pub(super) net_dirty: bool,
     pub(super) dial_dirty: bool,
+    /// Links, or who shares a room, changed in this turn.
+    pub(super) around_dirty: bool,
     // The server.
     pub(super) server: Option<ServerLink>,
     pub(super) traffic: Arc<Traffic>,
@@ -157,6 +159,7 @@ impl Home {
             dirty: BTreeSet::new(),
             net_dirty: false,
             dial_dirty: false,
+            around_dirty: false,
             server: None,
             traffic: Arc::default(),
             server_state: ServerState::Offline,
@@ -374,6 +377,9 @@ impl Home {
 
     /// Ends a turn: tells once what changed, however often it did.
     pub(super) fn settle(&mut self) {
+        if std::mem::take(&mut self.around_dirty) {
+            self.tell_around();
+        }
         if std::mem::take(&mut self.dial_dirty) {
             self.update_wanted();
             self.update_modes();

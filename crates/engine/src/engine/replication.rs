@@ -246,6 +246,7 @@ impl Home {
         }
         self.dirty.insert(room);
         self.dial_dirty = true;
+        self.around_dirty = true;
         self.net_dirty = true;
         self.plan_repair(room);
         self.add_own_device(room);
@@ -262,6 +263,7 @@ impl Home {
         self.progress.forget(room);
         self.dirty.remove(&room);
         self.dial_dirty = true;
+        self.around_dirty = true;
         self.net_dirty = true;
         self.tell(Event::RoomRemoved { room_id: room.to_string() });
         self.close_strangers();

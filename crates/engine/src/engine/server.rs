@@ -348,7 +348,7 @@ impl Home {
             && change.countersignature.verify(&self.account.server_key).is_ok()
     }
 
-    fn introduced(&mut self, from: DeviceId, signal: &[u8]) {
+    pub(super) fn introduced(&mut self, from: DeviceId, signal: &[u8]) {
         match Signal::decode(signal) {
             Ok(signal) => self.signalled(from, signal),
             Err(error) => tracing::warn!(?from, %error, "an introduction was malformed"),

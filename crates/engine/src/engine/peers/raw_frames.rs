@@ -124,7 +124,8 @@ impl Eve {
                 match session.receive(cbor::decode(&bytes, FRAME_BYTES_MAX).unwrap()).unwrap() {
                     Received::Answer(answer) => self.send(Class::Durable, cbor::encode(&answer)),
                     Received::Replication(frame) => self.heard.push(frame),
-                    Received::Ready => {}
+                    Received::Ready | Received::Around(_) => {}
+                    Received::Introduce { .. } | Received::Introduced { .. } => panic!("there is nobody else"),
                     Received::Goodbye(sentence) => panic!("Ada's device said goodbye: {sentence}"),
                 }
             }
