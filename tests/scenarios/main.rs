@@ -11,6 +11,7 @@ mod clocks;
 mod connectivity;
 mod crashes;
 mod doctor;
+mod edits;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod half_open;
@@ -22,6 +23,8 @@ mod names;
 mod origins;
 mod presence;
 mod processes;
+mod reactions;
+mod reading;
 mod restarts;
 mod server_away;
 mod states;

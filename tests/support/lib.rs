@@ -27,6 +27,7 @@ pub mod socket;
 pub mod turn;
 
 mod binaries;
+mod disk;
 mod impostor;
 mod momo;
 mod process;
@@ -36,6 +37,7 @@ mod wait;
 mod window;
 mod world;
 
+pub use crate::disk::is_in_folder;
 pub use crate::impostor::Impostor;
 pub use crate::momo::{Finished, Momo, Pending, RpcError, run_momo};
 pub use crate::process::{Usage, Watched};

@@ -16,6 +16,7 @@ mod fixture;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use momoland_store::event_log;
 use momoland_store::kv::sled::SledStore;
 use momoland_store::kv::{ReopenStore, SchemaVersion, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -27,11 +28,11 @@ use crate::api::methods;
 
 use self::actor::{Call, EngineActor};
 use self::healing::{Disk, look_for_room};
-pub(crate) use self::home::{Home, Stored, refused};
+pub(crate) use self::home::{Home, Stored, no_such_message, refused};
 pub(crate) use self::server::RequestFailure;
 
 /// The layout of the engine's store: `EventLog`'s keys and the engine's own. Raised with every change to either.
-const SCHEMA: SchemaVersion = SchemaVersion(1);
+const SCHEMA: SchemaVersion = SchemaVersion(2);
 
 /// Events that a front may be behind. More: it gets [`Event::Resync`] and reads its lists again.
 const EVENTS_BEHIND_MAX: usize = 8_192;
@@ -232,7 +233,7 @@ fn open_store(data_dir: &std::path::Path) -> Result<Disk, OpenError> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(data_dir).map_err(inaccessible)?;
     let folder = data_dir.join("store");
-    let store = ReopenStore::open(move || SledStore::open(&folder, SCHEMA));
+    let store = ReopenStore::open(move || SledStore::open_and_migrate(&folder, SCHEMA, &event_log::migrate));
     let store = Arc::new(store.map_err(|error| refuse(data_dir, error))?);
     let (of_reopening, data_dir) = (Arc::clone(&store), data_dir.to_owned());
     let reopen = Arc::new(move || {

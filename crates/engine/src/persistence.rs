@@ -3,18 +3,19 @@
 //! `engine` hands in the replica's records and loads; the disk thread (group commit) and the blocking pool answer through
 //! a channel. Nothing here decides anything.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use momoland_protocol::event::Event;
 use momoland_protocol::id::LogId;
+use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{PersistFailed, Ticket};
 use momoland_replica::output::{Load, LoadOrder, Record};
-use momoland_replica::replica::{DurableState, HeldChain, HeldFork};
+use momoland_replica::replica::{DurableState, HeldChain, HeldDeletion, HeldFork};
 use momoland_store::event_log::{EventLog, EventReader};
 use momoland_store::kv::{Batch, Store, StoreError};
 use momoland_store::writer::{Refused, Writer};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::account::record::Records;
 
@@ -31,6 +32,11 @@ pub(crate) enum DiskEvent {
     },
     /// What [`Persistence::write_marks`] wrote is on the disk.
     Marked,
+    /// What [`Persistence::keep`] wrote is on the disk, or is not.
+    Kept {
+        ticket: u64,
+        result: Result<(), PersistFailed>,
+    },
     /// A part of what was forgotten is gone.
     Swept,
     /// The disk took nothing of what nobody waits for.
@@ -46,6 +52,9 @@ const SWEEP: u64 = u64::MAX;
 /// The ticket of a batch of delivery marks.
 const MARKS: u64 = u64::MAX - 1;
 
+/// Tickets from here on are of what somebody waits for besides the replica, which counts its own from 1.
+const KEPT: u64 = 1 << 62;
+
 #[derive(Debug)]
 pub(crate) struct Persistence {
     log: EventLog,
@@ -57,6 +66,9 @@ pub(crate) struct Persistence {
     waiting: VecDeque<(u64, Batch)>,
     /// A batch of [`SWEEP`] is under way.
     sweeping: bool,
+    /// Who waits for what was written with a ticket from [`KEPT`] on.
+    keeping: BTreeMap<u64, oneshot::Sender<bool>>,
+    next_kept: u64,
 }
 
 impl Persistence {
@@ -79,6 +91,7 @@ impl Persistence {
                 UNWATCHED => return,
                 SWEEP => DiskEvent::Swept,
                 MARKS => DiskEvent::Marked,
+                ticket if ticket >= KEPT => DiskEvent::Kept { ticket, result: result.map_err(|_| PersistFailed) },
                 ticket => DiskEvent::Persisted { ticket: Ticket(ticket), result: result.map_err(|_| PersistFailed) },
             };
             // Nobody listens any more where the engine is gone.
@@ -97,21 +110,35 @@ impl Persistence {
         let forks = held.forks.into_iter();
         let forks =
             forks.map(|fork| HeldFork { log: fork.log, chain: fork.chain, seq: fork.seq, offered: fork.offered });
+        let deletions = held.deletions.into_iter().map(|held| HeldDeletion {
+            log: held.log,
+            place: held.place,
+            deletion: Deletion { target: held.target, by: held.by, action: held.action, roster: held.roster },
+        });
         let state = DurableState {
             rosters: held.rosters,
             chains: chains.collect(),
             forks: forks.collect(),
+            deletions: deletions.collect(),
             registers: held.registers,
         };
         let reader = log.reader();
-        let (writer, waiting) = (Some(writer), VecDeque::new());
-        let mut persistence = Self { log, reader, writer, answers, waiting, sweeping: false };
+        let mut persistence = Self {
+            log,
+            reader,
+            writer: Some(writer),
+            answers,
+            waiting: VecDeque::new(),
+            sweeping: false,
+            keeping: BTreeMap::new(),
+            next_kept: KEPT,
+        };
         // What was forgotten before the last stop, and did not fit into one batch.
         persistence.sweep();
         Ok((persistence, state))
     }
 
-    /// Deletes the next part of what was forgotten, if there is any; [`DiskEvent::Swept`] asks for the one after.
+    /// Deletes the next part of what was forgotten or deleted, if there is any; [`DiskEvent::Swept`] asks for the one after.
     pub(crate) fn sweep(&mut self) {
         let mut batch = Batch::new();
         match self.log.sweep(&mut batch) {
@@ -121,7 +148,7 @@ impl Persistence {
                     self.submit(SWEEP, batch);
                 }
             }
-            Err(error) => tracing::error!(%error, "what was forgotten could not be deleted"),
+            Err(error) => tracing::error!(%error, "what was forgotten or deleted could not be taken from the disk"),
         }
     }
 
@@ -132,10 +159,11 @@ impl Persistence {
             match record {
                 Record::Roster { place, change } => self.log.put_roster(&mut batch, *place, change),
                 Record::Event { room, event } => self.log.put_event(&mut batch, *room, event),
+                Record::Deletion { room, by } => self.log.put_deletion(&mut batch, *room, by.get()),
                 Record::Fork { room, seq, offered } => self.log.put_fork(&mut batch, *room, *seq, offered),
                 Record::Register(register) => self.log.put_register(&mut batch, register),
                 Record::Forget { room } => {
-                    Records::delete_marks(&mut batch, room.conversation());
+                    Records::delete_of_log(&mut batch, room.conversation());
                     if let Err(error) = self.log.forget(&mut batch, *room) {
                         tracing::error!(%error, %room, "a room could not be read to be forgotten");
                         let failed = DiskEvent::Persisted { ticket, result: Err(PersistFailed) };
@@ -146,7 +174,8 @@ impl Persistence {
             }
         }
         self.submit(ticket.0, batch);
-        if !self.sweeping && records.iter().any(|record| matches!(record, Record::Forget { .. })) {
+        let leaves_work = |record: &Record| matches!(record, Record::Forget { .. } | Record::Deletion { .. });
+        if !self.sweeping && records.iter().any(leaves_work) {
             self.sweep();
         }
     }
@@ -154,6 +183,24 @@ impl Persistence {
     /// Writes something that nobody waits for.
     pub(crate) fn write(&mut self, batch: Batch) {
         self.submit(UNWATCHED, batch);
+    }
+
+    /// Writes something of this device's own; answered with whether it is on the disk.
+    pub(crate) fn keep(&mut self, batch: Batch) -> oneshot::Receiver<bool> {
+        let (answer, answered) = oneshot::channel();
+        let ticket = self.next_kept;
+        self.next_kept += 1;
+        self.keeping.insert(ticket, answer);
+        self.submit(ticket, batch);
+        answered
+    }
+
+    /// Answers who waits for what [`Self::keep`] wrote.
+    pub(crate) fn kept(&mut self, ticket: u64, result: Result<(), PersistFailed>) {
+        if let Some(answer) = self.keeping.remove(&ticket) {
+            // The caller may have gone.
+            let _ = answer.send(result.is_ok());
+        }
     }
 
     /// Writes how far own messages got; [`DiskEvent::Marked`] tells when it is done.
@@ -184,8 +231,10 @@ impl Persistence {
         self.resume();
     }
 
-    fn failed(&self, ticket: u64) {
-        if !matches!(ticket, UNWATCHED | SWEEP | MARKS) {
+    fn failed(&mut self, ticket: u64) {
+        if (KEPT..MARKS).contains(&ticket) {
+            self.kept(ticket, Err(PersistFailed));
+        } else if !matches!(ticket, UNWATCHED | SWEEP | MARKS) {
             let _ = self.answers.send(DiskEvent::Persisted { ticket: Ticket(ticket), result: Err(PersistFailed) });
         }
     }
@@ -225,7 +274,7 @@ impl Persistence {
 
     /// Writes what waits and ends the disk thread.
     pub(crate) fn close(self) {
-        let Self { log: _, reader: _, writer, answers: _, waiting, sweeping: _ } = self;
+        let Self { log: _, reader: _, writer, answers: _, waiting, sweeping: _, keeping: _, next_kept: _ } = self;
         let Some(writer) = writer else { return };
         for (ticket, batch) in waiting {
             if writer.submit(ticket, batch).is_err() {

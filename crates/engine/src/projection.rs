@@ -2,4 +2,7 @@
 
 pub(crate) mod history;
 pub(crate) mod locations;
+pub(crate) mod emoji;
+pub(crate) mod mentions;
+pub(crate) mod amendments;
 pub(crate) mod timeline;

@@ -18,6 +18,12 @@ pub const TARGETS_MAX: usize = 32;
 /// UTF-8 bytes of a message's text.
 pub const TEXT_BYTES_MAX: usize = 32 * 1024;
 
+/// Accounts that one message mentions.
+pub const MENTIONS_MAX: usize = 64;
+
+/// UTF-8 bytes of the emoji of a reaction. The longest in use, a family with skin tones, has 41.
+pub const EMOJI_BYTES_MAX: usize = 64;
+
 /// Bytes of a register's value.
 pub const REGISTER_VALUE_BYTES_MAX: usize = 4 * 1024;
 

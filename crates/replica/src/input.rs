@@ -1,7 +1,7 @@
 //! What the replica is told. See [`crate::replica::Replica::handle_input`].
 
 use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::event::{Action, BodyBytes, Event};
+use momoland_protocol::event::{Action, BodyBytes, Event, EventPlace};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, LogId, RoomId};
 use momoland_protocol::register::RegisterName;
 use momoland_protocol::replication::{Frame, RelayMode};
@@ -132,6 +132,8 @@ pub enum Command {
         action: Action,
         /// To what.
         targets: Vec<EventId>,
+        /// Where the first target stands; an amendment has it.
+        place: Option<EventPlace>,
         /// What it says.
         body: BodyBytes,
     },

@@ -90,6 +90,14 @@ pub enum Record {
         /// The event.
         event: Event,
     },
+    /// An event that was written before it deletes its target. The store drops the bodies of the target and of the
+    /// target's edits, as far as it holds them, once this is on the disk, over a crash too.
+    Deletion {
+        /// The room of the log.
+        room: RoomId,
+        /// The deletion.
+        by: Signed<EventHeader>,
+    },
     /// The proof that a device signed two events for one place of a chain: the one that is not in the chain as it is
     /// held here. Of several the one at the lowest place counts.
     Fork {

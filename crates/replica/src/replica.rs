@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::event::{Event, EventHeader};
+use momoland_protocol::event::{Action, BodyBytes, Event, EventHeader, EventPlace};
 use momoland_protocol::id::{
     AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, RosterHash, Seq, ServerKey, SetHash,
 };
@@ -24,6 +24,7 @@ use momoland_protocol::replication::{ChainRange, Frame};
 use momoland_protocol::roster::{CountersignedChange, Cut};
 use momoland_protocol::signed::{SecretKey, Signed};
 
+use crate::deletions::Deletion;
 use crate::input::{Command, CommandId, Input, LinkId, Mono, Now, Ticket};
 use crate::log::{Chain, Head, Log, Low};
 use crate::output::{CommandRefusal, Notice, Output, Record};
@@ -99,6 +100,17 @@ pub struct HeldFork {
     pub offered: Signed<EventHeader>,
 }
 
+/// A deletion that is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldDeletion {
+    /// The log.
+    pub log: LogId,
+    /// Where its target stands.
+    pub place: EventPlace,
+    /// The deletion.
+    pub deletion: Deletion,
+}
+
 /// Everything that is on disk but for the events themselves.
 #[derive(Debug, Clone, Default)]
 pub struct DurableState {
@@ -108,6 +120,8 @@ pub struct DurableState {
     pub chains: Vec<HeldChain>,
     /// Those of them that forked.
     pub forks: Vec<HeldFork>,
+    /// What was deleted.
+    pub deletions: Vec<HeldDeletion>,
     /// The registers.
     pub registers: Vec<Signed<Register>>,
 }
@@ -185,6 +199,15 @@ struct Staged {
     roster_version: u64,
 }
 
+/// What our own device writes.
+#[derive(Debug)]
+struct Written {
+    action: Action,
+    targets: Vec<EventId>,
+    place: Option<EventPlace>,
+    body: BodyBytes,
+}
+
 /// Events that were stored a moment ago.
 #[derive(Debug, Default)]
 struct Recent {
@@ -256,6 +279,12 @@ impl Replica {
         }
         for fork in state.forks {
             replica.recover_fork(fork);
+        }
+        for HeldDeletion { log, place, deletion } in state.deletions {
+            let Some(held) = replica.logs.get_mut(&log) else { continue };
+            let roster = replica.rooms.get(&held.room).map(Room::roster);
+            let counts = |other: &Deletion| roster.is_some_and(|roster| other.counts(log, place, roster));
+            held.deletions.insert(place, deletion, counts);
         }
         replica.look_at_own_heads();
         for register in state.registers {
@@ -468,7 +497,9 @@ impl Replica {
             return;
         }
         match command {
-            Command::Append { log, action, targets, body } => self.append(now, id, log, action, targets, body),
+            Command::Append { log, action, targets, place, body } => {
+                self.append(now, id, log, Written { action, targets, place, body });
+            }
             Command::SetRegister { room, name, target, value } => {
                 self.set_register(now, id, room, name, target, value);
             }
@@ -583,6 +614,17 @@ impl Recent {
             let Some(oldest) = self.order.pop_front() else { break };
             if let Some(event) = self.events.remove(&oldest) {
                 self.bytes = self.bytes.saturating_sub(event.size());
+            }
+        }
+    }
+
+    /// Leaves the headers of events of a log whose bodies are not to be kept.
+    fn drop_bodies(&mut self, log: LogId, is_meant: impl Fn(&Event) -> bool) {
+        for ((of, ..), event) in &mut self.events {
+            if *of == log && event.body.is_some() && is_meant(event) {
+                let before = event.size();
+                event.body = None;
+                self.bytes = self.bytes.saturating_sub(before - event.size());
             }
         }
     }

@@ -55,7 +55,7 @@ const WAKES_PER_TURN_MAX: usize = 64;
 /// The ticket of writes that nobody waits for. The replica counts its own from 1.
 const OWN_TICKET: u64 = u64::MAX;
 
-/// The ticket of batches that delete what forgotten rooms left behind.
+/// The ticket of batches that delete what forgotten rooms and deleted messages left behind.
 const SWEEP_TICKET: u64 = u64::MAX - 1;
 
 /// The relay before it runs: its state as the store has it.
@@ -426,7 +426,12 @@ impl Driver {
 
     fn write(&mut self, ticket: u64, records: Vec<Record>) {
         match persistence::batch_of(&mut self.log, &records) {
-            Ok(batch) => self.submit(ticket, batch),
+            Ok(batch) => {
+                self.submit(ticket, batch);
+                if records.iter().any(|record| matches!(record, Record::Deletion { .. })) {
+                    self.sweep();
+                }
+            }
             Err(error) => {
                 // As if the disk had refused it: nothing of it is acknowledged.
                 tracing::error!(%error, "a batch could not be put together");
@@ -484,7 +489,7 @@ impl Driver {
         self.hand_over_backlog();
     }
 
-    /// Deletes the next part of what forgotten rooms left behind, if there is any.
+    /// Takes the next part of what forgotten rooms and deleted messages left behind from the disk, if there is any.
     fn sweep(&mut self) {
         if self.sweeping {
             return;
@@ -497,7 +502,7 @@ impl Driver {
             }
             Ok(false) => {}
             // The next start tries again.
-            Err(error) => tracing::warn!(%error, "a forgotten room was not swept away"),
+            Err(error) => tracing::warn!(%error, "what was forgotten or deleted was not swept away"),
         }
     }
 

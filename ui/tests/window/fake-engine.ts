@@ -76,7 +76,7 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
       "rooms.members": ({ roomId }) => ({ members: world.members.get(roomId) ?? [] }),
       "rooms.create": ({ name, visibility, topic }) => {
         const roomId = `room-${world.rooms.length}`;
-        world.rooms.push({ roomId, name, topic: topic ?? "", kind: "chat", visibility, role: "owner", memberCount: 1, unreadCount: 0 });
+        world.rooms.push({ roomId, name, topic: topic ?? "", kind: "chat", visibility, role: "owner", memberCount: 1, unreadCount: 0, mentionsCount: 0 });
         return { roomId };
       },
       "rooms.invite": () => ({ invite: "momoland://join/tidewater.example/3f9a61c27e/Jb8w2vQx7sLkT0dM" }),
@@ -91,7 +91,7 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
       },
       "messages.send": ({ roomId, text }) => {
         sent += 1;
-        const message: Message = { messageId: `sent-${sent}`, roomId, author: "ada", deviceId: "ada-1", text, sentAt: Date.now(), reactions: [], files: [], state: "stored" };
+        const message: Message = { messageId: `sent-${sent}`, roomId, author: "ada", deviceId: "ada-1", text, sentAt: Date.now(), reactions: [], pinned: false, mentions: [], mentionsRoom: false, files: [], state: "stored" };
         world.messages.set(roomId, [...(world.messages.get(roomId) ?? []), message]);
         emit({ type: "message.new", roomId, message });
         return { messageId: message.messageId, state: "stored" };

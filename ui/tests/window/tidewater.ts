@@ -28,11 +28,11 @@ export function at(clock: string): number {
 let lastId = 0;
 export function message(author: string, clock: string | number, text: string, state: Message["state"] = "delivered", roomId = "boat-shed"): Message {
   lastId += 1;
-  return { messageId: `m${lastId}`, roomId, author, deviceId: `${author}-1`, text, sentAt: typeof clock === "number" ? clock : at(clock), reactions: [], files: [], state };
+  return { messageId: `m${lastId}`, roomId, author, deviceId: `${author}-1`, text, sentAt: typeof clock === "number" ? clock : at(clock), reactions: [], pinned: false, mentions: [], mentionsRoom: false, files: [], state };
 }
 
 export function room(name: string, more: Partial<Room> = {}): Room {
-  return { roomId: name, name, topic: "", kind: "chat", visibility: "public", role: "member", memberCount: 7, unreadCount: 0, ...more };
+  return { roomId: name, name, topic: "", kind: "chat", visibility: "public", role: "member", memberCount: 7, unreadCount: 0, mentionsCount: 0, ...more };
 }
 
 export function net(): NetStatus {
@@ -67,7 +67,7 @@ export function tidewater(): World {
       room("treasurer", { visibility: "private" }),
       room("deliveries"),
       room("spring-regatta"),
-      room("Mateo Ruiz", { roomId: "dm-mateo", kind: "direct", visibility: "private", peerUserId: "mateo", unreadCount: 1, memberCount: 2 }),
+      room("Mateo Ruiz", { roomId: "dm-mateo", kind: "direct", visibility: "private", peerUserId: "mateo", unreadCount: 1, mentionsCount: 0, memberCount: 2 }),
       room("Ingrid Solheim", { roomId: "dm-ingrid", kind: "direct", visibility: "private", peerUserId: "ingrid", memberCount: 2 }),
       room("Yuki Tanabe", { roomId: "dm-yuki", kind: "direct", visibility: "private", peerUserId: "yuki", memberCount: 2 }),
       room("Tom Brandt", { roomId: "dm-tom", kind: "direct", visibility: "private", peerUserId: "tom", memberCount: 2 }),

@@ -8,10 +8,13 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 15] = [
+const TOP: [&str; 18] = [
     "message-content",
     "read-mark",
     "delivery-mark",
+    "reaction-content",
+    "pin-content",
+    "deletion-content",
     "invite-content",
     "server-transcript",
     "peer-transcript",
@@ -38,8 +41,11 @@ fn rule_of(name: &str) -> Option<&'static str> {
     }
     match name {
         "event.id" => None,
-        "content.message" => Some("message-content"),
         "location.live" => Some("live-position"),
+        "content.message" | "content.message.mentions" => Some("message-content"),
+        "content.reaction" => Some("reaction-content"),
+        "content.pin" => Some("pin-content"),
+        "content.deletion" => Some("deletion-content"),
         "register.read-mark" => Some("read-mark"),
         "register.delivery-mark" => Some("delivery-mark"),
         "register" => Some("signed-register"),

@@ -3,6 +3,8 @@
 //! Here it is opened, timed and closed; `messages`, `rooms` and `ephemerals` are what it does for fronts.
 
 mod messages;
+mod amendments;
+mod drafts;
 mod rooms;
 mod ephemerals;
 mod locations;
@@ -13,8 +15,10 @@ use std::time::Duration;
 
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
+use momoland_protocol::event::EventHeader;
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
 use momoland_protocol::signed::SecretKey;
+use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now};
 use momoland_replica::output::CommandRefusal;
 use momoland_replica::replica::{Config, Own, Replica};
@@ -25,7 +29,7 @@ use tokio::time::Instant;
 
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
-use crate::account::record::{Account, ProfileRecord, Records};
+use crate::account::record::{Account, DraftRecord, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
@@ -85,6 +89,7 @@ pub(crate) struct Home {
     pub(super) typing: Typing,
     pub(super) positions: Positions,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
+    pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
     pub(super) progress: Progress,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
@@ -153,6 +158,7 @@ impl Home {
             typing: Typing::default(),
             positions: Positions::default(),
             marks: BTreeMap::new(),
+            drafts: BTreeMap::new(),
             progress: Progress::default(),
             waiting: BTreeMap::new(),
             next_number: 0,
@@ -187,6 +193,9 @@ impl Home {
         let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
         for room in rooms {
             self.fold_room(room)?;
+            if let Some(draft) = self.records.draft(room.conversation())? {
+                self.drafts.insert(room, draft);
+            }
             let Some(roster) = self.replica.roster(room) else { continue };
             self.members.insert(room, roster.members().map(|member| member.account).collect());
         }
@@ -205,7 +214,7 @@ impl Home {
             let header = event.header.get();
             let version = roster.version_of(header.roster).unwrap_or(0);
             let Some(author) = roster.account_of(header.device) else { return };
-            if roster.counts_event(header) {
+            if counts(roster, header) {
                 history.note(header, version);
                 timeline.apply(&event, author, version, now);
                 locations.apply(&event, author, version);
@@ -213,10 +222,13 @@ impl Home {
         })?;
         // Fronts read the list; what they find there is not told as well.
         locations.changes(now, self.mono_ms());
+        timeline.set_outdone(self.records.reads(log)?);
         let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
         for register in self.replica.registers(room) {
             timeline.apply_register(register.get(), own_chain);
         }
+        timeline.set_unread_mark(self.records.unread_mark(log)?);
+        let outdone = timeline.outdone().contains_key(&own);
         // It lies on disk already, if in another place: it may be shown before it is written here.
         if let Some((marks, noted)) = timeline.unwritten() {
             timeline.advance_to(&noted);
@@ -228,6 +240,9 @@ impl Home {
         self.timelines.insert(room, timeline);
         self.positions.put(room, locations);
         self.histories.insert(room, history);
+        if outdone {
+            self.show_read_again(room);
+        }
         Ok(())
     }
 
@@ -247,7 +262,7 @@ impl Home {
         self.own_presence = own_presence;
         for (room, message) in read {
             // The room, or the message, may be gone by what the disk says.
-            let _ = self.mark_read(room, message);
+            self.show_read_to(room, message);
         }
     }
 
@@ -368,8 +383,8 @@ impl Home {
         let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
         for room in rooms {
             let released = self.timelines.get_mut(&room).map(|timeline| timeline.release(now.wall)).unwrap_or_default();
-            for id in released {
-                self.tell_message(room, id, true);
+            for applied in released {
+                self.tell_applied(room, applied);
             }
         }
         self.dial();
@@ -424,6 +439,14 @@ impl Home {
                 self.progress_written();
                 return;
             }
+            DiskEvent::Kept { ticket, result } => {
+                self.persistence.resume();
+                self.persistence.kept(ticket, result);
+                if result.is_err() {
+                    self.disk_failed();
+                }
+                return;
+            }
             DiskEvent::Swept => {
                 self.persistence.sweep();
                 return;
@@ -461,6 +484,12 @@ impl std::fmt::Debug for Home {
 /// The other accounts that belonged at a version.
 pub(super) fn others_at(roster: &Roster, version: u64, own: AccountId) -> BTreeSet<AccountId> {
     roster.members_at(version).filter(|account| *account != own).collect()
+}
+
+/// Whether an event is shown, or has an effect on what is, by the roster held now.
+pub(super) fn counts(roster: &Roster, header: &EventHeader) -> bool {
+    let deletes = Deletion::of(header);
+    roster.counts_event(header) && deletes.is_none_or(|(place, deletion)| deletion.counts(header.log, place, roster))
 }
 
 pub(crate) fn no_such_room() -> ApiError {

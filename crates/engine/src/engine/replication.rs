@@ -6,10 +6,12 @@ use momoland_protocol::replication::Frame;
 use momoland_protocol::server::ClientFrame;
 use momoland_replica::input::{CommandId, LinkId, Remote};
 use momoland_replica::output::{CommandRefusal, Notice, Output};
+use momoland_store::kv::Batch;
 
+use crate::account::record::Records;
 use crate::api::events::Event;
-use crate::engine::home::{Home, Waiting, others_at};
-use crate::projection::timeline::Timeline;
+use crate::engine::home::{Home, Waiting, counts, others_at};
+use crate::projection::timeline::{Applied, Timeline};
 
 /// What people are told while the disk takes nothing.
 const DISK_FAILED: &str = "The disk takes nothing any more. Make room on it, and Momoland goes on by itself.";
@@ -83,7 +85,10 @@ impl Home {
                     Remote::Relay => timeline.note_relayed(chain, seq),
                     // Another device of one's own is no other member.
                     Remote::Device { device: _, account } if account == own => {}
-                    Remote::Device { .. } => timeline.note_delivered(chain, seq),
+                    Remote::Device { device: _, account } => {
+                        timeline.has_reached(account, chain, seq);
+                        timeline.note_delivered(chain, seq);
+                    }
                 }
                 self.progress.learned.insert(room);
             }
@@ -105,14 +110,17 @@ impl Home {
         let now = self.now().wall;
         let own = self.account.id;
         let header = event.header.get();
-        if header.log != room.conversation() {
+        // What ended its right may have come while it was on its way to the disk.
+        if header.log != room.conversation() || !self.replica.roster(room).is_some_and(|roster| counts(roster, header))
+        {
             return;
         }
         if self.histories.entry(room).or_default().note(header, roster_version) {
             self.grown_back.insert(room);
         }
         let timeline = self.new_timeline(room);
-        let new = timeline.apply(event, author, roster_version, now);
+        let applied = timeline.apply(event, author, roster_version, now);
+        let new = matches!(applied, Applied::New(_));
         if author != own {
             if self.typing.clear(room, author) {
                 self.tell_typing(room, author, false);
@@ -124,8 +132,8 @@ impl Home {
         }
         if new {
             self.advance_read(room);
-            self.tell_message(room, event.id(), true);
         }
+        self.tell_applied(room, applied);
         if self.positions.room(room).apply(event, author, roster_version) {
             self.tell_locations(room);
         }
@@ -149,11 +157,25 @@ impl Home {
         let Some(roster) = self.replica.roster(room) else { return };
         let Some(timeline) = self.timelines.get_mut(&room) else { return };
         let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
-        timeline.apply_register(register, own_chain);
+        let unread = timeline.unread_mark().cloned();
+        if timeline.apply_register(register, own_chain) {
+            let mut batch = Batch::new();
+            Records::put_reads(&mut batch, room.conversation(), timeline.outdone());
+            self.persistence.write(batch);
+        }
+        if unread.as_ref() != timeline.unread_mark() {
+            let mut batch = Batch::new();
+            Records::put_unread_mark(&mut batch, room.conversation(), timeline.unread_mark());
+            self.persistence.write(batch);
+        }
+        let outdone = register.account == own && timeline.outdone().contains_key(&own);
         let moved = timeline.advance_read(|version| others_at(roster, version, own));
         self.progress.learned.insert(room);
         self.dirty.insert(room);
         self.tell_messages(room, moved);
+        if outdone {
+            self.show_read_again(room);
+        }
     }
 
     /// A message may be read already when it comes: its author's other device, or a mark that was faster.
@@ -260,6 +282,7 @@ impl Home {
         self.members.remove(&room);
         self.marks.remove(&room);
         self.positions.forget(room);
+        self.drafts.remove(&room);
         self.progress.forget(room);
         self.dirty.remove(&room);
         self.dial_dirty = true;

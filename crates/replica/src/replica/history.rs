@@ -268,6 +268,7 @@ impl Replica {
         let Some(link) = self.links.get_mut(&id).filter(|link| link.loading == Some(ticket)) else { return };
         link.loading = None;
         if self.shares(id, room) {
+            self.drop_deleted_bodies(room, wanted.log, &mut events);
             if wanted.from == wanted.to {
                 // A single event may be the proof of a fork: beyond a cut its header is enough for that.
                 let cut = events.first().is_some_and(|event| self.is_cut(room, event));

@@ -585,7 +585,7 @@ impl Replica {
     }
 
     /// Events were read for a link.
-    pub(super) fn loaded(&mut self, now: Now, ticket: Ticket, events: Vec<Event>) {
+    pub(super) fn loaded(&mut self, now: Now, ticket: Ticket, mut events: Vec<Event>) {
         let (id, room, log, chain, from) = match self.tickets.remove(&ticket) {
             Some(Pending::Load { link, room, log, chain, from }) => (link, room, log, chain, from),
             Some(Pending::LoadOwnHead { room, log, chain }) => {
@@ -613,6 +613,7 @@ impl Replica {
             // The store lost what its heads promise; the chain is not offered again on this link.
             self.clear_owed(id, room, log, chain);
         } else if still_owed && self.shares(id, room) {
+            self.drop_deleted_bodies(room, log, &mut events);
             self.send_loaded(id, room, log, chain, events);
         }
         self.pump(now, id);

@@ -233,6 +233,7 @@ fn a_fork_freezes_the_chain() {
     let header = EventHeader {
         body_hash: body.hash(),
         body_length: u32::try_from(body.len()).unwrap(),
+        place: None,
         action: Action::POST,
         ..first.header.get().clone()
     };
@@ -262,6 +263,7 @@ fn nobody_is_silenced_by_a_twin_that_somebody_else_signed() {
     let header = EventHeader {
         body_hash: body.hash(),
         body_length: u32::try_from(body.len()).unwrap(),
+        place: None,
         ..first.header.get().clone()
     };
     let twin = Event { header: Signed::sign(header, &world.person(2).key).unwrap(), body: Some(body) };

@@ -122,7 +122,7 @@ impl Home {
             .map_err(|error| ApiError::invalid(format!("The position cannot be said: {error}.")))?;
         let (answer, stored) = oneshot::channel();
         let (log, action) = (room.conversation(), Action::LOCATION);
-        self.command(Command::Append { log, action, targets: Vec::new(), body }, Waiting::Send(answer));
+        self.command(Command::Append { log, action, targets: Vec::new(), place: None, body }, Waiting::Send(answer));
         Ok(stored)
     }
 

@@ -106,6 +106,7 @@ impl Eve {
             targets: Vec::new(),
             body_hash: body.hash(),
             body_length: u32::try_from(body.len()).unwrap(),
+            place: None,
         };
         WireEvent { header: Signed::sign(header, &self.key).unwrap(), body: Some(body) }
     }

@@ -101,7 +101,7 @@ impl Device {
         })
         .await;
         let id = sent.unwrap().unwrap();
-        (id, self.home.timelines[&room].get(id).unwrap().chain)
+        (id, self.home.timelines[&room].get(id).unwrap().order.chain())
     }
 
     /// The relay (or Grace) says how far it has a chain.

@@ -149,6 +149,7 @@ fn event_at(world: &World, room: RoomId, incarnation: u8, seq: u64, prev: EventI
         targets: Vec::new(),
         body_hash: body.hash(),
         body_length: u32::try_from(body.len()).unwrap(),
+        place: None,
     };
     Event { header: Signed::sign(header, &person.key).unwrap(), body: Some(body) }
 }
