@@ -3,7 +3,7 @@
 //! ```text
 //!  main → serve ─► server (sockets) ─► http (routes) ─► accounts ─► records ─► store
 //!                                      │            └─► passwords, tokens, limits
-//!                                      └► connect (WebSockets) ─► relay ─► {hub, rooms} ─► replica
+//!                                      └► connect (WebSockets) ─► relay ─► {hub, rooms, feed} ─► replica
 //!          └► turn (UDP)
 //! ```
 //! A module uses only those below it in the list. [`App`] is what all of them share.
@@ -17,6 +17,7 @@ pub mod accounts;
 pub mod clock;
 pub mod config;
 pub mod connect;
+pub mod feed;
 pub mod http;
 pub mod hub;
 pub mod limits;
@@ -47,6 +48,7 @@ use crate::accounts::{AccountError, Accounts, Policy, Session, handles};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connect::Pace;
+use crate::feed::PublicFeed;
 use crate::limits::{Exceeded, RateLimits};
 use crate::metrics::Metrics;
 use crate::records::RecordError;
@@ -74,6 +76,8 @@ pub struct App {
     /// What happened to accounts, for the connections that it concerns.
     pub notices: Notices,
     pub shutdown: Shutdown,
+    /// The public feed, as the relay stored it.
+    pub feed: PublicFeed,
     /// The way to the relay's task.
     pub relay: RelayHandle,
     /// Where TURN is, and the secret of its credentials.
@@ -243,6 +247,7 @@ impl App {
             limits: RateLimits::new(clock.clone(), &config.limits),
             metrics: Metrics::default(),
             tasks: TaskTracker::new(),
+            feed: PublicFeed::new(keys.server_key()),
             relay,
             relay_task: Mutex::new(Some(relay_task)),
             pace: Pace::standard(),

@@ -13,6 +13,7 @@ mod crashes;
 mod doctor;
 mod edits;
 #[cfg(target_os = "linux")]
+mod feed;
 mod full_disk;
 mod half_open;
 mod history;

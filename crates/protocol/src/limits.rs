@@ -24,6 +24,15 @@ pub const MENTIONS_MAX: usize = 64;
 /// UTF-8 bytes of the emoji of a reaction. The longest in use, a family with skin tones, has 41.
 pub const EMOJI_BYTES_MAX: usize = 64;
 
+/// Characters of a post's title.
+pub const POST_TITLE_CHARS_MAX: usize = 200;
+
+/// Tags of a post.
+pub const TAGS_MAX: usize = 10;
+
+/// Characters of a tag.
+pub const TAG_CHARS_MAX: usize = 32;
+
 /// Bytes of a register's value.
 pub const REGISTER_VALUE_BYTES_MAX: usize = 4 * 1024;
 

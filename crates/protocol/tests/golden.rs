@@ -14,6 +14,7 @@ use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::content::{DeletionContent, Mentions, MessageContent, PinContent, ReactionContent};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, EventPlace};
+use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
 use momoland_protocol::handshake::{Fingerprint, PeerHello, PeerTranscript, ServerTranscript, Side};
 use momoland_protocol::id::{
     AccountId, ChainId, EventId, Incarnation, InviteKey, Nonce, RoomId, RosterHash, Seq, ServerKey, SetHash,
@@ -166,6 +167,14 @@ fn locations(vectors: &mut Vectors) {
     let last = Some(Point { accuracy_m: None, ..point });
     vectors.value("location.ended-last", &LocationContent::Ended { last });
     vectors.value("location.live", &LivePosition { share: EventId([7; 32]), point });
+}
+
+fn feeds(vectors: &mut Vectors) {
+    let (title, body) = ("Low water".to_owned(), "At **10:40**.".to_owned());
+    let tags = vec!["tides".to_owned()];
+    vectors.value("feed.post", &PostContent { title, body, tags, sent_at: AT });
+    vectors.value("feed.like", &LikeContent { on: true });
+    vectors.value("feed.comment", &CommentContent { text: "Thanks.".to_owned(), sent_at: AT });
 }
 
 fn objects(vectors: &mut Vectors) {
@@ -391,6 +400,7 @@ fn the_bytes_of_the_protocol_are_frozen() {
     let mut vectors = Vectors(String::new());
     objects(&mut vectors);
     locations(&mut vectors);
+    feeds(&mut vectors);
     rosters(&mut vectors);
     handshakes(&mut vectors);
     replication(&mut vectors);

@@ -1,13 +1,14 @@
 // The methods of the API: each with what it takes and what it answers. The types are the engine's own; this table
 // only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
 import type {
-  ChangePasswordParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory, DoctorParams,
-  Done, Drafts, EditParams, Invite, InviteParams, JoinRoomParams, ListMessagesParams, ListPresenceParams, Locations,
+  ChangePasswordParams, CommentParams, Commented, Comments, CreateRoomParams, DeletePostParams, DeviceParams, Devices,
+  Diagnosis, DirectParams, Directory, DoctorParams, Done, Drafts, EditParams, EditPostParams, Invite, InviteParams,
+  JoinRoomParams, LikeParams, ListCommentsParams, ListMessagesParams, ListPostsParams, ListPresenceParams, Locations,
   LoginParams, LogoutParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams, OneMessage,
-  PinParams, Pins, PresenceList, ProfileParams, ReactParams, Receipts, RegisterParams, RemoveMemberParams, RoomCreated,
-  RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetOnlineParams, SetPolicyParams, SetPresenceParams,
-  SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StopLocationParams, UpdateRoomParams,
-  Whoami,
+  PinParams, Pins, Posts, PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts,
+  RegisterParams, RemoveMemberParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams,
+  SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams,
+  SharedLocation, SignedIn, StopLocationParams, UpdateRoomParams, Whoami,
 } from "@/api/types.gen";
 
 export type Methods = {
@@ -52,6 +53,13 @@ export type Methods = {
   "location.share": { params: ShareLocationParams; result: SharedLocation };
   "location.stop": { params: StopLocationParams; result: Done };
   "location.list": { params: RoomParams; result: Locations };
+  "feed.publish": { params: PublishParams; result: Published };
+  "feed.edit": { params: EditPostParams; result: Done };
+  "feed.delete": { params: DeletePostParams; result: Done };
+  "feed.list": { params: ListPostsParams; result: Posts };
+  "feed.like": { params: LikeParams; result: Done };
+  "feed.comment": { params: CommentParams; result: Commented };
+  "feed.comments": { params: ListCommentsParams; result: Comments };
 };
 
 export type Method = keyof Methods;

@@ -119,6 +119,11 @@ function reduceEvent(state: State, event: Event, now: number): State {
       // `sync.ts` reads everything again.
       return state;
     case "location.changed":
+    case "post.new":
+    case "post.changed":
+    case "comment.new":
+    case "comment.changed":
+    case "ranking.changed":
       // No screen shows it.
       return state;
     case "net.changed":

@@ -124,6 +124,11 @@ export function createSync(client: Client, store: Store): Sync {
       case "message.changed":
       case "presence.changed":
       case "location.changed":
+      case "post.new":
+      case "post.changed":
+      case "comment.new":
+      case "comment.changed":
+      case "ranking.changed":
         break;
     }
   }

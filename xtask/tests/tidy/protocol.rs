@@ -8,7 +8,7 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 18] = [
+const TOP: [&str; 21] = [
     "message-content",
     "read-mark",
     "delivery-mark",
@@ -20,6 +20,9 @@ const TOP: [&str; 18] = [
     "peer-transcript",
     "peer-frame",
     "signal",
+    "post-content",
+    "like-content",
+    "comment-content",
     "location-content",
     "live-position",
     "client-frame",
@@ -41,6 +44,9 @@ fn rule_of(name: &str) -> Option<&'static str> {
     }
     match name {
         "event.id" => None,
+        "feed.post" => Some("post-content"),
+        "feed.like" => Some("like-content"),
+        "feed.comment" => Some("comment-content"),
         "location.live" => Some("live-position"),
         "content.message" | "content.message.mentions" => Some("message-content"),
         "content.reaction" => Some("reaction-content"),

@@ -30,7 +30,9 @@ pub fn typescript() -> String {
         Messages, Message, Reaction, MessageFile, MarkReadParams, MessageParams, EditParams, ReactParams, PinParams,
         OneMessage, Pins, Receipts, Receipt, ReceiptState, SetDraftParams, Drafts, Draft, SetTypingParams,
         ListPresenceParams, PresenceList, UserPresence, SetPresenceParams, ShareLocationParams, LocationPrecision,
-        SharedLocation, StopLocationParams, Locations, Location, Event, ErrorKind,
+        SharedLocation, StopLocationParams, Locations, Location, PublishParams, Published, EditPostParams,
+        DeletePostParams, LikeParams, CommentParams, Commented, FeedOrder, ListPostsParams, Posts, Post,
+        ListCommentsParams, Comments, Comment, Event, ErrorKind,
     }
     file
 }

@@ -6,6 +6,7 @@
 mod account;
 mod doctor;
 mod drafts;
+mod feed;
 mod location;
 mod messages;
 mod net;
@@ -123,6 +124,13 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "location.share" => location::share,
         "location.stop" => location::stop,
         "location.list" => location::list,
+        "feed.publish" => feed::publish,
+        "feed.edit" => feed::edit,
+        "feed.delete" => feed::delete,
+        "feed.list" => feed::list,
+        "feed.like" => feed::like,
+        "feed.comment" => feed::comment,
+        "feed.comments" => feed::comments,
     }
 }
 

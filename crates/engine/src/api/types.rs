@@ -9,12 +9,14 @@
 //!
 //! Not here: events (`api::events`), errors (`api::error`), anything the wire or the disk sees (`protocol`).
 
+mod feed;
 mod location;
 mod messages;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use self::feed::*;
 pub use self::location::*;
 pub use self::messages::*;
 

@@ -7,12 +7,14 @@ mod amendments;
 mod drafts;
 mod rooms;
 mod ephemerals;
+mod feeds;
 mod locations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use momoland_feed::Feed;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::EventHeader;
@@ -27,6 +29,7 @@ use momoland_store::kv::{Batch, Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
 use crate::account::record::{Account, DraftRecord, ProfileRecord, Records};
@@ -88,6 +91,7 @@ pub(crate) struct Home {
     pub(super) presence: Presence,
     pub(super) typing: Typing,
     pub(super) positions: Positions,
+    pub(super) feeds: BTreeMap<RoomId, RoomFeed>,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
     pub(super) progress: Progress,
@@ -157,6 +161,7 @@ impl Home {
             presence: Presence::default(),
             typing: Typing::default(),
             positions: Positions::default(),
+            feeds: BTreeMap::new(),
             marks: BTreeMap::new(),
             drafts: BTreeMap::new(),
             progress: Progress::default(),
@@ -208,6 +213,7 @@ impl Home {
         let log = room.conversation();
         let mut timeline = Timeline::new(room, own, self.records.marks(log)?);
         let mut locations = Locations::default();
+        let mut feed = Feed::default();
         let mut history = History::default();
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
         self.persistence.each_event(log, &mut |event| {
@@ -218,6 +224,7 @@ impl Home {
                 history.note(header, version);
                 timeline.apply(&event, author, version, now);
                 locations.apply(&event, author, version);
+                feed.apply(&event, author, version);
             }
         })?;
         // Fronts read the list; what they find there is not told as well.
@@ -239,6 +246,7 @@ impl Home {
         timeline.advance_read(|version| others_at(roster, version, own));
         self.timelines.insert(room, timeline);
         self.positions.put(room, locations);
+        self.feeds.insert(room, RoomFeed::new(feed));
         self.histories.insert(room, history);
         if outdone {
             self.show_read_again(room);

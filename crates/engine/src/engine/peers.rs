@@ -13,8 +13,10 @@ use momoland_protocol::id::{AccountId, DeviceId, RoomId, random};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::replication::RelayMode;
+use momoland_protocol::roster::RoomKind;
 use momoland_protocol::server::TurnAccess;
 use momoland_replica::input::{Input, LinkId, Remote};
+use momoland_replica::roster::Roster;
 
 use self::introductions::Introductions;
 use crate::account::address::ServerAddress;
@@ -113,7 +115,14 @@ impl Home {
     /// Tells the dialer which devices are worth a link: those online that share a room.
     pub(super) fn update_wanted(&mut self) {
         let wanted: BTreeSet<DeviceId> = if self.links.is_some() && self.policy != PeerPolicy::None {
-            let shares = |(device, account): &(DeviceId, AccountId)| self.account_of(*device) == Some(*account);
+            // A feed alone, which everybody may be in, makes no mesh.
+            let meets = |roster: &Roster, device: DeviceId| {
+                roster.kind() != RoomKind::Feed && roster.role_of_device(device).is_some()
+            };
+            let shares = |(device, account): &(DeviceId, AccountId)| {
+                self.account_of(*device) == Some(*account)
+                    && self.replica.rooms().any(|(_, roster)| meets(roster, *device))
+            };
             let here = self.presence.all_devices().into_iter().filter(shares).map(|(device, _)| device);
             here.chain(self.around()).collect()
         } else {
@@ -130,7 +139,7 @@ impl Home {
             self.peers.values().filter(|peer| peer.link.is_some()).map(|peer| peer.device).collect();
         let here: Vec<DeviceId> =
             self.presence.all_devices().into_iter().map(|(device, _)| device).filter(|device| *device != own).collect();
-        let covered = |roster: &momoland_replica::roster::Roster| {
+        let covered = |roster: &Roster| {
             let mut others = here.iter().filter(|device| roster.role_of_device(**device).is_some()).peekable();
             others.peek().is_some() && others.all(|device| linked.contains(device))
         };

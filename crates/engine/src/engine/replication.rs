@@ -137,6 +137,9 @@ impl Home {
         if self.positions.room(room).apply(event, author, roster_version) {
             self.tell_locations(room);
         }
+        if let Some(change) = self.feed(room).feed().apply(event, author, roster_version) {
+            self.tell_feed(room, change);
+        }
     }
 
     fn new_timeline(&mut self, room: RoomId) -> &mut Timeline {
@@ -246,7 +249,8 @@ impl Home {
                 history.take_back(is_cut);
             }
             let messages = timeline.take_back(is_cut);
-            if self.positions.room(room).take_back(is_cut) || messages {
+            let posts = self.feeds.get_mut(&room).is_some_and(|held| held.feed().take_back(is_cut));
+            if self.positions.room(room).take_back(is_cut) || messages || posts {
                 // Fronts read the list again.
                 self.tell(Event::Resync {});
             }
@@ -283,6 +287,7 @@ impl Home {
         self.marks.remove(&room);
         self.positions.forget(room);
         self.drafts.remove(&room);
+        self.feeds.remove(&room);
         self.progress.forget(room);
         self.dirty.remove(&room);
         self.dial_dirty = true;

@@ -8,7 +8,9 @@ use std::time::Duration;
 use momoland_protocol::ephemeral::Ephemeral;
 use momoland_protocol::id::{AccountId, DeviceId, RoomId, RosterHash, ServerKey};
 use momoland_protocol::limits;
-use momoland_protocol::roster::{CountersignedChange, Role as WireRole, RosterOp};
+use momoland_protocol::roster::{
+    CountersignedChange, Founder, Genesis, History, Posting, Role as WireRole, RosterOp, Settings, Visibility,
+};
 use momoland_protocol::server::{
     ClientFrame, Profile, Refusal, RefusalKind, Request as WireRequest, Response, ServerFrame, Welcome,
 };
@@ -97,6 +99,8 @@ pub(super) enum Answer {
     Repair {
         room: RoomId,
     },
+    /// The server's public feed was made.
+    PublicFeed,
 }
 
 impl Home {
@@ -263,6 +267,7 @@ impl Home {
         self.server_link = Some(link);
         let now = self.now();
         self.replica.handle_input(now, Input::LinkUp { link, remote: Remote::Relay });
+        self.found_public_feed();
         self.replica.handle_input(now, Input::Credit { link, bytes: LINK_CREDIT });
         self.drain();
         self.add_own_device_everywhere();
@@ -439,6 +444,12 @@ impl Home {
                 // Tried again later, unless somebody else does it meanwhile.
                 Err(failure) => tracing::debug!(%room, %failure, "a room's roster could not be repaired yet"),
             },
+            Answer::PublicFeed => match response {
+                Ok(Response::Accepted { change }) => self.take_changes(vec![change]),
+                Ok(_) => {}
+                // It is there, and another administrator's; or the server is asked again at the next connection.
+                Err(failure) => tracing::debug!(%failure, "the public feed was not made"),
+            },
         }
         if self.requests.len() + 1 == REQUESTS_OPEN_MAX {
             // There is room for a device that found none.
@@ -480,6 +491,30 @@ impl Home {
         match self.sign_change(room, op) {
             Ok(change) => self.send_request(WireRequest::SubmitChange { change }, Answer::OwnDevice { room, after }),
             Err(error) => tracing::error!(error = %error.message, "this device could not be added to a room"),
+        }
+    }
+
+    /// Makes the server's public feed, where this person administers a server that has none.
+    fn found_public_feed(&mut self) {
+        let server = self.account.server_key;
+        let genesis = Genesis::PublicFeed { server };
+        let room = genesis.room();
+        if !self.account.admin || self.replica.roster(room).is_some() {
+            return;
+        }
+        let settings = Settings {
+            name: "Feed".to_owned(),
+            topic: String::new(),
+            visibility: Visibility::Public,
+            history: History::All,
+            posting: Posting::Members,
+        };
+        let certificates = vec![self.account.certificate.clone()];
+        let founders = vec![Founder { account: self.account.id, role: WireRole::Owner, certificates }];
+        let op = RosterOp::Create { genesis, settings, founders };
+        match self.sign_change_after(room, RosterHash::ZERO, op, Vec::new()) {
+            Ok(change) => self.send_request(WireRequest::SubmitChange { change }, Answer::PublicFeed),
+            Err(error) => tracing::error!(error = %error.message, "the public feed could not be made"),
         }
     }
 
@@ -537,7 +572,7 @@ impl Request {
                 // The caller may have gone.
                 let _ = answer.send(outcome);
             }
-            Answer::OwnDevice { .. } | Answer::Repair { .. } => {}
+            Answer::OwnDevice { .. } | Answer::Repair { .. } | Answer::PublicFeed => {}
         }
     }
 }

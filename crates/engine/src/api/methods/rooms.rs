@@ -126,9 +126,14 @@ pub(super) async fn join(engine: &Engine, params: JoinRoomParams) -> Result<Room
             return Err(ApiError::invalid("Give the id of a public room, or an invite."));
         }
     };
-    if engine.with_home(move |home| Ok(home.has_room(room))).await? {
-        return Ok(RoomCreated { room_id: room.to_string() });
+    if !engine.with_home(move |home| Ok(home.has_room(room))).await? {
+        enter(engine, room, secret).await?;
     }
+    Ok(RoomCreated { room_id: room.to_string() })
+}
+
+/// Joins a public room, or with the secret of an invite another; gives way while others' changes come first.
+pub(super) async fn enter(engine: &Engine, room: RoomId, secret: Option<SecretKey>) -> Result<(), ApiError> {
     let until = Instant::now() + TRYING_TIME_MAX;
     let mut tries = 0;
     while Instant::now() < until {
@@ -155,8 +160,7 @@ pub(super) async fn join(engine: &Engine, params: JoinRoomParams) -> Result<Room
         match answered.await.unwrap_or(Err(RequestFailure::Offline)) {
             Ok(_) => {
                 // The relay sends the roster from its beginning; the change alone would not fit what is held here.
-                arrive(engine, room).await?;
-                return Ok(RoomCreated { room_id: room.to_string() });
+                return arrive(engine, room).await;
             }
             Err(failure) if is_stale(&failure) => {
                 tries += 1;

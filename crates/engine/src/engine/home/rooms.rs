@@ -108,10 +108,11 @@ impl Home {
         self.replica.roster(room)
     }
 
-    /// Everybody who shares a room with this person, this person included.
+    /// Everybody who shares a room with this person, this person included. In a feed people do not meet.
     pub(crate) fn acquaintances(&self) -> BTreeSet<AccountId> {
+        let rooms = self.replica.rooms().filter(|(_, roster)| roster.kind() != WireKind::Feed);
         let mut accounts: BTreeSet<AccountId> =
-            self.replica.rooms().flat_map(|(_, roster)| roster.members().map(|member| member.account)).collect();
+            rooms.flat_map(|(_, roster)| roster.members().map(|member| member.account)).collect();
         accounts.insert(self.account.id);
         accounts
     }
