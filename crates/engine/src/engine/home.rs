@@ -5,6 +5,7 @@
 mod messages;
 mod amendments;
 mod drafts;
+mod reissue;
 mod rooms;
 mod ephemerals;
 mod locations;
@@ -17,6 +18,7 @@ use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::EventHeader;
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
+use momoland_protocol::location::Point;
 use momoland_protocol::signed::SecretKey;
 use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now};
@@ -29,6 +31,7 @@ use tokio::time::Instant;
 
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
+use self::reissue::Reissue;
 use crate::account::record::{Account, DraftRecord, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
@@ -66,6 +69,8 @@ pub(super) struct Kept {
     own_presence: (bool, String),
     /// Up to where each room was read.
     read: Vec<(RoomId, EventId)>,
+    /// Where the person is, in the rooms in which that is shared live.
+    shared: Vec<(RoomId, Point)>,
 }
 
 pub(crate) struct Home {
@@ -209,12 +214,15 @@ impl Home {
         let mut timeline = Timeline::new(room, own, self.records.marks(log)?);
         let mut locations = Locations::default();
         let mut history = History::default();
+        let mut reissue = Reissue::new(self.key.device());
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
         self.persistence.each_event(log, &mut |event| {
             let header = event.header.get();
             let version = roster.version_of(header.roster).unwrap_or(0);
             let Some(author) = roster.account_of(header.device) else { return };
-            if counts(roster, header) {
+            let counts = counts(roster, header);
+            reissue.note(&event, counts);
+            if counts {
                 history.note(header, version);
                 timeline.apply(&event, author, version, now);
                 locations.apply(&event, author, version);
@@ -243,6 +251,7 @@ impl Home {
         if outdone {
             self.show_read_again(room);
         }
+        self.issue_again(room, reissue);
         Ok(())
     }
 
@@ -250,16 +259,17 @@ impl Home {
     pub(super) async fn retire(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) -> Kept {
         self.server_down();
         let read = self.timelines.iter().filter_map(|(room, timeline)| Some((*room, timeline.read_up_to()?.event)));
-        let (read, own_presence) = (read.collect(), self.own_presence.clone());
-        Kept { account: self.close(server_events).await, own_presence, read }
+        let (read, shared, own_presence) = (read.collect(), self.positions.shared(), self.own_presence.clone());
+        Kept { account: self.close(server_events).await, own_presence, read, shared }
     }
 
     /// Goes on with what one before had and could not write.
     pub(super) fn take_over(&mut self, kept: Kept) {
-        let Kept { account, own_presence, read } = kept;
+        let Kept { account, own_presence, read, shared } = kept;
         self.account = account;
         self.keep_account();
         self.own_presence = own_presence;
+        self.positions.share_on(shared);
         for (room, message) in read {
             // The room, or the message, may be gone by what the disk says.
             self.show_read_to(room, message);

@@ -3,6 +3,7 @@
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId};
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::replication::Frame;
+use momoland_protocol::roster::{CountersignedChange, RosterOp};
 use momoland_protocol::server::ClientFrame;
 use momoland_replica::input::{CommandId, LinkId, Remote};
 use momoland_replica::output::{CommandRefusal, Notice, Output};
@@ -75,7 +76,7 @@ impl Home {
                 self.waiting.remove(&command);
             }
             Notice::Refused { command, why } => self.answer_refused(command, why),
-            Notice::Roster { room, changes: _, reordered } => self.roster_grew(room, reordered),
+            Notice::Roster { room, changes, reordered } => self.roster_grew(room, &changes, reordered),
             Notice::Forgotten { room } => self.room_forgotten(room),
             Notice::Acknowledged { log, chain, seq, by } => {
                 let room = RoomId(log.0);
@@ -224,8 +225,9 @@ impl Home {
         self.disk_problem.is_some()
     }
 
-    fn roster_grew(&mut self, room: RoomId, reordered: bool) {
+    fn roster_grew(&mut self, room: RoomId, changes: &[CountersignedChange], reordered: bool) {
         let own = self.account.id;
+        let sets_own_role = |change: &CountersignedChange| matches!(&change.change.get().op, RosterOp::SetRole { account, .. } if *account == own);
         let Some(roster) = self.replica.roster(room) else { return };
         let members: std::collections::BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
         if !members.contains(&own) {
@@ -235,7 +237,10 @@ impl Home {
         self.new_timeline(room);
         if reordered {
             tracing::warn!(%room, "the server put two changes of the room in one place; both count");
-            // What was judged by the versions that were is judged anew.
+        }
+        if reordered || changes.iter().any(sets_own_role) {
+            // What was judged by the versions that were is judged anew; and what was written under a right that ended is
+            // written again where there is a new one.
             if let Err(error) = self.fold_room(room) {
                 tracing::error!(%error, "a room could not be read again");
             }
