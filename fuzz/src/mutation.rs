@@ -83,7 +83,7 @@ impl Spoiler {
 
     fn pick_byte(&mut self) -> u8 {
         let place = self.below(TELLING.len() * 2);
-        TELLING.get(place).copied().unwrap_or_else(|| self.chance.next().to_be_bytes()[0])
+        TELLING.get(place).copied().unwrap_or_else(|| self.chance.draw().to_be_bytes()[0])
     }
 
     /// Two places, the first before the second or at it.
@@ -94,6 +94,6 @@ impl Spoiler {
 
     /// 0 where nothing is below.
     fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.chance.next() % (bound.max(1) as u64)).unwrap_or_default()
+        usize::try_from(self.chance.draw() % (bound.max(1) as u64)).unwrap_or_default()
     }
 }

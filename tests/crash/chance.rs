@@ -10,11 +10,11 @@ impl Chance {
     /// That of one run: neighbouring runs have nothing in common.
     pub(crate) fn of_run(seed: u64, run: u64) -> Self {
         let mut mixed = SplitMix::new(seed.wrapping_add(run.wrapping_mul(0xD6E8_FEB8_6659_FD93)));
-        Self(SplitMix::new(mixed.next()))
+        Self(SplitMix::new(mixed.draw()))
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0.next()
+        self.0.draw()
     }
 
     /// Below `end`, which is not zero. The slight bias towards small numbers does not matter here.

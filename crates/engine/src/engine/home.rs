@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
-use momoland_protocol::event::EventHeader;
+use momoland_protocol::event::{Event as StoredEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
 use momoland_protocol::location::Point;
 use momoland_protocol::signed::SecretKey;
@@ -86,6 +86,8 @@ pub(crate) struct Home {
     pub(super) histories: BTreeMap<RoomId, History>,
     /// Who reads a room back to where it begins here, and waits for more.
     pub(super) readers: BTreeMap<RoomId, Vec<oneshot::Sender<()>>>,
+    /// Rooms that are read anew, with what was stored meanwhile.
+    pub(super) rereading: BTreeMap<RoomId, Vec<StoredEvent>>,
     /// Rooms that reach further back than before this turn.
     pub(super) grown_back: BTreeSet<RoomId>,
     pub(super) members: BTreeMap<RoomId, BTreeSet<AccountId>>,
@@ -156,6 +158,7 @@ impl Home {
             timelines: BTreeMap::new(),
             histories: BTreeMap::new(),
             readers: BTreeMap::new(),
+            rereading: BTreeMap::new(),
             grown_back: BTreeSet::new(),
             members: BTreeMap::new(),
             profiles,
@@ -197,7 +200,7 @@ impl Home {
     fn fold_rooms(&mut self) -> Result<(), StoreError> {
         let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
         for room in rooms {
-            self.fold_room(room)?;
+            self.fold_room(room, None)?;
             if let Some(draft) = self.records.draft(room.conversation())? {
                 self.drafts.insert(room, draft);
             }
@@ -207,8 +210,8 @@ impl Home {
         Ok(())
     }
 
-    /// Folds what is on disk of one room. Blocks on the disk.
-    pub(super) fn fold_room(&mut self, room: RoomId) -> Result<(), StoreError> {
+    /// Folds what is on disk of one room: what was read of it, or else what is read now, which blocks on the disk.
+    pub(super) fn fold_room(&mut self, room: RoomId, read: Option<Vec<StoredEvent>>) -> Result<(), StoreError> {
         let (own, now) = (self.account.id, self.now().wall);
         let log = room.conversation();
         let mut timeline = Timeline::new(room, own, self.records.marks(log)?);
@@ -216,7 +219,7 @@ impl Home {
         let mut history = History::default();
         let mut reissue = Reissue::new(self.key.device());
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
-        self.persistence.each_event(log, &mut |event| {
+        let mut visit = |event: StoredEvent| {
             let header = event.header.get();
             let version = roster.version_of(header.roster).unwrap_or(0);
             let Some(author) = roster.account_of(header.device) else { return };
@@ -227,7 +230,11 @@ impl Home {
                 timeline.apply(&event, author, version, now);
                 locations.apply(&event, author, version);
             }
-        })?;
+        };
+        match read {
+            Some(events) => events.into_iter().for_each(visit),
+            None => self.persistence.each_event(log, &mut visit)?,
+        }
         // Fronts read the list; what they find there is not told as well.
         locations.changes(now, self.mono_ms());
         timeline.set_outdone(self.records.reads(log)?);
@@ -459,6 +466,10 @@ impl Home {
             }
             DiskEvent::Swept => {
                 self.persistence.sweep();
+                return;
+            }
+            DiskEvent::Read { room, events } => {
+                self.reread(room, events);
                 return;
             }
             DiskEvent::Failed => {

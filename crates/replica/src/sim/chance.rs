@@ -15,7 +15,7 @@ impl Chance {
     }
 
     fn next(&mut self) -> u64 {
-        self.0.next()
+        self.0.draw()
     }
 
     /// From 0 to one less than `bound`.
