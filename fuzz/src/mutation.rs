@@ -2,6 +2,11 @@
 
 #![allow(unreachable_pub, reason = "a library has it, and so do tests, by path")]
 
+#[path = "../../tests/support/split_mix.rs"]
+mod split_mix;
+
+use split_mix::SplitMix;
+
 /// Bytes that mean something to a decoder: ends of ranges, and how CBOR begins long things.
 const TELLING: [u8; 12] = [0x00, 0x01, 0x17, 0x18, 0x1b, 0x5b, 0x7f, 0x80, 0x9b, 0x9f, 0xf6, 0xff];
 
@@ -14,7 +19,7 @@ const INPUT_BYTES_MAX: usize = 80 * 1024;
 /// Where chance comes from.
 #[derive(Debug)]
 pub struct Spoiler {
-    state: u64,
+    chance: SplitMix,
 }
 
 /// Runs a target over its corpus as it is, and `times` times spoilt.
@@ -29,7 +34,7 @@ pub fn run(target: fn(&[u8]), corpus: &[Vec<u8>], seed: u64, times: usize) {
 impl Spoiler {
     /// Chance that begins with `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { state: seed }
+        Self { chance: SplitMix::new(seed) }
     }
 
     /// One of the inputs, with some changes.
@@ -78,7 +83,7 @@ impl Spoiler {
 
     fn pick_byte(&mut self) -> u8 {
         let place = self.below(TELLING.len() * 2);
-        TELLING.get(place).copied().unwrap_or_else(|| self.next().to_be_bytes()[0])
+        TELLING.get(place).copied().unwrap_or_else(|| self.chance.draw().to_be_bytes()[0])
     }
 
     /// Two places, the first before the second or at it.
@@ -89,15 +94,6 @@ impl Spoiler {
 
     /// 0 where nothing is below.
     fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % (bound.max(1) as u64)).unwrap_or_default()
-    }
-
-    /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ mixed >> 31
+        usize::try_from(self.chance.draw() % (bound.max(1) as u64)).unwrap_or_default()
     }
 }

@@ -10,6 +10,7 @@ use momoland_protocol::content::MessageContent;
 use momoland_protocol::ephemeral::Ephemeral;
 use momoland_protocol::event::{Body, Event, EventHeader};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
+use momoland_protocol::location::{LivePosition, LocationContent};
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::register::{DeliveryMark, ReadMark, Register};
 use momoland_protocol::replication::Frame;
@@ -85,9 +86,11 @@ pub fn certificates(bytes: &[u8]) {
     one::<Signed<DeviceCertificate>>(bytes);
 }
 
-/// What messages say.
+/// What messages, and other bodies and ephemerals, say.
 pub fn contents(bytes: &[u8]) {
     one::<MessageContent>(bytes);
+    one::<LocationContent>(bytes);
+    one::<LivePosition>(bytes);
 }
 
 fn one<T>(bytes: &[u8])

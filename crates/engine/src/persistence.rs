@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use momoland_protocol::event::Event;
-use momoland_protocol::id::LogId;
+use momoland_protocol::id::{LogId, RoomId};
 use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{PersistFailed, Ticket};
 use momoland_replica::output::{Load, LoadOrder, Record};
@@ -29,6 +29,11 @@ pub(crate) enum DiskEvent {
     Loaded {
         ticket: Ticket,
         events: Vec<Event>,
+    },
+    /// All events of a room's conversation, in no order; see [`Persistence::read_conversation`].
+    Read {
+        room: RoomId,
+        events: Result<Vec<Event>, StoreError>,
     },
     /// What [`Persistence::write_marks`] wrote is on the disk.
     Marked,
@@ -264,7 +269,17 @@ impl Persistence {
         });
     }
 
-    /// All events of a log, in no order.
+    /// Reads all events of a room's conversation on the blocking pool.
+    pub(crate) fn read_conversation(&self, room: RoomId) {
+        let (reader, answers) = (self.reader.clone(), self.answers.clone());
+        tokio::task::spawn_blocking(move || {
+            let mut events = Vec::new();
+            let read = reader.each_event_of(room.conversation(), &mut |event| events.push(event));
+            let _ = answers.send(DiskEvent::Read { room, events: read.map(|()| events) });
+        });
+    }
+
+    /// All events of a log, in no order. Blocks on the disk.
     ///
     /// # Errors
     /// Where the store cannot be read.

@@ -5,6 +5,7 @@
 mod messages;
 mod amendments;
 mod drafts;
+mod reissue;
 mod rooms;
 mod ephemerals;
 mod feeds;
@@ -17,8 +18,9 @@ use std::time::Duration;
 use momoland_feed::Feed;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
-use momoland_protocol::event::EventHeader;
+use momoland_protocol::event::{Event as StoredEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
+use momoland_protocol::location::Point;
 use momoland_protocol::signed::SecretKey;
 use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now};
@@ -32,6 +34,7 @@ use tokio::time::Instant;
 use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
+use self::reissue::Reissue;
 use crate::account::record::{Account, DraftRecord, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
@@ -69,6 +72,8 @@ pub(super) struct Kept {
     own_presence: (bool, String),
     /// Up to where each room was read.
     read: Vec<(RoomId, EventId)>,
+    /// Where the person is, in the rooms in which that is shared live.
+    shared: Vec<(RoomId, Point)>,
 }
 
 pub(crate) struct Home {
@@ -84,6 +89,8 @@ pub(crate) struct Home {
     pub(super) histories: BTreeMap<RoomId, History>,
     /// Who reads a room back to where it begins here, and waits for more.
     pub(super) readers: BTreeMap<RoomId, Vec<oneshot::Sender<()>>>,
+    /// Rooms that are read anew, with what was stored meanwhile.
+    pub(super) rereading: BTreeMap<RoomId, Vec<StoredEvent>>,
     /// Rooms that reach further back than before this turn.
     pub(super) grown_back: BTreeSet<RoomId>,
     pub(super) members: BTreeMap<RoomId, BTreeSet<AccountId>>,
@@ -155,6 +162,7 @@ impl Home {
             timelines: BTreeMap::new(),
             histories: BTreeMap::new(),
             readers: BTreeMap::new(),
+            rereading: BTreeMap::new(),
             grown_back: BTreeSet::new(),
             members: BTreeMap::new(),
             profiles,
@@ -197,7 +205,7 @@ impl Home {
     fn fold_rooms(&mut self) -> Result<(), StoreError> {
         let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
         for room in rooms {
-            self.fold_room(room)?;
+            self.fold_room(room, None)?;
             if let Some(draft) = self.records.draft(room.conversation())? {
                 self.drafts.insert(room, draft);
             }
@@ -207,26 +215,33 @@ impl Home {
         Ok(())
     }
 
-    /// Folds what is on disk of one room. Blocks on the disk.
-    pub(super) fn fold_room(&mut self, room: RoomId) -> Result<(), StoreError> {
+    /// Folds what is on disk of one room: what was read of it, or else what is read now, which blocks on the disk.
+    pub(super) fn fold_room(&mut self, room: RoomId, read: Option<Vec<StoredEvent>>) -> Result<(), StoreError> {
         let (own, now) = (self.account.id, self.now().wall);
         let log = room.conversation();
         let mut timeline = Timeline::new(room, own, self.records.marks(log)?);
         let mut locations = Locations::default();
         let mut feed = Feed::default();
         let mut history = History::default();
+        let mut reissue = Reissue::new(self.key.device());
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
-        self.persistence.each_event(log, &mut |event| {
+        let mut visit = |event: StoredEvent| {
             let header = event.header.get();
             let version = roster.version_of(header.roster).unwrap_or(0);
             let Some(author) = roster.account_of(header.device) else { return };
-            if counts(roster, header) {
+            let counts = counts(roster, header);
+            reissue.note(&event, counts);
+            if counts {
                 history.note(header, version);
                 timeline.apply(&event, author, version, now);
                 locations.apply(&event, author, version);
                 feed.apply(&event, author, version);
             }
-        })?;
+        };
+        match read {
+            Some(events) => events.into_iter().for_each(visit),
+            None => self.persistence.each_event(log, &mut visit)?,
+        }
         // Fronts read the list; what they find there is not told as well.
         locations.changes(now, self.mono_ms());
         timeline.set_outdone(self.records.reads(log)?);
@@ -251,6 +266,7 @@ impl Home {
         if outdone {
             self.show_read_again(room);
         }
+        self.issue_again(room, reissue);
         Ok(())
     }
 
@@ -258,16 +274,17 @@ impl Home {
     pub(super) async fn retire(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) -> Kept {
         self.server_down();
         let read = self.timelines.iter().filter_map(|(room, timeline)| Some((*room, timeline.read_up_to()?.event)));
-        let (read, own_presence) = (read.collect(), self.own_presence.clone());
-        Kept { account: self.close(server_events).await, own_presence, read }
+        let (read, shared, own_presence) = (read.collect(), self.positions.shared(), self.own_presence.clone());
+        Kept { account: self.close(server_events).await, own_presence, read, shared }
     }
 
     /// Goes on with what one before had and could not write.
     pub(super) fn take_over(&mut self, kept: Kept) {
-        let Kept { account, own_presence, read } = kept;
+        let Kept { account, own_presence, read, shared } = kept;
         self.account = account;
         self.keep_account();
         self.own_presence = own_presence;
+        self.positions.share_on(shared);
         for (room, message) in read {
             // The room, or the message, may be gone by what the disk says.
             self.show_read_to(room, message);
@@ -457,6 +474,10 @@ impl Home {
             }
             DiskEvent::Swept => {
                 self.persistence.sweep();
+                return;
+            }
+            DiskEvent::Read { room, events } => {
+                self.reread(room, events);
                 return;
             }
             DiskEvent::Failed => {

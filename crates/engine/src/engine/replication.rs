@@ -1,12 +1,16 @@
 //! Carries out what the replica wants, and turns what it tells into what people see.
 
+use std::collections::btree_map::Entry;
+
+use momoland_protocol::event::Event as StoredEvent;
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId};
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::replication::Frame;
+use momoland_protocol::roster::{CountersignedChange, RosterOp};
 use momoland_protocol::server::ClientFrame;
 use momoland_replica::input::{CommandId, LinkId, Remote};
 use momoland_replica::output::{CommandRefusal, Notice, Output};
-use momoland_store::kv::Batch;
+use momoland_store::kv::{Batch, StoreError};
 
 use crate::account::record::Records;
 use crate::api::events::Event;
@@ -75,7 +79,7 @@ impl Home {
                 self.waiting.remove(&command);
             }
             Notice::Refused { command, why } => self.answer_refused(command, why),
-            Notice::Roster { room, changes: _, reordered } => self.roster_grew(room, reordered),
+            Notice::Roster { room, changes, reordered } => self.roster_grew(room, &changes, reordered),
             Notice::Forgotten { room } => self.room_forgotten(room),
             Notice::Acknowledged { log, chain, seq, by } => {
                 let room = RoomId(log.0);
@@ -114,6 +118,9 @@ impl Home {
         if header.log != room.conversation() || !self.replica.roster(room).is_some_and(|roster| counts(roster, header))
         {
             return;
+        }
+        if let Some(since) = self.rereading.get_mut(&room) {
+            since.push(event.clone());
         }
         if self.histories.entry(room).or_default().note(header, roster_version) {
             self.grown_back.insert(room);
@@ -227,8 +234,12 @@ impl Home {
         self.disk_problem.is_some()
     }
 
-    fn roster_grew(&mut self, room: RoomId, reordered: bool) {
+    fn roster_grew(&mut self, room: RoomId, changes: &[CountersignedChange], reordered: bool) {
         let own = self.account.id;
+        let sets_own_role = |change: &CountersignedChange| match &change.change.get().op {
+            RosterOp::SetRole { account, .. } => *account == own,
+            _ => false,
+        };
         let Some(roster) = self.replica.roster(room) else { return };
         let members: std::collections::BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
         if !members.contains(&own) {
@@ -238,12 +249,15 @@ impl Home {
         self.new_timeline(room);
         if reordered {
             tracing::warn!(%room, "the server put two changes of the room in one place; both count");
-            // What was judged by the versions that were is judged anew.
-            if let Err(error) = self.fold_room(room) {
-                tracing::error!(%error, "a room could not be read again");
-            }
-            self.tell(Event::Resync {});
-        } else if let (Some(timeline), Some(roster)) = (self.timelines.get_mut(&room), self.replica.roster(room)) {
+        }
+        if reordered || changes.iter().any(sets_own_role) {
+            // What was judged by the versions that were is judged anew; and what was written under a right that ended is
+            // written again where there is a new one.
+            self.read_again(room);
+        }
+        if let (false, Some(timeline), Some(roster)) =
+            (reordered, self.timelines.get_mut(&room), self.replica.roster(room))
+        {
             let is_cut = |chain, seq, version| roster.is_cut(room.conversation(), chain, seq, version);
             if let Some(history) = self.histories.get_mut(&room) {
                 history.take_back(is_cut);
@@ -279,10 +293,35 @@ impl Home {
         self.close_strangers();
     }
 
+    /// Folds a room anew from what is on the disk. It is read beside this task, which goes on meanwhile.
+    fn read_again(&mut self, room: RoomId) {
+        // Where that is under way already, what is read is judged by the roster that is held then.
+        if let Entry::Vacant(vacant) = self.rereading.entry(room) {
+            vacant.insert(Vec::new());
+            self.persistence.read_conversation(room);
+        }
+    }
+
+    /// A room was read: what was stored meanwhile belongs to it.
+    pub(super) fn reread(&mut self, room: RoomId, read: Result<Vec<StoredEvent>, StoreError>) {
+        let Some(since) = self.rereading.remove(&room) else { return };
+        let folded = read.and_then(|mut events| {
+            events.extend(since);
+            self.fold_room(room, Some(events))
+        });
+        if let Err(error) = folded {
+            tracing::error!(%error, "a room could not be read again");
+        }
+        self.dirty.insert(room);
+        // Fronts read the list again.
+        self.tell(Event::Resync {});
+    }
+
     fn room_forgotten(&mut self, room: RoomId) {
         self.timelines.remove(&room);
         self.histories.remove(&room);
         self.readers.remove(&room);
+        self.rereading.remove(&room);
         self.members.remove(&room);
         self.marks.remove(&room);
         self.positions.forget(room);

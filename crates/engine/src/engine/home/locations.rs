@@ -53,6 +53,16 @@ impl Positions {
         self.rooms.remove(&room);
         self.own.remove(&room);
     }
+
+    /// Where one is, in the rooms in which it is shared live.
+    pub(super) fn shared(&self) -> Vec<(RoomId, Point)> {
+        self.own.iter().map(|(room, own)| (*room, own.point)).collect()
+    }
+
+    /// Goes on with what was shared live; it is sent anew at once.
+    pub(super) fn share_on(&mut self, shared: Vec<(RoomId, Point)>) {
+        self.own.extend(shared.into_iter().map(|(room, point)| (room, Own { point, due_ms: 0, sent_ms: None })));
+    }
 }
 
 impl Home {
