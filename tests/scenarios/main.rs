@@ -11,6 +11,7 @@ mod clocks;
 mod connectivity;
 mod crashes;
 mod doctor;
+mod documents;
 mod half_open;
 mod joins;
 mod leaks;

@@ -31,6 +31,10 @@ pub(crate) enum DiskEvent {
     },
     /// What [`Persistence::write_marks`] wrote is on the disk.
     Marked,
+    /// What [`Persistence::write_journal`] was given is on the disk, or the disk takes nothing any more.
+    Journalled {
+        written: bool,
+    },
     /// A part of what was forgotten is gone.
     Swept,
 }
@@ -43,6 +47,9 @@ const SWEEP: u64 = u64::MAX;
 
 /// The ticket of a batch of delivery marks.
 const MARKS: u64 = u64::MAX - 1;
+
+/// The ticket of a batch of documents' journals.
+const JOURNAL: u64 = u64::MAX - 2;
 
 #[derive(Debug)]
 pub(crate) struct Persistence {
@@ -77,6 +84,7 @@ impl Persistence {
                 SWEEP | MARKS if result.is_err() => return,
                 SWEEP => DiskEvent::Swept,
                 MARKS => DiskEvent::Marked,
+                JOURNAL => DiskEvent::Journalled { written: result.is_ok() },
                 ticket => DiskEvent::Persisted { ticket: Ticket(ticket), result: result.map_err(|_| PersistFailed) },
             };
             // Nobody listens any more where the engine is gone.
@@ -100,6 +108,7 @@ impl Persistence {
             chains: chains.collect(),
             forks: forks.collect(),
             registers: held.registers,
+            logs: held.logs,
         };
         let reader = log.reader();
         let mut persistence = Self { log, reader, writer, answers, waiting: VecDeque::new(), sweeping: false };
@@ -158,6 +167,11 @@ impl Persistence {
         self.submit(MARKS, batch);
     }
 
+    /// Writes to documents' journals; [`DiskEvent::Journalled`] tells when it is done.
+    pub(crate) fn write_journal(&mut self, batch: Batch) {
+        self.submit(JOURNAL, batch);
+    }
+
     /// The writer has room again: hands over what waits.
     pub(crate) fn resume(&mut self) {
         while let Some((ticket, batch)) = self.waiting.pop_front() {
@@ -178,7 +192,9 @@ impl Persistence {
     }
 
     fn failed(&self, ticket: u64) {
-        if !matches!(ticket, UNWATCHED | SWEEP | MARKS) {
+        if ticket == JOURNAL {
+            let _ = self.answers.send(DiskEvent::Journalled { written: false });
+        } else if !matches!(ticket, UNWATCHED | SWEEP | MARKS) {
             let _ = self.answers.send(DiskEvent::Persisted { ticket: Ticket(ticket), result: Err(PersistFailed) });
         }
     }

@@ -12,6 +12,7 @@ use momoland_protocol::certificate::{
 };
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::content::MessageContent;
+use momoland_protocol::document::{Announcement, DocumentUpdate, Editors, NewDocument, client_seed};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader};
 use momoland_protocol::handshake::{Fingerprint, PeerHello, PeerTranscript, ServerTranscript, Side};
@@ -158,6 +159,17 @@ fn profile() -> Profile {
 
 fn objects(vectors: &mut Vectors) {
     vectors.value("content.message", &MessageContent { text: "Low water is at 10:40.".to_owned(), sent_at: AT });
+    for (name, editors) in [
+        ("author", Editors::Author),
+        ("members", Editors::Members),
+        ("listed", Editors::Listed { accounts: vec![AccountId([1; 16]), AccountId([2; 16])] }),
+    ] {
+        let document = NewDocument { title: "Tide tables".to_owned(), editors, created_at: AT };
+        vectors.value(&format!("document.announcement.{name}"), &Announcement::Document(document));
+    }
+    vectors.value("document.update", &DocumentUpdate { update: vec![1, 1, 7, 0, 4, 1, 1, b't', 2, b'h', b'i', 0] });
+    let seed = client_seed(RoomId([3; 32]).conversation(), key(1).device());
+    vectors.bytes("document.client.hash", &seed);
     vectors.signed("certificate", &certificate(1));
     let vouch = Vouch { by: key(2).device(), signature: key(2).sign(VOUCH_CONTEXT, b"account and device") };
     let vouched = DeviceCertificate { vouch: Some(vouch), ..certificate(1).get().clone() };

@@ -8,6 +8,7 @@
 
 mod events;
 mod history;
+mod logs;
 mod rosters;
 mod sync;
 
@@ -107,6 +108,8 @@ pub struct DurableState {
     pub forks: Vec<HeldFork>,
     /// The registers.
     pub registers: Vec<Signed<Register>>,
+    /// The logs that were announced in a room's conversation.
+    pub logs: Vec<(RoomId, LogId)>,
 }
 
 /// Why the machine wants to be woken.
@@ -181,6 +184,8 @@ pub struct Replica {
     rooms: BTreeMap<RoomId, Room>,
     rooms_of: BTreeMap<AccountId, BTreeSet<RoomId>>,
     logs: BTreeMap<LogId, Log>,
+    /// The room of each log that an event in a conversation announced, whether anything of it is held or not.
+    announced: BTreeMap<LogId, RoomId>,
     /// Rooms in which the relay need not push what peers bring.
     fed_by_peers: BTreeSet<RoomId>,
     /// The incarnation that our own next event of a log belongs to.
@@ -211,6 +216,7 @@ impl Replica {
             rooms: BTreeMap::new(),
             rooms_of: BTreeMap::new(),
             logs: BTreeMap::new(),
+            announced: BTreeMap::new(),
             fed_by_peers: BTreeSet::new(),
             incarnations: BTreeMap::new(),
             proofs: BTreeMap::new(),
@@ -227,6 +233,7 @@ impl Replica {
         for (room, changes) in state.rosters {
             replica.recover_roster(room, &changes);
         }
+        replica.announced = state.logs.into_iter().map(|(room, log)| (log, room)).collect();
         for held in state.chains {
             replica.recover_chain(&held);
         }
@@ -459,6 +466,7 @@ impl Replica {
         self.rooms_of.retain(|_, rooms| !rooms.is_empty());
         self.fed_by_peers.remove(&room);
         self.logs.retain(|_, log| log.room != room);
+        self.announced.retain(|_, of| *of != room);
         let logs = &self.logs;
         self.proofs.retain(|(log, _), _| logs.contains_key(log));
         self.incarnations.retain(|log, _| logs.contains_key(log));

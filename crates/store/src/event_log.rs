@@ -15,6 +15,7 @@
 //!  L d ‖ room (4) ‖ e ‖ chain (4) ‖ seq (8)                          Event
 //!  L d ‖ room (4) ‖ f ‖ chain (4)                                    ForkRecord: where the chain forks, and the proof
 //!  L d ‖ room (4) ‖ g ‖ account (16) ‖ name (2) ‖ target (32)        Signed<Register>
+//!  L d ‖ room (4) ‖ l ‖ log (32)                                     LogRecord: a log that was announced
 //!  L d ‖ room (4) ‖ r ‖ place (8)                                    CountersignedChange, as they were taken
 //!  L x                                                               never written, see below
 //! ```
@@ -52,7 +53,7 @@ use std::sync::Arc;
 
 use momoland_protocol::cbor;
 use momoland_protocol::clock::Hlc;
-use momoland_protocol::event::{Event, EventHeader};
+use momoland_protocol::event::{Action, Event, EventHeader};
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, RosterHash, Seq};
 use momoland_protocol::register::Register;
 use momoland_protocol::roster::CountersignedChange;
@@ -62,7 +63,7 @@ pub use self::reader::EventReader;
 
 use self::keys::{ChainNumber, RoomNumber};
 use self::places::{Place, Places};
-use self::records::{ChainRecord, ForkRecord, RoomHead, RoomRecord};
+use self::records::{ChainRecord, ForkRecord, LogRecord, RoomHead, RoomRecord};
 use crate::kv::{Batch, Expect, KeyRange, Order, Store, StoreError};
 
 /// Pairs read at a time. Bounds what a read holds in memory: at most this many of the largest events, about 3 MiB.
@@ -83,6 +84,8 @@ pub struct HeldState {
     pub forks: Vec<HeldFork>,
     /// The registers.
     pub registers: Vec<Signed<Register>>,
+    /// The logs that an event in a room's conversation announced.
+    pub logs: Vec<(RoomId, LogId)>,
 }
 
 /// A chain of which a second event at one place was seen.
@@ -164,6 +167,10 @@ impl EventLog {
         match place {
             Some(place) => {
                 batch.put(keys::event(place, header.seq), cbor::encode(event));
+                if header.action == Action::ANNOUNCE && header.log == room.conversation() {
+                    let log = LogId(event.id().0);
+                    batch.put(keys::log(place.room, log), cbor::encode(&LogRecord { log }));
+                }
             }
             None => spoil(batch, "an event", room),
         }

@@ -1,11 +1,12 @@
 // The methods of the API: each with what it takes and what it answers. The types are the engine's own; this table
 // only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
 import type {
-  ChangePasswordParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory, DoctorParams,
-  Done, Invite, InviteParams, JoinRoomParams, ListMessagesParams, ListPresenceParams, LoginParams, LogoutParams,
-  MarkReadParams, Members, Messages, NetStatus, NoParams, PresenceList, ProfileParams, RegisterParams,
+  ChangePasswordParams, CreateDocParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
+  DocCreated, DocParams, DocState, DocStateParams, DocText, Docs, DoctorParams, Done, EditDocParams, Invite,
+  InviteParams, JoinRoomParams, ListDocsParams, ListMessagesParams, ListPresenceParams, LoginParams, LogoutParams,
+  MarkReadParams, Members, Messages, NetStatus, NoParams, OpenedDoc, PresenceList, ProfileParams, RegisterParams,
   RemoveMemberParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetOnlineParams, SetPolicyParams,
-  SetPresenceParams, SetRoleParams, SetTypingParams, SignedIn, UpdateRoomParams, Whoami,
+  SetPresenceParams, SetRoleParams, SetTypingParams, SignedIn, UpdateDocParams, UpdateRoomParams, Whoami,
 } from "@/api/types.gen";
 
 export type Methods = {
@@ -35,6 +36,14 @@ export type Methods = {
   "messages.send": { params: SendParams; result: Sent };
   "messages.list": { params: ListMessagesParams; result: Messages };
   "messages.markRead": { params: MarkReadParams; result: Done };
+  "docs.create": { params: CreateDocParams; result: DocCreated };
+  "docs.list": { params: ListDocsParams; result: Docs };
+  "docs.open": { params: DocParams; result: OpenedDoc };
+  "docs.close": { params: DocParams; result: Done };
+  "docs.text": { params: DocParams; result: DocText };
+  "docs.edit": { params: EditDocParams; result: Done };
+  "docs.update": { params: UpdateDocParams; result: Done };
+  "docs.state": { params: DocStateParams; result: DocState };
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };

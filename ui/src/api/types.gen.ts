@@ -246,6 +246,74 @@ export type SetPresenceParams = {
  */
 status: PresenceStatus, text?: string, };
 
+export type DocEditing = "author" | "members" | "listed";
+
+export type Doc = { docId: string, roomId: string, title: string, 
+/**
+ * The account that created it.
+ */
+author: string, editing: DocEditing, 
+/**
+ * Who is listed, with `listed`.
+ */
+editors: Array<string>, createdAt: number, changedAt: number, archived: boolean, 
+/**
+ * Why this person can only read it, as a sentence; absent where they may write.
+ */
+readOnly?: string, };
+
+export type CreateDocParams = { roomId: string, title: string, editing: DocEditing, 
+/**
+ * Accounts, with `listed` only.
+ */
+editors?: Array<string>, };
+
+export type DocCreated = { docId: string, };
+
+export type Docs = { docs: Array<Doc>, };
+
+export type ListDocsParams = { roomId: string, };
+
+export type DocParams = { docId: string, };
+
+export type OpenedDoc = { doc: Doc, 
+/**
+ * The Yjs client id for this editor: each that is opened gets another one.
+ */
+clientId: number, 
+/**
+ * All of it, as one update.
+ */
+update: string, stateVector: string, };
+
+export type DocText = { text: string, };
+
+export type DocOp = DocInsert | DocDelete;
+
+export type DocInsert = { at: number, insert: string, };
+
+export type DocDelete = { at: number, 
+/**
+ * How much.
+ */
+delete: number, };
+
+export type EditDocParams = { docId: string, ops: Array<DocOp>, };
+
+export type UpdateDocParams = { docId: string, update: string, };
+
+export type DocStateParams = { docId: string, 
+/**
+ * What the asker has; nothing where it is left out.
+ */
+stateVector?: string, };
+
+export type DocState = { 
+/**
+ * What the asker lacks, as one update.
+ */
+update: string, stateVector: string, };
+
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
  * Absent where the peer is gone.
@@ -254,6 +322,6 @@ peer?: PeerStatus, userId: string, deviceId: string, } | { "type": "room.changed
 /**
  * A name may come after its person, and change.
  */
-displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, } | { "type": "resync", };
+displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

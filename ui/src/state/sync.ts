@@ -123,6 +123,10 @@ export function createSync(client: Client, store: Store): Sync {
       case "member.left":
       case "message.changed":
       case "presence.changed":
+      case "doc.changed":
+      case "doc.update":
+      case "doc.reset":
+      case "doc.removed":
         break;
     }
   }

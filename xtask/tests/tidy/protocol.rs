@@ -8,8 +8,10 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 13] = [
+const TOP: [&str; 15] = [
     "message-content",
+    "announcement",
+    "document-update",
     "read-mark",
     "delivery-mark",
     "invite-content",
@@ -36,6 +38,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
     }
     match name {
         "event.id" => None,
+        "document.update" => Some("document-update"),
         "content.message" => Some("message-content"),
         "register.read-mark" => Some("read-mark"),
         "register.delivery-mark" => Some("delivery-mark"),
@@ -45,6 +48,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
         "handshake.peer.transcript" => Some("peer-transcript"),
         _ => match name.split('.').next() {
             Some("room") => None,
+            Some("document") => Some("announcement"),
             Some("certificate") => Some("signed-certificate"),
             Some("event") => Some("event"),
             Some("roster") => Some("signed-roster-change"),

@@ -1,7 +1,8 @@
 //! The state of the signed-in account: everything that ends with a sign-out.
 //!
-//! Here it is opened, timed and closed; `messages`, `rooms` and `ephemerals` are what it does for fronts.
+//! Here it is opened, timed and closed; `documents`, `messages`, `rooms` and `ephemerals` are what it does for fronts.
 
+mod documents;
 mod messages;
 mod rooms;
 mod ephemerals;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
+use momoland_protocol::event::Action;
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
 use momoland_protocol::signed::SecretKey;
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now};
@@ -22,11 +24,15 @@ use momoland_store::kv::{Batch, Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
+pub(super) use self::documents::DocumentStep;
+use self::documents::Documents;
+pub(crate) use self::documents::no_such_document;
 use self::messages::{MarkState, Progress};
 use crate::account::record::{Account, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
+use crate::documents::records::DocumentRecords;
 use crate::engine::actor::Channels;
 use crate::engine::peers::Peer;
 use crate::engine::repair::Repairs;
@@ -45,6 +51,7 @@ const RECENT_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// What a command was for.
 pub(super) enum Waiting {
     Send(oneshot::Sender<Result<EventId, CommandRefusal>>),
+    Document(DocumentStep),
     Nobody,
 }
 
@@ -64,6 +71,7 @@ pub(crate) struct Home {
     pub(super) typing: Typing,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
     pub(super) progress: Progress,
+    pub(super) documents: Documents,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
     /// Rooms whose appearance changed in this turn.
@@ -102,6 +110,7 @@ impl Home {
         channels: Channels,
     ) -> Result<Self, StoreError> {
         let key = Arc::new(key);
+        let documents = Documents::new(DocumentRecords::new(Arc::clone(&store)));
         let (persistence, state) = Persistence::start(store, channels.disk.clone())?;
         let own = Own::Device { key: Arc::clone(&key), account: account.id };
         let config = Config { own, server: account.server_key, recent_bytes_max: RECENT_BYTES_MAX };
@@ -124,6 +133,7 @@ impl Home {
             typing: Typing::default(),
             marks: BTreeMap::new(),
             progress: Progress::default(),
+            documents,
             waiting: BTreeMap::new(),
             next_number: 0,
             dirty: BTreeSet::new(),
@@ -147,6 +157,7 @@ impl Home {
             roaming: Roaming::new(Duration::ZERO, UnixMillis::now().0, roaming::addresses()),
         };
         home.fold_rooms()?;
+        home.recover_documents()?;
         Ok(home)
     }
 
@@ -167,12 +178,16 @@ impl Home {
         let log = room.conversation();
         let mut timeline = Timeline::new(room, own, self.records.marks(log)?);
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
+        let mut announced = Vec::new();
         self.persistence.each_event(log, &mut |event| {
             let header = event.header.get();
             let version = roster.version_of(header.roster).unwrap_or(0);
             let Some(author) = roster.account_of(header.device) else { return };
             if roster.counts_event(header) {
                 timeline.apply(&event, author, version, now);
+                if header.action == Action::ANNOUNCE {
+                    announced.push((event, author, version));
+                }
             }
         })?;
         let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
@@ -188,12 +203,16 @@ impl Home {
         }
         timeline.advance_read(|version| others_at(roster, version, own));
         self.timelines.insert(room, timeline);
+        for (event, author, version) in announced {
+            self.document_event(room, &event, author, version, false);
+        }
         Ok(())
     }
 
     /// Writes what waits, says goodbye, and releases what is held. `server_events`: what the server's link still says;
     /// tokens that it renewed at the last moment are kept, since the old ones count as stolen from then on.
     pub(crate) async fn close(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) {
+        self.write_journal_at_last();
         if let Some(links) = self.links.take() {
             links.shutdown().await;
         }
@@ -279,6 +298,7 @@ impl Home {
             self.requests.values().map(|request| request.deadline).min(),
             self.marks.values().filter_map(MarkState::due_at).min(),
             self.repairs.next_timeout(),
+            self.documents.next_timeout(),
             self.server.is_some().then(|| self.started + self.roaming.next_look()),
             release.map(|at| Instant::now() + Duration::from_millis(at.0.saturating_sub(wall).max(1))),
         ]
@@ -301,6 +321,7 @@ impl Home {
         self.expire_requests();
         self.look_around();
         self.write_due_marks();
+        self.issue_due_documents();
         let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
         for room in rooms {
             let released = self.timelines.get_mut(&room).map(|timeline| timeline.release(now.wall)).unwrap_or_default();
@@ -320,6 +341,8 @@ impl Home {
         self.dial();
         self.repair_rosters();
         self.write_progress();
+        self.write_journal();
+        self.tell_documents();
         for room in std::mem::take(&mut self.dirty) {
             if let Some(room) = self.room(room) {
                 self.tell(Event::RoomChanged { room });
@@ -349,6 +372,11 @@ impl Home {
             DiskEvent::Marked => {
                 self.persistence.resume();
                 self.progress_written();
+                return;
+            }
+            DiskEvent::Journalled { written } => {
+                self.persistence.resume();
+                self.journal_written(written);
                 return;
             }
             DiskEvent::Swept => {

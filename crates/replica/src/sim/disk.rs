@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use momoland_protocol::event::{Event, EventHeader};
+use momoland_protocol::event::{Action, Event, EventHeader};
 use momoland_protocol::id::{ChainId, LogId, RoomId, Seq};
 use momoland_protocol::register::{Register, RegisterKey};
 use momoland_protocol::roster::CountersignedChange;
@@ -115,8 +115,16 @@ impl Contents {
             chains: chains.into_values().collect(),
             forks: forks.collect(),
             registers: self.registers.values().cloned().collect(),
+            logs: self.events.values().filter_map(|(room, event)| announced(*room, event)).collect(),
         }
     }
+}
+
+/// The log that an event announces.
+fn announced(room: RoomId, event: &Event) -> Option<(RoomId, LogId)> {
+    let header = event.header.get();
+    let announces = header.action == Action::ANNOUNCE && header.log == room.conversation();
+    announces.then(|| (room, LogId(event.id().0)))
 }
 
 /// The disk of one node.

@@ -1,6 +1,6 @@
 //! The keys, built and read; the layout is at the top of [`super`].
 
-use momoland_protocol::id::Seq;
+use momoland_protocol::id::{LogId, Seq};
 use momoland_protocol::register::RegisterKey;
 
 use super::places::Place;
@@ -101,6 +101,14 @@ pub(super) fn registers_of(room: RoomNumber) -> Vec<u8> {
 pub(super) fn register(room: RoomNumber, key: &RegisterKey) -> Vec<u8> {
     let RegisterKey { room: _, account, name, target } = key;
     [registers_of(room).as_slice(), account.as_bytes(), &name.0.to_be_bytes(), target].concat()
+}
+
+pub(super) fn logs_of(room: RoomNumber) -> Vec<u8> {
+    kind_of(room, b'l')
+}
+
+pub(super) fn log(room: RoomNumber, log: LogId) -> Vec<u8> {
+    numbered(logs_of(room), log.as_bytes())
 }
 
 pub(super) fn changes_of(room: RoomNumber) -> Vec<u8> {

@@ -67,6 +67,13 @@ pub(super) struct ForkRecord {
     pub(super) offered: Signed<EventHeader>,
 }
 
+/// That a log was announced in the room's conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(super) struct LogRecord {
+    #[n(0)]
+    pub(super) log: LogId,
+}
+
 /// What an event names as the one before it; `None` for the first.
 pub(super) fn prev_of(header: &EventHeader) -> Option<EventId> {
     Some(header.prev).filter(|_| header.seq > Seq(1))
@@ -106,6 +113,12 @@ impl Bounded for ChainRecord {
     }
 }
 
+impl Bounded for LogRecord {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
 impl Bounded for ForkRecord {
     fn check_bounds(&self) -> Result<(), DecodeError> {
         bound(Seq::ZERO < self.seq && self.seq <= self.offered.get().seq, "seq")?;
@@ -139,6 +152,10 @@ impl Value for Event {
 
 impl Value for CountersignedChange {
     const BYTES_MAX: usize = 2 * (limits::ROSTER_CHANGE_BYTES_MAX + ENVELOPE_BYTES_MAX);
+}
+
+impl Value for LogRecord {
+    const BYTES_MAX: usize = 64;
 }
 
 impl Value for Signed<Register> {

@@ -10,7 +10,7 @@ use momoland_protocol::signed::Signed;
 
 use super::keys::{self, RoomNumber};
 use super::places::{Place, Places};
-use super::records::{self, ChainRecord, ForkRecord, RoomHead, RoomRecord, damaged};
+use super::records::{self, ChainRecord, ForkRecord, LogRecord, RoomHead, RoomRecord, damaged};
 use super::{EventLog, HeldChain, HeldFork, HeldState, PAGE_PAIRS, Room};
 use crate::kv::{KeyRange, Order, Store, StoreError};
 
@@ -50,6 +50,7 @@ pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, HeldState), Store
     held.chains.sort_by_key(|chain| (chain.log, chain.chain));
     held.forks.sort_by_key(|fork| (fork.log, fork.chain));
     held.registers.sort_by_key(|register| register.get().key());
+    held.logs.sort();
     Ok((log, held))
 }
 
@@ -98,6 +99,14 @@ fn open_room(
             return Err(damaged(key, "a register of another key"));
         }
         held.registers.push(register);
+        Ok(())
+    })?;
+    each_pair(store, KeyRange::prefix(keys::logs_of(number)), |key, value| {
+        let LogRecord { log } = records::decode(key, value)?;
+        if keys::log(number, log) != key {
+            return Err(damaged(key, "a log of another name"));
+        }
+        held.logs.push((head.room, log));
         Ok(())
     })?;
     Ok(room)

@@ -251,5 +251,6 @@ fn durable(held: HeldState) -> DurableState {
         seq: fork.seq,
         offered: fork.offered,
     });
-    DurableState { rosters: held.rosters, chains: chains.collect(), forks: forks.collect(), registers: held.registers }
+    let (rosters, registers, logs) = (held.rosters, held.registers, held.logs);
+    DurableState { rosters, chains: chains.collect(), forks: forks.collect(), registers, logs }
 }

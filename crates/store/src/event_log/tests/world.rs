@@ -221,6 +221,7 @@ impl World {
             chains: chains.collect(),
             forks: Vec::new(),
             registers: self.registers.values().cloned().collect(),
+            logs: Vec::new(),
         }
     }
 
