@@ -12,6 +12,7 @@ use momoland_protocol::certificate::{
 };
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::content::{DeletionContent, Mentions, MessageContent, PinContent, ReactionContent};
+use momoland_protocol::document::{Announcement, DocumentUpdate, Editors, NewDocument, client_seed};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, EventPlace};
 use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
@@ -185,6 +186,17 @@ fn objects(vectors: &mut Vectors) {
     vectors.value("content.reaction", &ReactionContent { emoji: "\u{1f44d}".to_owned(), on: true });
     vectors.value("content.pin", &PinContent { on: false });
     vectors.value("content.deletion", &DeletionContent {});
+    for (name, editors) in [
+        ("author", Editors::Author),
+        ("members", Editors::Members),
+        ("listed", Editors::Listed { accounts: vec![AccountId([1; 16]), AccountId([2; 16])] }),
+    ] {
+        let document = NewDocument { title: "Tide tables".to_owned(), editors, created_at: AT };
+        vectors.value(&format!("document.announcement.{name}"), &Announcement::Document(document));
+    }
+    vectors.value("document.update", &DocumentUpdate { update: vec![1, 1, 7, 0, 4, 1, 1, b't', 2, b'h', b'i', 0] });
+    let seed = client_seed(RoomId([3; 32]).conversation(), key(1).device());
+    vectors.bytes("document.client.hash", &seed);
     vectors.signed("certificate", &certificate(1));
     let vouch = Vouch { by: key(2).device(), signature: key(2).sign(VOUCH_CONTEXT, b"account and device") };
     let vouched = DeviceCertificate { vouch: Some(vouch), ..certificate(1).get().clone() };

@@ -27,7 +27,7 @@ pub(super) struct Loaded {
 /// [`RecordError`].
 pub(super) fn load(store: &Arc<dyn Store>) -> Result<Loaded, RecordError> {
     let (log, held) = EventLog::open(Arc::clone(store))?;
-    let event_log::HeldState { rosters, chains, forks, deletions, registers } = held;
+    let event_log::HeldState { rosters, chains, forks, deletions, registers, logs } = held;
     let chains = chains
         .into_iter()
         .map(|held| {
@@ -50,7 +50,7 @@ pub(super) fn load(store: &Arc<dyn Store>) -> Result<Loaded, RecordError> {
         .into_iter()
         .map(|(account, LastSeenRecord { at_ms, text })| (account, LastSeen { at: UnixMillis(at_ms), text }))
         .collect();
-    Ok(Loaded { log, state: DurableState { rosters, chains, forks, deletions, registers }, last_seen })
+    Ok(Loaded { log, state: DurableState { rosters, chains, forks, deletions, registers, logs }, last_seen })
 }
 
 /// Puts the replica's records into one batch, in their order.

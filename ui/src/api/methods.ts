@@ -1,14 +1,15 @@
 // The methods of the API: each with what it takes and what it answers. The types are the engine's own; this table
 // only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
 import type {
-  ChangePasswordParams, CommentParams, Commented, Comments, CreateRoomParams, DeletePostParams, DeviceParams, Devices,
-  Diagnosis, DirectParams, Directory, DoctorParams, Done, Drafts, EditParams, EditPostParams, Invite, InviteParams,
-  JoinRoomParams, LikeParams, ListCommentsParams, ListMessagesParams, ListPostsParams, ListPresenceParams, Locations,
+  ChangePasswordParams, CommentParams, Commented, Comments, CreateDocParams, CreateRoomParams, DeletePostParams,
+  DeviceParams, Devices, Diagnosis, DirectParams, Directory, DocCreated, DocParams, DocState, DocStateParams, DocText,
+  Docs, DoctorParams, Done, Drafts, EditDocParams, EditParams, EditPostParams, Invite, InviteParams, JoinRoomParams,
+  LikeParams, ListCommentsParams, ListDocsParams, ListMessagesParams, ListPostsParams, ListPresenceParams, Locations,
   LoginParams, LogoutParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams, OneMessage,
-  PinParams, Pins, Posts, PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts,
+  OpenedDoc, PinParams, Pins, Posts, PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts,
   RegisterParams, RemoveMemberParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams,
   SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams,
-  SharedLocation, SignedIn, StopLocationParams, UpdateRoomParams, Whoami,
+  SharedLocation, SignedIn, StopLocationParams, UpdateDocParams, UpdateRoomParams, Whoami,
 } from "@/api/types.gen";
 
 export type Methods = {
@@ -47,6 +48,14 @@ export type Methods = {
   "messages.markUnread": { params: MessageParams; result: Done };
   "drafts.set": { params: SetDraftParams; result: Done };
   "drafts.list": { params: NoParams; result: Drafts };
+  "docs.create": { params: CreateDocParams; result: DocCreated };
+  "docs.list": { params: ListDocsParams; result: Docs };
+  "docs.open": { params: DocParams; result: OpenedDoc };
+  "docs.close": { params: DocParams; result: Done };
+  "docs.text": { params: DocParams; result: DocText };
+  "docs.edit": { params: EditDocParams; result: Done };
+  "docs.update": { params: UpdateDocParams; result: Done };
+  "docs.state": { params: DocStateParams; result: DocState };
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };

@@ -129,6 +129,10 @@ export function createSync(client: Client, store: Store): Sync {
       case "comment.new":
       case "comment.changed":
       case "ranking.changed":
+      case "doc.changed":
+      case "doc.update":
+      case "doc.reset":
+      case "doc.removed":
         break;
     }
   }

@@ -32,7 +32,9 @@ pub fn typescript() -> String {
         ListPresenceParams, PresenceList, UserPresence, SetPresenceParams, ShareLocationParams, LocationPrecision,
         SharedLocation, StopLocationParams, Locations, Location, PublishParams, Published, EditPostParams,
         DeletePostParams, LikeParams, CommentParams, Commented, FeedOrder, ListPostsParams, Posts, Post,
-        ListCommentsParams, Comments, Comment, Event, ErrorKind,
+        ListCommentsParams, Comments, Comment, DocEditing, Doc, CreateDocParams, DocCreated, Docs, ListDocsParams,
+        DocParams, OpenedDoc, DocText, DocOp, DocInsert, DocDelete, EditDocParams, UpdateDocParams, DocStateParams,
+        DocState, Event, ErrorKind,
     }
     file
 }

@@ -4,6 +4,7 @@
 //! [`ApiError`]. Nothing here keeps state.
 
 mod account;
+mod docs;
 mod doctor;
 mod drafts;
 mod feed;
@@ -118,6 +119,14 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "messages.markUnread" => messages::mark_unread,
         "drafts.set" => drafts::set,
         "drafts.list" => drafts::list,
+        "docs.create" => docs::create,
+        "docs.list" => docs::list,
+        "docs.open" => docs::open,
+        "docs.close" => docs::close,
+        "docs.text" => docs::text,
+        "docs.edit" => docs::edit,
+        "docs.update" => docs::update,
+        "docs.state" => docs::state,
         "typing.set" => presence::set_typing,
         "presence.list" => presence::list,
         "presence.set" => presence::set,

@@ -12,10 +12,12 @@
 mod feed;
 mod location;
 mod messages;
+mod docs;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use self::docs::*;
 pub use self::feed::*;
 pub use self::location::*;
 pub use self::messages::*;

@@ -1,7 +1,8 @@
 //! The state of the signed-in account: everything that ends with a sign-out.
 //!
-//! Here it is opened, timed and closed; `messages`, `rooms` and `ephemerals` are what it does for fronts.
+//! Here it is opened, timed and closed; `documents`, `messages`, `rooms` and `ephemerals` are what it does for fronts.
 
+mod documents;
 mod messages;
 mod amendments;
 mod drafts;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use momoland_feed::Feed;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
-use momoland_protocol::event::{Event as StoredEvent, EventHeader};
+use momoland_protocol::event::{Action, Event as StoredEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
 use momoland_protocol::location::Point;
 use momoland_protocol::signed::SecretKey;
@@ -31,6 +32,9 @@ use momoland_store::kv::{Batch, Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
+pub(super) use self::documents::DocumentStep;
+use self::documents::Documents;
+pub(crate) use self::documents::no_such_document;
 use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
@@ -39,6 +43,7 @@ use crate::account::record::{Account, DraftRecord, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
+use crate::documents::records::DocumentRecords;
 use crate::engine::actor::Channels;
 use crate::engine::peers::Peer;
 use crate::engine::repair::Repairs;
@@ -62,6 +67,7 @@ pub(crate) type Stored = oneshot::Receiver<Result<EventId, CommandRefusal>>;
 /// What a command was for.
 pub(super) enum Waiting {
     Send(oneshot::Sender<Result<EventId, CommandRefusal>>),
+    Document(DocumentStep),
     Nobody,
 }
 
@@ -102,6 +108,7 @@ pub(crate) struct Home {
     pub(super) marks: BTreeMap<RoomId, MarkState>,
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
     pub(super) progress: Progress,
+    pub(super) documents: Documents,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
     /// Rooms whose appearance changed in this turn.
@@ -144,6 +151,7 @@ impl Home {
         channels: Channels,
     ) -> Result<Self, StoreError> {
         let key = Arc::new(key);
+        let documents = Documents::new(DocumentRecords::new(Arc::clone(&store)));
         let (persistence, state) = Persistence::start(store, channels.disk.clone())?;
         let own = Own::Device { key: Arc::clone(&key), account: account.id };
         let config = Config { own, server: account.server_key, recent_bytes_max: RECENT_BYTES_MAX };
@@ -173,6 +181,7 @@ impl Home {
             marks: BTreeMap::new(),
             drafts: BTreeMap::new(),
             progress: Progress::default(),
+            documents,
             waiting: BTreeMap::new(),
             next_number: 0,
             dirty: BTreeSet::new(),
@@ -198,6 +207,7 @@ impl Home {
             roaming: Roaming::new(Duration::ZERO, UnixMillis::now().0, roaming::addresses()),
         };
         home.fold_rooms()?;
+        home.recover_documents()?;
         Ok(home)
     }
 
@@ -225,6 +235,7 @@ impl Home {
         let mut history = History::default();
         let mut reissue = Reissue::new(self.key.device());
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
+        let mut announced = Vec::new();
         let mut visit = |event: StoredEvent| {
             let header = event.header.get();
             let version = roster.version_of(header.roster).unwrap_or(0);
@@ -236,6 +247,9 @@ impl Home {
                 timeline.apply(&event, author, version, now);
                 locations.apply(&event, author, version);
                 feed.apply(&event, author, version);
+                if header.action == Action::ANNOUNCE {
+                    announced.push((event, author, version));
+                }
             }
         };
         match read {
@@ -267,6 +281,9 @@ impl Home {
             self.show_read_again(room);
         }
         self.issue_again(room, reissue);
+        for (event, author, version) in announced {
+            self.document_event(room, &event, author, version, false);
+        }
         Ok(())
     }
 
@@ -295,6 +312,7 @@ impl Home {
     /// tokens that it renewed at the last moment are kept, since the old ones count as stolen from then on. The account
     /// with the last of them.
     pub(crate) async fn close(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) -> Account {
+        self.write_journal_at_last();
         if let Some(links) = self.links.take() {
             links.shutdown().await;
         }
@@ -381,6 +399,7 @@ impl Home {
             self.requests.values().map(|request| request.deadline).min(),
             self.marks.values().filter_map(MarkState::due_at).min(),
             self.repairs.next_timeout(),
+            self.documents.next_timeout(),
             self.server.is_some().then(|| self.started + self.roaming.next_look()),
             self.next_position(),
             release.map(|at| Instant::now() + Duration::from_millis(at.0.saturating_sub(wall).max(1))),
@@ -405,6 +424,7 @@ impl Home {
         self.look_around();
         self.write_due_marks();
         self.positions_due();
+        self.issue_due_documents();
         let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
         for room in rooms {
             let released = self.timelines.get_mut(&room).map(|timeline| timeline.release(now.wall)).unwrap_or_default();
@@ -433,6 +453,8 @@ impl Home {
                 let _ = reader.send(());
             }
         }
+        self.write_journal();
+        self.tell_documents();
         for room in std::mem::take(&mut self.dirty) {
             if let Some(room) = self.room(room) {
                 self.tell(Event::RoomChanged { room });
@@ -470,6 +492,11 @@ impl Home {
                 if result.is_err() {
                     self.disk_failed();
                 }
+                return;
+            }
+            DiskEvent::Journalled { written } => {
+                self.persistence.resume();
+                self.journal_written(written);
                 return;
             }
             DiskEvent::Swept => {
