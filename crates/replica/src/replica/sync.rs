@@ -289,11 +289,10 @@ impl Replica {
                 self.begin_incarnation(log);
             }
         }
-        // One vector's at a time: it is said again where a link says more meanwhile.
-        let under_way = |pending: &Pending| matches!(pending, Pending::LoadCompared { link, .. } if *link == id);
-        if self.tickets.values().any(under_way) {
-            compared.clear();
-        }
+        // As many as one vector of all own chains needs: who says it again and again does not keep the disk busy.
+        let under_way = |pending: &&Pending| matches!(pending, Pending::LoadCompared { link, log: of, .. } if (*link, *of) == (id, log));
+        let under_way = self.tickets.values().filter(under_way).count();
+        compared.truncate(limits::CUTS_MAX.saturating_sub(under_way));
         for theirs in compared {
             let ticket = self.open_ticket(Pending::LoadCompared { link: id, log, theirs });
             let ChainRange { chain, low: _, high, head: _ } = theirs;

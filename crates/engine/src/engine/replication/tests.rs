@@ -248,6 +248,7 @@ async fn what_a_cut_took_back_is_written_anew_once() {
 }
 
 fn texts(home: &Home, room: RoomId) -> Vec<String> {
-    let (page, _) = home.timelines[&room].page(None, None, 100).unwrap();
-    page.into_iter().map(|entry| entry.text.clone()).collect()
+    let timeline = &home.timelines[&room];
+    let (page, _) = timeline.page(None, None, 100).unwrap();
+    page.into_iter().map(|entry| timeline.message(entry).text).collect()
 }
