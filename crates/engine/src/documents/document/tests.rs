@@ -26,6 +26,7 @@ fn header(number: u8, seq: u64, hlc: u64) -> EventHeader {
         targets: Vec::new(),
         body_hash: BodyHash([0; 32]),
         body_length: 0,
+        place: None,
     }
 }
 

@@ -133,7 +133,10 @@ async fn a_document_of_which_nothing_came_yet_is_no_empty_page() {
         NewDocument { title: "Later".to_owned(), editors: Editors::Members, created_at: device.home.wall() };
     let body = body_of(&Announcement::Document(announcement)).unwrap();
     let log = room.conversation();
-    device.home.command(Command::Append { log, action: Action::ANNOUNCE, targets: Vec::new(), body }, Waiting::Nobody);
+    device.home.command(
+        Command::Append { log, action: Action::ANNOUNCE, targets: Vec::new(), place: None, body },
+        Waiting::Nobody,
+    );
     device.until(|home| !home.documents.shelf.is_empty()).await;
     let log = *device.home.documents.shelf.keys().next().unwrap();
     assert_eq!(device.home.document_text(log).unwrap_err().kind, ErrorKind::Offline);
