@@ -24,8 +24,8 @@ fn a_full_disk_of_a_client_heals_once_there_is_room() {
 fn fill_and_free(disk: &Path) {
     let (world, [grace]) = World::with_people(["grace"]);
     let data = disk.join("ada");
-    std::fs::create_dir(&data).unwrap();
-    std::os::unix::fs::symlink(&data, world.folder().join("ada")).unwrap();
+    std::fs::create_dir(&data).expect("a folder is made");
+    std::os::unix::fs::symlink(&data, world.folder().join("ada")).expect("a link is made");
     let ada = world.person("ada");
     let room = world.room_of(&[&grace, &ada]);
     let pid = ada.pid();
@@ -36,7 +36,7 @@ fn fill_and_free(disk: &Path) {
     let ballast = disk.join("ballast");
     let mut fill = Command::new("dd");
     fill.args(["if=/dev/zero", "bs=64k", "status=none"]).arg(format!("of={}", ballast.display()));
-    assert!(!fill.status().unwrap().success(), "dd ends where the disk is full");
+    assert!(!fill.status().expect("dd runs").success(), "dd ends where the disk is full");
     let long = "of some length ".repeat(2_000);
     let mut unsure = Vec::new();
     for number in 0..SENDS_MAX {
@@ -62,7 +62,7 @@ fn fill_and_free(disk: &Path) {
     grace.send(&room, "while it was full");
 
     let mark = ada.mark();
-    std::fs::remove_file(&ballast).unwrap();
+    std::fs::remove_file(&ballast).expect("the ballast goes");
     ada.wait_event(mark, "the lists are read again", HEALS_WITHIN, |event| event["type"] == "resync");
     ada.send(&room, "after");
     assert_eq!(ada.pid(), pid, "it is the same process");

@@ -156,8 +156,9 @@ impl Mesh {
     }
 
     fn texts(&self, at: usize, room: RoomId) -> Vec<String> {
-        let (page, _) = self.devices[at].home.timelines[&room].page(None, None, 100).unwrap();
-        page.into_iter().map(|entry| entry.text.clone()).collect()
+        let timeline = &self.devices[at].home.timelines[&room];
+        let (page, _) = timeline.page(None, None, 100).unwrap();
+        page.into_iter().map(|entry| timeline.message(entry).text).collect()
     }
 }
 

@@ -92,7 +92,7 @@ impl Eve {
 
     /// The next message of her chain in a room, under a roster of her choice.
     fn message(&self, room: RoomId, seq: u64, prev: EventId, roster: RosterHash, text: &str) -> WireEvent {
-        let content = MessageContent { text: text.to_owned(), sent_at: UnixMillis::now() };
+        let content = MessageContent { text: text.to_owned(), sent_at: UnixMillis::now(), mentions: None };
         let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).unwrap();
         let header = EventHeader {
             log: room.conversation(),
@@ -206,8 +206,9 @@ impl Stage {
     }
 
     fn texts(&self, room: RoomId) -> Vec<String> {
-        let (page, _) = self.ada.timelines[&room].page(None, None, 1_000).unwrap();
-        page.into_iter().map(|entry| entry.text.clone()).collect()
+        let timeline = &self.ada.timelines[&room];
+        let (page, _) = timeline.page(None, None, 1_000).unwrap();
+        page.into_iter().map(|entry| timeline.message(entry).text).collect()
     }
 
     fn head(&self, room: RoomId) -> RosterHash {
@@ -323,7 +324,7 @@ async fn c08_raw_frames_of_a_removed_member_get_and_change_nothing() {
     stage.remove_eve(left).await;
     let told_before = stage.eve.heard.len();
     let secret = stage.post(left, "after").await;
-    let of_ada = stage.ada.timelines[&left].get(secret).unwrap().chain;
+    let of_ada = stage.ada.timelines[&left].get(secret).unwrap().order.chain();
     for frame in demands(&stage, left, old_roster, &own, of_ada) {
         stage.eve.say(frame);
     }
