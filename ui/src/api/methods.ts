@@ -2,10 +2,11 @@
 // only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
 import type {
   ChangePasswordParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory, DoctorParams,
-  Done, Invite, InviteParams, JoinRoomParams, ListMessagesParams, ListPresenceParams, LoginParams, LogoutParams,
-  MarkReadParams, Members, Messages, NetStatus, NoParams, PresenceList, ProfileParams, RegisterParams,
-  RemoveMemberParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetOnlineParams, SetPolicyParams,
-  SetPresenceParams, SetRoleParams, SetTypingParams, SignedIn, UpdateRoomParams, Whoami,
+  Done, Drafts, EditParams, Invite, InviteParams, JoinRoomParams, ListMessagesParams, ListPresenceParams, LoginParams,
+  LogoutParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams, OneMessage, PinParams, Pins,
+  PresenceList, ProfileParams, ReactParams, Receipts, RegisterParams, RemoveMemberParams, RoomCreated, RoomParams,
+  Rooms, SendParams, Sent, SetDraftParams, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
+  SetTypingParams, SignedIn, UpdateRoomParams, Whoami,
 } from "@/api/types.gen";
 
 export type Methods = {
@@ -34,7 +35,16 @@ export type Methods = {
   "rooms.direct": { params: DirectParams; result: RoomCreated };
   "messages.send": { params: SendParams; result: Sent };
   "messages.list": { params: ListMessagesParams; result: Messages };
+  "messages.edit": { params: EditParams; result: OneMessage };
+  "messages.delete": { params: MessageParams; result: OneMessage };
+  "messages.react": { params: ReactParams; result: OneMessage };
+  "messages.pin": { params: PinParams; result: OneMessage };
+  "messages.pins": { params: RoomParams; result: Pins };
+  "messages.receipts": { params: MessageParams; result: Receipts };
   "messages.markRead": { params: MarkReadParams; result: Done };
+  "messages.markUnread": { params: MessageParams; result: Done };
+  "drafts.set": { params: SetDraftParams; result: Done };
+  "drafts.list": { params: NoParams; result: Drafts };
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };

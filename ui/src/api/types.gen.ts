@@ -128,9 +128,17 @@ name: string, topic: string, kind: RoomKind, visibility: Visibility, role: Role,
  */
 peerUserId?: string, 
 /**
- * Messages of others after the read mark.
+ * Messages of others after the read mark; deleted ones count nowhere.
  */
 unreadCount: number, 
+/**
+ * Those of them that mention this person, or everybody.
+ */
+mentionsCount: number, 
+/**
+ * What this person began to write here.
+ */
+draft?: string, 
 /**
  * Up to and including this message the person has read the room.
  */
@@ -216,9 +224,37 @@ export type Message = { messageId: string, roomId: string,
 /**
  * The author's user id.
  */
-author: string, deviceId: string, text: string, sentAt: number, editedAt?: number, replyTo?: string, reactions: Array<Reaction>, files: Array<MessageFile>, state: DeliveryState, };
+author: string, deviceId: string, 
+/**
+ * As it was edited last; empty where it was deleted.
+ */
+text: string, sentAt: number, editedAt?: number, 
+/**
+ * It was deleted: a mark stays in its place, without text, reactions, pin and mentions.
+ */
+deletedAt?: number, 
+/**
+ * Absent where it was deleted and by whom is not known.
+ */
+deletedBy?: string, replyTo?: string, 
+/**
+ * By when the first person of each reacted.
+ */
+reactions: Array<Reaction>, pinned: boolean, 
+/**
+ * The user ids of who is named in it.
+ */
+mentions: Array<string>, 
+/**
+ * Whether everybody is.
+ */
+mentionsRoom: boolean, files: Array<MessageFile>, state: DeliveryState, };
 
-export type Reaction = { emoji: string, userIds: Array<string>, };
+export type Reaction = { emoji: string, 
+/**
+ * In the order in which they reacted.
+ */
+userIds: Array<string>, };
 
 export type MessageFile = { fileId: string, };
 
@@ -227,6 +263,50 @@ export type MarkReadParams = { roomId: string,
  * Read up to and including this message.
  */
 messageId: string, };
+
+export type MessageParams = { roomId: string, messageId: string, };
+
+export type EditParams = { roomId: string, messageId: string, text: string, };
+
+export type ReactParams = { roomId: string, messageId: string, 
+/**
+ * Exactly one emoji.
+ */
+emoji: string, on: boolean, };
+
+export type PinParams = { roomId: string, messageId: string, on: boolean, };
+
+export type OneMessage = { message: Message, };
+
+export type Pins = { 
+/**
+ * The one that was pinned first, first.
+ */
+messages: Array<Message>, };
+
+export type Receipts = { 
+/**
+ * Of members who have it or have read it; neither its author nor this person is among them.
+ */
+receipts: Array<Receipt>, };
+
+export type Receipt = { userId: string, state: ReceiptState, };
+
+export type ReceiptState = "delivered" | "read";
+
+export type SetDraftParams = { roomId: string, 
+/**
+ * Empty: there is no draft any more.
+ */
+text: string, replyTo?: string, };
+
+export type Drafts = { 
+/**
+ * The one that changed last, first.
+ */
+drafts: Array<Draft>, };
+
+export type Draft = { roomId: string, text: string, replyTo?: string, changedAt: number, };
 
 export type SetTypingParams = { roomId: string, typing: boolean, };
 

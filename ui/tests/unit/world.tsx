@@ -73,7 +73,7 @@ export function signedIn(rooms: readonly Room[] = [], members: readonly Member[]
 }
 
 export function room(more: Partial<Room> = {}): Room {
-  return { roomId: "shed", name: "boat-shed", topic: "", kind: "chat", visibility: "public", role: "owner", memberCount: 2, unreadCount: 0, ...more };
+  return { roomId: "shed", name: "boat-shed", topic: "", kind: "chat", visibility: "public", role: "owner", memberCount: 2, unreadCount: 0, mentionsCount: 0, ...more };
 }
 
 export function member(userId: string, displayName: string, more: Partial<Member> = {}): Member {
@@ -81,5 +81,5 @@ export function member(userId: string, displayName: string, more: Partial<Member
 }
 
 export function message(messageId: string, more: Partial<Message> = {}): Message {
-  return { messageId, roomId: "shed", author: "mateo", deviceId: "mateo-1", text: messageId, sentAt: 1_000, reactions: [], files: [], state: "delivered", ...more };
+  return { messageId, roomId: "shed", author: "mateo", deviceId: "mateo-1", text: messageId, sentAt: 1_000, reactions: [], mentions: [], mentionsRoom: false, pinned: false, files: [], state: "delivered", ...more };
 }
