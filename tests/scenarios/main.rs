@@ -14,6 +14,7 @@ mod doctor;
 mod half_open;
 mod joins;
 mod leaks;
+mod locations;
 mod names;
 mod origins;
 mod presence;

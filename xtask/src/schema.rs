@@ -1,7 +1,7 @@
 //! CDDL (RFC 8610), as far as the protocol's schema uses it, and whether CBOR fits it.
 //!
-//! Arrays with optional and repeated entries, choices, numbers, `bstr`, `tstr`, `uint`, `bool`, `null`, the controls
-//! `.size` and `.cbor`, and enumerations `&( name: number )`. No maps, groups, generics or sockets: the protocol has none.
+//! Arrays with optional and repeated entries, choices, numbers, `bstr`, `tstr`, `uint`, `int`, `bool`, `null`, the
+//! controls `.size` and `.cbor`, and enumerations `&( name: number )`. No maps, groups, generics or sockets: the protocol has none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
@@ -40,6 +40,8 @@ struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     Uint(u64),
+    /// A number below zero.
+    Nint(i64),
     Bytes(Vec<u8>),
     Text(String),
     Bool(bool),
@@ -89,7 +91,7 @@ impl Schema {
 
     /// Whether a name means something without a rule.
     pub fn is_built_in(name: &str) -> bool {
-        matches!(name, "bstr" | "tstr" | "uint" | "bool" | "null")
+        matches!(name, "bstr" | "tstr" | "uint" | "int" | "bool" | "null")
     }
 
     /// Whether bytes are the encoding of one item that fits a rule.
@@ -104,7 +106,8 @@ impl Schema {
             Type::Name(name) => match (name.as_str(), value) {
                 ("bstr", Value::Bytes(_))
                 | ("tstr", Value::Text(_))
-                | ("uint", Value::Uint(_))
+                | ("uint" | "int", Value::Uint(_))
+                | ("int", Value::Nint(_))
                 | ("bool", Value::Bool(_))
                 | ("null", Value::Null) => true,
                 (name, value) => self.rules.get(name).is_some_and(|kind| self.matches(kind, value)),
@@ -114,7 +117,7 @@ impl Schema {
                 let sized = match value {
                     Value::Bytes(bytes) => bytes.len() as u64 == *size,
                     Value::Uint(number) => *size >= 8 || *number < 1 << (size * 8),
-                    Value::Text(_) | Value::Bool(_) | Value::Null | Value::Array(_) => false,
+                    Value::Nint(_) | Value::Text(_) | Value::Bool(_) | Value::Null | Value::Array(_) => false,
                 };
                 sized && self.matches(kind, value)
             }
@@ -173,6 +176,7 @@ fn read_item(decoder: &mut Decoder<'_>, depth: usize) -> Option<Value> {
     }
     match decoder.datatype().ok()? {
         Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 => decoder.u64().ok().map(Value::Uint),
+        Kind::I8 | Kind::I16 | Kind::I32 | Kind::I64 => decoder.i64().ok().map(Value::Nint),
         Kind::Bytes => decoder.bytes().ok().map(|bytes| Value::Bytes(bytes.to_vec())),
         Kind::String => decoder.str().ok().map(|text| Value::Text(text.to_owned())),
         Kind::Bool => decoder.bool().ok().map(Value::Bool),
@@ -333,6 +337,7 @@ mod tests {
         );
         check("x = &( a: 0, b: 1 )", &[&[0], &[1]], &[&[2], &[0x40]]);
         check("x = bstr .size 2", &[&[0x42, 7, 7]], &[&[0x41, 7], &[0x62, b'a', b'b']]);
+        check("x = [* int]", &[&[0x82, 0x01, 0x38, 0xff]], &[&[0x81, 0x61, b'a']]);
         check("x = uint .size 1", &[&[0x18, 255]], &[&[0x19, 1, 0]]);
         check("x = bstr .cbor y\ny = uint / null", &[&[0x41, 7], &[0x41, 0xf6]], &[&[0x40], &[0x42, 7, 7], &[7]]);
     }

@@ -26,7 +26,7 @@ use crate::api::events::Event;
 use crate::api::methods;
 
 use self::actor::{Call, EngineActor};
-pub(crate) use self::home::{Home, no_such_message, refused};
+pub(crate) use self::home::{Home, Stored, no_such_message, refused};
 pub(crate) use self::server::RequestFailure;
 
 /// The layout of the engine's store: `EventLog`'s keys and the engine's own. Raised with every change to either.

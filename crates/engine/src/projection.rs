@@ -1,3 +1,4 @@
 //! What people see: pure folds of what is on disk. Same events, same state, whatever the order of arrival.
 
+pub(crate) mod locations;
 pub(crate) mod timeline;

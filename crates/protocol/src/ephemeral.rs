@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use crate::cbor::{Bounded, DecodeError, bound};
 use crate::id::RoomId;
 use crate::limits;
+use crate::roster::Role;
 
 /// One ephemeral, to the members of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -43,8 +44,25 @@ pub enum EphemeralSignal {
     },
 }
 
+/// The kinds of [`EphemeralSignal::Other`].
+pub mod kind {
+    /// Where somebody is: a [`crate::location::LivePosition`].
+    pub const LOCATION: u16 = 1;
+}
+
 /// How long "is typing" holds without being repeated, milliseconds. A lost stop costs no more than this.
 pub const TYPING_HOLDS_MS: u64 = 6_000;
+
+impl EphemeralSignal {
+    /// The lowest role that may send it: that of the event which it replaces or leads up to. Kinds that are not known
+    /// ask for a reader's.
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Typing { .. } | Self::Other { kind: kind::LOCATION, .. } => Role::Member,
+            Self::Other { .. } => Role::Reader,
+        }
+    }
+}
 
 impl Bounded for Ephemeral {
     fn check_bounds(&self) -> Result<(), DecodeError> {

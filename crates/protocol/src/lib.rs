@@ -26,6 +26,7 @@ pub mod roster;
 pub mod handshake;
 pub mod replication;
 pub mod ephemeral;
+pub mod location;
 pub mod server;
 pub mod peer;
 pub mod redacted;

@@ -18,6 +18,7 @@ use momoland_protocol::handshake::{Fingerprint, PeerHello, PeerTranscript, Serve
 use momoland_protocol::id::{
     AccountId, ChainId, EventId, Incarnation, InviteKey, Nonce, RoomId, RosterHash, Seq, ServerKey, SetHash,
 };
+use momoland_protocol::location::{LivePosition, LocationContent, Point};
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::register::{DeliveredChain, DeliveryMark, ReadMark, Register, RegisterName};
 use momoland_protocol::replication::{ChainHead, ChainRange, Frame, RelayMode};
@@ -154,6 +155,16 @@ fn register(name: RegisterName, value: Vec<u8>) -> Signed<Register> {
 
 fn profile() -> Profile {
     Profile { account: AccountId([1; 16]), handle: "ada".to_owned(), display_name: "Ada Okafor".to_owned() }
+}
+
+fn locations(vectors: &mut Vectors) {
+    let point = Point { lat: 383_666_667, lng: -750_000_000, accuracy_m: Some(12), at: AT };
+    vectors.value("location.once", &LocationContent::Once { point });
+    vectors.value("location.begun", &LocationContent::Begun { until: AT });
+    vectors.value("location.ended", &LocationContent::Ended { last: None });
+    let last = Some(Point { accuracy_m: None, ..point });
+    vectors.value("location.ended-last", &LocationContent::Ended { last });
+    vectors.value("location.live", &LivePosition { share: EventId([7; 32]), point });
 }
 
 fn objects(vectors: &mut Vectors) {
@@ -365,6 +376,7 @@ fn server_frames(vectors: &mut Vectors) {
 fn the_bytes_of_the_protocol_are_frozen() {
     let mut vectors = Vectors(String::new());
     objects(&mut vectors);
+    locations(&mut vectors);
     rosters(&mut vectors);
     handshakes(&mut vectors);
     replication(&mut vectors);

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use momoland_protocol::ephemeral::{EphemeralSignal, TYPING_HOLDS_MS};
 use momoland_protocol::id::{DeviceId, RoomId};
-use momoland_protocol::roster::Role;
 use momoland_replica::input::{LinkId, Mono};
 use momoland_replica::roster::Roster;
 
@@ -25,19 +24,9 @@ const CHANGES_AT_ONCE: u64 = 2;
 /// Rooms in which one device can type at once. More: ignored.
 const ROOMS_PER_DEVICE_MAX: usize = 16;
 
-/// The lowest role that may send a signal: typing says that a message is on its way.
-pub fn role_for(signal: &EphemeralSignal) -> Role {
-    match signal {
-        EphemeralSignal::Typing { .. } => Role::Member,
-        EphemeralSignal::Other { .. } => Role::Reader,
-    }
-}
-
 /// Whether a device may send a signal into a room.
 pub fn may_send(roster: &Roster, from: Peer, signal: &EphemeralSignal) -> bool {
-    roster
-        .role_of_device(from.device)
-        .is_some_and(|(account, role)| account == from.account && role_for(signal) <= role)
+    roster.role_of_device(from.device).is_some_and(|(account, role)| account == from.account && signal.role() <= role)
 }
 
 /// The links of the devices that belong to a room and are connected, without the sender's and those it reaches itself.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::ephemeral::EphemeralSignal;
+use momoland_protocol::ephemeral::{EphemeralSignal, kind};
 use momoland_protocol::id::{AccountId, DeviceId, Nonce, RoomId, RosterHash, ServerKey};
 use momoland_protocol::roster::{
     Founder, Genesis, History, Posting, Role, RoomKind, RosterChange, RosterOp, Settings, Visibility,
@@ -174,11 +174,14 @@ fn who_may_send_what_follows_the_role() {
     let room = world.create(&ada, 1);
     world.join(room, &bob);
     let typing = EphemeralSignal::Typing { typing: true };
-    let caret = EphemeralSignal::Other { kind: 1, payload: Vec::new() };
+    let caret = EphemeralSignal::Other { kind: 0xffff, payload: Vec::new() };
+    let position = EphemeralSignal::Other { kind: kind::LOCATION, payload: Vec::new() };
     let allowed = |world: &World, by: Peer, signal: &EphemeralSignal| may_send(&world.rosters[&room], by, signal);
     assert!(allowed(&world, bob.peer(), &typing) && allowed(&world, bob.peer(), &caret));
+    assert!(allowed(&world, bob.peer(), &position));
     world.apply(room, &ada, RosterOp::SetRole { account: bob.account, role: Role::Reader });
     assert!(!allowed(&world, bob.peer(), &typing) && allowed(&world, bob.peer(), &caret));
+    assert!(!allowed(&world, bob.peer(), &position), "a reader has no say in where people are");
     assert!(!allowed(&world, eve.peer(), &caret));
     let impostor = Peer { account: eve.account, ..bob.peer() };
     assert!(!allowed(&world, impostor, &caret), "the device under another account");

@@ -2,11 +2,12 @@
 // only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
 import type {
   ChangePasswordParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory, DoctorParams,
-  Done, Drafts, EditParams, Invite, InviteParams, JoinRoomParams, ListMessagesParams, ListPresenceParams, LoginParams,
-  LogoutParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams, OneMessage, PinParams, Pins,
-  PresenceList, ProfileParams, ReactParams, Receipts, RegisterParams, RemoveMemberParams, RoomCreated, RoomParams,
-  Rooms, SendParams, Sent, SetDraftParams, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
-  SetTypingParams, SignedIn, UpdateRoomParams, Whoami,
+  Done, Drafts, EditParams, Invite, InviteParams, JoinRoomParams, ListMessagesParams, ListPresenceParams, Locations,
+  LoginParams, LogoutParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams, OneMessage,
+  PinParams, Pins, PresenceList, ProfileParams, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
+  RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetOnlineParams, SetPolicyParams,
+  SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn,
+  StopLocationParams, UpdateRoomParams, Whoami,
 } from "@/api/types.gen";
 
 export type Methods = {
@@ -48,6 +49,9 @@ export type Methods = {
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };
+  "location.share": { params: ShareLocationParams; result: SharedLocation };
+  "location.stop": { params: StopLocationParams; result: Done };
+  "location.list": { params: RoomParams; result: Locations };
 };
 
 export type Method = keyof Methods;

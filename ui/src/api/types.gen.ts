@@ -326,6 +326,63 @@ export type SetPresenceParams = {
  */
 status: PresenceStatus, text?: string, };
 
+export type ShareLocationParams = { roomId: string, 
+/**
+ * −90 to 90, north positive.
+ */
+lat: number, 
+/**
+ * −180 to 180, east positive.
+ */
+lng: number, 
+/**
+ * Radius in which the person is, metres.
+ */
+accuracyM?: number, 
+/**
+ * Live for so many seconds, 1 to 86,400; without it the position is said once and kept. While one is live, a further
+ * call moves it, and changes its end where that differs by more than a tenth of this.
+ */
+ttlS?: number, 
+/**
+ * How much others may know; `exact` unless said otherwise.
+ */
+precision?: LocationPrecision, };
+
+export type LocationPrecision = "exact" | "street" | "district" | "city";
+
+export type SharedLocation = { lat: number, lng: number, accuracyM?: number, 
+/**
+ * When it ends by itself; absent where it was said once.
+ */
+until?: number, };
+
+export type StopLocationParams = { 
+/**
+ * Everywhere without it.
+ */
+roomId?: string, 
+/**
+ * Leave the last position where others can see it; not unless said otherwise.
+ */
+keepLast?: boolean, };
+
+export type Locations = { 
+/**
+ * One entry a person.
+ */
+locations: Array<Location>, };
+
+export type Location = { roomId: string, userId: string, lat: number, lng: number, accuracyM?: number, 
+/**
+ * When they were there.
+ */
+at: number, 
+/**
+ * Of a live one: when it ends by itself.
+ */
+until?: number, };
+
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
  * Absent where the peer is gone.
@@ -334,6 +391,10 @@ peer?: PeerStatus, userId: string, deviceId: string, } | { "type": "room.changed
 /**
  * A name may come after its person, and change.
  */
-displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, } | { "type": "resync", };
+displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, } | { "type": "location.changed", roomId: string, userId: string, lat: number, lng: number, accuracyM?: number, at: number, 
+/**
+ * Of a live one: when it ends by itself.
+ */
+until?: number, ended?: boolean, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

@@ -158,6 +158,9 @@ function reduceEvent(state: State, event: Event, now: number): State {
     case "resync":
       // `sync.ts` reads everything again.
       return state;
+    case "location.changed":
+      // No screen shows it.
+      return state;
     case "net.changed":
       return { ...state, net: event.status };
     case "peer.changed":

@@ -170,6 +170,7 @@ export function createSync(client: Client, store: Store): Sync {
       case "member.joined":
       case "member.left":
       case "presence.changed":
+      case "location.changed":
         break;
     }
   }

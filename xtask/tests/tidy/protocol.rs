@@ -8,7 +8,7 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 13] = [
+const TOP: [&str; 15] = [
     "message-content",
     "read-mark",
     "delivery-mark",
@@ -17,6 +17,8 @@ const TOP: [&str; 13] = [
     "peer-transcript",
     "peer-frame",
     "signal",
+    "location-content",
+    "live-position",
     "client-frame",
     "server-frame",
     "log-id",
@@ -37,6 +39,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
     match name {
         "event.id" => None,
         "content.message" => Some("message-content"),
+        "location.live" => Some("live-position"),
         "register.read-mark" => Some("read-mark"),
         "register.delivery-mark" => Some("delivery-mark"),
         "register" => Some("signed-register"),
@@ -47,6 +50,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
             Some("room") => None,
             Some("certificate") => Some("signed-certificate"),
             Some("event") => Some("event"),
+            Some("location") => Some("location-content"),
             Some("roster") => Some("signed-roster-change"),
             Some("peer") => Some("peer-frame"),
             Some("replication") => Some("replication"),

@@ -56,6 +56,26 @@ pub enum Event {
         #[ts(optional, type = "number")]
         last_seen: Option<u64>,
     },
+    /// Somebody moved, began to share where they are, or stopped (`ended`, with the last point).
+    #[serde(rename = "location.changed")]
+    LocationChanged {
+        room_id: String,
+        user_id: String,
+        lat: f64,
+        lng: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional, type = "number")]
+        accuracy_m: Option<u32>,
+        #[ts(type = "number")]
+        at: u64,
+        /// Of a live one: when it ends by itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional, type = "number")]
+        until: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        ended: Option<bool>,
+    },
     /// Events were dropped because this front did not read them in time: read the lists again.
     #[serde(rename = "resync")]
     Resync {},

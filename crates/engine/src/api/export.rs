@@ -28,7 +28,8 @@ pub fn typescript() -> String {
         RoomCreated, Rooms, Room, Directory, DirectoryRoom, JoinRoomParams, RoomParams, InviteParams, Invite, Members,
         Member, SetRoleParams, RemoveMemberParams, UpdateRoomParams, DirectParams, SendParams, Sent, ListMessagesParams,
         Messages, Message, Reaction, MessageFile, MarkReadParams, SetTypingParams, ListPresenceParams, PresenceList,
-        UserPresence, SetPresenceParams, Event, ErrorKind,
+        UserPresence, SetPresenceParams, ShareLocationParams, LocationPrecision, SharedLocation, StopLocationParams,
+        Locations, Location, Event, ErrorKind,
     }
     file
 }

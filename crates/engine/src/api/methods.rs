@@ -5,6 +5,7 @@
 
 mod account;
 mod doctor;
+mod location;
 mod messages;
 mod net;
 mod presence;
@@ -107,6 +108,9 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "typing.set" => presence::set_typing,
         "presence.list" => presence::list,
         "presence.set" => presence::set,
+        "location.share" => location::share,
+        "location.stop" => location::stop,
+        "location.list" => location::list,
     }
 }
 

@@ -9,8 +9,12 @@
 //!
 //! Not here: events (`api::events`), errors (`api::error`), anything the wire or the disk sees (`protocol`).
 
+mod location;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+
+pub use self::location::*;
 
 /// How sure the author may be that a message survives. States never go back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]

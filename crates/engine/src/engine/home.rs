@@ -5,6 +5,7 @@
 mod messages;
 mod rooms;
 mod ephemerals;
+mod locations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use momoland_store::kv::{Batch, Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::locations::Positions;
 use self::messages::{MarkState, Progress};
 use crate::account::record::{Account, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
@@ -37,10 +39,14 @@ use crate::link::roaming::{self, Roaming};
 use crate::link::server::{ServerEvent, ServerLink, Traffic};
 use crate::link::{Dialer, IceServer, PeerLinks};
 use crate::persistence::{DiskEvent, Persistence};
+use crate::projection::locations::Locations;
 use crate::projection::timeline::Timeline;
 
 /// Bytes of stored events kept in memory so that they need not be read again to be sent.
 const RECENT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// What answers whoever waits for an event to be on disk.
+pub(crate) type Stored = oneshot::Receiver<Result<EventId, CommandRefusal>>;
 
 /// What a command was for.
 pub(super) enum Waiting {
@@ -62,6 +68,7 @@ pub(crate) struct Home {
     pub(super) profiles: BTreeMap<AccountId, ProfileRecord>,
     pub(super) presence: Presence,
     pub(super) typing: Typing,
+    pub(super) positions: Positions,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
     pub(super) progress: Progress,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
@@ -122,6 +129,7 @@ impl Home {
             profiles,
             presence: Presence::default(),
             typing: Typing::default(),
+            positions: Positions::default(),
             marks: BTreeMap::new(),
             progress: Progress::default(),
             waiting: BTreeMap::new(),
@@ -166,6 +174,7 @@ impl Home {
         let (own, now) = (self.account.id, self.now().wall);
         let log = room.conversation();
         let mut timeline = Timeline::new(room, own, self.records.marks(log)?);
+        let mut locations = Locations::default();
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
         self.persistence.each_event(log, &mut |event| {
             let header = event.header.get();
@@ -173,8 +182,11 @@ impl Home {
             let Some(author) = roster.account_of(header.device) else { return };
             if roster.counts_event(header) {
                 timeline.apply(&event, author, version, now);
+                locations.apply(&event, author, version);
             }
         })?;
+        // Fronts read the list; what they find there is not told as well.
+        locations.changes(now, self.mono_ms());
         let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
         for register in self.replica.registers(room) {
             timeline.apply_register(register.get(), own_chain);
@@ -188,6 +200,7 @@ impl Home {
         }
         timeline.advance_read(|version| others_at(roster, version, own));
         self.timelines.insert(room, timeline);
+        self.positions.put(room, locations);
         Ok(())
     }
 
@@ -280,6 +293,7 @@ impl Home {
             self.marks.values().filter_map(MarkState::due_at).min(),
             self.repairs.next_timeout(),
             self.server.is_some().then(|| self.started + self.roaming.next_look()),
+            self.next_position(),
             release.map(|at| Instant::now() + Duration::from_millis(at.0.saturating_sub(wall).max(1))),
         ]
         .into_iter()
@@ -301,6 +315,7 @@ impl Home {
         self.expire_requests();
         self.look_around();
         self.write_due_marks();
+        self.positions_due();
         let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
         for room in rooms {
             let released = self.timelines.get_mut(&room).map(|timeline| timeline.release(now.wall)).unwrap_or_default();

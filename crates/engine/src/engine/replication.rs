@@ -120,6 +120,9 @@ impl Home {
             self.advance_read(room);
             self.tell_message(room, event.id(), true);
         }
+        if self.positions.room(room).apply(event, author, roster_version) {
+            self.tell_locations(room);
+        }
     }
 
     fn new_timeline(&mut self, room: RoomId) -> &mut Timeline {
@@ -203,11 +206,13 @@ impl Home {
                 tracing::error!(%error, "a room could not be read again");
             }
             self.tell(Event::Resync {});
-        } else if let (Some(timeline), Some(roster)) = (self.timelines.get_mut(&room), self.replica.roster(room))
-            && timeline.take_back(|chain, seq, version| roster.is_cut(room.conversation(), chain, seq, version))
-        {
-            // Fronts read the list again.
-            self.tell(Event::Resync {});
+        } else if let (Some(timeline), Some(roster)) = (self.timelines.get_mut(&room), self.replica.roster(room)) {
+            let is_cut = |chain, seq, version| roster.is_cut(room.conversation(), chain, seq, version);
+            let messages = timeline.take_back(is_cut);
+            if self.positions.room(room).take_back(is_cut) || messages {
+                // Fronts read the list again.
+                self.tell(Event::Resync {});
+            }
         }
         let before = self.members.insert(room, members.clone());
         if let Some(before) = before {
@@ -219,8 +224,10 @@ impl Home {
                 self.tell(Event::MemberJoined { room_id: room_id.clone(), member });
             }
             for account in before.difference(&members) {
+                self.positions.room(room).gone(*account);
                 self.tell(Event::MemberLeft { room_id: room_id.clone(), user_id: account.to_string() });
             }
+            self.tell_locations(room);
         }
         self.dirty.insert(room);
         self.dial_dirty = true;
@@ -234,6 +241,7 @@ impl Home {
         self.timelines.remove(&room);
         self.members.remove(&room);
         self.marks.remove(&room);
+        self.positions.forget(room);
         self.progress.forget(room);
         self.dirty.remove(&room);
         self.dial_dirty = true;

@@ -1,6 +1,6 @@
 //! Typing, presence and the way to people: what is told to fronts and never stored.
 
-use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
+use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal, kind};
 use momoland_protocol::id::{AccountId, DeviceId, RoomId};
 use momoland_replica::roster::Roster;
 
@@ -22,16 +22,22 @@ impl Home {
     /// An ephemeral came, from a proven device.
     pub(in crate::engine) fn ephemeral(&mut self, device: DeviceId, account: AccountId, ephemeral: Ephemeral) {
         let Ephemeral { room, signal } = ephemeral;
-        let in_room = |roster: &Roster| roster.role_of_device(device).is_some_and(|(owner, _)| owner == account);
-        if !self.replica.roster(room).is_some_and(in_room) || account == self.account.id {
+        let may_say = |(owner, role)| owner == account && signal.role() <= role;
+        let in_room = |roster: &Roster| roster.role_of_device(device).is_some_and(may_say);
+        if !self.replica.roster(room).is_some_and(in_room) {
             return;
         }
         match signal {
+            // What one types on another device is nobody else's typing.
+            EphemeralSignal::Typing { .. } if account == self.account.id => {}
             EphemeralSignal::Typing { typing } => {
                 let now = self.mono_ms();
                 if self.typing.other(room, account, device, typing, now) {
                     self.tell_typing(room, account, typing);
                 }
+            }
+            EphemeralSignal::Other { kind: kind::LOCATION, payload } => {
+                self.hear_position(room, account, device, &payload);
             }
             EphemeralSignal::Other { .. } => {}
         }
