@@ -7,7 +7,19 @@ import { strings } from "@/strings/strings";
 export function Notices() {
   const notice = useAppState((state) => state.notice);
   useEffect(() => {
-    if (notice !== null) toast(strings.notices.roomGone(notice.roomName));
+    switch (notice?.kind) {
+      case undefined:
+        break;
+      case "roomGone":
+        toast(strings.notices.roomGone(notice.roomName));
+        break;
+      case "messageAway":
+        toast(strings.notices.messageAway);
+        break;
+      case "failed":
+        toast.error(notice.error.message);
+        break;
+    }
   }, [notice]);
   return null;
 }

@@ -1,9 +1,11 @@
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
 import { BrowseRoomsDialog } from "@/features/dialogs/browse-rooms";
-import { LeaveRoomDialog, RemoveMemberDialog } from "@/features/dialogs/confirm";
+import { DeleteMessageDialog, LeaveRoomDialog, RemoveMemberDialog } from "@/features/dialogs/confirm";
 import { CreateRoomDialog } from "@/features/dialogs/create-room";
 import { InviteDialog } from "@/features/dialogs/invite";
 import { JoinByInviteDialog } from "@/features/dialogs/join-by-invite";
+import { ReceiptsDialog } from "@/features/dialogs/receipts";
+import { ShortcutsDialog } from "@/features/dialogs/shortcuts";
 import { RoomSettingsDialog } from "@/features/dialogs/room-settings";
 import { Palette } from "@/features/palette/palette";
 import { useAppState } from "@/state/context";
@@ -23,7 +25,7 @@ export function Overlays() {
     case "browseRooms":
       return <BrowseRoomsDialog />;
     case "joinByInvite":
-      return <JoinByInviteDialog />;
+      return <JoinByInviteDialog offered={overlay.invite} />;
     case "invite":
       return room && <InviteDialog room={room} />;
     case "roomSettings":
@@ -32,6 +34,12 @@ export function Overlays() {
       return room && <LeaveRoomDialog room={room} />;
     case "removeMember":
       return room && <RemoveMemberDialog room={room} userId={overlay.userId} />;
+    case "deleteMessage":
+      return room && <DeleteMessageDialog room={room} messageId={overlay.messageId} />;
+    case "receipts":
+      return room && <ReceiptsDialog room={room} messageId={overlay.messageId} />;
+    case "shortcuts":
+      return <ShortcutsDialog />;
     case "profile":
       return <ProfileDialog />;
     case "signOut":

@@ -34,8 +34,19 @@ export function useShortcuts(): void {
         else actions.show({ kind: "palette" });
         return;
       }
+      if (commandHeld(event) && !event.shiftKey && !event.altKey && event.key === "/") {
+        event.preventDefault();
+        if (overlay?.kind === "shortcuts") actions.closeOverlay();
+        else if (overlay === null) actions.show({ kind: "shortcuts" });
+        return;
+      }
       // Under a dialog the panes do not move.
       if (overlay !== null) return;
+      if (commandHeld(event) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "j" && roomId !== null) {
+        event.preventDefault();
+        void actions.jumpToFirstNew(roomId);
+        return;
+      }
       if (commandHeld(event) && event.key === ".") {
         event.preventDefault();
         actions.setDetails(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: !details.sheet } : { pane: !details.pane });
@@ -58,6 +69,6 @@ function focusNextPane(direction: 1 | -1): void {
   const panes = PANES.flatMap((name) => document.querySelector<HTMLElement>(`[data-pane="${name}"]`) ?? []);
   const at = panes.findIndex((pane) => pane.contains(document.activeElement));
   const pane = panes[(at + direction + panes.length) % panes.length];
-  const target = pane?.querySelector<HTMLElement>("textarea, [aria-current='page']") ?? pane?.querySelector<HTMLElement>("button:enabled") ?? pane;
+  const target = pane?.querySelector<HTMLElement>("[data-composer] textarea, [aria-current='page']") ?? pane?.querySelector<HTMLElement>("button:enabled") ?? pane;
   target?.focus();
 }

@@ -22,6 +22,13 @@ export function Dialog({ title, body, closeLabel, onClose, children }: DialogPro
         <Radix.Overlay className="fades fixed inset-0 z-40 bg-scrim" />
         <Radix.Content
           onCloseAutoFocus={onClosed}
+          onOpenAutoFocus={(event) => {
+            // What asks for the focus by itself has it already. Else into the dialog, but not onto its first button, which
+            // would show its tooltip over it.
+            event.preventDefault();
+            if (event.currentTarget instanceof HTMLElement) event.currentTarget.focus();
+          }}
+          tabIndex={-1}
           {...(body === undefined ? { "aria-describedby": undefined } : {})}
           className="floats fixed z-40 inset-x-3 top-[12vh] mx-auto max-w-[440px] max-h-[80vh] overflow-y-auto scroller rounded-[15px] border border-line bg-raised shadow-3 p-5 focus:outline-none [--under:var(--raised)]"
         >

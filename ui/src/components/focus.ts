@@ -1,11 +1,12 @@
 import { useState } from "react";
 
 /** Where the focus can go when what had it is gone. */
-const PLACES = ["[data-pane] textarea", "[data-pane] [aria-current='page']", "[data-pane] button"];
+const COMPOSER = "[data-composer] textarea";
+const PLACES = [COMPOSER, "[data-pane] [aria-current='page']", "[data-pane] button"];
 
 /** To where one writes in the open room, as when it is opened. */
 export function focusComposer(): void {
-  document.querySelector<HTMLElement>("[data-pane='conversation'] textarea")?.focus();
+  document.querySelector<HTMLElement>(COMPOSER)?.focus();
 }
 
 /**

@@ -2,6 +2,7 @@ import type { LucideIcon } from "lucide-react";
 import { Check } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
 import { createContext, use, useCallback, useRef, type ReactNode } from "react";
+import { Keys } from "@/components/keys";
 
 const ITEM =
   "flex items-center gap-2.5 h-8 touch:h-9 px-2 rounded-[6px] cursor-default outline-none data-highlighted:bg-selected data-highlighted:shadow-none [&_svg]:size-4 [&_svg]:stroke-[1.75]";
@@ -45,9 +46,50 @@ export function Menu({ trigger, align = "end", side = "bottom", children }: Menu
   );
 }
 
-export type MenuItemProps = { icon: LucideIcon; danger?: boolean; onChoose: () => void; children: ReactNode };
+export type AnchoredMenuProps = {
+  /** Where it opens, in pixels of the window: a point, or a button's rectangle. */
+  at: { x: number; y: number; width: number; height: number };
+  label: string;
+  onClose: () => void;
+  /** After it is gone: where the focus goes. What was chosen is done after that. */
+  onClosed: () => void;
+  children: ReactNode;
+};
 
-export function MenuItem({ icon: Icon, danger = false, onChoose, children }: MenuItemProps) {
+/** A list of commands at a place that is no button of its own: under the pointer, or at one of many alike. */
+export function AnchoredMenu({ at, label, onClose, onClosed, children }: AnchoredMenuProps) {
+  const chosen = useRef<(() => void) | null>(null);
+  const choose = useCallback((run: () => void) => {
+    chosen.current = run;
+  }, []);
+  return (
+    <DropdownMenu.Root modal={false} open onOpenChange={(open) => !open && onClose()}>
+      <DropdownMenu.Trigger asChild>
+        <span aria-hidden="true" className="fixed pointer-events-none" style={{ insetBlockStart: at.y, left: at.x, width: at.width, height: at.height }} />
+      </DropdownMenu.Trigger>
+      <DropdownMenu.Content
+        aria-label={label}
+        align={at.width === 0 ? "start" : "end"}
+        sideOffset={4}
+        collisionPadding={8}
+        onCloseAutoFocus={(event) => {
+          event.preventDefault();
+          onClosed();
+          const run = chosen.current;
+          chosen.current = null;
+          if (run !== null) queueMicrotask(run);
+        }}
+        className="floats z-50 font-body text-ui text-start min-w-[220px] max-w-[320px] max-h-(--radix-dropdown-menu-content-available-height) overflow-y-auto scroller p-1 rounded-large border border-line bg-raised shadow-2 [--under:var(--raised)]"
+      >
+        <ChooseContext value={choose}>{children}</ChooseContext>
+      </DropdownMenu.Content>
+    </DropdownMenu.Root>
+  );
+}
+
+export type MenuItemProps = { icon: LucideIcon; danger?: boolean; /** What does the same without the menu. */ keys?: readonly string[]; onChoose: () => void; children: ReactNode };
+
+export function MenuItem({ icon: Icon, danger = false, keys, onChoose, children }: MenuItemProps) {
   const choose = use(ChooseContext);
   return (
     <DropdownMenu.Item
@@ -56,6 +98,7 @@ export function MenuItem({ icon: Icon, danger = false, onChoose, children }: Men
     >
       <Icon aria-hidden="true" />
       {children}
+      {keys !== undefined && <Keys keys={keys} className="ms-auto ps-4 touch:hidden" />}
     </DropdownMenu.Item>
   );
 }

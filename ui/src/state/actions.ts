@@ -2,12 +2,13 @@
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
 import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
-import type { CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, RegisterParams, RemoveMemberParams, Role, UpdateRoomParams } from "@/api/types.gen";
+import type { CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Receipt, RegisterParams, RemoveMemberParams, Role, UpdateRoomParams } from "@/api/types.gen";
+import { placeOf } from "@/state/links";
 import { lastRoomOf, rememberRoom } from "@/state/preferences";
 import { ownAccount, startingRoom } from "@/state/selectors";
 import type { Store } from "@/state/store";
 import type { Sync } from "@/state/sync";
-import type { Overlay, State, Unsent } from "@/state/state";
+import type { Change, Overlay, State, Unsent } from "@/state/state";
 
 /** While somebody types, peers are told again this often; their windows forget it a little later. */
 const TYPING_REPEAT_MS = 3_000;
@@ -19,6 +20,7 @@ export type Actions = ReturnType<typeof createActions>;
 export function createActions(client: Client, store: Store, sync: Sync) {
   let typing: { roomId: string; toldAt: number; idle: ReturnType<typeof setTimeout> } | null = null;
   let lastUnsent = 0;
+  let lastChange = 0;
 
   /** Typing is a courtesy: it is lossy by design, and nobody is told when it does not get through. */
   function tellTyping(roomId: string, isTyping: boolean): void {
@@ -34,22 +36,74 @@ export function createActions(client: Client, store: Store, sync: Sync) {
 
   async function deliver(unsent: Omit<Unsent, "error" | "retrying">): Promise<void> {
     try {
-      await client.call("messages.send", { roomId: unsent.roomId, text: unsent.text });
+      await client.call("messages.send", { roomId: unsent.roomId, text: unsent.text, ...(unsent.replyTo === undefined ? {} : { replyTo: unsent.replyTo }) });
       store.dispatch({ type: "unsentGone", id: unsent.id });
     } catch (thrown) {
       store.dispatch({ type: "unsent", unsent: { ...unsent, error: ApiError.from(thrown), retrying: false } });
     }
   }
 
+  /** Shows a change at once and asks for it. A refusal takes it back and is said at the message. */
+  async function change(wanted: Change): Promise<void> {
+    store.dispatch({ type: "changing", change: wanted });
+    const before = heldMessage(wanted);
+    try {
+      const message = await ask(wanted);
+      // Answers and events come by two ways. Where an event was here first it is at least as new, or the newest is to come.
+      store.dispatch({ type: "changed", change: wanted, message: heldMessage(wanted) === before ? message : null });
+    } catch (thrown) {
+      store.dispatch({ type: "changeRefused", change: wanted, error: ApiError.from(thrown) });
+    }
+  }
+
+  async function ask(wanted: Change): Promise<Message> {
+    const { roomId, messageId } = wanted;
+    switch (wanted.kind) {
+      case "edit":
+        return (await client.call("messages.edit", { roomId, messageId, text: wanted.text })).message;
+      case "react":
+        return (await client.call("messages.react", { roomId, messageId, emoji: wanted.emoji, on: wanted.on })).message;
+      case "pin":
+        return (await client.call("messages.pin", { roomId, messageId, on: wanted.on })).message;
+    }
+  }
+
+  function heldMessage({ roomId, messageId }: { roomId: string; messageId: string }): Message | null {
+    const timeline = store.getState().timelines.get(roomId);
+    return timeline?.kind === "ready" ? (timeline.messages.find((message) => message.messageId === messageId) ?? null) : null;
+  }
+
+  function nextChange(): number {
+    lastChange += 1;
+    return lastChange;
+  }
+
+  function setDraft(roomId: string, text: string, replyTo: string | undefined): void {
+    store.dispatch({ type: "draft", roomId, text, replyTo });
+    sync.drafts.changed(roomId);
+  }
+
   function openRoom(roomId: string | null): void {
     if (roomId === store.getState().openRoomId) return;
     stopTyping();
+    sync.drafts.flush();
     store.dispatch({ type: "openRoom", roomId });
     if (roomId === null) return;
     const account = ownAccount(store.getState());
     if (account !== null) rememberRoom(account.userId, roomId);
     void sync.readMembers(roomId);
     void sync.readTimeline(roomId);
+  }
+
+  /** Brings a message before the eyes, in whatever room and however far back it is. */
+  async function jumpTo(roomId: string, messageId: string): Promise<void> {
+    if (store.getState().rooms?.has(roomId) !== true) {
+      store.dispatch({ type: "notice", notice: { kind: "messageAway" } });
+      return;
+    }
+    openRoom(roomId);
+    if (await sync.seek(roomId, messageId)) store.dispatch({ type: "jump", roomId, messageId });
+    else store.dispatch({ type: "notice", notice: { kind: "messageAway" } });
   }
 
   /** A room that was just made or joined: known to the list before it is opened. */
@@ -131,17 +185,82 @@ export function createActions(client: Client, store: Store, sync: Sync) {
       // When it is refused the room comes back as unread with the engine's next word about it.
       client.call("messages.markRead", { roomId, messageId }).catch(() => undefined);
     },
-    setDraft: (roomId: string, text: string) => store.dispatch({ type: "draft", roomId, text }),
+    setDraft: (roomId: string, text: string) => setDraft(roomId, text, store.getState().drafts.get(roomId)?.replyTo),
+    /** Makes what is being written a reply, or a message of its own again. */
+    setReply: (roomId: string, messageId: string | null) => setDraft(roomId, store.getState().drafts.get(roomId)?.text ?? "", messageId ?? undefined),
     send(roomId: string, text: string): void {
       stopTyping();
+      const replyTo = store.getState().drafts.get(roomId)?.replyTo;
       store.dispatch({ type: "draft", roomId, text: "" });
+      sync.drafts.sent(roomId);
       lastUnsent += 1;
-      void deliver({ id: `unsent-${lastUnsent}`, roomId, text, at: Date.now() });
+      void deliver({ id: `unsent-${lastUnsent}`, roomId, text, at: Date.now(), ...(replyTo === undefined ? {} : { replyTo }) });
     },
     retry(unsent: Unsent): void {
       store.dispatch({ type: "retrying", id: unsent.id });
       void deliver(unsent);
     },
+    /** Up in an empty composer: the last message of one's own that can still be written anew. */
+    editLast(roomId: string): void {
+      const state = store.getState();
+      const ownId = ownAccount(state)?.userId;
+      const timeline = state.timelines.get(roomId);
+      const last = timeline?.kind === "ready" ? timeline.messages.findLast((message) => message.author === ownId && message.deletedAt === undefined) : undefined;
+      if (last === undefined) return;
+      store.dispatch({ type: "editor", messageId: last.messageId, text: state.editors.get(last.messageId)?.text ?? last.text });
+      store.dispatch({ type: "jump", roomId, messageId: last.messageId });
+    },
+    /** Opens a message's editor with this text; `null` closes it. */
+    setEditor: (messageId: string, text: string | null) => store.dispatch({ type: "editor", messageId, text }),
+    edit(roomId: string, messageId: string, text: string): void {
+      store.dispatch({ type: "editor", messageId, text: null });
+      void change({ id: nextChange(), roomId, messageId, kind: "edit", text });
+    },
+    react: (roomId: string, messageId: string, emoji: string, on: boolean) => void change({ id: nextChange(), roomId, messageId, kind: "react", emoji, on }),
+    pin: (roomId: string, messageId: string, on: boolean) => void change({ id: nextChange(), roomId, messageId, kind: "pin", on }),
+    changeAgain: (refused: Change) => void change({ ...refused, id: nextChange() }),
+    forgetRefusal: (messageId: string) => store.dispatch({ type: "refusalGone", messageId }),
+    async deleteMessage(roomId: string, messageId: string): Promise<void> {
+      const { message } = await client.call("messages.delete", { roomId, messageId });
+      store.dispatch({ type: "editor", messageId, text: null });
+      store.dispatch({ type: "message", message });
+    },
+    async receipts(roomId: string, messageId: string): Promise<readonly Receipt[]> {
+      return (await client.call("messages.receipts", { roomId, messageId })).receipts;
+    },
+    markUnread(roomId: string, messageId: string): void {
+      store.dispatch({ type: "markedUnread", roomId, messageId });
+      client.call("messages.markUnread", { roomId, messageId }).catch((thrown: unknown) => store.dispatch({ type: "notice", notice: { kind: "failed", error: ApiError.from(thrown) } }));
+    },
+    jumpTo,
+    /** Follows a link to a place in Momoland. */
+    follow(link: string): void {
+      const place = placeOf(link);
+      switch (place?.kind) {
+        case undefined:
+          store.dispatch({ type: "notice", notice: { kind: "messageAway" } });
+          break;
+        case "invite":
+          store.dispatch({ type: "overlay", overlay: { kind: "joinByInvite", invite: place.invite } });
+          break;
+        case "room":
+          if (store.getState().rooms?.has(place.roomId) === true) openRoom(place.roomId);
+          else store.dispatch({ type: "notice", notice: { kind: "messageAway" } });
+          break;
+        case "message":
+          void jumpTo(place.roomId, place.messageId);
+          break;
+      }
+    },
+    /** To the first message that was new when the open room was opened, however far back it is. */
+    async jumpToFirstNew(roomId: string): Promise<void> {
+      const wanted = store.getState().marker;
+      if (wanted === null) return;
+      if (wanted.firstNew === null && wanted.readUpTo !== null) await sync.seek(roomId, wanted.readUpTo);
+      const firstNew = store.getState().marker?.firstNew;
+      if (typeof firstNew === "string") await jumpTo(roomId, firstNew);
+    },
+    readPinned: (roomId: string) => void sync.readPinned(roomId),
     discard: (unsent: Unsent) => store.dispatch({ type: "unsentGone", id: unsent.id }),
     /** A key was pressed in a composer. */
     typed(roomId: string): void {

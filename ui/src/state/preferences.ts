@@ -7,6 +7,9 @@ export type Theme = "light" | "dark" | "system";
 const THEME_KEY = "momoland.theme";
 const SERVER_KEY = "momoland.server";
 const LAST_ROOM_KEY = "momoland.lastRoom.";
+const RECENT_EMOJI_KEY = "momoland.emoji.recent";
+const SKIN_TONE_KEY = "momoland.emoji.tone";
+const RECENT_EMOJI_MAX = 36;
 const DEFAULT_SERVER = "http://127.0.0.1:7420";
 const listeners = new Set<() => void>();
 /** What the webview did not keep. */
@@ -79,4 +82,24 @@ export function lastRoomOf(userId: string): string | null {
 
 export function rememberRoom(userId: string, roomId: string): void {
   keep(LAST_ROOM_KEY + userId, roomId);
+}
+
+// Emoji. Read when a picker opens, so nobody needs to be told of a change.
+
+/** Newest first. */
+export function recentEmoji(): readonly string[] {
+  return (read(RECENT_EMOJI_KEY) ?? "").split(" ").filter((emoji) => emoji !== "");
+}
+
+export function rememberEmoji(emoji: string): void {
+  keep(RECENT_EMOJI_KEY, [emoji, ...recentEmoji().filter((each) => each !== emoji)].slice(0, RECENT_EMOJI_MAX).join(" "));
+}
+
+/** 0 for none, 1 to 5 from light to dark. */
+export function skinTone(): 0 | 1 | 2 | 3 | 4 | 5 {
+  return ([1, 2, 3, 4, 5] as const).find((tone) => String(tone) === read(SKIN_TONE_KEY)) ?? 0;
+}
+
+export function rememberSkinTone(tone: number): void {
+  keep(SKIN_TONE_KEY, String(tone));
 }

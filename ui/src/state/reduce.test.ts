@@ -211,7 +211,7 @@ test("a text that was not taken stays until it was sent or thrown away", () => {
 });
 
 test("being taken out of a room is worth a word, leaving it oneself is not", () => {
-  expect(after(start(), ...told({ type: "room.removed", roomId: "shed" })).notice).toEqual({ roomName: "boat-shed" });
+  expect(after(start(), ...told({ type: "room.removed", roomId: "shed" })).notice).toEqual({ kind: "roomGone", roomName: "boat-shed" });
   const left = after(start(), { type: "left", roomId: "shed" }, ...told({ type: "room.removed", roomId: "shed" }));
   expect(left.notice).toBeNull();
   expect(left.rooms?.has("shed")).toBe(false);

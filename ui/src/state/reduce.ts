@@ -6,9 +6,12 @@
 import type { ApiError } from "@/api/error";
 import type { LinkState } from "@/api/client";
 import type {
-  DeliveryState, Event, Member, Members, Message, Messages, NetStatus, PeerStatus, PresenceList, Room, Rooms, Whoami,
+  DeliveryState, Drafts, Event, Member, Members, Message, Messages, NetStatus, PeerStatus, PresenceList, Room, Rooms, Whoami,
 } from "@/api/types.gen";
-import { INITIAL, type Marker, type Overlay, type Person, type State, type Timeline, type Unsent } from "@/state/state";
+import {
+  INITIAL, type Change, type Draft, type Marker, type Notice, type Overlay, type Person, type Pinned, type State, type Timeline,
+  type Unsent,
+} from "@/state/state";
 
 export type Action =
   | { type: "event"; event: Event; now: number }
@@ -29,7 +32,19 @@ export type Action =
   | { type: "attending"; attending: boolean }
   | { type: "left"; roomId: string }
   | { type: "readLocally"; roomId: string; messageId: string }
-  | { type: "draft"; roomId: string; text: string }
+  | { type: "markedUnread"; roomId: string; messageId: string }
+  | { type: "draft"; roomId: string; text: string; replyTo?: string | undefined }
+  | { type: "drafts"; list: Drafts }
+  | { type: "draftSaved"; roomId: string; text: string; replyTo?: string | undefined }
+  | { type: "changing"; change: Change }
+  | { type: "changed"; change: Change; message: Message | null }
+  | { type: "changeRefused"; change: Change; error: ApiError }
+  | { type: "refusalGone"; messageId: string }
+  | { type: "editor"; messageId: string; text: string | null }
+  | { type: "message"; message: Message }
+  | { type: "pinned"; roomId: string; pinned: Pinned }
+  | { type: "jump"; roomId: string; messageId: string }
+  | { type: "notice"; notice: Notice }
   | { type: "unsent"; unsent: Unsent }
   | { type: "retrying"; id: string }
   | { type: "unsentGone"; id: string }
@@ -94,9 +109,36 @@ export function reduce(state: State, action: Action): State {
     case "attending":
       return state.attending === action.attending ? state : { ...state, attending: action.attending };
     case "readLocally":
-      return readOn(mapRoom(state, action.roomId, (room) => ({ ...room, unreadCount: 0, readUpTo: action.messageId })), action.roomId, action.messageId);
+      return readOn(mapRoom(state, action.roomId, (room) => ({ ...room, unreadCount: 0, mentionsCount: 0, readUpTo: action.messageId })), action.roomId, action.messageId);
+    case "markedUnread":
+      return markedUnread(state, action.roomId, action.messageId);
     case "draft":
-      return { ...state, drafts: new Map(state.drafts).set(action.roomId, action.text) };
+      return withDraft(state, action.roomId, draftOf(action.text, action.replyTo, false));
+    case "drafts":
+      return { ...state, drafts: mergedDrafts(state, action.list) };
+    case "draftSaved": {
+      const draft = state.drafts.get(action.roomId);
+      if (draft?.text !== action.text || draft.replyTo !== action.replyTo) return state;
+      return withDraft(state, action.roomId, action.text === "" && action.replyTo === undefined ? null : { ...draft, saved: true });
+    }
+    case "changing":
+      return { ...state, changes: [...state.changes, action.change], refused: without(state.refused, action.change.messageId) };
+    case "changed":
+      return action.message === null ? withoutChange(state, action.change) : withMessage(withoutChange(state, action.change), action.change.roomId, action.message);
+    case "changeRefused":
+      return changeRefused(withoutChange(state, action.change), action.change, action.error);
+    case "refusalGone":
+      return { ...state, refused: without(state.refused, action.messageId) };
+    case "editor":
+      return { ...state, editors: action.text === null ? without(state.editors, action.messageId) : new Map(state.editors).set(action.messageId, { text: action.text, error: null }) };
+    case "message":
+      return withMessage(state, action.message.roomId, action.message);
+    case "pinned":
+      return { ...state, pinned: new Map(state.pinned).set(action.roomId, action.pinned) };
+    case "jump":
+      return { ...state, jump: { roomId: action.roomId, messageId: action.messageId, round: (state.jump?.round ?? 0) + 1 } };
+    case "notice":
+      return { ...state, notice: action.notice };
     case "unsent":
       return { ...state, unsent: [...state.unsent.filter((unsent) => unsent.id !== action.unsent.id), action.unsent] };
     case "retrying":
@@ -131,7 +173,7 @@ function reduceEvent(state: State, event: Event, now: number): State {
     case "peer.changed":
       return state.net === null ? state : { ...state, net: { ...state.net, peers: withPeer(state.net.peers, event) } };
     case "room.changed":
-      return { ...state, rooms: new Map(state.rooms).set(event.room.roomId, event.room) };
+      return takeDraft({ ...state, rooms: new Map(state.rooms).set(event.room.roomId, event.room) }, event.room);
     case "room.removed":
       return roomGone(state, event.roomId);
     case "member.joined":
@@ -176,7 +218,7 @@ function withRooms(state: State, list: readonly Room[]): State {
 /** Somebody else, or another device, took this person out of a room. */
 function roomGone(state: State, roomId: string): State {
   const room = state.rooms?.get(roomId);
-  return room === undefined ? state : { ...withoutRoom(state, roomId), notice: { roomName: room.name } };
+  return room === undefined ? state : { ...withoutRoom(state, roomId), notice: { kind: "roomGone", roomName: room.name } };
 }
 
 function withoutRoom(state: State, roomId: string): State {
@@ -187,6 +229,8 @@ function withoutRoom(state: State, roomId: string): State {
     timelines: without(state.timelines, roomId),
     typing: without(state.typing, roomId),
     drafts: without(state.drafts, roomId),
+    changes: state.changes.filter((change) => change.roomId !== roomId),
+    pinned: without(state.pinned, roomId),
     unsent: state.unsent.filter((unsent) => unsent.roomId !== roomId),
     ...(state.openRoomId === roomId ? { openRoomId: null, marker: null } : {}),
   };
@@ -239,6 +283,39 @@ function withTyping(state: State, roomId: string, userId: string, at: number | n
 
 function liveTyping(typing: State["typing"], now: number): State["typing"] {
   return new Map([...typing].map(([roomId, people]) => [roomId, new Map([...people].filter(([, at]) => now - at < TYPING_MS))]));
+}
+
+// What is written
+
+function draftOf(text: string, replyTo: string | undefined, saved: boolean): Draft {
+  return { text, saved, ...(replyTo === undefined ? {} : { replyTo }) };
+}
+
+function withDraft(state: State, roomId: string, draft: Draft | null): State {
+  return { ...state, drafts: draft === null ? without(state.drafts, roomId) : new Map(state.drafts).set(roomId, draft) };
+}
+
+/** What this window was not yet rid of is newer than any list; the rest is as the engine has it. */
+function mergedDrafts(state: State, { drafts }: Drafts): ReadonlyMap<string, Draft> {
+  const unsaved = [...state.drafts].filter(([roomId, draft]) => !draft.saved || roomId === state.openRoomId);
+  return new Map([...drafts.map((draft): [string, Draft] => [draft.roomId, draftOf(draft.text, draft.replyTo, true)]), ...unsaved]);
+}
+
+/** A draft of another device. Never in the room that is open: nobody's composer changes under their hands. */
+function takeDraft(state: State, room: Room): State {
+  const held = state.drafts.get(room.roomId);
+  if (room.roomId === state.openRoomId || held?.saved === false || held?.text === room.draft) return state;
+  return withDraft(state, room.roomId, room.draft === undefined ? null : draftOf(room.draft, undefined, true));
+}
+
+function withoutChange(state: State, { id }: Change): State {
+  return { ...state, changes: state.changes.filter((change) => change.id !== id) };
+}
+
+/** A text comes back into its editor; anything else is said under the message. */
+function changeRefused(state: State, change: Change, error: ApiError): State {
+  if (change.kind === "edit") return { ...state, editors: new Map(state.editors).set(change.messageId, { text: change.text, error }) };
+  return { ...state, refused: new Map(state.refused).set(change.messageId, { change, error }) };
 }
 
 // Timelines
@@ -299,24 +376,36 @@ function firstPage(before: Timeline | undefined, page: Messages): Ready {
 function openRoom(state: State, roomId: string | null): State {
   if (roomId === state.openRoomId) return state;
   const room = roomId === null ? undefined : state.rooms?.get(roomId);
-  const marker: Marker | null = roomId === null ? null : { readUpTo: room?.readUpTo ?? null, unread: room?.unreadCount ?? 0, firstNew: null };
+  const marker: Marker | null = roomId === null ? null : { readUpTo: room?.readUpTo ?? null, unread: room?.unreadCount ?? 0, firstNew: null, held: false };
   const left = state.openRoomId === null ? undefined : state.timelines.get(state.openRoomId);
   // What was scrolled through is on the disk; it is read again when somebody comes back.
   const timelines = left?.kind === "ready" && left.messages.length > KEPT_MESSAGES_MAX ? without(state.timelines, state.openRoomId) : state.timelines;
-  const next = { ...state, timelines, openRoomId: roomId, marker, attending: false, details: { ...state.details, sheet: false } };
+  const next = { ...state, timelines, openRoomId: roomId, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
   return roomId === null ? next : settleMarker(next, roomId);
 }
 
 /** What arrives before somebody's eyes is not new to them. */
 function arrived(state: State, roomId: string, message: Message): State {
-  if (state.attending) return readOn(state, roomId, message.messageId);
+  if (state.attending && state.marker?.held !== true) return readOn(state, roomId, message.messageId);
   if (state.openRoomId !== roomId || state.marker === null || state.session.kind !== "signedIn" || message.author === state.session.account.userId) return state;
   return settleMarker({ ...state, marker: { ...state.marker, unread: state.marker.unread + 1 } }, roomId);
 }
 
 function readOn(state: State, roomId: string, messageId: string): State {
   if (state.openRoomId !== roomId || state.marker?.firstNew !== null) return state;
-  return { ...state, marker: { readUpTo: messageId, unread: 0, firstNew: null } };
+  // Read at its end, while what was new begins further back than what is held: the way there stays.
+  const { readUpTo, unread } = state.marker;
+  const timeline = state.timelines.get(roomId);
+  if (unread > 0 && readUpTo !== null && timeline?.kind === "ready" && timeline.next !== null && !timeline.messages.some((message) => message.messageId === readUpTo)) return state;
+  return { ...state, marker: { readUpTo: messageId, unread: 0, firstNew: null, held: false } };
+}
+
+/** From here on it is new again, and stays so while it is looked at, until the room is left. */
+function markedUnread(state: State, roomId: string, messageId: string): State {
+  const timeline = state.timelines.get(roomId);
+  if (state.openRoomId !== roomId || timeline?.kind !== "ready") return state;
+  const at = timeline.messages.findIndex((message) => message.messageId === messageId);
+  return at === -1 ? state : { ...state, marker: { readUpTo: timeline.messages[at - 1]?.messageId ?? null, unread: 0, firstNew: messageId, held: true } };
 }
 
 /** Finds the first new message once it is held. Set once, it stays until the room is left. */

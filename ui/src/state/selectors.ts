@@ -1,6 +1,6 @@
 // What screens ask of the state. Pure; a selector that builds a list is read through a shallow comparison.
-import type { NetStatus, OwnAccount, PeerPath, PeerStatus, PresenceStatus, Role, Room } from "@/api/types.gen";
-import type { Person, State, Timeline } from "@/state/state";
+import type { Message, NetStatus, OwnAccount, PeerPath, PeerStatus, PresenceStatus, Reaction, Role, Room } from "@/api/types.gen";
+import type { Change, Person, State, Timeline } from "@/state/state";
 
 export function ownAccount(state: State): OwnAccount | null {
   return state.session.kind === "signedIn" ? state.session.account : null;
@@ -44,9 +44,19 @@ function byName(a: Room, b: Room): number {
   return a.name.localeCompare(b.name) || (a.roomId < b.roomId ? -1 : 1);
 }
 
+/** Whether what arrives in a room is read as it comes. */
+function attends(state: State, room: Room): boolean {
+  return state.attending && state.openRoomId === room.roomId && state.marker?.held !== true;
+}
+
 /** Unread messages of a room; none while they arrive before somebody's eyes. */
 export function unreadOf(state: State, room: Room): number {
-  return state.attending && state.openRoomId === room.roomId ? 0 : room.unreadCount;
+  return attends(state, room) ? 0 : room.unreadCount;
+}
+
+/** How many of them are about the reader. */
+export function mentionsOf(state: State, room: Room): number {
+  return attends(state, room) ? 0 : room.mentionsCount;
 }
 
 export function unreadTotal(state: State): number {
@@ -59,6 +69,45 @@ export function mayManage(room: Room): boolean {
 
 export function mayPost(room: Room): boolean {
   return room.role !== "reader";
+}
+
+// Messages
+
+/** A message as it will be once what was asked for is done. */
+export function asChanged(message: Message, changes: readonly Change[], ownId: string): Message {
+  return changes.reduce((shown, change) => {
+    if (change.messageId !== shown.messageId) return shown;
+    switch (change.kind) {
+      case "edit":
+        return { ...shown, text: change.text };
+      case "react":
+        return { ...shown, reactions: withReaction(shown.reactions, change.emoji, ownId, change.on) };
+      case "pin":
+        return { ...shown, pinned: change.on };
+    }
+  }, message);
+}
+
+function withReaction(reactions: readonly Reaction[], emoji: string, userId: string, on: boolean): Reaction[] {
+  const held = reactions.some((reaction) => reaction.emoji === emoji);
+  const all = held || !on ? reactions : [...reactions, { emoji, userIds: [] }];
+  return all
+    .map((reaction) => (reaction.emoji === emoji ? { ...reaction, userIds: [...reaction.userIds.filter((each) => each !== userId), ...(on ? [userId] : [])] } : reaction))
+    .filter((reaction) => reaction.userIds.length > 0);
+}
+
+export function mentionsMe(message: Message, ownId: string): boolean {
+  return message.author !== ownId && (message.mentionsRoom || message.mentions.includes(ownId));
+}
+
+export type MessageTools = { reply: boolean; react: boolean; edit: boolean; delete: boolean; pin: boolean };
+
+/** What the reader may do with a message. The engine decides; this spares people what it would refuse. */
+export function toolsFor(room: Room, message: Message, ownId: string): MessageTools {
+  const alive = message.deletedAt === undefined;
+  const posts = alive && mayPost(room);
+  const own = message.author === ownId;
+  return { reply: posts, react: posts, edit: posts && own, delete: alive && ((own && mayPost(room)) || mayManage(room)), pin: posts };
 }
 
 // People

@@ -34,7 +34,28 @@ export type Timeline =
     };
 
 /** A text that the engine did not take. It stays until it was sent or thrown away. */
-export type Unsent = { id: string; roomId: string; text: string; at: number; error: ApiError; retrying: boolean };
+export type Unsent = { id: string; roomId: string; text: string; replyTo?: string; at: number; error: ApiError; retrying: boolean };
+
+/** What was begun in a room and not sent. */
+export type Draft = {
+  text: string;
+  replyTo?: string;
+  /** Whether the engine has it as it stands here. */
+  saved: boolean;
+};
+
+/** A change of a message that the engine was told of and did not answer yet. It is shown as if it were done. */
+export type Change = { id: number; roomId: string; messageId: string } & (
+  | { kind: "edit"; text: string }
+  | { kind: "react"; emoji: string; on: boolean }
+  | { kind: "pin"; on: boolean }
+);
+
+/** A message that is being written anew in its place; with the reason when the engine did not take the new text. */
+export type Editor = { text: string; error: ApiError | null };
+
+/** A change that the engine did not take. Said under its message until it is tried again or put away. */
+export type RefusedChange = { change: Change; error: ApiError };
 
 /** Where reading stopped when the room was opened, so that the "New" rule can stay while it is read. */
 export type Marker = {
@@ -43,14 +64,30 @@ export type Marker = {
   unread: number;
   /** The first message of others after it; `null` while there is none. */
   firstNew: string | null;
+  /** Somebody wants it to stay unread, so looking at it does not count. */
+  held: boolean;
 };
+
+/** The pinned messages of a room. */
+export type Pinned = { kind: "loading" } | { kind: "failed"; error: ApiError } | { kind: "ready"; messages: readonly Message[] };
+
+/** What happened elsewhere and is worth a word. */
+export type Notice = { kind: "roomGone"; roomName: string } | { kind: "messageAway" } | { kind: "failed"; error: ApiError };
+
+/** Where the log was asked to go. A new number is a new wish, also for the same message. */
+export type Jump = { roomId: string; messageId: string; round: number };
+
+export type DetailsTab = "members" | "pinned";
 
 /** What lies over the panes. One at a time; closing it gives the focus back. */
 export type Overlay =
   | { kind: "palette" }
+  | { kind: "shortcuts" }
+  | { kind: "deleteMessage"; roomId: string; messageId: string }
+  | { kind: "receipts"; roomId: string; messageId: string }
   | { kind: "createRoom" }
   | { kind: "browseRooms" }
-  | { kind: "joinByInvite" }
+  | { kind: "joinByInvite"; invite?: string }
   | { kind: "invite"; roomId: string }
   | { kind: "roomSettings"; roomId: string }
   | { kind: "leaveRoom"; roomId: string }
@@ -71,16 +108,22 @@ export type State = {
   /** By room, then by user id: when that person was last heard typing. */
   typing: ReadonlyMap<string, ReadonlyMap<string, number>>;
   unsent: readonly Unsent[];
-  drafts: ReadonlyMap<string, string>;
+  drafts: ReadonlyMap<string, Draft>;
+  changes: readonly Change[];
+  /** By message id. */
+  editors: ReadonlyMap<string, Editor>;
+  /** By message id. */
+  refused: ReadonlyMap<string, RefusedChange>;
+  pinned: ReadonlyMap<string, Pinned>;
+  jump: Jump | null;
   openRoomId: string | null;
   marker: Marker | null;
   /** Whether the open room's newest message is on the screen of a window that has the focus. */
   attending: boolean;
   overlay: Overlay | null;
-  /** What last happened elsewhere and is worth a word. */
-  notice: { roomName: string } | null;
+  notice: Notice | null;
   /** The details pane, beside the conversation where there is room and as a sheet over it where there is not. */
-  details: { pane: boolean; sheet: boolean };
+  details: { pane: boolean; sheet: boolean; tab: DetailsTab };
 };
 
 export const INITIAL: State = {
@@ -94,10 +137,15 @@ export const INITIAL: State = {
   typing: new Map(),
   unsent: [],
   drafts: new Map(),
+  changes: [],
+  editors: new Map(),
+  refused: new Map(),
+  pinned: new Map(),
+  jump: null,
   openRoomId: null,
   marker: null,
   attending: false,
   overlay: null,
   notice: null,
-  details: { pane: true, sheet: false },
+  details: { pane: true, sheet: false, tab: "members" },
 };

@@ -4,7 +4,8 @@
 // Started once by `app/main.tsx`. Not here: what people do (`actions.ts`).
 import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
-import type { Event } from "@/api/types.gen";
+import type { Event, Message } from "@/api/types.gen";
+import { createDrafts, type Drafts } from "@/state/drafts";
 import { TYPING_MS } from "@/state/reduce";
 import type { Store } from "@/state/store";
 
@@ -12,6 +13,9 @@ const PAGE = 50;
 /** A room is opened with all that is unread in it, up to here. */
 const FIRST_PAGE_MAX = 400;
 const LIST_LIMIT_MAX = 10_000;
+/** A message that is looked for further back is read towards in pages of this size, and no further than so many. */
+const SEEK_PAGE = 1_000;
+const SEEK_PAGES_MAX = 100;
 /** Out-of-order arrivals are gathered for so long before the page is read again. */
 const REREAD_DELAY_MS = 150;
 
@@ -21,7 +25,11 @@ export type Sync = {
   readAll: () => Promise<void>;
   readMembers: (roomId: string) => Promise<void>;
   readTimeline: (roomId: string) => Promise<void>;
-  readOlder: (roomId: string) => Promise<void>;
+  readOlder: (roomId: string, limit?: number) => Promise<void>;
+  /** Reads back until a message is held. Answers whether it is. */
+  seek: (roomId: string, messageId: string) => Promise<boolean>;
+  readPinned: (roomId: string) => Promise<void>;
+  drafts: Drafts;
   /** After an event that put the order of a room in doubt. */
   rereadSoon: (roomId: string) => void;
 };
@@ -30,6 +38,7 @@ export function createSync(client: Client, store: Store): Sync {
   const rereads = new Map<string, ReturnType<typeof setTimeout>>();
   // Answers of an earlier reading must not overwrite those of a later one.
   let reading = 0;
+  const drafts = createDrafts(client, store);
 
   async function readAll(): Promise<void> {
     reading += 1;
@@ -40,7 +49,7 @@ export function createSync(client: Client, store: Store): Sync {
       store.dispatch({ type: "net", status });
       store.dispatch({ type: "whoami", whoami });
       if (whoami.account === null) return;
-      const [rooms, people] = await Promise.all([client.call("rooms.list", {}), client.call("presence.list", {})]);
+      const [rooms, people] = await Promise.all([client.call("rooms.list", {}), client.call("presence.list", {}), drafts.read()]);
       if (mine !== reading) return;
       store.dispatch({ type: "people", list: people });
       store.dispatch({ type: "rooms", list: rooms });
@@ -74,15 +83,51 @@ export function createSync(client: Client, store: Store): Sync {
     }
   }
 
-  async function readOlder(roomId: string): Promise<void> {
+  async function readOlder(roomId: string, limit = PAGE * 2): Promise<void> {
     const timeline = store.getState().timelines.get(roomId);
     if (timeline?.kind !== "ready" || timeline.next === null || timeline.older === "loading") return;
     store.dispatch({ type: "olderLoading", roomId });
     try {
-      store.dispatch({ type: "older", roomId, page: await client.call("messages.list", { roomId, before: timeline.next, limit: PAGE * 2 }) });
+      store.dispatch({ type: "older", roomId, page: await client.call("messages.list", { roomId, before: timeline.next, limit }) });
     } catch {
       store.dispatch({ type: "olderFailed", roomId });
     }
+  }
+
+  function holds(roomId: string, messageId: string): boolean {
+    const timeline = store.getState().timelines.get(roomId);
+    return timeline?.kind === "ready" && timeline.messages.some((message) => message.messageId === messageId);
+  }
+
+  async function seek(roomId: string, messageId: string): Promise<boolean> {
+    if (store.getState().timelines.get(roomId)?.kind !== "ready") await readTimeline(roomId);
+    for (let page = 0; page < SEEK_PAGES_MAX && !holds(roomId, messageId); page += 1) {
+      const before = store.getState().timelines.get(roomId);
+      if (before?.kind !== "ready" || before.next === null) break;
+      await readOlder(roomId, SEEK_PAGE);
+      // Somebody else's page was under way, or it could not be read: once more is enough to tell.
+      const after = store.getState().timelines.get(roomId);
+      if (after?.kind !== "ready" || after.older === "failed") break;
+      if (after.older === "loading") await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    return holds(roomId, messageId);
+  }
+
+  async function readPinned(roomId: string): Promise<void> {
+    if (store.getState().pinned.get(roomId)?.kind !== "ready") store.dispatch({ type: "pinned", roomId, pinned: { kind: "loading" } });
+    try {
+      const { messages } = await client.call("messages.pins", { roomId });
+      store.dispatch({ type: "pinned", roomId, pinned: { kind: "ready", messages } });
+    } catch (thrown) {
+      store.dispatch({ type: "pinned", roomId, pinned: { kind: "failed", error: ApiError.from(thrown) } });
+    }
+  }
+
+  /** Pins are read again when one of them changes, where somebody looked at them. */
+  function pinsTouched(roomId: string, message: Message): void {
+    const pinned = store.getState().pinned.get(roomId);
+    if (pinned?.kind !== "ready") return;
+    if (message.pinned || pinned.messages.some((each) => each.messageId === message.messageId)) void readPinned(roomId);
   }
 
   function rereadSoon(roomId: string): void {
@@ -112,6 +157,9 @@ export function createSync(client: Client, store: Store): Sync {
       case "typing.changed":
         if (event.typing) setTimeout(() => store.dispatch({ type: "typingExpired", now: Date.now() }), TYPING_MS + 50);
         break;
+      case "message.changed":
+        pinsTouched(event.roomId, event.message);
+        break;
       case "message.new":
         if (!before.people.has(event.message.author)) void readMembers(event.roomId);
         break;
@@ -121,7 +169,6 @@ export function createSync(client: Client, store: Store): Sync {
       case "room.removed":
       case "member.joined":
       case "member.left":
-      case "message.changed":
       case "presence.changed":
       case "location.changed":
       case "post.new":
@@ -146,8 +193,10 @@ export function createSync(client: Client, store: Store): Sync {
           if (link === "open") void readAll();
         }),
       ];
+      window.addEventListener("pagehide", drafts.flush);
       client.start();
       return () => {
+        window.removeEventListener("pagehide", drafts.flush);
         for (const off of offs) off();
         for (const timer of rereads.values()) clearTimeout(timer);
         client.stop();
@@ -157,6 +206,9 @@ export function createSync(client: Client, store: Store): Sync {
     readMembers,
     readTimeline,
     readOlder,
+    seek,
+    readPinned,
+    drafts,
     rereadSoon,
   };
 }

@@ -71,6 +71,8 @@ export const strings = {
     join: "Join with an invite",
     jump: "Jump to",
     unread: (n: number) => `${number.format(n)} unread`,
+    mentions: (n: number, unread: number) => `${count(n, "mention", "mentions")}, ${number.format(unread)} unread`,
+    draft: "Draft",
     unreadCap: "99+",
     privateRoom: "Private room",
     publicRoom: "Public room",
@@ -144,6 +146,75 @@ export const strings = {
     sending: "Sending…",
     messageCopied: "Message copied",
     arrived: (name: string, text: string) => `${name}: ${text}`,
+    editedAt: (time: string) => `Edited ${time}`,
+    deleted: "This message was deleted.",
+    deletedByOther: (name: string) => `${name} deleted this message.`,
+    pinnedMark: "Pinned",
+    toFirstNew: (n: number) => (n > 0 ? `${number.format(n)} new above` : "To the first new message"),
+    repliesTo: (name: string) => `Answer to ${name}. Go to the message.`,
+    quoteAway: "An earlier message",
+    quoteDeleted: "A message that was deleted",
+    copyCode: "Copy code",
+    codeCopied: "Code copied",
+    code: "Code",
+    everybody: "Everybody in this room",
+    notChanged: "Not done.",
+    dismiss: "Dismiss",
+  },
+
+  tools: {
+    label: "Message tools",
+    menu: "Message menu",
+    react: "React",
+    reply: "Reply",
+    more: "More",
+    edit: "Edit",
+    delete: "Delete",
+    pin: "Pin to the room",
+    unpin: "Unpin",
+    copyText: "Copy text",
+    copyLink: "Copy link",
+    linkCopied: "Link copied",
+    markUnread: "Mark unread from here",
+    receipts: "Seen by",
+  },
+
+  editor: {
+    label: "Edit message",
+    hint: "Esc to cancel, Enter to save",
+    save: "Save",
+    refused: (reason: string) => `Your change was not saved. ${reason}`,
+  },
+
+  reactions: {
+    label: "Reactions",
+    /** `names` has everybody but the reader; `you` says whether the reader is one of them. */
+    by: (names: readonly string[], you: boolean, rest: number) => {
+      const people = [...(you ? ["You"] : []), ...names, ...(rest > 0 ? [count(rest, "other", "others")] : [])];
+      return list.format(people);
+    },
+    chip: (emoji: string, n: number, own: boolean) => `${emoji}, ${count(n, "reaction", "reactions")}${own ? ", yours is one" : ""}`,
+    add: "Add a reaction",
+  },
+
+  emoji: {
+    title: "Emoji",
+    search: "Search emoji",
+    groups: "Groups",
+    tone: "Skin tone",
+    none: "No emoji by that name.",
+    groupNames: {
+      recent: "Used lately", smileys: "Smileys", people: "People", animals: "Animals and nature", food: "Food and drink", travel: "Travel and places",
+      activities: "Activities", objects: "Objects", symbols: "Symbols", flags: "Flags",
+    },
+  },
+
+  receipts: {
+    title: "Seen by",
+    read: "Read",
+    delivered: "Delivered",
+    waiting: "On its way",
+    nobody: "Nobody else has it yet.",
   },
 
   composer: {
@@ -152,11 +223,22 @@ export const strings = {
     enter: "Enter",
     toSend: "to send",
     readOnly: "You can read here, but not write.",
+    emoji: "Emoji",
+    mention: "Mention somebody",
+    replyingTo: (name: string) => `Reply to ${name}`,
+    cancelReply: "Do not reply",
+    completions: "Suggestions",
+    room: "Everybody in this room",
   },
 
   details: {
     label: "Details",
     members: "Members",
+    pinned: "Pinned",
+    tabs: "What to show",
+    pinnedEmpty: "Nothing is pinned here. Pin a message that people should find again.",
+    pinnedFailed: "The pinned messages could not be read.",
+    jumpTo: (name: string) => `Go to the message of ${name}`,
     here: "Here",
     offline: "Offline",
     carried: "Carried between you",
@@ -229,10 +311,37 @@ export const strings = {
     removeBody: (room: string) => `They stop receiving anything from ${room}. What they wrote until now stays.`,
     removeAction: "Remove",
     ban: "Also refuse later joins",
+    deleteTitle: "Delete this message?",
+    deleteBody: "It is gone for everybody, on every device. A mark stays in its place.",
+    deleteBodyOther: (name: string) => `${name} wrote it. It is gone for everybody, on every device; a mark in its place says that you deleted it.`,
+    deleteAction: "Delete",
+  },
+
+  shortcuts: {
+    title: "Keyboard shortcuts",
+    everywhere: "Everywhere",
+    writing: "Writing",
+    message: "With a message",
+    palette: "Jump to anything",
+    sheet: "This sheet",
+    details: "Show or hide details",
+    rooms: "Next or previous room",
+    unread: "Next or previous unread room",
+    firstNew: "To the first new message",
+    pane: "Next pane",
+    close: "Close what is on top",
+    send: "Send",
+    breaks: "New line",
+    editLast: "Edit your last message",
+    mention: "Mention somebody",
+    emoji: "Emoji by name",
+    walk: "Next or previous message",
+    menu: "Everything else",
   },
 
   notices: {
     roomGone: (room: string) => `You no longer belong to ${room}.`,
+    messageAway: "That message cannot be had here. It may be older than what this device keeps, or in a room that you do not belong to.",
   },
 
   palette: {

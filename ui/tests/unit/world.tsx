@@ -81,5 +81,5 @@ export function member(userId: string, displayName: string, more: Partial<Member
 }
 
 export function message(messageId: string, more: Partial<Message> = {}): Message {
-  return { messageId, roomId: "shed", author: "mateo", deviceId: "mateo-1", text: messageId, sentAt: 1_000, reactions: [], pinned: false, mentions: [], mentionsRoom: false, files: [], state: "delivered", ...more };
+  return { messageId, roomId: "shed", author: "mateo", deviceId: "mateo-1", text: messageId, sentAt: 1_000, reactions: [], mentions: [], mentionsRoom: false, pinned: false, files: [], state: "delivered", ...more };
 }

@@ -6,7 +6,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Method, Params, Result } from "@/api/methods";
-import type { ErrorKind, Event, Member, Message, NetStatus, OwnAccount, Room } from "@/api/types.gen";
+import type { Draft, ErrorKind, Event, Member, Message, NetStatus, OwnAccount, Receipt, Room } from "@/api/types.gen";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
@@ -29,6 +29,8 @@ export type World = {
   rooms: Room[];
   members: Map<string, Member[]>;
   messages: Map<string, Message[]>;
+  receipts: Receipt[];
+  drafts: Map<string, Draft>;
 };
 
 type Answers = { [M in Method]?: (params: Params<M>, world: World) => Result<M> };
@@ -89,20 +91,56 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         const start = Math.max(0, end - limit);
         return { messages: all.slice(start, end), ...(start > 0 ? { next: String(start) } : {}) };
       },
-      "messages.send": ({ roomId, text }) => {
+      "messages.send": ({ roomId, text, replyTo }) => {
         sent += 1;
-        const message: Message = { messageId: `sent-${sent}`, roomId, author: "ada", deviceId: "ada-1", text, sentAt: Date.now(), reactions: [], pinned: false, mentions: [], mentionsRoom: false, files: [], state: "stored" };
+        const mentions = (world.members.get(roomId) ?? []).filter((member) => text.includes(`@${member.handle}`)).map((member) => member.userId);
+        const message: Message = {
+          messageId: `sent-${sent}`, roomId, author: "ada", deviceId: "ada-1", text, sentAt: Date.now(), ...(replyTo === undefined ? {} : { replyTo }), reactions: [], mentions,
+          mentionsRoom: text.includes("@room"), pinned: false, files: [], state: "stored",
+        };
         world.messages.set(roomId, [...(world.messages.get(roomId) ?? []), message]);
         emit({ type: "message.new", roomId, message });
         return { messageId: message.messageId, state: "stored" };
       },
+      "messages.edit": ({ roomId, messageId, text }) => ({ message: change(roomId, messageId, (message) => ({ ...message, text, editedAt: Date.now() })) }),
+      "messages.delete": ({ roomId, messageId }) => ({
+        message: change(roomId, messageId, (message) => ({ ...message, text: "", reactions: [], mentions: [], mentionsRoom: false, pinned: false, deletedAt: Date.now(), deletedBy: "ada" })),
+      }),
+      "messages.react": ({ roomId, messageId, emoji, on }) => ({
+        message: change(roomId, messageId, (message) => {
+          const all = message.reactions.some((each) => each.emoji === emoji) ? message.reactions : [...message.reactions, { emoji, userIds: [] }];
+          const reactions = all.map((each) => (each.emoji === emoji ? { emoji, userIds: [...each.userIds.filter((userId) => userId !== "ada"), ...(on ? ["ada"] : [])] } : each));
+          return { ...message, reactions: reactions.filter((each) => each.userIds.length > 0) };
+        }),
+      }),
+      "messages.pin": ({ roomId, messageId, on }) => ({ message: change(roomId, messageId, (message) => ({ ...message, pinned: on })) }),
+      "messages.pins": ({ roomId }) => ({ messages: (world.messages.get(roomId) ?? []).filter((message) => message.pinned) }),
+      "messages.receipts": () => ({ receipts: world.receipts }),
       "messages.markRead": () => ({}),
+      "messages.markUnread": () => ({}),
+      "drafts.list": () => ({ drafts: [...world.drafts.values()] }),
+      "drafts.set": ({ roomId, text, replyTo }) => {
+        if (text === "" && replyTo === undefined) world.drafts.delete(roomId);
+        else world.drafts.set(roomId, { roomId, text, ...(replyTo === undefined ? {} : { replyTo }), changedAt: Date.now() });
+        return {};
+      },
       "typing.set": () => ({}),
       "presence.list": () => {
         const users = [...new Map([...world.members.values()].flat().map((member) => [member.userId, member])).values()];
         return { users, count: users.filter((user) => user.status !== "offline").length };
       },
     };
+  }
+
+  function change(roomId: string, messageId: string, how: (message: Message) => Message): Message {
+    const messages = world.messages.get(roomId) ?? [];
+    const at = messages.findIndex((message) => message.messageId === messageId);
+    const held = messages[at];
+    if (held === undefined) throw new Refused("not_found", "There is no such message in this room.");
+    const message = how(held);
+    world.messages.set(roomId, messages.with(at, message));
+    emit({ type: "message.changed", roomId, message });
+    return message;
   }
 
   function emit(event: Event): void {

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openBrowser } from "./browser.js";
-import { startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
-import { message, room, tidewater } from "./tidewater.js";
+import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
+import { busy, message, room, tidewater } from "./tidewater.js";
 
 const FOLDER = fileURLToPath(new URL("../../../screenshots/window", import.meta.url));
 let browser: Browser;
@@ -56,7 +56,90 @@ const empty = (): World => ({ ...tidewater(), messages: new Map() });
 const one = (): World => ({ ...tidewater(), messages: new Map([["boat-shed", [message("mateo", "09:00", "First.")]]]) });
 const fresh = (): World => ({ ...tidewater(), rooms: [], messages: new Map(), members: new Map(), net: { server: "connecting", peers: [], onlineCount: 0, serverBytesIn: 0, serverBytesOut: 0 } });
 
+/** The row with these words, looked at. */
+const hover = async (page: Page, words: string): Promise<void> => {
+  await page.getByRole("article").filter({ hasText: words }).hover();
+};
+
 const SHOTS: readonly Shot[] = [
+  { name: "busy", world: busy(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.locator(".hljs-keyword").first().waitFor();
+    await hover(page, "no signal at the shed today");
+  } },
+  { name: "busy-narrow", world: busy(), size: [360, 740], themes: ["light", "dark"], go: open("boat-shed") },
+  { name: "busy-middle", world: busy(), size: [960, 720], go: open("boat-shed") },
+  { name: "busy-wide", world: busy(), size: [1600, 1000], themes: ["light", "dark"], go: open("boat-shed") },
+  { name: "busy-4k", world: busy(), size: [3840, 2160], go: open("boat-shed") },
+  { name: "message-menu", world: busy(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByText("On the hill there is one.").click({ button: "right" });
+    await page.getByRole("menuitem", { name: "Edit" }).waitFor();
+    await page.waitForTimeout(250);
+  } },
+  { name: "emoji-picker", world: busy(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("button", { name: "Emoji" }).click();
+    await page.getByRole("gridcell", { name: "grinning face", exact: true }).waitFor();
+    await page.waitForTimeout(250);
+  } },
+  { name: "emoji-search-narrow", world: busy(), size: [360, 740], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("button", { name: "Emoji" }).click();
+    await page.getByRole("combobox", { name: "Search emoji" }).fill("wave");
+    await page.getByRole("gridcell", { name: "waving hand" }).waitFor();
+    await page.waitForTimeout(250);
+  } },
+  { name: "editing", world: busy(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.keyboard.press("ArrowUp");
+    await page.getByRole("textbox", { name: "Edit message" }).waitFor();
+  } },
+  { name: "edit-refused", world: busy(), go: async (page, engine) => {
+    await open("boat-shed")(page);
+    engine.answer({ "messages.edit": () => { throw new Refused("internal", "The disk is full. Make room, then try again."); } });
+    await page.keyboard.press("ArrowUp");
+    await page.getByRole("textbox", { name: "Edit message" }).fill("Straps, winch, coffee.");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").waitFor();
+  } },
+  { name: "replying", world: busy(), go: async (page) => {
+    await open("boat-shed")(page);
+    await hover(page, "Already in the van");
+    await page.getByRole("button", { name: "Reply" }).click();
+    await page.keyboard.type("Good find, @");
+    await page.getByRole("listbox").waitFor();
+  } },
+  { name: "shortcode", world: busy(), themes: ["dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.keyboard.type("Well done :part");
+    await page.getByRole("listbox").waitFor();
+  } },
+  { name: "delete-message", world: busy(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByText("On the hill there is one.").click({ button: "right" });
+    await page.getByRole("menuitem", { name: "Delete" }).click();
+    await page.getByRole("dialog").waitFor();
+    await page.waitForTimeout(250);
+  } },
+  { name: "receipts", world: busy(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByText("On the hill there is one.").click({ button: "right" });
+    await page.getByRole("menuitem", { name: "Seen by" }).click();
+    await page.getByRole("region", { name: "Read" }).waitFor();
+    await page.waitForTimeout(250);
+  } },
+  { name: "pinned", world: busy(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("tab", { name: "Pinned" }).click();
+    await page.getByRole("button", { name: "Go to the message of Ingrid Solheim" }).waitFor();
+  } },
+  { name: "shortcuts", world: busy(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.keyboard.press("Control+/");
+    await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+    await page.waitForTimeout(250);
+  } },
   { name: "main", world: tidewater(), themes: ["light", "dark"], go: async (page, engine) => {
     await open("boat-shed")(page);
     engine.emit({ type: "typing.changed", roomId: "boat-shed", userId: "mateo", typing: true });

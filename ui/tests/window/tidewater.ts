@@ -28,7 +28,7 @@ export function at(clock: string): number {
 let lastId = 0;
 export function message(author: string, clock: string | number, text: string, state: Message["state"] = "delivered", roomId = "boat-shed"): Message {
   lastId += 1;
-  return { messageId: `m${lastId}`, roomId, author, deviceId: `${author}-1`, text, sentAt: typeof clock === "number" ? clock : at(clock), reactions: [], pinned: false, mentions: [], mentionsRoom: false, files: [], state };
+  return { messageId: `m${lastId}`, roomId, author, deviceId: `${author}-1`, text, sentAt: typeof clock === "number" ? clock : at(clock), reactions: [], mentions: [], mentionsRoom: false, pinned: false, files: [], state };
 }
 
 export function room(name: string, more: Partial<Room> = {}): Room {
@@ -67,12 +67,40 @@ export function tidewater(): World {
       room("treasurer", { visibility: "private" }),
       room("deliveries"),
       room("spring-regatta"),
-      room("Mateo Ruiz", { roomId: "dm-mateo", kind: "direct", visibility: "private", peerUserId: "mateo", unreadCount: 1, mentionsCount: 0, memberCount: 2 }),
+      room("Mateo Ruiz", { roomId: "dm-mateo", kind: "direct", visibility: "private", peerUserId: "mateo", unreadCount: 1, memberCount: 2 }),
       room("Ingrid Solheim", { roomId: "dm-ingrid", kind: "direct", visibility: "private", peerUserId: "ingrid", memberCount: 2 }),
       room("Yuki Tanabe", { roomId: "dm-yuki", kind: "direct", visibility: "private", peerUserId: "yuki", memberCount: 2 }),
       room("Tom Brandt", { roomId: "dm-tom", kind: "direct", visibility: "private", peerUserId: "tom", memberCount: 2 }),
     ],
     members: new Map([["boat-shed", [...PEOPLE]], ["general", [...PEOPLE]]]),
     messages: new Map([["boat-shed", log]]),
+    receipts: [{ userId: "ingrid", state: "read" }, { userId: "mateo", state: "read" }, { userId: "sam", state: "delivered" }],
+    drafts: new Map(),
   };
+}
+
+/** The same club on a busier day: everything that a message can be. */
+export function busy(): World {
+  const world = tidewater();
+  const slip = message("ingrid", "09:02", "Morning. Low water is at **10:40**, so we have about two hours on the slip.");
+  const log: Message[] = [
+    slip,
+    { ...message("ingrid", "09:03", "The plan is at https://tidewater.example/slipway, @mateo can you bring the long straps?"), mentions: ["mateo"], pinned: true },
+    { ...message("mateo", "09:06", "Already in the van. And I found the winch manual at last:\n- grease the *lower* block\n- check the shackles\n- `4.2 mm` of sag is fine"), reactions: [{ emoji: "🙌", userIds: ["ingrid", "ada", "sam", "priya"] }, { emoji: "⚓️", userIds: ["sam", "yuki"] }] },
+    { ...message("ada", "09:11", "I’ll be down from ten. Beam sag measured at `4.2 mm`, well inside the limit.", "read"), replyTo: slip.messageId, editedAt: at("09:12") },
+    { ...message("sam", "09:14", ""), deletedAt: at("09:15"), deletedBy: "sam" },
+    message("priya", "09:16", "For the tide table I use this:\n```rust\n// half a day, and a bit\nfn next_low(now: Tide) -> Option<Time> {\n    let wait = 44_714; // seconds\n    Some(now.at + wait)\n}\n```"),
+    { ...message("yuki", "09:24", "@ada no signal at the shed today, but our laptops find each other anyway. Keep writing here."), mentions: ["ada"], reactions: [{ emoji: "💛", userIds: ["ingrid", "mateo", "sam", "priya", "tom"] }] },
+    message("ada", "09:27", "🍑", "delivered"),
+    message("ada", "09:28", "> no signal at the shed\n\nOn the hill there is one.", "relayed"),
+    message("ada", "09:29", "Straps, winch, tea. In that order.", "stored"),
+  ];
+  world.messages.set("boat-shed", log);
+  world.rooms = world.rooms.map((each) => {
+    if (each.roomId === "boat-shed") return { ...each, readUpTo: log[5]?.messageId ?? "", unreadCount: 1, mentionsCount: 1 };
+    if (each.roomId === "tides-and-weather") return { ...each, unreadCount: 24, mentionsCount: 2 };
+    return each;
+  });
+  world.drafts.set("deliveries", { roomId: "deliveries", text: "The crane comes on", changedAt: 1 });
+  return world;
 }

@@ -1,70 +1,11 @@
 // The built window in a real browser, against a scripted engine: what jsdom cannot show. Layout, scrolling, focus,
 // the clipboard, a socket that breaks, and what axe finds in both themes.
 import { AxeBuilder } from "@axe-core/playwright";
-import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { openBrowser } from "./browser.js";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
-import { message, PEOPLE, room, tidewater } from "./tidewater.js";
-
-let browser: Browser;
-let context: BrowserContext | undefined;
-let engine: FakeEngine | undefined;
-
-beforeAll(async () => {
-  browser = await openBrowser();
-});
-afterAll(() => browser.close());
-afterEach(async () => {
-  await context?.close();
-  await engine?.close();
-});
-
-type Opened = { page: Page; engine: FakeEngine };
-
-async function openWindow(world: World = tidewater(), options: { size?: [number, number]; theme?: "light" | "dark"; query?: string; measuredLateMs?: number } = {}): Promise<Opened> {
-  const started = await startFakeEngine(world);
-  engine = started;
-  const [width, height] = options.size ?? [1280, 800];
-  context = await browser.newContext({ viewport: { width, height }, colorScheme: options.theme ?? "light", locale: "en-GB", permissions: ["clipboard-read", "clipboard-write"], reducedMotion: "reduce" });
-  const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
-  if (options.measuredLateMs !== undefined) await page.addInitScript(measureLate, options.measuredLateMs);
-  await page.goto(started.address + (options.query ?? ""));
-  await page.locator("nav, form").first().waitFor();
-  return { page, engine: started };
-}
-
-async function openRoom(page: Page, name: string | RegExp): Promise<void> {
-  await page.getByRole("navigation", { name: "Rooms" }).getByRole("button", { name }).first().click();
-  await composer(page).waitFor();
-}
-
-const composer = (page: Page): Locator => page.getByRole("textbox", { name: /^Message / });
-const log = (page: Page): Locator => page.getByRole("log", { name: "Messages" });
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  await expect.poll(holds, { timeout: 10_000, interval: 30, message: what }).toBe(true);
-}
-
-/** Holds at every look for two seconds. */
-async function expectSteady(holds: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 2_000;
-  while (Date.now() < end) expect(await holds()).toBe(true);
-}
-
-const focused = (page: Page): Promise<string> => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "");
-const fromEnd = (page: Page): Promise<number> => log(page).evaluate((element) => Math.round(element.scrollHeight - element.scrollTop - element.clientHeight));
-
-/** Makes the page a window that is short of time: what a row measures is heard of only so much later. */
-function measureLate(byMs: number): void {
-  const Prompt = window.ResizeObserver;
-  window.ResizeObserver = class extends Prompt {
-    constructor(callback: ResizeObserverCallback) {
-      super((entries, observer) => setTimeout(() => callback(entries, observer), byMs));
-    }
-  };
-}
+import { composer, expectSteady, focused, fromEnd, log, openPage, openRoom, openWindow, until, type Opened } from "./harness.js";
+import { busy, message, PEOPLE, room, tidewater } from "./tidewater.js";
 
 /** A room with so many messages, of which the last are new. */
 function longWithNew(count: number, unread: number): World {
@@ -78,7 +19,7 @@ function longWithNew(count: number, unread: number): World {
 function long(count: number): World {
   const world = tidewater();
   const start = Date.now() - count * 90_000;
-  const messages = Array.from({ length: count }, (_, n) => message(["ingrid", "mateo", "ada", "yuki"][Math.floor(n / 3) % 4] ?? "ada", start + n * 90_000, `number ${n} ${"word ".repeat((n * 7) % 40)}`, "read"));
+  const messages = Array.from({ length: count }, (_, n) => message(["ingrid", "mateo", "ada", "yuki"][Math.floor(n / 3) % 4] ?? "ada", start + n * 90_000, `number ${n} ${"word ".repeat((n * 7) % 40)}.`, "read"));
   world.messages.set("boat-shed", messages);
   world.rooms = world.rooms.map((each) => (each.roomId === "boat-shed" ? { ...each, unreadCount: 0, readUpTo: messages.at(-1)?.messageId ?? "" } : each));
   return world;
@@ -153,6 +94,62 @@ describe("axe finds nothing", () => {
     { name: "the connection", go: async (page) => {
       await page.getByRole("button", { name: "Connected, 4 direct" }).click();
       await page.getByText("Devices in reach").waitFor();
+    } },
+    { name: "a busy conversation", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.locator(".hljs-keyword").first().waitFor();
+      await page.getByRole("article").filter({ hasText: "no signal at the shed today" }).hover();
+    } },
+    { name: "a message's menu", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByText("On the hill there is one.").click({ button: "right" });
+      await page.getByRole("menuitem", { name: "Edit" }).waitFor();
+    } },
+    { name: "a message's editor, refused", world: busy, go: async (page, started) => {
+      await openRoom(page, "boat-shed");
+      started.answer({ "messages.edit": () => { throw new Refused("internal", "The disk is full."); } });
+      await page.keyboard.press("ArrowUp");
+      await page.keyboard.type("!");
+      await page.keyboard.press("Enter");
+      await page.getByRole("alert").waitFor();
+    } },
+    { name: "the emoji", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("button", { name: "Emoji" }).click();
+      await page.getByRole("gridcell", { name: "grinning face", exact: true }).waitFor();
+    } },
+    { name: "mentioning", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.keyboard.type("so @");
+      await page.getByRole("listbox").waitFor();
+    } },
+    { name: "answering", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByText("On the hill there is one.").click({ button: "right" });
+      await page.getByRole("menuitem", { name: "Reply" }).click();
+      await page.getByText("Reply to Ada Okafor").waitFor();
+    } },
+    { name: "who has seen it", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByText("On the hill there is one.").click({ button: "right" });
+      await page.getByRole("menuitem", { name: "Seen by" }).click();
+      await page.getByRole("region", { name: "Read" }).waitFor();
+    } },
+    { name: "deleting", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByText("On the hill there is one.").click({ button: "right" });
+      await page.getByRole("menuitem", { name: "Delete" }).click();
+      await page.getByRole("dialog").waitFor();
+    } },
+    { name: "what is pinned", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("tab", { name: "Pinned" }).click();
+      await page.getByRole("button", { name: "Go to the message of Ingrid Solheim" }).waitFor();
+    } },
+    { name: "the shortcuts", go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.keyboard.press("Control+/");
+      await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
     } },
     { name: "a narrow list", size: [390, 800], go: (page) => page.getByText("Connected, 4 direct").waitFor() },
     { name: "a narrow conversation", size: [390, 800], go: (page) => openRoom(page, "boat-shed") },
@@ -417,9 +414,7 @@ describe("the beginning", () => {
   /** A window that the person is not looking at until `look`. */
   async function openUnseen(world: World): Promise<Opened & { look: () => Promise<void> }> {
     const started = await startFakeEngine(world);
-    engine = started;
-    context = await browser.newContext({ viewport: { width: 720, height: 800 }, reducedMotion: "reduce" });
-    const page = await context.newPage();
+    const page = await openPage(started, { viewport: { width: 720, height: 800 }, reducedMotion: "reduce" });
     await page.addInitScript(() => {
       // A page of this browser always believes that it has the focus.
       document.hasFocus = () => document.documentElement.dataset.seen === "yes";
@@ -605,9 +600,7 @@ describe("the way to the engine", () => {
 
   test("nothing is asked of any other host", async () => {
     const started = await startFakeEngine(tidewater());
-    engine = started;
-    context = await browser.newContext();
-    const page = await context.newPage();
+    const page = await openPage(started, {});
     const hosts = new Set<string>();
     page.on("request", (request) => hosts.add(new URL(request.url()).host));
     await page.goto(started.address);

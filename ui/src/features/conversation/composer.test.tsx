@@ -29,9 +29,9 @@ test("nothing but space is nothing", async () => {
 test("what is half written is there when one comes back", async () => {
   const { user, rerender, store } = open();
   await user.keyboard("half");
-  expect(store.getState().drafts.get("shed")).toBe("half");
+  expect(store.getState().drafts.get("shed")?.text).toBe("half");
   rerender(<></>);
-  expect(store.getState().drafts.get("shed")).toBe("half");
+  expect(store.getState().drafts.get("shed")?.text).toBe("half");
 });
 
 test("who may only read is told so, and has no box", () => {

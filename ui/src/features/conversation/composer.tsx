@@ -1,22 +1,29 @@
-import { ArrowUp } from "lucide-react";
-import { useEffect, useLayoutEffect, useRef, type KeyboardEvent } from "react";
+import { ArrowUp, AtSign, Reply, SmilePlus, X } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
 import type { Room } from "@/api/types.gen";
+import { EmojiPopover } from "@/components/emoji/emoji-picker";
+import { IconButton } from "@/components/icon-button";
 import { Keys } from "@/components/keys";
 import { NARROW } from "@/components/media";
+import { useEmojiChoice } from "@/features/conversation/emoji-choice";
+import { excerpt } from "@/features/conversation/quote";
+import { TextBox } from "@/features/conversation/text-box";
 import { useActions, useAppState } from "@/state/context";
 import { mayPost } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.composer;
-const LINES_MAX = 8;
-const LINE_PX = 21;
-const PADDING_PX = 20;
 
 /** Where a message is written. Always live, also while everything is offline; what is half written stays per room. */
 export function Composer({ room }: { room: Room }) {
   const actions = useActions();
-  const text = useAppState((state) => state.drafts.get(room.roomId) ?? "");
+  const text = useAppState((state) => state.drafts.get(room.roomId)?.text ?? "");
+  const replyTo = useAppState((state) => state.drafts.get(room.roomId)?.replyTo);
+  const [picker, setPicker] = useState<Element | null>(null);
+  const emoji = useEmojiChoice();
   const box = useRef<HTMLTextAreaElement>(null);
+  /** Where an emoji goes: where the caret was when the picker took the focus. */
+  const caret = useRef(0);
 
   useEffect(() => {
     // On a small screen the focus would bring up the keyboard over the conversation.
@@ -24,12 +31,11 @@ export function Composer({ room }: { room: Room }) {
     return actions.stopTyping;
   }, [actions, room.roomId]);
 
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (element === null) return;
-    element.style.blockSize = "0";
-    element.style.blockSize = `${Math.min(element.scrollHeight, LINES_MAX * LINE_PX + PADDING_PX)}px`;
-  }, [text]);
+  function setText(next: string): void {
+    actions.setDraft(room.roomId, next);
+    if (next.trim() === "") actions.stopTyping();
+    else actions.typed(room.roomId);
+  }
 
   function send(): void {
     if (text.trim() === "") return;
@@ -37,11 +43,14 @@ export function Composer({ room }: { room: Room }) {
     box.current?.focus();
   }
 
-  function onKeyDown(event: KeyboardEvent): void {
-    // Enter that ends the composing of a character belongs to the input method.
-    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
-    event.preventDefault();
-    send();
+  /** Puts it at the caret, which comes to stand behind it. */
+  function insert(piece: string, at = box.current?.selectionStart ?? text.length): void {
+    setText(text.slice(0, at) + piece + text.slice(at));
+    caret.current = at + piece.length;
+    queueMicrotask(() => {
+      box.current?.focus();
+      box.current?.setSelectionRange(caret.current, caret.current);
+    });
   }
 
   if (!mayPost(room)) {
@@ -49,23 +58,39 @@ export function Composer({ room }: { room: Room }) {
   }
 
   return (
-    <div className="flex-none mx-4 mb-4 touch:mx-2.5 touch:mb-2.5 rounded-[13px] border border-line-strong bg-raised shadow-1 transition-colors duration-(--fast) focus-within:border-[color-mix(in_oklch,var(--text-3)_55%,transparent)]">
-      <textarea
+    <div data-composer="" className="flex-none mx-4 mb-4 touch:mx-2.5 touch:mb-2.5 rounded-[13px] border border-line-strong bg-raised shadow-1 transition-colors duration-(--fast) focus-within:border-[color-mix(in_oklch,var(--text-3)_55%,transparent)]">
+      {replyTo !== undefined && <ReplyBar room={room} messageId={replyTo} />}
+      <TextBox
         ref={box}
-        rows={1}
-        aria-label={words.label(room.name)}
+        room={room}
+        label={words.label(room.name)}
         placeholder={words.label(room.name)}
-        value={text}
-        onChange={(event) => {
-          actions.setDraft(room.roomId, event.target.value);
-          if (event.target.value.trim() === "") actions.stopTyping();
-          else actions.typed(room.roomId);
-        }}
-        onKeyDown={onKeyDown}
+        text={text}
+        onText={setText}
+        onEnter={send}
+        {...(replyTo === undefined ? {} : { onEscape: () => actions.setReply(room.roomId, null) })}
+        onUp={() => actions.editLast(room.roomId)}
         onBlur={actions.stopTyping}
-        className="block w-full min-h-[41px] pt-[11px] pb-[9px] px-3.5 resize-none bg-transparent text-body scroller [unicode-bidi:plaintext] placeholder:text-ink-3 placeholder:truncate focus-visible:shadow-none"
       />
       <div className="flex items-center gap-0.5 px-[7px] pt-0.5 pb-[7px]">
+        <IconButton
+          label={words.emoji}
+          onClick={(event) => {
+            caret.current = box.current?.selectionStart ?? text.length;
+            setPicker(event.currentTarget);
+          }}
+        >
+          <SmilePlus aria-hidden="true" />
+        </IconButton>
+        <IconButton
+          label={words.mention}
+          onClick={() => {
+            const at = box.current?.selectionStart ?? text.length;
+            insert(at === 0 || /\s/u.test(text.charAt(at - 1)) ? "@" : " @", at);
+          }}
+        >
+          <AtSign aria-hidden="true" />
+        </IconButton>
         <span aria-hidden="true" className="flex items-center gap-1.5 ms-auto me-2.5 text-small text-ink-3 touch:hidden">
           <Keys keys={[words.enter]} />
           {words.toSend}
@@ -79,6 +104,53 @@ export function Composer({ room }: { room: Room }) {
           <ArrowUp aria-hidden="true" className="size-[17px] stroke-[2.25]" />
         </button>
       </div>
+      {picker !== null && (
+        <EmojiPopover
+          {...emoji}
+          anchor={picker}
+          align="start"
+          onPick={(picked) => {
+            emoji.onPick(picked);
+            setPicker(null);
+            insert(picked, caret.current);
+          }}
+          onClose={() => setPicker(null)}
+          onClosed={() => box.current?.focus()}
+        />
+      )}
+    </div>
+  );
+}
+
+/** What is being answered, above the answer. */
+function ReplyBar({ room, messageId }: { room: Room; messageId: string }) {
+  const actions = useActions();
+  const message = useAppState((state) => {
+    const timeline = state.timelines.get(room.roomId);
+    return timeline?.kind === "ready" ? timeline.messages.find((each) => each.messageId === messageId) : undefined;
+  });
+  const name = useAppState((state) => (message === undefined ? "" : (state.people.get(message.author)?.displayName ?? strings.somebody)));
+  return (
+    <div className="flex items-center gap-2 ps-3.5 pe-1.5 pt-1.5">
+      <Reply aria-hidden="true" className="flex-none size-3.5 text-ink-3 rtl:-scale-x-100" />
+      <p className="flex-1 flex gap-1.5 min-w-0 text-small">
+        {message === undefined ? (
+          <span className="truncate text-ink-2">{strings.conversation.quoteAway}</span>
+        ) : (
+          <>
+            <b className="flex-none max-w-[50%] truncate foreign font-medium">{words.replyingTo(name)}</b>
+            <span className="truncate foreign text-ink-2">{excerpt(message)}</span>
+          </>
+        )}
+      </p>
+      <IconButton
+        label={words.cancelReply}
+        keys={["Esc"]}
+        className="size-7 [&_svg]:size-3.5"
+        onClick={() => actions.setReply(room.roomId, null)}
+      >
+        <X aria-hidden="true" />
+      </IconButton>
     </div>
   );
 }

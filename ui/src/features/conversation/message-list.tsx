@@ -1,17 +1,21 @@
-import { ArrowDown } from "lucide-react";
-import { createContext, useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState, type FocusEvent, type KeyboardEvent, type Ref } from "react";
-import { toast } from "sonner";
+import { ArrowDown, ArrowUp } from "lucide-react";
+import { createContext, useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState, type FocusEvent, type KeyboardEvent, type MouseEvent, type Ref } from "react";
 import { Virtualizer, type CustomItemComponentProps, type VirtualizerHandle } from "virtua";
 import type { Message, Room } from "@/api/types.gen";
 import { Button } from "@/components/button";
-import { copyText } from "@/components/clipboard";
 import { useMinute } from "@/components/clock";
+import { EmojiPopover } from "@/components/emoji/emoji-picker";
+import type { AnchoredMenuProps } from "@/components/menu";
 import { useWindowFocus } from "@/components/window-focus";
+import { useEmojiChoice } from "@/features/conversation/emoji-choice";
+import { plainText } from "@/features/conversation/markdown";
 import { MessageRow, UnsentRow } from "@/features/conversation/message-row";
+import { MessageMenu, TOOL_KEYS, type RowCommands } from "@/features/conversation/message-tools";
+import { useRowCommands } from "@/features/conversation/row-commands";
 import { growsAbove, rowsOf, type Row } from "@/features/conversation/rows";
 import { dayName } from "@/features/conversation/times";
 import { useActions, useAppState } from "@/state/context";
-import { ownAccount } from "@/state/selectors";
+import { asChanged, ownAccount, toolsFor } from "@/state/selectors";
 import type { Timeline } from "@/state/state";
 import { strings } from "@/strings/strings";
 
@@ -26,6 +30,9 @@ const NEW_ROWS_AT_END_MAX = 10;
 const ABOVE_NEW_PX = 24;
 /** Nothing was measured for so long: the rule is where it stays. */
 const SETTLED_MS = 300;
+
+/** How long a message that somebody was led to stands out. */
+const FLASH_MS = 1_600;
 
 /** Nobody listens to a longer message in passing. */
 const SAID_CHARACTERS_MAX = 300;
@@ -43,7 +50,14 @@ export function MessageList({ room, timeline }: MessageListProps) {
   const minute = useMinute();
   const ownId = account?.userId ?? "";
 
-  const rows = useMemo(() => rowsOf({ messages: timeline.messages, unsent, firstNew, complete: timeline.next === null }), [timeline, unsent, firstNew]);
+  const changes = useAppState((state) => state.changes.filter((change) => change.roomId === room.roomId));
+  const held = useAppState((state) => state.marker?.held === true);
+  const unreadAbove = useAppState((state) => state.marker?.unread ?? 0);
+  const jump = useAppState((state) => (state.jump?.roomId === room.roomId ? state.jump : null));
+
+  const messages = useMemo(() => (changes.length === 0 ? timeline.messages : timeline.messages.map((message) => asChanged(message, changes, ownId))), [timeline.messages, changes, ownId]);
+  const byId = useMemo(() => new Map(messages.map((message) => [message.messageId, message])), [messages]);
+  const rows = useMemo(() => rowsOf({ messages, unsent, firstNew, complete: timeline.next === null }), [messages, timeline.next, unsent, firstNew]);
   const [shown, setShown] = useState({ rows, above: false });
   if (shown.rows !== rows) setShown({ rows, above: growsAbove(shown.rows, rows) });
 
@@ -57,7 +71,6 @@ export function MessageList({ room, timeline }: MessageListProps) {
   const holdsEnd = useRef(!seeksNew);
   const lastTop = useRef(0);
 
-  const messages = timeline.messages;
   const newest = messages.at(-1);
   const newestForeign = messages.findLast((message) => message.author !== ownId);
   const [seenId, setSeenId] = useState(newest?.messageId);
@@ -130,8 +143,8 @@ export function MessageList({ room, timeline }: MessageListProps) {
   const readAt = room.readUpTo === undefined ? -1 : messages.findLastIndex((message) => message.messageId === room.readUpTo);
   const unreadId = newestForeign !== undefined && messages.lastIndexOf(newestForeign) > readAt ? newestForeign.messageId : null;
   useEffect(() => {
-    if (attending && unreadId !== null) actions.markRead(room.roomId, unreadId);
-  }, [actions, attending, unreadId, room.roomId]);
+    if (attending && unreadId !== null && !held) actions.markRead(room.roomId, unreadId);
+  }, [actions, attending, held, unreadId, room.roomId]);
 
   function readOlderIfNear(): void {
     const element = scroller.current;
@@ -156,7 +169,17 @@ export function MessageList({ room, timeline }: MessageListProps) {
     else if (element.scrollTop < lastTop.current - 1) holdsEnd.current = false;
     lastTop.current = element.scrollTop;
     setAtEnd(holdsEnd.current);
+    lookForNew();
     readOlderIfNear();
+  }
+
+  // What is new lies further up than the pane reaches: then there is a way to it.
+  const [newIsAbove, setNewIsAbove] = useState(false);
+  const newAt = shown.rows.findIndex((row) => row.kind === "new");
+  const newIsFar = newAt === -1 && firstNew === null && unreadAbove > 0 && room.readUpTo !== undefined && timeline.next !== null;
+  function lookForNew(): void {
+    const handle = list.current;
+    setNewIsAbove(handle !== null && newAt !== -1 && newAt < handle.findItemIndex(handle.scrollOffset));
   }
 
   // Roving focus: one message is in the tab order, arrows move it. The row that is wanted and the row that has the focus
@@ -170,13 +193,13 @@ export function MessageList({ room, timeline }: MessageListProps) {
   /** The message that shall have the focus and does not have it yet. */
   const wanted = useRef<string | null>(null);
   /** The message that has the focus, or had it last where nothing else took it. */
-  const held = useRef<string | null>(null);
+  const focusedId = useRef<string | null>(null);
 
   // Called whenever a row was mounted or shown. A row that was never measured is mounted hidden, and a hidden element
   // refuses the focus without a word, so a message stays wanted until it really has it.
   const settleFocus = useCallback(() => {
     // A focused element that is hidden or removed leaves the focus with the body, where arrow keys reach nobody.
-    if (wanted.current === null && held.current !== null && document.activeElement === document.body) wanted.current = held.current;
+    if (wanted.current === null && focusedId.current !== null && document.activeElement === document.body) wanted.current = focusedId.current;
     if (wanted.current === null) return;
     const element = scroller.current?.querySelector<HTMLElement>(`[data-message-id="${CSS.escape(wanted.current)}"]`) ?? null;
     if (element === null) return;
@@ -192,7 +215,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
 
   useLayoutEffect(() => {
     // What had the focus is no longer in the log: the message that Tab would reach takes its place.
-    if (held.current !== null && !messages.some((message) => message.messageId === held.current)) held.current = active;
+    if (focusedId.current !== null && !messages.some((message) => message.messageId === focusedId.current)) focusedId.current = active;
     if (wanted.current !== null && !messages.some((message) => message.messageId === wanted.current)) wanted.current = null;
     settleFocus();
   }, [messages, active, settleFocus]);
@@ -200,7 +223,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
   function onFocus(event: FocusEvent): void {
     const id = event.target.closest<HTMLElement>("[data-message-id]")?.dataset.messageId ?? null;
     wanted.current = null;
-    held.current = id;
+    focusedId.current = id;
     setHeldId(id);
     if (id !== null) setActiveId(id);
   }
@@ -209,12 +232,60 @@ export function MessageList({ room, timeline }: MessageListProps) {
     // Without a taker the row was hidden, or the whole window lost the focus: in both it is still ours.
     if (event.relatedTarget === null) return;
     wanted.current = null;
-    held.current = null;
+    focusedId.current = null;
   }
 
+  // One menu and one picker for all rows: where they are open, and for which message.
+  const [menu, setMenu] = useState<{ messageId: string; at: AnchoredMenuProps["at"]; anchor: Element | null } | null>(null);
+  const [picker, setPicker] = useState<{ messageId: string; anchor: Element } | null>(null);
+  const emoji = useEmojiChoice();
+  const openPicker = useCallback<RowCommands["openPicker"]>((message, anchor) => setPicker({ messageId: message.messageId, anchor }), []);
+  const openMenu = useCallback<RowCommands["openMenu"]>((message, at, anchor) => setMenu({ messageId: message.messageId, at, anchor }), []);
+  const commands = useRowCommands(room, { openPicker, openMenu });
+  const menuMessage = menu === null ? undefined : byId.get(menu.messageId);
+  const focusRow = (messageId: string): void => {
+    // Only if nothing took the focus meanwhile: an editor, a dialog.
+    if (document.activeElement === null || document.activeElement === document.body || scroller.current?.contains(document.activeElement) === true) scroller.current?.querySelector<HTMLElement>(`[data-message-id="${CSS.escape(messageId)}"]`)?.focus({ preventScroll: true });
+  };
+
+  const [flashId, setFlashId] = useState<string | null>(null);
+  // A wish to go somewhere is taken up once its message is among the rows. Whose editor opens takes the focus by itself,
+  // and needs no pointing at.
+  const [jumped, setJumped] = useState<{ messageId: string; row: number; round: number; edits: boolean } | null>(null);
+  const jumpRow = jump === null || jumped?.round === jump.round ? -1 : shown.rows.findIndex((row) => row.key === jump.messageId);
+  const jumpEdits = useAppState((state) => jump !== null && state.editors.has(jump.messageId));
+  if (jump !== null && jumpRow !== -1) {
+    setJumped({ messageId: jump.messageId, row: jumpRow, round: jump.round, edits: jumpEdits });
+    setSeeksNew(false);
+    if (!jumpEdits) {
+      setAtEnd(false);
+      setActiveId(jump.messageId);
+      setFlashId(jump.messageId);
+    }
+  }
+  useLayoutEffect(() => {
+    if (jumped === null) return;
+    seeking.current = false;
+    if (jumped.edits) {
+      list.current?.scrollToIndex(jumped.row, { align: "nearest" });
+      return;
+    }
+    holdsEnd.current = false;
+    list.current?.scrollToIndex(jumped.row, { align: "center" });
+    wanted.current = jumped.messageId;
+    settleFocus();
+  }, [jumped, settleFocus]);
+  useEffect(() => {
+    if (flashId === null) return;
+    const timer = setTimeout(() => setFlashId(null), FLASH_MS);
+    return () => clearTimeout(timer);
+  }, [flashId]);
+
   function onKeyDown(event: KeyboardEvent): void {
-    const article = (event.target as HTMLElement).closest<HTMLElement>("[data-message-id]");
-    if (article === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = event.target as HTMLElement;
+    const article = target.closest<HTMLElement>("[data-message-id]");
+    if (article === null || event.ctrlKey || event.metaKey || event.altKey || target.matches("textarea, input, select")) return;
+    if (target !== article && walkControls(event, article, target)) return;
     // Keys may come faster than rows are mounted: each counts from where the one before it leads.
     const from = wanted.current ?? article.dataset.messageId;
     const at = messages.findIndex((message) => message.messageId === from);
@@ -229,12 +300,44 @@ export function MessageList({ room, timeline }: MessageListProps) {
       setActiveId(next.messageId);
       // Also where nothing changes that would be committed: at either end, or back at the row with the focus.
       settleFocus();
-    } else if (event.key.toLowerCase() === "c" && window.getSelection()?.isCollapsed !== false) {
-      const message = messages[at];
-      if (message === undefined) return;
-      event.preventDefault();
-      void copyText(message.text).then((copied) => (copied ? toast(words.messageCopied) : toast.error(strings.notCopied)));
+      return;
     }
+    const message = messages[at];
+    if (message === undefined || target !== article) return;
+    if (event.key === forwardKey(article)) {
+      event.preventDefault();
+      article.querySelector<HTMLElement>("[data-control]")?.focus();
+    } else if (runKey(event, message, article)) event.preventDefault();
+  }
+
+  /** The key of a tool, while a message has the focus. Answers whether it was one. */
+  function runKey(event: KeyboardEvent, message: Message, article: HTMLElement): boolean {
+    const tools = toolsFor(room, message, ownId);
+    const alive = message.deletedAt === undefined;
+    const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
+    const { x, y, width } = article.getBoundingClientRect();
+    if (key === TOOL_KEYS.react && tools.react) commands.openPicker(message, article);
+    else if (key === TOOL_KEYS.reply && tools.reply) commands.reply(message);
+    else if (key === TOOL_KEYS.edit && tools.edit) commands.edit(message);
+    else if (key === TOOL_KEYS.remove && tools.delete) commands.remove(message);
+    else if (key === TOOL_KEYS.pin && tools.pin) commands.pin(message);
+    else if (key === TOOL_KEYS.copyText && alive && window.getSelection()?.isCollapsed !== false) commands.copyText(message);
+    else if (key === TOOL_KEYS.copyLink) commands.copyLink(message);
+    else if (key === TOOL_KEYS.markUnread) commands.markUnread(message);
+    else if (key === TOOL_KEYS.receipts && alive) commands.receipts(message);
+    else if (key === TOOL_KEYS.menu || key === "ContextMenu" || (key === "F10" && event.shiftKey)) commands.openMenu(message, { x: x + width - 40, y, width: 24, height: 24 }, article);
+    else return false;
+    return true;
+  }
+
+  function onContextMenu(event: MouseEvent): void {
+    const target = event.target as HTMLElement;
+    const messageId = target.closest<HTMLElement>("[data-message-id]")?.dataset.messageId;
+    const message = messageId === undefined ? undefined : byId.get(messageId);
+    // The system's own menu, where it has something of its own to offer.
+    if (message === undefined || target.closest("a, textarea, input") !== null || window.getSelection()?.isCollapsed === false) return;
+    event.preventDefault();
+    commands.openMenu(message, { x: event.clientX, y: event.clientY, width: 0, height: 0 }, target.closest("article"));
   }
 
   function paint(row: Row) {
@@ -261,11 +364,15 @@ export function MessageList({ room, timeline }: MessageListProps) {
         return (
           <MessageRow
             key={row.key}
+            room={room}
             message={row.message}
             name={people.get(row.message.author)?.displayName ?? (row.message.author === ownId ? (account?.displayName ?? "") : strings.somebody)}
+            ownId={ownId}
             head={row.head}
-            own={row.message.author === ownId}
+            origin={row.message.replyTo === undefined ? undefined : (byId.get(row.message.replyTo) ?? null)}
             focusable={row.key === active}
+            flash={row.key === flashId}
+            commands={commands}
           />
         );
       case "unsent":
@@ -295,6 +402,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
         onKeyDown={onKeyDown}
         onFocus={onFocus}
         onBlur={onBlur}
+        onContextMenu={onContextMenu}
         className="absolute inset-0 flex flex-col overflow-x-hidden overflow-y-auto scroller [overflow-anchor:none] px-6 touch:px-3.5"
       >
         <div className="flex-1" />
@@ -314,6 +422,39 @@ export function MessageList({ room, timeline }: MessageListProps) {
         <div className="flex-none h-1" />
       </div>
       <Announcer newest={newest} ownId={ownId} name={people.get(newest?.author ?? "")?.displayName ?? strings.somebody} />
+      {menu !== null && menuMessage !== undefined && (
+        <MessageMenu
+          key={`${menu.messageId} ${menu.at.x} ${menu.at.y}`}
+          message={menuMessage}
+          tools={toolsFor(room, menuMessage, ownId)}
+          commands={commands}
+          at={menu.at}
+          anchor={menu.anchor}
+          onClose={() => setMenu(null)}
+          onClosed={() => focusRow(menu.messageId)}
+        />
+      )}
+      {picker !== null && (
+        <EmojiPopover
+          {...emoji}
+          anchor={picker.anchor}
+          onPick={(picked) => {
+            emoji.onPick(picked);
+            actions.react(room.roomId, picker.messageId, picked, true);
+            setPicker(null);
+          }}
+          onClose={() => setPicker(null)}
+          onClosed={() => focusRow(picker.messageId)}
+        />
+      )}
+      {(newIsAbove || newIsFar) && (
+        <div className="absolute inset-x-0 top-2 flex justify-center pointer-events-none">
+          <Button className="pointer-events-auto rounded-round shadow-2" onClick={() => void actions.jumpToFirstNew(room.roomId)}>
+            <ArrowUp aria-hidden="true" className="size-4 stroke-[1.75] text-accent-text" />
+            <span className="text-accent-text tabular-nums">{words.toFirstNew(unreadAbove)}</span>
+          </Button>
+        </div>
+      )}
       {!atEnd && (
         <div className="absolute inset-x-0 bottom-2 flex justify-center pointer-events-none">
           <Button className="pointer-events-auto rounded-round shadow-2" onClick={toEnd}>
@@ -339,6 +480,24 @@ function Place({ ref, style, children }: Pick<CustomItemComponentProps, "style" 
       {children}
     </div>
   );
+}
+
+/** The arrow that leads on in the direction of the text. */
+function forwardKey(element: HTMLElement): "ArrowLeft" | "ArrowRight" {
+  return getComputedStyle(element).direction === "rtl" ? "ArrowLeft" : "ArrowRight";
+}
+
+/** Left and right walk the controls of a message, Esc goes back to it. Answers whether the key was one of these. */
+function walkControls(event: KeyboardEvent, article: HTMLElement, target: HTMLElement): boolean {
+  const controls = [...article.querySelectorAll<HTMLElement>("[data-control]")];
+  const at = controls.indexOf(target);
+  if (at === -1) return false;
+  if (event.key === "Escape") article.focus();
+  else if (event.key === "ArrowRight" || event.key === "ArrowLeft") (controls[at + (event.key === forwardKey(article) ? 1 : -1)] ?? article).focus();
+  else return false;
+  event.preventDefault();
+  event.stopPropagation();
+  return true;
 }
 
 /** Whether too much follows the "New" rule to begin at the end. */
@@ -389,7 +548,7 @@ function Announcer({ newest, ownId, name }: { newest: Message | undefined; ownId
   const arrived = newest !== undefined && newest.messageId !== openedAt && newest.author !== ownId;
   return (
     <p aria-live="polite" className="sr-only">
-      {arrived && words.arrived(name, newest.text.slice(0, SAID_CHARACTERS_MAX))}
+      {arrived && newest.deletedAt === undefined && words.arrived(name, plainText(newest.text, SAID_CHARACTERS_MAX))}
     </p>
   );
 }

@@ -16,7 +16,10 @@ const MARKS_MAX = 6;
 const BLOCK_CHARACTERS_MAX = 4_000;
 
 const MANY_MARKS = new RegExp(`(\\p{M}{${MARKS_MAX}})\\p{M}+`, "gu");
-const LINK = /\bhttps?:\/\/[^\s<>"'`\u0000-\u001f]+/giu;
+const SCHEMES: readonly string[] = ["http:", "https:", "mailto:", "momoland:"];
+const ADDRESS = "(?:https?://|momoland://|mailto:)[^\\s<>\"'`\\u0000-\\u001f]+";
+const LINK = new RegExp(`\\b${ADDRESS}`, "giu");
+const LINK_HERE = new RegExp(ADDRESS, "iuy");
 const LINK_CHARACTERS_MAX = 2_048;
 
 /**
@@ -55,41 +58,68 @@ export function blocksOf(text: string): readonly string[] {
   return blocks;
 }
 
-/** Splits a text at its web addresses. Only http and https become links. */
+/** The address that begins exactly here, without what belongs to the sentence around it; `null` where none does. */
+export function addressAt(text: string, start: number): { text: string; href: string } | null {
+  LINK_HERE.lastIndex = start;
+  const raw = LINK_HERE.exec(text)?.[0].slice(0, LINK_CHARACTERS_MAX);
+  if (raw === undefined) return null;
+  const address = withoutTail(raw);
+  const href = safeHref(address);
+  return href === null ? null : { text: address, href };
+}
+
+/** Splits a text at its addresses. */
 export function piecesOf(text: string): readonly Piece[] {
   const pieces: Piece[] = [];
   let from = 0;
   for (const match of text.matchAll(LINK)) {
-    const raw = match[0].slice(0, LINK_CHARACTERS_MAX);
-    const address = withoutTail(raw);
-    const href = asWebAddress(address);
-    if (href === null) continue;
+    const address = addressAt(text, match.index);
+    if (address === null) continue;
     if (match.index > from) pieces.push({ kind: "text", text: text.slice(from, match.index) });
-    pieces.push({ kind: "link", text: address, href });
-    from = match.index + address.length;
+    pieces.push({ kind: "link", ...address });
+    from = match.index + address.text.length;
   }
   if (from < text.length) pieces.push({ kind: "text", text: text.slice(from) });
   return pieces;
 }
 
-/** A full stop after an address belongs to the sentence; a bracket does unless it was opened in the address. */
+/** An address that may be followed, in its canonical form: the web, mail, and places in Momoland. Nothing else is a link. */
+export function safeHref(address: string): string | null {
+  if (address.length > LINK_CHARACTERS_MAX) return null;
+  try {
+    const url = new URL(address);
+    return SCHEMES.includes(url.protocol) ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A full stop after an address belongs to the sentence, and a star to its Markdown; a bracket does unless it was opened in the address. */
 function withoutTail(address: string): string {
+  const count = (bracket: string): number => address.split(bracket).length - 1;
+  const spare = new Map([
+    [")", count(")") - count("(")],
+    ["]", count("]") - count("[")],
+  ]);
   let end = address.length;
   while (end > 0) {
     const last = address.charAt(end - 1);
-    if (/[.,;:!?…»”’]/u.test(last)) end -= 1;
-    else if (last === ")" && !address.slice(0, end).includes("(")) end -= 1;
-    else if (last === "]" && !address.slice(0, end).includes("[")) end -= 1;
-    else break;
+    const unopened = spare.get(last) ?? 0;
+    if (unopened > 0) spare.set(last, unopened - 1);
+    else if (!/[.,;:!?…»”’*~]/u.test(last)) break;
+    end -= 1;
   }
   return address.slice(0, end);
 }
 
-function asWebAddress(address: string): string | null {
-  try {
-    const url = new URL(address);
-    return url.protocol === "http:" || url.protocol === "https:" ? url.href : null;
-  } catch {
-    return null;
-  }
+const EMOJI_ALONE_MAX = 3;
+const EMOJI_ALONE_CHARACTERS_MAX = 40;
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** One to three emoji and nothing else: they are painted large. */
+export function onlyEmoji(text: string): boolean {
+  const trimmed = text.trim();
+  if (trimmed === "" || trimmed.length > EMOJI_ALONE_CHARACTERS_MAX) return false;
+  const parts = [...graphemes.segment(trimmed.replace(/\s+/gu, ""))].map(({ segment }) => segment);
+  return parts.length <= EMOJI_ALONE_MAX && parts.every((part) => /^(?:\p{Emoji_Presentation}|\p{Regional_Indicator}{2}|\p{Extended_Pictographic}\uFE0F)/u.test(part));
 }

@@ -1,4 +1,5 @@
 import { MessageSquare, UserMinus, X } from "lucide-react";
+import { Tabs } from "radix-ui";
 import { useMemo } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
@@ -10,27 +11,54 @@ import { Menu, MenuChoice, MenuHead, MenuItem, MenuLine } from "@/components/men
 import { PathBadge } from "@/components/path-badge";
 import { useActions, useAppState } from "@/state/context";
 import { lastSeenWords } from "@/features/details/last-seen";
+import { PinnedMessages } from "@/features/details/pinned";
 import { carriedBetween, mayManage, openRoom, ownAccount, pathTo, presenceOf, rosterEntries, type RosterEntry } from "@/state/selectors";
+import type { DetailsTab } from "@/state/state";
 import { bytes, strings } from "@/strings/strings";
 
 const words = strings.details;
+const TABS: readonly DetailsTab[] = ["members", "pinned"];
 const NOBODY: ReadonlyMap<string, Role> = new Map();
 
 /** The right pane: who belongs to the open room, how they are reached, and what peers carried. */
 export function Details({ onClose }: { onClose?: () => void }) {
+  const actions = useActions();
   const room = useAppState(openRoom);
+  const tab = useAppState((state) => state.details.tab);
   return (
     <aside data-pane="details" tabIndex={-1} aria-label={words.label} className="flex flex-col min-h-0 h-full bg-bg border-s border-line focus:outline-none focus-visible:shadow-none [--under:var(--bg)]">
-      <div className="flex items-center justify-between flex-none h-[52px] ps-3 pe-3">
-        <h2 className="grid place-items-center h-7 px-2.5 rounded-control bg-selected font-medium">{words.members}</h2>
-        {onClose !== undefined && (
-          <IconButton label={strings.close} onClick={onClose}>
-            <X aria-hidden="true" />
-          </IconButton>
-        )}
-      </div>
-      {room === null ? <p className="flex-1 px-5 text-ink-3">{words.noRoom}</p> : <Roster room={room} />}
-      <Carried />
+      <Tabs.Root
+        value={tab}
+        onValueChange={(value) => actions.setDetails({ tab: TABS.find((each) => each === value) ?? "members" })}
+        className="flex flex-col flex-1 min-h-0"
+      >
+        <div className="flex items-center justify-between flex-none h-[52px] ps-3 pe-3">
+          <h2 className="sr-only">{words.label}</h2>
+          <Tabs.List aria-label={words.tabs} className="flex gap-1">
+            {TABS.map((each) => (
+              <Tabs.Trigger
+                key={each}
+                value={each}
+                className="grid place-items-center h-7 touch:h-9 px-2.5 rounded-control font-medium text-ink-2 transition-colors duration-(--fast) hover:text-ink data-[state=active]:bg-selected data-[state=active]:text-ink"
+              >
+                {words[each]}
+              </Tabs.Trigger>
+            ))}
+          </Tabs.List>
+          {onClose !== undefined && (
+            <IconButton label={strings.close} onClick={onClose}>
+              <X aria-hidden="true" />
+            </IconButton>
+          )}
+        </div>
+        <Tabs.Content value="members" tabIndex={-1} className="flex flex-col flex-1 min-h-0 data-[state=inactive]:hidden focus-visible:shadow-none">
+          {room === null ? <p className="flex-1 px-5 text-ink-3">{words.noRoom}</p> : <Roster room={room} />}
+          <Carried />
+        </Tabs.Content>
+        <Tabs.Content value="pinned" tabIndex={-1} className="flex flex-col flex-1 min-h-0 data-[state=inactive]:hidden focus-visible:shadow-none">
+          {room === null ? <p className="flex-1 px-5 text-ink-3">{words.noRoom}</p> : <PinnedMessages key={room.roomId} room={room} />}
+        </Tabs.Content>
+      </Tabs.Root>
     </aside>
   );
 }

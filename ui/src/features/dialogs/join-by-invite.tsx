@@ -9,10 +9,10 @@ import { strings } from "@/strings/strings";
 const words = strings.dialogs;
 const INVITE = /^momoland:\/\/join\/\S+$/u;
 
-export function JoinByInviteDialog() {
+export function JoinByInviteDialog({ offered = "" }: { offered?: string | undefined }) {
   const actions = useActions();
   const attempt = useAttempt();
-  const [invite, setInvite] = useState("");
+  const [invite, setInvite] = useState(offered);
   const [checked, setChecked] = useState(false);
   const malformed = !INVITE.test(invite.trim());
 

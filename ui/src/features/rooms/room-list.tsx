@@ -1,4 +1,4 @@
-import { Compass, Hash, Link, Lock, Plus, Search, SquarePen, type LucideIcon } from "lucide-react";
+import { Compass, Hash, Link, Lock, PencilLine, Plus, Search, SquarePen, type LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 import type { Room } from "@/api/types.gen";
 import { Avatar } from "@/components/avatar";
@@ -10,7 +10,7 @@ import { COMMAND_KEY, Keys } from "@/components/keys";
 import { Mark } from "@/components/mark";
 import { Menu, MenuItem } from "@/components/menu";
 import { useActions, useAppState } from "@/state/context";
-import { chatRooms, directRooms, ownAccount, presenceOf, unreadOf } from "@/state/selectors";
+import { chatRooms, directRooms, mentionsOf, ownAccount, presenceOf, unreadOf } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.rooms;
@@ -124,6 +124,8 @@ function RoomRow({ room }: { room: Room }) {
   const actions = useActions();
   const open = useAppState((state) => state.openRoomId === room.roomId);
   const unread = useAppState((state) => unreadOf(state, room));
+  const mentions = useAppState((state) => mentionsOf(state, room));
+  const drafted = useAppState((state) => state.openRoomId !== room.roomId && (state.drafts.get(room.roomId)?.text ?? "").trim() !== "");
   const presence = useAppState((state) => presenceOf(state, room.peerUserId ?? ""));
   const tone = open ? "bg-selected text-ink font-medium" : unread > 0 ? "text-ink font-strong" : "text-ink-2";
   const Icon: LucideIcon = room.visibility === "private" ? Lock : Hash;
@@ -146,10 +148,19 @@ function RoomRow({ room }: { room: Room }) {
           <Icon aria-label={room.visibility === "private" ? words.privateRoom : words.publicRoom} role="img" className={`flex-none size-4 stroke-[1.75] ${open || unread > 0 ? "text-ink-2" : "text-ink-3"}`} />
         )}
         <span className="flex-1 min-w-0 truncate foreign">{room.name}</span>
-        {unread > 0 && <Count shown={unread > UNREAD_SHOWN_MAX ? words.unreadCap : String(unread)} label={words.unread(unread)} forYou={room.kind === "direct"} />}
+        {drafted && <PencilLine role="img" aria-label={words.draft} className="flex-none size-3.5 stroke-[1.75] text-ink-3" />}
+        {mentions > 0 ? (
+          <Count shown={capped(mentions)} label={words.mentions(mentions, unread)} forYou />
+        ) : (
+          unread > 0 && <Count shown={capped(unread)} label={words.unread(unread)} forYou={room.kind === "direct"} />
+        )}
       </button>
     </li>
   );
+}
+
+function capped(n: number): string {
+  return n > UNREAD_SHOWN_MAX ? words.unreadCap : String(n);
 }
 
 /** Only on a first sync: what is on the disk is there at once. */

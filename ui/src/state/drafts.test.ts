@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { ApiError } from "@/api/error";
+import { createActions } from "@/state/actions";
+import { createSync } from "@/state/sync";
+import { fakeClient, room, signedIn } from "../../tests/unit/world.js";
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+function setup() {
+  const client = fakeClient({ "drafts.set": () => ({}), "drafts.list": () => ({ drafts: [] }), "messages.send": () => ({ messageId: "m", state: "stored" }), "rooms.members": () => ({ members: [] }), "messages.list": () => ({ messages: [] }) });
+  const store = signedIn([room(), room({ roomId: "tides" })]);
+  const sync = createSync(client, store);
+  const stop = sync.start();
+  const told = (): unknown[] => client.calls.filter(({ method }) => method === "drafts.set").map(({ params }) => params);
+  return { client, store, sync, stop, actions: createActions(client, store, sync), told };
+}
+
+test("many keys are one word to the engine, and the first of them does not wait for the last", async () => {
+  const { actions, store, told } = setup();
+  for (let key = 1; key <= 10; key += 1) {
+    actions.setDraft("shed", "x".repeat(key));
+    await vi.advanceTimersByTimeAsync(100);
+  }
+  expect(store.getState().drafts.get("shed")?.text).toBe("x".repeat(10));
+  expect(told()).toEqual([{ roomId: "shed", text: "xxxx" }, { roomId: "shed", text: "x".repeat(8) }]);
+  await vi.runAllTimersAsync();
+  expect(told().at(-1)).toEqual({ roomId: "shed", text: "x".repeat(10) });
+  expect(store.getState().drafts.get("shed")?.saved).toBe(true);
+});
+
+test("what is typed and sent in one go is never told of", async () => {
+  const { actions, told, store } = setup();
+  actions.setDraft("shed", "hi");
+  actions.send("shed", "hi");
+  await vi.runAllTimersAsync();
+  expect(told()).toEqual([]);
+  expect(store.getState().drafts.has("shed")).toBe(false);
+});
+
+test("what was kept is removed when it was sent, and an answer's origin is kept with it", async () => {
+  const { actions, told, client } = setup();
+  actions.setReply("shed", "origin");
+  actions.setDraft("shed", "hi");
+  await vi.runAllTimersAsync();
+  actions.send("shed", "hi");
+  await vi.runAllTimersAsync();
+  expect(told()).toEqual([{ roomId: "shed", text: "hi", replyTo: "origin" }, { roomId: "shed", text: "" }]);
+  expect(client.calls).toContainEqual({ method: "messages.send", params: { roomId: "shed", text: "hi", replyTo: "origin" } });
+});
+
+test("a window that goes tells of all that waits", () => {
+  const { actions, told } = setup();
+  actions.setDraft("shed", "one");
+  actions.setDraft("tides", "two");
+  window.dispatchEvent(new Event("pagehide"));
+  expect(told()).toEqual([{ roomId: "shed", text: "one" }, { roomId: "tides", text: "two" }]);
+});
+
+test("a draft that could not be told stays, and goes with the next key", async () => {
+  const { actions, told, client, store } = setup();
+  client.answers["drafts.set"] = () => {
+    throw new ApiError("internal", "The disk is full.");
+  };
+  actions.setDraft("shed", "one");
+  await vi.runAllTimersAsync();
+  expect(store.getState().drafts.get("shed")).toEqual({ text: "one", saved: false });
+  client.answers["drafts.set"] = () => ({});
+  actions.setDraft("shed", "one more");
+  await vi.runAllTimersAsync();
+  expect(told().at(-1)).toEqual({ roomId: "shed", text: "one more" });
+  expect(store.getState().drafts.get("shed")?.saved).toBe(true);
+});
+
+test("a list that was read does not undo what is being written", async () => {
+  const { actions, store, sync, client } = setup();
+  client.answers["drafts.list"] = () => ({ drafts: [{ roomId: "shed", text: "old", changedAt: 1 }, { roomId: "tides", text: "kept", replyTo: "m", changedAt: 2 }] });
+  actions.setDraft("shed", "new");
+  await sync.drafts.read();
+  expect(store.getState().drafts.get("shed")?.text).toBe("new");
+  expect(store.getState().drafts.get("tides")).toEqual({ text: "kept", replyTo: "m", saved: true });
+});
+
+test("an engine without drafts costs nothing but their memory", async () => {
+  const { sync, client } = setup();
+  delete client.answers["drafts.list"];
+  await expect(sync.drafts.read()).resolves.toBeUndefined();
+});
