@@ -43,6 +43,14 @@ pub enum EphemeralSignal {
     },
 }
 
+/// The kinds of [`EphemeralSignal::Other`] that are in use.
+pub mod kind {
+    /// Keystrokes in a document, on their way into an event: [`crate::document::DocumentSignal`].
+    pub const DOCUMENT_KEYS: u16 = 1;
+    /// Who is where in a document: [`crate::document::DocumentSignal`].
+    pub const DOCUMENT_AWARENESS: u16 = 2;
+}
+
 /// How long "is typing" holds without being repeated, milliseconds. A lost stop costs no more than this.
 pub const TYPING_HOLDS_MS: u64 = 6_000;
 

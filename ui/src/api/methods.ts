@@ -1,12 +1,13 @@
 // The methods of the API: each with what it takes and what it answers. The types are the engine's own; this table
 // only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
 import type {
-  ChangePasswordParams, CreateDocParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
-  DocCreated, DocParams, DocState, DocStateParams, DocText, Docs, DoctorParams, Done, EditDocParams, Invite,
-  InviteParams, JoinRoomParams, ListDocsParams, ListMessagesParams, ListPresenceParams, LoginParams, LogoutParams,
-  MarkReadParams, Members, Messages, NetStatus, NoParams, OpenedDoc, PresenceList, ProfileParams, RegisterParams,
-  RemoveMemberParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetOnlineParams, SetPolicyParams,
-  SetPresenceParams, SetRoleParams, SetTypingParams, SignedIn, UpdateDocParams, UpdateRoomParams, Whoami,
+  ArchiveDocParams, ChangePasswordParams, CreateDocParams, CreateRoomParams, DeviceParams, Devices, Diagnosis,
+  DirectParams, Directory, DocAwarenessParams, DocCreated, DocParams, DocState, DocStateParams, DocText, Docs,
+  DoctorParams, Done, EditDocParams, Invite, InviteParams, JoinRoomParams, ListDocsParams, ListMessagesParams,
+  ListPresenceParams, LoginParams, LogoutParams, MarkReadParams, Members, Messages, NetStatus, NoParams, OpenedDoc,
+  PresenceList, ProfileParams, RegisterParams, RemoveMemberParams, RenameDocParams, RoomCreated, RoomParams, Rooms,
+  SendParams, Sent, SetEditorsParams, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
+  SetTypingParams, SignedIn, UpdateDocParams, UpdateRoomParams, Whoami,
 } from "@/api/types.gen";
 
 export type Methods = {
@@ -44,6 +45,12 @@ export type Methods = {
   "docs.edit": { params: EditDocParams; result: Done };
   "docs.update": { params: UpdateDocParams; result: Done };
   "docs.state": { params: DocStateParams; result: DocState };
+  "docs.awareness": { params: DocAwarenessParams; result: Done };
+  "docs.setEditors": { params: SetEditorsParams; result: Done };
+  "docs.rename": { params: RenameDocParams; result: Done };
+  "docs.archive": { params: ArchiveDocParams; result: Done };
+  "docs.delete": { params: DocParams; result: Done };
+  "docs.restore": { params: DocParams; result: Done };
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };

@@ -256,7 +256,7 @@ author: string, editing: DocEditing,
 /**
  * Who is listed, with `listed`.
  */
-editors: Array<string>, createdAt: number, changedAt: number, archived: boolean, 
+editors: Array<string>, createdAt: number, changedAt: number, archived: boolean, deleted: boolean, 
 /**
  * Why this person can only read it, as a sentence; absent where they may write.
  */
@@ -272,7 +272,11 @@ export type DocCreated = { docId: string, };
 
 export type Docs = { docs: Array<Doc>, };
 
-export type ListDocsParams = { roomId: string, };
+export type ListDocsParams = { roomId: string, 
+/**
+ * Those that were deleted, instead of the others.
+ */
+deleted?: boolean, };
 
 export type DocParams = { docId: string, };
 
@@ -284,7 +288,33 @@ clientId: number,
 /**
  * All of it, as one update.
  */
-update: string, stateVector: string, };
+update: string, stateVector: string, 
+/**
+ * Who is in it, this device aside.
+ */
+present: Array<DocPresence>, };
+
+export type DocPresence = { userId: string, deviceId: string, state: unknown, };
+
+export type DocAwarenessParams = { docId: string, 
+/**
+ * An object; `null` where this person goes.
+ */
+state: unknown, };
+
+export type SetEditorsParams = { docId: string, 
+/**
+ * Left out: those who are listed.
+ */
+editing?: DocEditing, 
+/**
+ * Accounts, with `listed`.
+ */
+editors?: Array<string>, };
+
+export type RenameDocParams = { docId: string, title: string, };
+
+export type ArchiveDocParams = { docId: string, archived: boolean, };
 
 export type DocText = { text: string, };
 
@@ -322,6 +352,6 @@ peer?: PeerStatus, userId: string, deviceId: string, } | { "type": "room.changed
 /**
  * A name may come after its person, and change.
  */
-displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "resync", };
+displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.awareness", docId: string, userId: string, deviceId: string, state: unknown, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

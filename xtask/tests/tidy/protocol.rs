@@ -8,10 +8,13 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 15] = [
+const TOP: [&str; 18] = [
     "message-content",
     "announcement",
     "document-update",
+    "editors-change",
+    "document-change",
+    "document-signal",
     "read-mark",
     "delivery-mark",
     "invite-content",
@@ -39,6 +42,9 @@ fn rule_of(name: &str) -> Option<&'static str> {
     match name {
         "event.id" => None,
         "document.update" => Some("document-update"),
+        "document.editors" => Some("editors-change"),
+        "document.signal" => Some("document-signal"),
+        "document.change.rename" | "document.change.archive" | "document.change.delete" => Some("document-change"),
         "content.message" => Some("message-content"),
         "register.read-mark" => Some("read-mark"),
         "register.delivery-mark" => Some("delivery-mark"),

@@ -29,7 +29,7 @@ pub fn typescript() -> String {
         Member, SetRoleParams, RemoveMemberParams, UpdateRoomParams, DirectParams, SendParams, Sent, ListMessagesParams,
         Messages, Message, Reaction, MessageFile, MarkReadParams, SetTypingParams, ListPresenceParams, PresenceList,
         UserPresence, SetPresenceParams, DocEditing, Doc, CreateDocParams, DocCreated, Docs, ListDocsParams, DocParams,
-        OpenedDoc, DocText, DocOp, DocInsert, DocDelete, EditDocParams, UpdateDocParams, DocStateParams, DocState, Event, ErrorKind,
+        OpenedDoc, DocPresence, DocAwarenessParams, SetEditorsParams, RenameDocParams, ArchiveDocParams, DocText, DocOp, DocInsert, DocDelete, EditDocParams, UpdateDocParams, DocStateParams, DocState, Event, ErrorKind,
     }
     file
 }

@@ -13,6 +13,7 @@ use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::replication::RelayMode;
 use momoland_protocol::server::{ClientFrame, TurnAccess};
 use momoland_replica::input::{Input, LinkId, Remote};
+use momoland_replica::roster::Roster;
 
 use crate::account::address::ServerAddress;
 use crate::api::events::Event;
@@ -125,7 +126,7 @@ impl Home {
             self.peers.values().filter(|peer| peer.link.is_some()).map(|peer| peer.device).collect();
         let here: Vec<DeviceId> =
             self.presence.all_devices().into_iter().map(|(device, _)| device).filter(|device| *device != own).collect();
-        let covered = |roster: &momoland_replica::roster::Roster| {
+        let covered = |roster: &Roster| {
             let mut others = here.iter().filter(|device| roster.role_of_device(**device).is_some()).peekable();
             others.peek().is_some() && others.all(|device| linked.contains(device))
         };
@@ -139,6 +140,14 @@ impl Home {
             self.replica.handle_input(now, Input::Mode { room, mode });
         }
         self.drain();
+    }
+
+    /// Whether these devices are all of a room that are here.
+    pub(super) fn reaches_all(&self, room: RoomId, reached: &[DeviceId]) -> bool {
+        let Some(roster) = self.replica.roster(room) else { return true };
+        let own = self.key.device();
+        let mut here = self.presence.all_devices().into_iter().map(|(device, _)| device);
+        here.all(|device| device == own || reached.contains(&device) || roster.role_of_device(device).is_none())
     }
 
     /// After sleep, and in another network, links are looked at now.
@@ -289,6 +298,7 @@ impl Home {
         self.replica.handle_input(now, Input::LinkUp { link, remote: Remote::Device { device, account } });
         self.replica.handle_input(now, Input::Credit { link, bytes: LINK_CREDIT });
         self.drain();
+        self.tell_awareness_again();
         let changed = self.presence.linked(device, account);
         self.tell_presence(changed);
         self.tell_peer(connection);

@@ -23,17 +23,19 @@ impl Home {
     pub(in crate::engine) fn ephemeral(&mut self, device: DeviceId, account: AccountId, ephemeral: Ephemeral) {
         let Ephemeral { room, signal } = ephemeral;
         let in_room = |roster: &Roster| roster.role_of_device(device).is_some_and(|(owner, _)| owner == account);
-        if !self.replica.roster(room).is_some_and(in_room) || account == self.account.id {
+        if !self.replica.roster(room).is_some_and(in_room) || device == self.key.device() {
             return;
         }
         match signal {
+            // One's other device is no other person.
+            EphemeralSignal::Typing { .. } if account == self.account.id => {}
             EphemeralSignal::Typing { typing } => {
                 let now = self.mono_ms();
                 if self.typing.other(room, account, device, typing, now) {
                     self.tell_typing(room, account, typing);
                 }
             }
-            EphemeralSignal::Other { .. } => {}
+            EphemeralSignal::Other { kind, payload } => self.document_signal(room, account, device, kind, &payload),
         }
     }
 
