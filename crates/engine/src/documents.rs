@@ -8,4 +8,6 @@ pub(crate) mod update;
 mod lines;
 mod depths;
 pub(crate) mod document;
+pub(crate) mod rights;
+pub(crate) mod awareness;
 pub(crate) mod records;

@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 
 use crate::cbor::{Bounded, DecodeError, bound, bound_line};
 use crate::clock::UnixMillis;
-use crate::id::{AccountId, DeviceId, LogId};
+use crate::id::{AccountId, ChainId, DeviceId, LogId, Seq};
 use crate::limits;
 
 /// The content of [`crate::event::Action::ANNOUNCE`]: what the new log is.
@@ -59,6 +59,79 @@ pub struct DocumentUpdate {
     pub update: Vec<u8>,
 }
 
+/// The content of [`crate::event::Action::DOCUMENT_EDITORS`], by the document's author. Its first target is the list before:
+/// an event of this kind, or the announcement.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct EditorsChange {
+    /// Who may write from now on.
+    #[n(0)]
+    pub editors: Editors,
+    /// The last places that still count of the chains of those who may not any more. A chain of theirs that is not listed
+    /// counts for nothing under the lists before.
+    #[n(1)]
+    pub cuts: Vec<DocumentCut>,
+}
+
+/// Where a chain of somebody who may not write any more ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct DocumentCut {
+    /// The chain.
+    #[n(0)]
+    pub chain: ChainId,
+    /// The last place that counts.
+    #[n(1)]
+    pub seq: Seq,
+}
+
+/// The content of [`crate::event::Action::DOCUMENT_CHANGE`]: of each kind the last counts.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum DocumentChange {
+    /// Another title.
+    #[n(0)]
+    Rename {
+        /// What it is called now.
+        #[n(0)]
+        title: String,
+    },
+    /// Put away, or taken out again.
+    #[n(1)]
+    Archive {
+        /// Whether it is put away.
+        #[n(0)]
+        archived: bool,
+    },
+    /// Deleted, or restored.
+    #[n(2)]
+    Delete {
+        /// Whether it is deleted.
+        #[n(0)]
+        deleted: bool,
+    },
+}
+
+/// What others are told of a document while it is on its way into an event, or never to be one: the payload of
+/// [`crate::ephemeral::kind::DOCUMENT_KEYS`] and [`crate::ephemeral::kind::DOCUMENT_AWARENESS`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct DocumentSignal {
+    /// The first bytes of the document's log: enough to tell those of a room apart.
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub document: [u8; 8],
+    /// A Yjs update of version 1; or, as JSON, who is where, and nothing where somebody goes.
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub content: Vec<u8>,
+}
+
+impl DocumentSignal {
+    /// What a signal calls a document.
+    pub fn name(log: LogId) -> [u8; 8] {
+        let mut name = [0; 8];
+        name.copy_from_slice(&log.0[..8]);
+        name
+    }
+}
+
 impl Editors {
     /// Whether an account may write, by this list alone.
     pub fn allows(&self, author: AccountId, account: AccountId) -> bool {
@@ -85,6 +158,29 @@ impl Bounded for Announcement {
         let Self::Document(NewDocument { title, editors, created_at: _ }) = self;
         check_title(title)?;
         editors.check()
+    }
+}
+
+impl Bounded for EditorsChange {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        self.editors.check()?;
+        bound(self.cuts.len() <= limits::DOCUMENT_CUTS_MAX, "cuts")?;
+        bound(self.cuts.is_sorted_by(|one, other| one.chain < other.chain), "cuts")
+    }
+}
+
+impl Bounded for DocumentChange {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        match self {
+            Self::Rename { title } => check_title(title),
+            Self::Archive { archived: _ } | Self::Delete { deleted: _ } => Ok(()),
+        }
+    }
+}
+
+impl Bounded for DocumentSignal {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        bound(self.content.len() <= limits::EPHEMERAL_BYTES_MAX, "content")
     }
 }
 

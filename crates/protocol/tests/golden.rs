@@ -12,7 +12,10 @@ use momoland_protocol::certificate::{
 };
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::content::{DeletionContent, Mentions, MessageContent, PinContent, ReactionContent};
-use momoland_protocol::document::{Announcement, DocumentUpdate, Editors, NewDocument, client_seed};
+use momoland_protocol::document::{
+    Announcement, DocumentChange, DocumentCut, DocumentSignal, DocumentUpdate, Editors, EditorsChange, NewDocument,
+    client_seed,
+};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, EventPlace};
 use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
@@ -194,6 +197,13 @@ fn objects(vectors: &mut Vectors) {
         let document = NewDocument { title: "Tide tables".to_owned(), editors, created_at: AT };
         vectors.value(&format!("document.announcement.{name}"), &Announcement::Document(document));
     }
+    let cuts = vec![DocumentCut { chain: chain(), seq: Seq(7) }];
+    vectors.value("document.editors", &EditorsChange { editors: Editors::Author, cuts });
+    vectors.value("document.change.rename", &DocumentChange::Rename { title: "Tides".to_owned() });
+    vectors.value("document.change.archive", &DocumentChange::Archive { archived: true });
+    vectors.value("document.change.delete", &DocumentChange::Delete { deleted: true });
+    let signal = DocumentSignal { document: [7; 8], content: b"{}".to_vec() };
+    vectors.value("document.signal", &signal);
     vectors.value("document.update", &DocumentUpdate { update: vec![1, 1, 7, 0, 4, 1, 1, b't', 2, b'h', b'i', 0] });
     let seed = client_seed(RoomId([3; 32]).conversation(), key(1).device());
     vectors.bytes("document.client.hash", &seed);

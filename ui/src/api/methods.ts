@@ -1,15 +1,16 @@
 // The methods of the API: each with what it takes and what it answers. The types are the engine's own; this table
 // only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
 import type {
-  ChangePasswordParams, CommentParams, Commented, Comments, CreateDocParams, CreateRoomParams, DeletePostParams,
-  DeviceParams, Devices, Diagnosis, DirectParams, Directory, DocCreated, DocParams, DocState, DocStateParams, DocText,
-  Docs, DoctorParams, Done, Drafts, EditDocParams, EditParams, EditPostParams, Invite, InviteParams, JoinRoomParams,
-  LikeParams, ListCommentsParams, ListDocsParams, ListMessagesParams, ListPostsParams, ListPresenceParams, Locations,
-  LoginParams, LogoutParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams, OneMessage,
-  OpenedDoc, PinParams, Pins, Posts, PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts,
-  RegisterParams, RemoveMemberParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams,
-  SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams,
-  SharedLocation, SignedIn, StopLocationParams, UpdateDocParams, UpdateRoomParams, Whoami,
+  ArchiveDocParams, ChangePasswordParams, CommentParams, Commented, Comments, CreateDocParams, CreateRoomParams,
+  DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory, DocAwarenessParams, DocCreated,
+  DocParams, DocState, DocStateParams, DocText, Docs, DoctorParams, Done, Drafts, EditDocParams, EditParams,
+  EditPostParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListCommentsParams, ListDocsParams,
+  ListMessagesParams, ListPostsParams, ListPresenceParams, Locations, LoginParams, LogoutParams, MarkReadParams,
+  Members, MessageParams, Messages, NetStatus, NoParams, OneMessage, OpenedDoc, PinParams, Pins, Posts, PresenceList,
+  ProfileParams, PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams, RenameDocParams,
+  RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetEditorsParams, SetOnlineParams,
+  SetPolicyParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn,
+  StopLocationParams, UpdateDocParams, UpdateRoomParams, Whoami,
 } from "@/api/types.gen";
 
 export type Methods = {
@@ -56,6 +57,12 @@ export type Methods = {
   "docs.edit": { params: EditDocParams; result: Done };
   "docs.update": { params: UpdateDocParams; result: Done };
   "docs.state": { params: DocStateParams; result: DocState };
+  "docs.awareness": { params: DocAwarenessParams; result: Done };
+  "docs.setEditors": { params: SetEditorsParams; result: Done };
+  "docs.rename": { params: RenameDocParams; result: Done };
+  "docs.archive": { params: ArchiveDocParams; result: Done };
+  "docs.delete": { params: DocParams; result: Done };
+  "docs.restore": { params: DocParams; result: Done };
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };

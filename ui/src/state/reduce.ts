@@ -189,6 +189,7 @@ function reduceEvent(state: State, event: Event, now: number): State {
     case "doc.changed":
     case "doc.update":
     case "doc.reset":
+    case "doc.awareness":
     case "doc.removed":
       // The window shows no documents yet.
       return state;

@@ -179,6 +179,7 @@ export function createSync(client: Client, store: Store): Sync {
       case "doc.changed":
       case "doc.update":
       case "doc.reset":
+      case "doc.awareness":
       case "doc.removed":
         break;
     }

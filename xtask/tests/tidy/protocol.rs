@@ -8,10 +8,13 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 23] = [
+const TOP: [&str; 26] = [
     "message-content",
     "announcement",
     "document-update",
+    "editors-change",
+    "document-change",
+    "document-signal",
     "read-mark",
     "delivery-mark",
     "reaction-content",
@@ -55,6 +58,9 @@ fn rule_of(name: &str) -> Option<&'static str> {
         "content.pin" => Some("pin-content"),
         "content.deletion" => Some("deletion-content"),
         "document.update" => Some("document-update"),
+        "document.editors" => Some("editors-change"),
+        "document.signal" => Some("document-signal"),
+        "document.change.rename" | "document.change.archive" | "document.change.delete" => Some("document-change"),
         "register.read-mark" => Some("read-mark"),
         "register.delivery-mark" => Some("delivery-mark"),
         "register" => Some("signed-register"),

@@ -101,6 +101,15 @@ pub enum Event {
     /// Somebody wrote in a document, this person included. `update` is a Yjs update of version 1, base64.
     #[serde(rename = "doc.update")]
     DocUpdate { doc_id: String, update: String },
+    /// Where somebody else is in a document, as their editor says it; `null` where they went.
+    #[serde(rename = "doc.awareness")]
+    DocAwareness {
+        doc_id: String,
+        user_id: String,
+        device_id: String,
+        #[ts(type = "unknown")]
+        state: Option<serde_json::Value>,
+    },
     /// What counted in a document counts no more, which no update can say: read it anew with `docs.state`.
     #[serde(rename = "doc.reset")]
     DocReset { doc_id: String },

@@ -11,6 +11,10 @@
 //!    `an_update_that_is_not_taken_changes_nothing`.
 //! 3. Nobody writes under a client id of somebody else's device. Test: `an_id_of_another_device_is_refused`.
 //! 4. No bytes panic. Test: `prop_mutated_updates_do_no_harm`.
+//! 5. What is being typed decides nothing: when the event has come, or never comes, only events count. Tests:
+//!    `what_is_typed_shows_ahead_of_its_event`, `own_text_beside_what_never_came_is_made_again`.
+//! 6. An edit that was refused is in nobody's document, and what others wrote beside it stays. Test:
+//!    `what_was_written_beside_a_refused_edit_stays`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +30,7 @@ use yrs::{
 
 use super::depths::Depths;
 use super::lines::Lines;
-use super::update::{Update, UpdateError, offset_of, units};
+use super::update::{Id, Update, UpdateError, offset_of, units};
 
 /// The root that holds the content: y-prosemirror's and TipTap's.
 pub(super) const CONTENT: &str = "default";
@@ -39,6 +43,12 @@ const CHOSEN_BITS: u32 = 16;
 
 /// Bytes of one update that a front may bring; in base64 they fit into a request.
 pub(crate) const RAW_UPDATE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// How long what somebody types is shown before an event says it, milliseconds: ten times as long as an event takes.
+const LIVE_HOLDS_MS: u64 = 10_000;
+
+/// Bytes of changes that are sent live; more come with the event.
+const LIVE_BYTES_MAX: usize = limits::EPHEMERAL_BYTES_MAX - 64;
 
 /// One change of the text, as `docs.edit` takes it. Each counts on the text that the one before it left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +112,41 @@ pub(crate) enum Recovered {
     New,
     /// Events say it.
     Known,
-    /// What it builds on is not here.
-    Waits,
+}
+
+/// Whether an event may be what it says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Its author may write.
+    Counts,
+    /// Its author may not, by the document's editors: it counts for nothing but the places of what others put beside it.
+    Refused,
+}
+
+/// A Yjs document, and where its content is.
+#[derive(Debug)]
+struct Page {
+    doc: Doc,
+    content: XmlFragmentRef,
+}
+
+/// What others are typing: the events that will say so are not here yet.
+#[derive(Debug)]
+struct Live {
+    /// Everything that counts, and what is being typed.
+    page: Page,
+    depths: Depths,
+    typed: BTreeMap<DeviceId, Typed>,
+    /// Until when it is kept though nobody types.
+    until_ms: u64,
+}
+
+/// What a device types that no event says yet.
+#[derive(Debug)]
+struct Typed {
+    update: Update,
+    /// Until when it is shown without an event.
+    until_ms: u64,
 }
 
 /// A document in memory.
@@ -111,8 +154,10 @@ pub(crate) enum Recovered {
 pub(crate) struct Document {
     log: LogId,
     own: DeviceId,
-    doc: Doc,
-    content: XmlFragmentRef,
+    /// What events say that count, and one's own changes that build on nothing else.
+    page: Page,
+    /// What is shown, where others are typing.
+    live: Option<Live>,
     /// Who uses the client ids below [`BOUND_FROM`], by the first event that does.
     claims: BTreeMap<u64, (EventOrder, DeviceId)>,
     /// Those of them that this device uses and no event says yet.
@@ -123,35 +168,72 @@ pub(crate) struct Document {
     depths: Depths,
     /// Updates that build on what is not here yet, in no order.
     waiting: Vec<(EventHeader, u64, Update)>,
+    /// What is left of updates that do not count, to be taken in where one that counts builds on it.
+    outlines: Vec<Update>,
     /// What came to count since it was last asked.
     counted: Vec<Vec<u8>>,
     /// Own changes that are in no event yet.
     unissued: Update,
+    /// Whether they build on what others are typing, and so are not in `page`.
+    leans: bool,
+    /// Own changes that were not sent live yet.
+    unsent: Update,
     /// The events that count, and the version of the roster that each names.
     places: BTreeMap<(ChainId, Seq), u64>,
 }
 
-impl Document {
-    /// An empty document, under a client id of this device that it has not used in it before as far as `used` says.
-    pub(crate) fn new(log: LogId, own: DeviceId) -> Self {
-        let mut options = Options::with_client_id(ClientID::new(bound_client(log, own, random())));
+impl Page {
+    fn new(client: u64) -> Self {
+        let mut options = Options::with_client_id(ClientID::new(client));
         options.offset_kind = OffsetKind::Utf16;
         // It would delete in answer to what others write, and no event would say so.
         options.cleanup_formatting = false;
         let doc = Doc::with_options(options);
         let content = doc.transact_mut().get_or_insert_xml_fragment(CONTENT);
+        Self { doc, content }
+    }
+
+    /// How many clocks of each client are in it.
+    fn clocks(&self) -> StateVector {
+        self.doc.transact().state_vector()
+    }
+
+    /// Takes in an update that fits and lies well.
+    fn apply(&self, update: &Update) {
+        let applied = yrs::Update::decode_v1(&update.encode())
+            .map(|decoded| self.doc.transact_mut().apply_update(decoded).is_ok());
+        if !applied.is_ok_and(|applied| applied) {
+            tracing::error!("an update that was found good could not be applied");
+        }
+    }
+
+    fn state(&self) -> Vec<u8> {
+        self.doc.transact().encode_state_as_update_v1(&StateVector::default())
+    }
+}
+
+fn clock_in(clocks: &StateVector) -> impl Fn(u64) -> u32 + '_ {
+    |client| clocks.get(&ClientID::new(client))
+}
+
+impl Document {
+    /// An empty document, under a new client id of this device.
+    pub(crate) fn new(log: LogId, own: DeviceId) -> Self {
         Self {
             log,
             own,
-            doc,
-            content,
+            page: Page::new(bound_client(log, own, random())),
+            live: None,
             claims: BTreeMap::new(),
             own_claims: BTreeSet::new(),
             lines: None,
             depths: Depths::default(),
             waiting: Vec::new(),
+            outlines: Vec::new(),
             counted: Vec::new(),
             unissued: Update::default(),
+            leans: false,
+            unsent: Update::default(),
             places: BTreeMap::new(),
         }
     }
@@ -159,24 +241,44 @@ impl Document {
     /// The first change of a new document: a paragraph that all begin in, so that two who type into a new document at once
     /// type into one line.
     pub(crate) fn begin(&mut self) -> Result<Vec<u8>, EditRefusal> {
-        let content = self.content.clone();
+        let content = self.page.content.clone();
         self.change(|txn| {
             content.insert(txn, 0, XmlElementPrelim::empty("paragraph"));
         })
     }
 
+    /// What people see.
+    fn shown(&self) -> &Page {
+        self.live.as_ref().map_or(&self.page, |live| &live.page)
+    }
+
+    // Events.
+
     /// Folds in the update of an event that its roster allows.
-    pub(crate) fn fold(&mut self, header: &EventHeader, version: u64, bytes: &[u8]) -> Folded {
+    pub(crate) fn fold(&mut self, header: &EventHeader, version: u64, bytes: &[u8], standing: Standing) -> Folded {
         let Ok(update) = Update::decode(bytes) else { return Folded::Refused };
-        let folded = self.fold_one(header, version, update);
-        if folded == Folded::Counts && !self.waiting.is_empty() {
-            return self.fold_waiting();
+        let folded = match standing {
+            Standing::Counts => self.fold_one(header, version, update),
+            Standing::Refused => {
+                if self.writes_under_own_ids(header, &update).is_some() {
+                    self.places.insert((header.chain(), header.seq), version);
+                    self.outlines.push(update.outline());
+                }
+                Folded::Refused
+            }
+        };
+        if folded == Folded::OutOfOrder || self.waiting.is_empty() {
+            return folded;
         }
-        folded
+        match self.fold_waiting() {
+            Folded::Refused | Folded::Waits => folded,
+            settled @ (Folded::Counts | Folded::OutOfOrder) => settled,
+        }
     }
 
     /// What waited may go on now.
     fn fold_waiting(&mut self) -> Folded {
+        let mut counted = false;
         loop {
             let before = self.waiting.len();
             for (header, version, update) in std::mem::take(&mut self.waiting) {
@@ -184,54 +286,94 @@ impl Document {
                     return Folded::OutOfOrder;
                 }
             }
-            if self.waiting.len() == before || self.waiting.is_empty() {
-                return Folded::Counts;
+            let went_on = self.waiting.len() < before;
+            counted |= went_on;
+            if self.waiting.is_empty() || !(went_on | self.take_in_outline()) {
+                return if counted { Folded::Counts } else { Folded::Waits };
             }
         }
     }
 
+    /// Takes in the outline of an update that does not count, where something that waits builds on it, by way of other
+    /// outlines or at once.
+    fn take_in_outline(&mut self) -> bool {
+        let mut needed: Vec<usize> = Vec::new();
+        loop {
+            let builders = self.waiting.iter().map(|(_, _, update)| update);
+            let builders: Vec<&Update> =
+                builders.chain(needed.iter().filter_map(|it| self.outlines.get(*it))).collect();
+            let more = (0..self.outlines.len()).find(|place| {
+                let wanted = |outline| builders.iter().any(|update| update.builds_on(outline));
+                !needed.contains(place) && self.outlines.get(*place).is_some_and(wanted)
+            });
+            match more {
+                Some(more) => needed.push(more),
+                None => break,
+            }
+        }
+        let clocks = self.page.clocks();
+        let fits = |place: &usize| self.outlines.get(*place).is_some_and(|outline| outline.fits(clock_in(&clocks)));
+        let Some(place) = needed.into_iter().find(fits) else { return false };
+        let outline = self.outlines.swap_remove(place);
+        if self.depths.take(&outline) {
+            self.take_in(&outline);
+        }
+        true
+    }
+
+    /// The client ids below [`BOUND_FROM`] that an update uses; `None` where it uses one of another device's.
+    fn writes_under_own_ids(&self, header: &EventHeader, update: &Update) -> Option<Vec<u64>> {
+        let bound = |client: &u64| *client >= BOUND_FROM;
+        let own = update.clients().filter(bound).all(|client| is_bound(client, self.log, header.device));
+        own.then(|| update.clients().filter(|client| !bound(client)).collect())
+    }
+
     fn fold_one(&mut self, header: &EventHeader, version: u64, update: Update) -> Folded {
         let order = header.order();
-        let mut claimed = Vec::new();
-        for client in update.clients() {
-            if client >= BOUND_FROM {
-                if !is_bound(client, self.log, header.device) {
-                    return Folded::Refused;
-                }
-                continue;
-            }
-            match self.claims.get(&client) {
+        let Some(claimed) = self.writes_under_own_ids(header, &update) else { return Folded::Refused };
+        for client in &claimed {
+            match self.claims.get(client) {
                 Some((first, device)) if *device != header.device && *first < order => return Folded::Refused,
                 Some((_, device)) if *device != header.device => return Folded::OutOfOrder,
-                Some(_) | None => claimed.push(client),
+                Some(_) | None => {}
             }
-            if header.device != self.own && self.own_claims.contains(&client) {
+            if header.device != self.own && self.own_claims.contains(client) {
                 return Folded::OutOfOrder;
             }
         }
-        let known = self.doc.transact().state_vector();
         // Held back here and not in `yrs`, which would take part of it.
-        if !update.fits(|client| known.get(&ClientID::new(client))) {
+        if !update.fits(clock_in(&self.page.clocks())) {
             self.waiting.push((header.clone(), version, update));
             return Folded::Waits;
         }
         if !self.depths.take(&update) {
             return Folded::Refused;
         }
-        let bytes = update.encode();
-        let Ok(decoded) = yrs::Update::decode_v1(&bytes) else { return Folded::Refused };
-        if self.doc.transact_mut().apply_update(decoded).is_err() {
-            tracing::error!(log = %self.log, "an update that was found good could not be applied");
-        }
+        self.take_in(&update);
+        self.settle_typed(header.device, &update);
         for client in claimed {
-            let claim = self.claims.entry(client).or_insert((order, header.device));
-            claim.0 = claim.0.min(order);
-            self.own_claims.remove(&client);
+            self.claim(client, order, header.device);
         }
         self.places.insert((header.chain(), header.seq), version);
-        self.lines = None;
-        self.counted.push(bytes);
+        self.counted.push(update.encode());
         Folded::Counts
+    }
+
+    /// Applies what fits and lies well to all pages.
+    fn take_in(&mut self, update: &Update) {
+        self.page.apply(update);
+        if let Some(live) = &mut self.live {
+            live.depths.take(update);
+            live.page.apply(update);
+        }
+        self.lines = None;
+        self.settle_own();
+    }
+
+    fn claim(&mut self, client: u64, order: EventOrder, device: DeviceId) {
+        let claim = self.claims.entry(client).or_insert((order, device));
+        claim.0 = claim.0.min(order);
+        self.own_claims.remove(&client);
     }
 
     /// The updates that came to count since it was last asked, in order.
@@ -243,17 +385,14 @@ impl Document {
     pub(crate) fn issued(&mut self, header: &EventHeader, version: u64, bytes: &[u8]) {
         if let Ok(update) = Update::decode(bytes) {
             // Read anew meanwhile, before it was stored.
-            let known = self.doc.transact().state_vector();
             let mut rest = update.clone();
-            rest.trim(|client| known.get(&ClientID::new(client)));
+            rest.trim(clock_in(&self.page.clocks()));
             if rest.clients().next().is_some() {
                 self.fold_one(header, version, update);
                 return;
             }
             for client in update.clients().filter(|client| *client < BOUND_FROM) {
-                let claim = self.claims.entry(client).or_insert((header.order(), header.device));
-                claim.0 = claim.0.min(header.order());
-                self.own_claims.remove(&client);
+                self.claim(client, header.order(), header.device);
             }
         }
         self.places.insert((header.chain(), header.seq), version);
@@ -264,10 +403,154 @@ impl Document {
         self.places.iter().map(|((chain, seq), version)| (*chain, *seq, *version))
     }
 
+    // Live.
+
+    /// Shows what a device types, ahead of its event. Whether it is shown.
+    pub(crate) fn type_live(&mut self, device: DeviceId, bytes: &[u8], now_ms: u64) -> bool {
+        let Ok(mut update) = Update::decode(bytes) else { return false };
+        let own = |client: u64| match client >= BOUND_FROM {
+            true => is_bound(client, self.log, device),
+            // Whose it is, an event says.
+            false => self.claims.get(&client).is_some_and(|(_, of)| *of == device),
+        };
+        if !update.clients().all(own) {
+            return false;
+        }
+        update.trim(clock_in(&self.shown().clocks()));
+        if update.is_empty() || !update.fits(clock_in(&self.shown().clocks())) {
+            // One before it was lost: the event brings both.
+            return false;
+        }
+        let live = match &mut self.live {
+            Some(live) => live,
+            None => {
+                let page = Page::new(self.page.doc.client_id().get());
+                let state = self.page.state();
+                let copied = yrs::Update::decode_v1(&state).map(|it| page.doc.transact_mut().apply_update(it).is_ok());
+                if !copied.is_ok_and(|copied| copied) {
+                    return false;
+                }
+                self.live.insert(Live { page, depths: self.depths.clone(), typed: BTreeMap::new(), until_ms: 0 })
+            }
+        };
+        if !live.depths.take(&update) {
+            return false;
+        }
+        live.page.apply(&update);
+        let typed = live.typed.entry(device).or_insert(Typed { update: Update::default(), until_ms: 0 });
+        typed.update.absorb(update);
+        typed.until_ms = now_ms.saturating_add(LIVE_HOLDS_MS);
+        live.until_ms = typed.until_ms;
+        self.lines = None;
+        true
+    }
+
+    /// An event says what its device typed. Where it says something else, what was shown is shown no more.
+    fn settle_typed(&mut self, device: DeviceId, update: &Update) {
+        let Some(live) = &mut self.live else { return };
+        let Some(typed) = live.typed.get_mut(&device) else { return };
+        if typed.update.contradicts(update) {
+            // At the next look.
+            typed.until_ms = 0;
+            return;
+        }
+        typed.update.trim(clock_in(&self.page.clocks()));
+        if typed.update.clients().next().is_none() {
+            live.typed.remove(&device);
+        }
+    }
+
+    /// What was typed long ago and no event says is shown no more. Whether anything that was shown is not.
+    pub(crate) fn expire_live(&mut self, now_ms: u64) -> bool {
+        // What one wrote oneself beside it goes first: see `rebase`.
+        if self.leans {
+            return false;
+        }
+        if self.live_until().is_none_or(|until| now_ms < until) {
+            return false;
+        }
+        let stale = |typed: &Typed| typed.until_ms <= now_ms;
+        let Some(live) = self.live.take() else { return false };
+        self.lines = None;
+        let settled = |page: &Page| page.doc.transact().snapshot();
+        for (device, typed) in &live.typed {
+            if !stale(typed) {
+                self.type_live(*device, &typed.update.encode(), typed.until_ms.saturating_sub(LIVE_HOLDS_MS));
+            }
+        }
+        settled(self.shown()) != settled(&live.page)
+    }
+
+    /// When [`Self::expire_live`] may have something to do.
+    pub(crate) fn live_until(&self) -> Option<u64> {
+        let live = self.live.as_ref()?;
+        let first = live.typed.values().map(|typed| typed.until_ms).min();
+        Some(first.unwrap_or(live.until_ms))
+    }
+
+    /// Own changes that no device was sent live yet; none where they are more than one signal holds.
+    pub(crate) fn take_unsent(&mut self) -> Option<Vec<u8>> {
+        let unsent = std::mem::take(&mut self.unsent);
+        Some(unsent.encode()).filter(|bytes| !unsent.is_empty() && bytes.len() <= LIVE_BYTES_MAX)
+    }
+
+    /// Whether own changes build on what others are typing, and cannot become events yet.
+    pub(crate) fn leans(&self) -> bool {
+        self.leans
+    }
+
+    /// What they build on has come.
+    fn settle_own(&mut self) {
+        if self.leans && self.unissued.fits(clock_in(&self.page.clocks())) {
+            let unissued = self.unissued.clone();
+            self.depths.take(&unissued);
+            self.page.apply(&unissued);
+            self.leans = false;
+        }
+    }
+
+    /// Makes the own changes of `before` again, which build on what will never come, beside what is here. The update that
+    /// says so.
+    pub(crate) fn rebase(&mut self, before: &Self) -> Result<Vec<u8>, EditRefusal> {
+        let mut lost = Update::default();
+        for typed in before.live.iter().flat_map(|live| live.typed.values()) {
+            lost.absorb(typed.update.clone());
+        }
+        let clocks = self.page.clocks();
+        let rebased = before.unissued.rebased(&lost, self.new_client(), clock_in(&clocks));
+        if !rebased.fits(clock_in(&clocks)) || !self.depths.take(&rebased) {
+            return Err(EditRefusal::LeansOnUnknown);
+        }
+        let decoded = yrs::Update::decode_v1(&rebased.encode()).map_err(|_| UpdateError::Malformed)?;
+        let before_gone = self.page.doc.transact().snapshot().delete_set;
+        let before_state = Update::decode(&self.page.state())?;
+        self.lines = None;
+        self.change(|txn| {
+            if txn.apply_update(decoded).is_err() {
+                tracing::error!("changes that were made again could not be applied");
+            }
+        })?;
+        // Who splits a line moves what is behind. What the dead one moved out of a block before this person let go of the
+        // block is in neither now, and was deleted by nobody.
+        let gone = self.page.doc.transact().snapshot().delete_set;
+        let at = |id: Id| yrs::ID::new(ClientID::new(id.client), id.clock);
+        let lost = |id: Id| gone.contains(&at(id)) && !before_gone.contains(&at(id)) && !rebased.deletes(id);
+        let mut moved = before_state.text_of(lost);
+        moved.push_str(&rebased.text_of(lost));
+        if !moved.is_empty() {
+            moved.push('\n');
+            self.edit(&[Edit::Insert { at: 0, text: moved }])?;
+        }
+        Ok(self.unissued())
+    }
+
+    // One's own.
+
     /// The text.
     pub(crate) fn text(&mut self) -> String {
-        let txn = self.doc.transact();
-        let lines = self.lines.get_or_insert_with(|| Lines::walk(&self.content, &txn));
+        let page = self.live.as_ref().map_or(&self.page, |live| &live.page);
+        let txn = page.doc.transact();
+        let lines = self.lines.get_or_insert_with(|| Lines::walk(&page.content, &txn));
         lines.text(&txn)
     }
 
@@ -278,13 +561,13 @@ impl Document {
     pub(crate) fn edit(&mut self, edits: &[Edit]) -> Result<Vec<u8>, EditRefusal> {
         let mut lines = match self.lines.take() {
             Some(lines) => lines,
-            None => Lines::walk(&self.content, &self.doc.transact()),
+            None => Lines::walk(&self.shown().content, &self.shown().doc.transact()),
         };
         if let Err(refusal) = self.check(&lines, edits) {
             self.lines = Some(lines);
             return Err(refusal);
         }
-        let content = self.content.clone();
+        let content = self.shown().content.clone();
         let update = self.change(|txn| {
             for edit in edits {
                 match edit {
@@ -319,7 +602,7 @@ impl Document {
                 }
             }
         }
-        if wide { check_characters(lines.text(&self.doc.transact()), edits) } else { Ok(()) }
+        if wide { check_characters(lines.text(&self.shown().doc.transact()), edits) } else { Ok(()) }
     }
 
     /// Takes an update that an editor on this machine made; all of it or nothing. What is new in it; empty where that is
@@ -328,11 +611,10 @@ impl Document {
     /// # Errors
     /// [`EditRefusal`].
     pub(crate) fn take_raw(&mut self, bytes: &[u8]) -> Result<Vec<u8>, EditRefusal> {
-        let known = self.doc.transact().state_vector();
-        let clock = |client: u64| known.get(&ClientID::new(client));
+        let clocks = self.shown().clocks();
         let mut update = Update::decode(bytes)?;
-        update.trim(clock);
-        if !update.fits(clock) {
+        update.trim(clock_in(&clocks));
+        if !update.fits(clock_in(&clocks)) {
             return Err(EditRefusal::LeansOnUnknown);
         }
         for client in update.clients() {
@@ -347,24 +629,24 @@ impl Document {
         if update.size() > limits::DOCUMENT_UPDATE_BYTES_MAX {
             update.clone().into_parts(limits::DOCUMENT_UPDATE_BYTES_MAX)?;
         }
-        if !self.depths.take(&update) {
+        let depths = self.live.as_mut().map_or(&mut self.depths, |live| &mut live.depths);
+        if !depths.take(&update) {
             return Err(EditRefusal::TooDeep);
         }
-        let clients: Vec<u64> = update.clients().filter(|client| *client < BOUND_FROM).collect();
         let decoded = yrs::Update::decode_v1(&update.encode()).map_err(|_| UpdateError::Malformed)?;
-        self.lines = None;
-        let mut refused = false;
-        let taken = self.change(|txn| refused = txn.apply_update(decoded).is_err());
-        if refused {
-            return Err(UpdateError::Malformed.into());
-        }
+        let clients: Vec<u64> = update.clients().filter(|client| *client < BOUND_FROM).collect();
         self.own_claims.extend(clients.into_iter().filter(|client| !self.claims.contains_key(client)));
-        taken
+        self.lines = None;
+        self.change(|txn| {
+            if txn.apply_update(decoded).is_err() {
+                tracing::error!("an update that was found good could not be applied");
+            }
+        })
     }
 
-    /// Changes the document as this person, and notes what is to become an event.
+    /// Changes what is shown as this person, and notes what is to become an event.
     fn change(&mut self, change: impl FnOnce(&mut TransactionMut<'_>)) -> Result<Vec<u8>, EditRefusal> {
-        let mut txn = self.doc.transact_mut();
+        let mut txn = self.shown().doc.transact_mut();
         change(&mut txn);
         let bytes = txn.encode_update_v1();
         drop(txn);
@@ -372,36 +654,49 @@ impl Document {
         if update.is_empty() {
             return Ok(Vec::new());
         }
-        self.depths.take(&update);
+        match &mut self.live {
+            Some(live) => {
+                live.depths.take(&update);
+                if self.leans || !update.fits(clock_in(&self.page.clocks())) {
+                    self.leans = true;
+                } else {
+                    self.depths.take(&update);
+                    self.page.apply(&update);
+                }
+            }
+            None => {
+                self.depths.take(&update);
+            }
+        }
+        self.unsent.absorb(update.clone());
         self.unissued.absorb(update);
         Ok(bytes)
     }
 
     /// Takes in again what the journal kept over a restart.
     pub(crate) fn recover(&mut self, bytes: &[u8]) -> Recovered {
-        // It was checked before it was written, but what it builds on may have been cut since.
-        let known = self.doc.transact().state_vector();
-        let Ok(mut update) = Update::decode(bytes) else { return Recovered::Waits };
-        update.trim(|client| known.get(&ClientID::new(client)));
-        let clients: Vec<u64> = update.clients().filter(|client| *client < BOUND_FROM).collect();
-        let clock = |client: u64| known.get(&ClientID::new(client));
-        if !update.fits(clock) || !self.depths.take(&update) {
-            tracing::warn!(log = %self.log, "what the journal kept builds on what is not here");
-            return Recovered::Waits;
+        let Ok(mut update) = Update::decode(bytes) else { return Recovered::Known };
+        let clocks = self.page.clocks();
+        update.trim(clock_in(&clocks));
+        if update.is_empty() {
+            return Recovered::Known;
         }
-        let Ok(decoded) = yrs::Update::decode_v1(&update.encode()) else { return Recovered::Waits };
+        let clients: Vec<u64> = update.clients().filter(|client| *client < BOUND_FROM).collect();
+        self.own_claims.extend(clients.into_iter().filter(|client| !self.claims.contains_key(client)));
+        if self.leans || !update.fits(clock_in(&clocks)) || !self.depths.take(&update) {
+            // It was written beside what somebody typed: that may come yet, or it is made again.
+            self.unissued.absorb(update);
+            self.leans = true;
+            return Recovered::New;
+        }
+        let Ok(decoded) = yrs::Update::decode_v1(&update.encode()) else { return Recovered::Known };
         self.lines = None;
         let changed = self.change(|txn| {
             if txn.apply_update(decoded).is_err() {
                 tracing::warn!("what the journal kept could not be applied");
             }
         });
-        self.own_claims.extend(clients.into_iter().filter(|client| !self.claims.contains_key(client)));
-        match changed {
-            Ok(changed) if changed.is_empty() => Recovered::Known,
-            Ok(_) => Recovered::New,
-            Err(_) => Recovered::Waits,
-        }
+        if changed.is_ok_and(|changed| changed.is_empty()) { Recovered::Known } else { Recovered::New }
     }
 
     /// About how many bytes wait to become an event.
@@ -446,14 +741,14 @@ impl Document {
             Some(bytes) => StateVector::decode_v1(bytes).map_err(|_| UpdateError::Malformed)?,
             None => StateVector::default(),
         };
-        let txn = self.doc.transact();
+        let txn = self.shown().doc.transact();
         Ok((txn.encode_state_as_update_v1(&theirs), txn.state_vector().encode_v1()))
     }
 
     /// A client id for an editor on this machine, used by nothing that is here.
     pub(crate) fn new_client(&self) -> u64 {
-        let known = self.doc.transact().state_vector();
-        let own = self.doc.client_id().get();
+        let known = self.shown().clocks();
+        let own = self.page.doc.client_id().get();
         let start: [u8; 2] = random();
         let candidates = (0..1_u16 << 8).map(|step| {
             let chosen = u16::from_be_bytes(start).wrapping_add(step.wrapping_mul(257));

@@ -13,6 +13,8 @@
 //!
 //! Not here: what an update means (`yrs`), who may write what (`document`).
 
+mod rebase;
+
 use std::collections::BTreeMap;
 
 /// The highest clock that is taken. Yjs counts in doubles and yrs in 32 bits; a client of an honest device stays far below.
@@ -256,7 +258,7 @@ impl Update {
             let held = self.structs.entry(client).or_default();
             for it in structs {
                 let end = held.last().map_or(0, Struct::end);
-                let Some(it) = it.from(end) else { continue };
+                let Some(it) = it.from(client, end) else { continue };
                 match held.last_mut() {
                     Some(last) if last.continues_with(client, &it) => last.extend(it),
                     Some(_) | None => held.push(it),
@@ -275,7 +277,7 @@ impl Update {
     pub(crate) fn trim(&mut self, known: impl Fn(u64) -> u32) {
         for (client, structs) in &mut self.structs {
             let known = known(*client);
-            *structs = std::mem::take(structs).into_iter().filter_map(|it| it.from(known)).collect();
+            *structs = std::mem::take(structs).into_iter().filter_map(|it| it.from(*client, known)).collect();
         }
         self.structs.retain(|_, structs| !structs.is_empty());
     }
@@ -297,6 +299,75 @@ impl Update {
 
     fn end(&self, client: u64) -> u32 {
         self.structs.get(&client).and_then(|structs| structs.last()).map_or(0, Struct::end)
+    }
+
+    /// Whether both say of some clock that is in both what it is, and not the same.
+    pub(crate) fn contradicts(&self, other: &Self) -> bool {
+        let both = self.structs.iter().filter_map(|(client, ours)| Some((*client, ours, other.structs.get(client)?)));
+        let mut differ = both.map(|(client, ours, theirs)| {
+            let from = ours.first().map_or(0, |it| it.clock).max(theirs.first().map_or(0, |it| it.clock));
+            let end = |structs: &[Struct]| structs.last().map_or(0, Struct::end);
+            let to = end(ours).min(end(theirs));
+            let common = |structs: &[Struct]| {
+                let mut common = Self::default();
+                let within = structs.iter().cloned().filter_map(|it| it.from(client, from)?.until(to));
+                common.absorb(Self { structs: BTreeMap::from([(client, within.collect())]), ..Self::default() });
+                common.structs
+            };
+            from < to && common(ours) != common(theirs)
+        });
+        differ.any(|differ| differ)
+    }
+
+    /// What is left of it where it does not count and others build on it: places without text, blocks without attributes,
+    /// and no deletions.
+    pub(crate) fn outline(&self) -> Self {
+        let structs = self.structs.iter().map(|(client, structs)| {
+            let mut outline = Self::default();
+            let bare = structs.iter().cloned().map(Struct::bare).collect();
+            outline.absorb(Self { structs: BTreeMap::from([(*client, bare)]), ..Self::default() });
+            (*client, outline.structs.remove(client).unwrap_or_default())
+        });
+        Self { structs: structs.collect(), deleted: BTreeMap::new() }
+    }
+
+    /// Whether it builds on any of these structs: names one, or follows one of the same client.
+    pub(crate) fn builds_on(&self, other: &Self) -> bool {
+        let follows = self.structs.iter().any(|(client, structs)| {
+            let before = structs.first().and_then(|first| first.clock.checked_sub(1));
+            before.is_some_and(|clock| other.holds(Id { client: *client, clock }))
+        });
+        follows || self.structs.values().flatten().any(|it| it.names().any(|id| other.holds(id)))
+    }
+
+    /// Whether it deletes what is called so.
+    pub(crate) fn deletes(&self, id: Id) -> bool {
+        let range = self.deleted.get(&id.client).and_then(|ranges| ranges.0.range(..=id.clock).next_back());
+        range.is_some_and(|(_, end)| id.clock < *end)
+    }
+
+    /// The characters of its text that are called so.
+    pub(crate) fn text_of(&self, which: impl Fn(Id) -> bool) -> String {
+        let mut text = String::new();
+        for (client, structs) in &self.structs {
+            for it in structs {
+                let Kind::Item(item) = &it.kind else { continue };
+                let Content::Text(content) = &item.content else { continue };
+                let mut clock = it.clock;
+                for c in content.chars() {
+                    if which(Id { client: *client, clock }) {
+                        text.push(c);
+                    }
+                    clock += c.len_utf16() as u32;
+                }
+            }
+        }
+        text
+    }
+
+    fn holds(&self, id: Id) -> bool {
+        let Some(structs) = self.structs.get(&id.client) else { return false };
+        structs.iter().any(|it| (it.clock..it.end()).contains(&id.clock))
     }
 
     /// Cuts it into updates that are at most `limit` bytes each, in the order in which they build on each other.
@@ -401,7 +472,7 @@ impl Struct {
     }
 
     /// What of it is from a clock on.
-    fn from(mut self, clock: u32) -> Option<Self> {
+    fn from(mut self, client: u64, clock: u32) -> Option<Self> {
         if clock <= self.clock {
             return Some(self);
         }
@@ -409,12 +480,39 @@ impl Struct {
             return None;
         }
         let skipped = clock - self.clock;
-        // The client does not matter: who holds the first part needs only know that something is before.
         self.kind = match self.kind {
             Kind::Gc => Kind::Gc,
-            Kind::Item(item) => Kind::Item(Box::new(item.after(skipped)?)),
+            Kind::Item(item) => Kind::Item(Box::new(item.after(skipped, Id { client, clock: clock - 1 })?)),
         };
         (self.clock, self.len) = (clock, self.len - skipped);
+        Some(self)
+    }
+
+    fn bare(mut self) -> Self {
+        let Kind::Item(item) = &mut self.kind else { return self };
+        match &item.content {
+            // A value under a key would stand in the way of the one before.
+            _ if item.keyed => self.kind = Kind::Gc,
+            Content::Whole(kind::TYPE, _) | Content::Deleted => {}
+            Content::Text(_) | Content::Whole(..) => item.content = Content::Deleted,
+        }
+        self
+    }
+
+    /// What of it is before a clock.
+    fn until(mut self, clock: u32) -> Option<Self> {
+        if self.end() <= clock {
+            return Some(self);
+        }
+        let len = clock.checked_sub(self.clock).filter(|len| *len > 0)?;
+        if let Kind::Item(item) = &mut self.kind {
+            match &mut item.content {
+                Content::Deleted => {}
+                Content::Text(text) => text.truncate(offset_of(text, len)?),
+                Content::Whole(..) => return None,
+            }
+        }
+        self.len = len;
         Some(self)
     }
 
@@ -541,13 +639,14 @@ impl Struct {
 
 impl Item {
     /// What is left of it after so many clocks; `None` where it cannot be cut there.
-    fn after(self, skipped: u32) -> Option<Self> {
+    fn after(self, skipped: u32, origin: Id) -> Option<Self> {
         let content = match self.content {
             Content::Deleted => Content::Deleted,
             Content::Text(text) => Content::Text(text.get(offset_of(&text, skipped)?..)?.to_owned()),
             Content::Whole(..) => return None,
         };
-        Some(Self { content, ..self })
+        // What is cut off stands behind what it is cut off from.
+        Some(Self { origin: Some(origin), parent: None, key: None, content, ..self })
     }
 }
 

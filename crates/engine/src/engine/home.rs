@@ -400,6 +400,7 @@ impl Home {
             self.marks.values().filter_map(MarkState::due_at).min(),
             self.repairs.next_timeout(),
             self.documents.next_timeout(),
+            self.documents.next_live_ms().map(|at| self.instant_of(at)),
             self.server.is_some().then(|| self.started + self.roaming.next_look()),
             self.next_position(),
             release.map(|at| Instant::now() + Duration::from_millis(at.0.saturating_sub(wall).max(1))),
@@ -425,6 +426,7 @@ impl Home {
         self.write_due_marks();
         self.positions_due();
         self.issue_due_documents();
+        self.expire_live();
         let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
         for room in rooms {
             let released = self.timelines.get_mut(&room).map(|timeline| timeline.release(now.wall)).unwrap_or_default();
@@ -443,6 +445,7 @@ impl Home {
         if std::mem::take(&mut self.dial_dirty) {
             self.update_wanted();
             self.update_modes();
+            self.awareness_follows_presence();
         }
         self.dial();
         self.repair_rosters();
@@ -454,6 +457,7 @@ impl Home {
             }
         }
         self.write_journal();
+        self.send_live();
         self.tell_documents();
         for room in std::mem::take(&mut self.dirty) {
             if let Some(room) = self.room(room) {

@@ -522,7 +522,8 @@ impl Home {
     pub(super) fn send_ephemeral(&mut self, ephemeral: Ephemeral) {
         let mut except = self.send_ephemeral_to_peers(&ephemeral);
         except.truncate(limits::PROFILES_PER_FRAME_MAX);
-        if self.server_link.is_some() {
+        // Where all who are here were reached, the server has nobody to pass it to.
+        if self.server_link.is_some() && !self.reaches_all(ephemeral.room, &except) {
             self.send_to_server(&ClientFrame::Ephemeral { ephemeral, except }, 0);
         }
     }

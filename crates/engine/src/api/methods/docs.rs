@@ -2,17 +2,20 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use momoland_protocol::document::Editors;
+use momoland_protocol::document::{DocumentChange, Editors};
 use momoland_protocol::id::{AccountId, LogId, RoomId};
 use momoland_replica::output::CommandRefusal;
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::id;
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{
-    CreateDocParams, DocCreated, DocDelete, DocEditing, DocInsert, DocOp, DocParams, DocState, DocStateParams, DocText,
-    Docs, Done, EditDocParams, ListDocsParams, OpenedDoc, UpdateDocParams,
+    ArchiveDocParams, CreateDocParams, DocAwarenessParams, DocCreated, DocDelete, DocEditing, DocInsert, DocOp,
+    DocParams, DocState, DocStateParams, DocText, Docs, Done, EditDocParams, ListDocsParams, OpenedDoc,
+    RenameDocParams, SetEditorsParams, UpdateDocParams,
 };
+use crate::documents::awareness::STATE_BYTES_MAX;
 use crate::documents::document::{Edit, RAW_UPDATE_BYTES_MAX};
 use crate::engine::{Engine, no_such_document, refused};
 
@@ -30,7 +33,8 @@ pub(super) async fn create(engine: &Engine, params: CreateDocParams) -> Result<D
 
 pub(super) async fn list(engine: &Engine, params: ListDocsParams) -> Result<Docs, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
-    engine.with_home(move |home| Ok(Docs { docs: home.documents(room)? })).await
+    let deleted = params.deleted.unwrap_or(false);
+    engine.with_home(move |home| Ok(Docs { docs: home.documents(room, deleted)? })).await
 }
 
 pub(super) async fn open(engine: &Engine, params: DocParams) -> Result<OpenedDoc, ApiError> {
@@ -41,7 +45,7 @@ pub(super) async fn open(engine: &Engine, params: DocParams) -> Result<OpenedDoc
             let (update, state_vector) = home.document_state(document, None)?;
             let doc = home.doc(document).ok_or_else(no_such_document)?;
             let (update, state_vector) = (STANDARD.encode(update), STANDARD.encode(state_vector));
-            Ok(OpenedDoc { doc, client_id, update, state_vector })
+            Ok(OpenedDoc { doc, client_id, update, state_vector, present: home.awareness(document) })
         })
         .await
 }
@@ -82,6 +86,48 @@ pub(super) async fn state(engine: &Engine, params: DocStateParams) -> Result<Doc
             Ok(DocState { update: STANDARD.encode(update), state_vector: STANDARD.encode(state_vector) })
         })
         .await
+}
+
+pub(super) async fn awareness(engine: &Engine, params: DocAwarenessParams) -> Result<Done, ApiError> {
+    let document = document(&params.doc_id)?;
+    let state = match params.state {
+        None | Some(Value::Null) => None,
+        Some(state @ Value::Object(_)) => Some(state.to_string()),
+        Some(_) => return Err(ApiError::invalid("Where somebody is, is an object, or null.")),
+    };
+    if state.as_ref().is_some_and(|state| state.len() > STATE_BYTES_MAX) {
+        return Err(ApiError::invalid("Where somebody is, is said in at most 4 KiB."));
+    }
+    engine.with_home(move |home| home.set_awareness(document, state).map(|()| Done {})).await
+}
+
+pub(super) async fn set_editors(engine: &Engine, params: SetEditorsParams) -> Result<Done, ApiError> {
+    let document = document(&params.doc_id)?;
+    let editors = understand_editors(params.editing.unwrap_or(DocEditing::Listed), params.editors)?;
+    let stored = engine.with_home(move |home| home.set_document_editors(document, editors)).await?;
+    settled(stored).await.map(|_| Done {})
+}
+
+pub(super) async fn rename(engine: &Engine, params: RenameDocParams) -> Result<Done, ApiError> {
+    change(engine, &params.doc_id, DocumentChange::Rename { title: params.title }).await
+}
+
+pub(super) async fn archive(engine: &Engine, params: ArchiveDocParams) -> Result<Done, ApiError> {
+    change(engine, &params.doc_id, DocumentChange::Archive { archived: params.archived }).await
+}
+
+pub(super) async fn delete(engine: &Engine, params: DocParams) -> Result<Done, ApiError> {
+    change(engine, &params.doc_id, DocumentChange::Delete { deleted: true }).await
+}
+
+pub(super) async fn restore(engine: &Engine, params: DocParams) -> Result<Done, ApiError> {
+    change(engine, &params.doc_id, DocumentChange::Delete { deleted: false }).await
+}
+
+async fn change(engine: &Engine, doc_id: &str, change: DocumentChange) -> Result<Done, ApiError> {
+    let document = document(doc_id)?;
+    let stored = engine.with_home(move |home| home.change_document(document, &change)).await?;
+    settled(stored).await.map(|_| Done {})
 }
 
 fn document(text: &str) -> Result<LogId, ApiError> {

@@ -33,6 +33,7 @@ pub struct Doc {
     #[ts(type = "number")]
     pub changed_at: u64,
     pub archived: bool,
+    pub deleted: bool,
     /// Why this person can only read it, as a sentence; absent where they may write.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -61,6 +62,10 @@ pub struct DocCreated {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListDocsParams {
     pub room_id: String,
+    /// Those that were deleted, instead of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub deleted: Option<bool>,
 }
 
 /// The documents of a room, the newest change first.
@@ -87,6 +92,55 @@ pub struct OpenedDoc {
     /// All of it, as one update.
     pub update: String,
     pub state_vector: String,
+    /// Who is in it, this device aside.
+    pub present: Vec<DocPresence>,
+}
+
+/// Where somebody is in a document, as their editor says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DocPresence {
+    pub user_id: String,
+    pub device_id: String,
+    #[ts(type = "unknown")]
+    pub state: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DocAwarenessParams {
+    pub doc_id: String,
+    /// An object; `null` where this person goes.
+    #[ts(type = "unknown")]
+    pub state: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetEditorsParams {
+    pub doc_id: String,
+    /// Left out: those who are listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub editing: Option<DocEditing>,
+    /// Accounts, with `listed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub editors: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RenameDocParams {
+    pub doc_id: String,
+    pub title: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArchiveDocParams {
+    pub doc_id: String,
+    pub archived: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]

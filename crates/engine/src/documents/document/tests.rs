@@ -40,7 +40,7 @@ fn begun(number: u8) -> (Document, Vec<u8>) {
 
 fn joined(number: u8, first: &[u8]) -> Document {
     let mut document = Document::new(LOG, device(number));
-    assert_eq!(document.fold(&header(1, 1, 1), 1, first), Folded::Counts);
+    assert_eq!(document.fold(&header(1, 1, 1), 1, first, Standing::Counts), Folded::Counts);
     document
 }
 
@@ -67,10 +67,10 @@ fn two_who_write_at_once_have_both_texts() {
     grace.edit(&insert(0, "from grace ")).unwrap();
     let (of_ada, of_grace) = (issue(&mut ada, 1, 2, 10), issue(&mut grace, 2, 1, 10));
     for (header, update) in of_grace {
-        assert_eq!(ada.fold(&header, 1, &update), Folded::Counts);
+        assert_eq!(ada.fold(&header, 1, &update, Standing::Counts), Folded::Counts);
     }
     for (header, update) in of_ada {
-        assert_eq!(grace.fold(&header, 1, &update), Folded::Counts);
+        assert_eq!(grace.fold(&header, 1, &update, Standing::Counts), Folded::Counts);
     }
     assert_eq!(ada.text(), grace.text());
     assert!(ada.text().contains("from ada ") && ada.text().contains("from grace "));
@@ -123,7 +123,7 @@ fn an_editor_writes_under_an_id_of_its_own() {
     assert_eq!(ada.text(), "\ntyped\ntyped");
     let mut grace = joined(2, &first);
     for (header, update) in issue(&mut ada, 1, 2, 10) {
-        assert_eq!(grace.fold(&header, 1, &update), Folded::Counts);
+        assert_eq!(grace.fold(&header, 1, &update, Standing::Counts), Folded::Counts);
     }
     assert_eq!(grace.text(), ada.text());
 }
@@ -138,7 +138,7 @@ fn an_id_of_another_device_is_refused() {
     assert_eq!(grace.take_raw(&update), Err(EditRefusal::ForeignClient { client: stolen }));
     // A modified client does not ask.
     let before = ada.text();
-    assert_eq!(ada.fold(&header(2, 1, 10), 1, &update), Folded::Refused);
+    assert_eq!(ada.fold(&header(2, 1, 10), 1, &update, Standing::Counts), Folded::Refused);
     assert_eq!(ada.text(), before);
 }
 
@@ -151,10 +151,10 @@ fn a_chosen_id_is_whose_event_is_first() {
     let of_carol = typed_by(99, &ada, "carol's");
     ada.take_raw(&of_grace).unwrap();
     let (by_grace, by_carol) = (header(1, 2, 10), header(5, 1, 20));
-    assert_eq!(early.fold(&by_grace, 1, &of_grace), Folded::Counts);
-    assert_eq!(early.fold(&by_carol, 1, &of_carol), Folded::Refused);
-    assert_eq!(late.fold(&by_carol, 1, &of_carol), Folded::Counts);
-    assert_eq!(late.fold(&by_grace, 1, &of_grace), Folded::OutOfOrder, "it must be folded anew");
+    assert_eq!(early.fold(&by_grace, 1, &of_grace, Standing::Counts), Folded::Counts);
+    assert_eq!(early.fold(&by_carol, 1, &of_carol, Standing::Counts), Folded::Refused);
+    assert_eq!(late.fold(&by_carol, 1, &of_carol, Standing::Counts), Folded::Counts);
+    assert_eq!(late.fold(&by_grace, 1, &of_grace, Standing::Counts), Folded::OutOfOrder, "it must be folded anew");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn what_lies_too_deep_is_refused() {
     for depth in [200, 5_000] {
         let update = nested(&ada, depth);
         assert_eq!(ada.take_raw(&update), Err(EditRefusal::TooDeep));
-        assert_eq!(ada.fold(&header(2, 1, 10), 1, &update), Folded::Refused);
+        assert_eq!(ada.fold(&header(2, 1, 10), 1, &update, Standing::Counts), Folded::Refused);
         assert_eq!(ada.text(), "");
     }
     let update = nested(&ada, 90);
@@ -201,7 +201,7 @@ fn what_lies_too_deep_is_refused() {
     assert_eq!(ada.text(), "\ndeep");
     let mut grace = joined(2, &first);
     for (header, update) in issue(&mut ada, 1, 2, 10) {
-        assert_eq!(grace.fold(&header, 1, &update), Folded::Counts);
+        assert_eq!(grace.fold(&header, 1, &update, Standing::Counts), Folded::Counts);
     }
     let all = units(&grace.text());
     grace.edit(&[Edit::Delete { at: 0, len: all }]).unwrap();
@@ -222,7 +222,7 @@ fn what_the_journal_kept_is_taken_in_once() {
     assert!(restarted.has_unissued());
     let mut restarted = joined(1, &first);
     for (header, update) in &events {
-        restarted.fold(header, 1, update);
+        restarted.fold(header, 1, update, Standing::Counts);
     }
     for update in &kept {
         assert_eq!(restarted.recover(update), Recovered::Known);
@@ -243,12 +243,226 @@ fn a_long_text_is_several_events() {
     let mut grace = joined(2, &first);
     for (header, update) in events.iter().rev() {
         assert!(update.len() <= limits::DOCUMENT_UPDATE_BYTES_MAX);
-        assert_ne!(grace.fold(header, 1, update), Folded::Refused);
+        assert_ne!(grace.fold(header, 1, update, Standing::Counts), Folded::Refused);
     }
     assert_eq!(grace.text(), long);
 }
 
+/// What somebody types, as others are shown it.
+fn keys(document: &mut Document) -> Vec<u8> {
+    document.take_unsent().unwrap()
+}
+
+// Rules: DO8
+#[test]
+fn what_is_typed_shows_ahead_of_its_event() {
+    let (mut ada, first) = begun(1);
+    keys(&mut ada);
+    let mut grace = joined(2, &first);
+    ada.edit(&insert(0, "hello")).unwrap();
+    let typed = keys(&mut ada);
+    assert!(grace.type_live(device(1), &typed, 1_000));
+    assert_eq!(grace.text(), "hello");
+    assert!(!grace.type_live(device(1), &typed, 1_000), "once is enough");
+    // Nobody types under another device's id.
+    ada.edit(&insert(5, " there")).unwrap();
+    let more = keys(&mut ada);
+    assert!(!grace.type_live(device(3), &more, 1_000));
+    assert_eq!(grace.text(), "hello");
+    // One was lost: the next is not shown before the event comes.
+    ada.edit(&insert(11, "!")).unwrap();
+    assert!(!grace.type_live(device(1), &keys(&mut ada), 1_000));
+    for (header, update) in issue(&mut ada, 1, 2, 10) {
+        assert_eq!(grace.fold(&header, 1, &update, Standing::Counts), Folded::Counts);
+    }
+    assert_eq!(grace.text(), "hello there!");
+    assert!(!grace.expire_live(1_000 + LIVE_HOLDS_MS), "nothing that was shown is missing");
+    assert_eq!(grace.text(), "hello there!");
+    assert_eq!(grace.live_until(), None);
+}
+
+// Rules: DO8
+#[test]
+fn what_no_event_says_is_shown_no_more() {
+    let (mut ada, first) = begun(1);
+    keys(&mut ada);
+    let mut grace = joined(2, &first);
+    ada.edit(&insert(0, "gone")).unwrap();
+    assert!(grace.type_live(device(1), &keys(&mut ada), 1_000));
+    assert!(!grace.expire_live(1_000 + LIVE_HOLDS_MS - 1));
+    assert!(grace.expire_live(1_000 + LIVE_HOLDS_MS));
+    assert_eq!(grace.text(), "");
+    // An event that says something else than what was typed counts alone.
+    ada.edit(&insert(0, "shown ")).unwrap();
+    let mut liar = Document::new(LOG, device(1));
+    liar.fold(&header(1, 1, 1), 1, &first, Standing::Counts);
+    liar.edit(&insert(0, "lie")).unwrap();
+    assert!(grace.type_live(device(1), &keys(&mut liar), 2_000));
+    assert_eq!(grace.text(), "lie");
+    let claimed = Update::decode(&liar.unissued()).unwrap();
+    let client = claimed.clients().next().unwrap();
+    let truth = typed_by(client, &joined(2, &first), "truth");
+    grace.fold(&header(1, 2, 10), 1, &truth, Standing::Counts);
+    assert!(grace.expire_live(2_001));
+    assert_eq!(grace.text(), "\ntruth");
+}
+
+// Rules: DO8
+#[test]
+fn own_text_beside_what_never_came_is_made_again() {
+    let (mut ada, first) = begun(1);
+    keys(&mut ada);
+    let mut grace = joined(2, &first);
+    ada.edit(&insert(0, "never\nto come")).unwrap();
+    assert!(grace.type_live(device(1), &keys(&mut ada), 1_000));
+    // In the middle of a line, and in a block that is lost as well.
+    grace.edit(&insert(2, "(kept)")).unwrap();
+    grace.edit(&insert(13, "[kept too]")).unwrap();
+    assert_eq!(grace.text(), "ne(kept)ver\nt[kept too]o come");
+    assert!(grace.leans());
+    assert!(!grace.expire_live(1_000 + LIVE_HOLDS_MS), "first what builds on it is made again");
+    let mut again = joined(2, &first);
+    let update = again.rebase(&grace).unwrap();
+    assert_eq!(again.text(), "(kept)\n[kept too]");
+    assert!(!again.leans());
+    // It is an event like any other, and what the dead one never said may still come.
+    let mut carol = joined(3, &first);
+    let of_ada = issue(&mut ada, 1, 2, 10);
+    for (header, update) in issue(&mut again, 2, 1, 20).iter().chain(&of_ada) {
+        assert_eq!(carol.fold(header, 1, update, Standing::Counts), Folded::Counts);
+    }
+    for (header, update) in &of_ada {
+        again.fold(header, 1, update, Standing::Counts);
+    }
+    assert_eq!(carol.text(), again.text());
+    assert!(carol.text().contains("(kept)") && carol.text().contains("never"));
+    assert!(!update.is_empty());
+}
+
+// Rules: DO8
+#[test]
+fn own_text_waits_for_what_it_was_written_beside() {
+    let (mut ada, first) = begun(1);
+    keys(&mut ada);
+    let mut grace = joined(2, &first);
+    ada.edit(&insert(0, "slow")).unwrap();
+    assert!(grace.type_live(device(1), &keys(&mut ada), 1_000));
+    let kept = grace.edit(&insert(4, " but sure")).unwrap();
+    assert!(grace.leans());
+    // Over a restart, too.
+    let mut restarted = joined(2, &first);
+    assert_eq!(restarted.recover(&kept), Recovered::New);
+    assert!(restarted.leans() && restarted.text().is_empty());
+    for (header, update) in issue(&mut ada, 1, 2, 10) {
+        for person in [&mut grace, &mut restarted] {
+            assert_eq!(person.fold(&header, 1, &update, Standing::Counts), Folded::Counts);
+        }
+    }
+    for person in [&mut grace, &mut restarted] {
+        assert!(!person.leans());
+        assert_eq!(person.text(), "slow but sure");
+        assert!(person.has_unissued());
+    }
+}
+
+// Rules: DO7
+#[test]
+fn what_was_written_beside_a_refused_edit_stays() {
+    let (mut ada, first) = begun(1);
+    let mut grace = joined(2, &first);
+    ada.edit(&insert(0, "one two")).unwrap();
+    let mut events: Vec<(EventHeader, Vec<u8>, Standing)> = Vec::new();
+    let say = |events: &mut Vec<_>, by: &mut Document, number, seq, hlc, standing, to: &mut Document| {
+        for (header, update) in issue(by, number, seq, hlc) {
+            to.fold(&header, 1, &update, Standing::Counts);
+            events.push((header, update, standing));
+        }
+    };
+    say(&mut events, &mut ada, 1, 2, 10, Standing::Counts, &mut grace);
+    // She deletes something, writes a line, and does not count any more from there on.
+    grace.edit(&[Edit::Delete { at: 0, len: 4 }]).unwrap();
+    grace.edit(&insert(3, " spam\nmore spam")).unwrap();
+    say(&mut events, &mut grace, 2, 1, 20, Standing::Refused, &mut ada);
+    assert_eq!(ada.text(), "two spam\nmore spam");
+    // In good faith, beside it.
+    ada.edit(&insert(6, "[honest]")).unwrap();
+    say(&mut events, &mut ada, 1, 3, 30, Standing::Counts, &mut grace);
+    // A refused edit that nothing was written beside leaves no trace.
+    grace.edit(&insert(0, "unseen\n")).unwrap();
+    say(&mut events, &mut grace, 2, 3, 40, Standing::Refused, &mut ada);
+    events.insert(0, (header(1, 1, 1), first, Standing::Counts));
+    let mut texts = BTreeSet::new();
+    for turn in 0..events.len() {
+        for reverse in [false, true] {
+            let mut order: Vec<_> = events.iter().collect();
+            order.rotate_left(turn);
+            if reverse {
+                order.reverse();
+            }
+            let mut carol = Document::new(LOG, device(9));
+            for (header, update, standing) in order {
+                carol.fold(header, 1, update, *standing);
+            }
+            assert!(carol.waiting.is_empty(), "nobody waits for what does not count");
+            texts.insert(carol.text());
+        }
+    }
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    let text = texts.pop_first().unwrap();
+    assert!(text.contains("one two") && text.contains("[honest]"), "{text:?}");
+    assert!(!text.contains("spam") && !text.contains("unseen"), "{text:?}");
+}
+
 proptest! {
+    // Rules: DO8
+    #[test]
+    fn prop_own_text_survives_the_loss_of_its_neighbours(
+        steps in prop::collection::vec((any::<bool>(), any::<u32>(), "[a-z\n]{1,3}"), 1..25),
+    ) {
+        let (mut ada, first) = begun(1);
+        keys(&mut ada);
+        let mut grace = joined(2, &first);
+        grace.edit(&insert(0, "SHARED\nTEXT")).unwrap();
+        let shared = issue(&mut grace, 2, 1, 10);
+        grace.take_unsent();
+        for (header, update) in &shared {
+            ada.fold(header, 1, update, Standing::Counts);
+        }
+        let mut own = String::new();
+        for (by_ada, at, text) in steps {
+            let (document, text) = if by_ada { (&mut ada, text) } else { (&mut grace, text.to_uppercase()) };
+            let at = at % (units(&document.text()) + 1);
+            document.edit(&insert(at, &text)).unwrap();
+            if by_ada {
+                prop_assert!(grace.type_live(device(1), &keys(&mut ada), 1_000));
+            } else {
+                own.push_str(&text);
+                prop_assert!(ada.type_live(device(2), &keys(&mut grace), 1_000));
+            }
+            prop_assert_eq!(ada.text(), grace.text());
+        }
+        // Her machine dies, and nothing that she typed is in an event.
+        let mut again = joined(2, &first);
+        for (header, update) in &shared {
+            again.fold(header, 1, update, Standing::Counts);
+        }
+        again.rebase(&grace).unwrap();
+        let letters = |text: &str| {
+            let mut letters: Vec<char> = text.chars().filter(|c| *c != '\n').collect();
+            letters.sort_unstable();
+            letters
+        };
+        let (found, expected) = (letters(&again.text()), letters(&format!("SHAREDTEXT{own}")));
+        if own.contains('\n') {
+            // Who splits a line moves what is behind, and so has written it again.
+            let count = |of: &[char], c: char| of.iter().filter(|it| **it == c).count();
+            prop_assert!(expected.iter().all(|c| count(&expected, *c) <= count(&found, *c)));
+        } else {
+            prop_assert_eq!(found, expected);
+        }
+        prop_assert!(!again.leans());
+    }
+
     // Rules: DO3, DO5
     #[test]
     fn prop_documents_converge_in_any_order(
@@ -273,14 +487,14 @@ proptest! {
             if place % 3 == 0 {
                 for (other, person) in people.iter_mut().enumerate() {
                     for (header, update) in events.iter().filter(|(header, _)| header.device != device(other as u8 + 1)) {
-                        person.fold(header, 1, update);
+                        person.fold(header, 1, update, Standing::Counts);
                     }
                 }
             }
         }
         for (other, person) in people.iter_mut().enumerate() {
             for (header, update) in events.iter().filter(|(header, _)| header.device != device(other as u8 + 1)) {
-                prop_assert_ne!(person.fold(header, 1, update), Folded::Refused);
+                prop_assert_ne!(person.fold(header, 1, update, Standing::Counts), Folded::Refused);
             }
         }
         let expected = people[0].text();
@@ -289,7 +503,7 @@ proptest! {
         events.reverse();
         let mut late = Document::new(LOG, device(9));
         for (header, update) in &events {
-            late.fold(header, 1, update);
+            late.fold(header, 1, update, Standing::Counts);
         }
         for person in &mut people {
             prop_assert_eq!(person.text(), expected.clone());
@@ -312,7 +526,7 @@ proptest! {
                 let place = place.index(update.len());
                 update[place] = *byte;
             }
-            grace.fold(&header, 1, &update);
+            grace.fold(&header, 1, &update, Standing::Counts);
             let _ = grace.take_raw(&update);
         }
         // Whatever became of them, the document goes on.
