@@ -10,6 +10,7 @@ mod feed;
 mod location;
 mod messages;
 mod net;
+mod preferences;
 mod presence;
 mod rooms;
 
@@ -106,6 +107,8 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "rooms.remove" => rooms::remove,
         "rooms.update" => rooms::update,
         "rooms.direct" => rooms::direct,
+        "rooms.setNotify" => preferences::set_notify,
+        "rooms.setFavourite" => preferences::set_favourite,
         "messages.send" => messages::send,
         "messages.list" => messages::list,
         "messages.edit" => messages::edit,
@@ -121,6 +124,7 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "typing.set" => presence::set_typing,
         "presence.list" => presence::list,
         "presence.set" => presence::set,
+        "presence.setIdle" => presence::set_idle,
         "location.share" => location::share,
         "location.stop" => location::stop,
         "location.list" => location::list,

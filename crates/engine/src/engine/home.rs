@@ -5,6 +5,7 @@
 mod messages;
 mod amendments;
 mod drafts;
+mod preferences;
 mod reissue;
 mod rooms;
 mod ephemerals;
@@ -21,6 +22,7 @@ use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Event as StoredEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
 use momoland_protocol::location::Point;
+use momoland_protocol::server::ChosenStatus;
 use momoland_protocol::signed::SecretKey;
 use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now};
@@ -35,7 +37,7 @@ use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
 use self::reissue::Reissue;
-use crate::account::record::{Account, DraftRecord, ProfileRecord, Records};
+use crate::account::record::{Account, DraftRecord, Preferences, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
@@ -65,11 +67,20 @@ pub(super) enum Waiting {
     Nobody,
 }
 
+/// How this person appears to others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct OwnPresence {
+    /// What was chosen last, on this device or another.
+    pub(super) chosen: ChosenStatus,
+    /// Whether nobody sits at this device.
+    pub(super) idle: bool,
+}
+
 /// What a person had when the disk failed, beside what is on it.
 pub(super) struct Kept {
     /// With tokens that may have been renewed meanwhile.
     account: Account,
-    own_presence: (bool, String),
+    own_presence: OwnPresence,
     /// Up to where each room was read.
     read: Vec<(RoomId, EventId)>,
     /// Where the person is, in the rooms in which that is shared live.
@@ -101,6 +112,7 @@ pub(crate) struct Home {
     pub(super) feeds: BTreeMap<RoomId, RoomFeed>,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
+    pub(super) preferences: BTreeMap<RoomId, Preferences>,
     pub(super) progress: Progress,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
@@ -123,7 +135,7 @@ pub(crate) struct Home {
     pub(super) requests: BTreeMap<u32, Request>,
     pub(super) adding_device: BTreeSet<RoomId>,
     pub(super) repairs: Repairs,
-    pub(super) own_presence: (bool, String),
+    pub(super) own_presence: OwnPresence,
     // Peers.
     pub(super) links: Option<PeerLinks>,
     /// For links that begin from now on.
@@ -149,6 +161,7 @@ impl Home {
         let config = Config { own, server: account.server_key, recent_bytes_max: RECENT_BYTES_MAX };
         let replica = Replica::new(config, random(), state);
         let profiles = records.profiles()?.into_iter().collect();
+        let own_presence = OwnPresence { chosen: records.chosen_status()?, idle: false };
         let dialer = Dialer::new(key.device(), u64::from_be_bytes(random()));
         let mut home = Self {
             account,
@@ -172,6 +185,7 @@ impl Home {
             feeds: BTreeMap::new(),
             marks: BTreeMap::new(),
             drafts: BTreeMap::new(),
+            preferences: BTreeMap::new(),
             progress: Progress::default(),
             waiting: BTreeMap::new(),
             next_number: 0,
@@ -189,7 +203,7 @@ impl Home {
             requests: BTreeMap::new(),
             adding_device: BTreeSet::new(),
             repairs: Repairs::default(),
-            own_presence: (false, String::new()),
+            own_presence,
             links: None,
             ice_servers: Vec::new(),
             dialer,
@@ -209,6 +223,7 @@ impl Home {
             if let Some(draft) = self.records.draft(room.conversation())? {
                 self.drafts.insert(room, draft);
             }
+            self.preferences.insert(room, self.records.preferences(room.conversation())?);
             let Some(roster) = self.replica.roster(room) else { continue };
             self.members.insert(room, roster.members().map(|member| member.account).collect());
         }
