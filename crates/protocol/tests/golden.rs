@@ -32,8 +32,8 @@ use momoland_protocol::roster::{
     RosterChange, RosterOp, Settings, Visibility,
 };
 use momoland_protocol::server::{
-    AccountPresence, ClientFrame, ClientHello, DirectoryEntry, Goodbye, GoodbyeReason, Profile, Refusal, RefusalKind,
-    Request, Response, ServerFrame, ServerHello, TurnAccess, Welcome,
+    AccountPresence, Availability, ChosenStatus, ClientFrame, ClientHello, DirectoryEntry, Goodbye, GoodbyeReason,
+    Profile, Refusal, RefusalKind, Request, Response, ServerFrame, ServerHello, TurnAccess, Welcome,
 };
 use momoland_protocol::signed::{SecretKey, Signable, Signature, Signed};
 
@@ -179,6 +179,10 @@ fn feeds(vectors: &mut Vectors) {
     vectors.value("feed.post", &PostContent { title, body, tags, sent_at: AT });
     vectors.value("feed.like", &LikeContent { on: true });
     vectors.value("feed.comment", &CommentContent { text: "Thanks.".to_owned(), sent_at: AT });
+}
+
+fn chosen() -> ChosenStatus {
+    ChosenStatus { availability: Availability::Busy, text: "at the shed".to_owned(), at: AT }
 }
 
 fn objects(vectors: &mut Vectors) {
@@ -358,7 +362,7 @@ fn client_frames(vectors: &mut Vectors) {
     let ephemeral = Ephemeral { room, signal: EphemeralSignal::Typing { typing: false } };
     vectors.value("client.ephemeral", &ClientFrame::Ephemeral { ephemeral, except: vec![key(2).device()] });
     vectors.value("client.introduce", &ClientFrame::Introduce { to: key(2).device(), signal: vec![1, 2] });
-    vectors.value("client.presence", &ClientFrame::Presence { away: true, text: "at the shed".to_owned() });
+    vectors.value("client.presence", &ClientFrame::Presence { idle: true, chosen: chosen() });
 }
 
 fn server_frames(vectors: &mut Vectors) {
@@ -392,7 +396,7 @@ fn server_frames(vectors: &mut Vectors) {
     vectors.value("server.ephemeral", &ServerFrame::Ephemeral { device, account, ephemeral });
     vectors.value("server.introduced", &ServerFrame::Introduced { from: device, signal: vec![1, 2] });
     let presence =
-        AccountPresence { account, devices: vec![device], away: false, text: String::new(), last_seen: Some(AT) };
+        AccountPresence { account, devices: vec![device], idle: false, chosen: chosen(), last_seen: Some(AT) };
     vectors.value("server.presence", &ServerFrame::Presence { accounts: vec![presence] });
     vectors.value("server.online", &ServerFrame::Online { count: 3 });
     vectors.value("server.profiles", &ServerFrame::Profiles { profiles: vec![profile()] });

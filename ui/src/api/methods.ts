@@ -37,6 +37,8 @@ export type Methods = {
   "rooms.remove": { params: RemoveMemberParams; result: Done };
   "rooms.update": { params: UpdateRoomParams; result: Done };
   "rooms.direct": { params: DirectParams; result: RoomCreated };
+  "rooms.setNotify": { params: SetNotifyParams; result: Done };
+  "rooms.setFavourite": { params: SetFavouriteParams; result: Done };
   "messages.send": { params: SendParams; result: Sent };
   "messages.list": { params: ListMessagesParams; result: Messages };
   "messages.edit": { params: EditParams; result: OneMessage };
@@ -66,6 +68,7 @@ export type Methods = {
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };
+  "presence.setIdle": { params: SetIdleParams; result: Done };
   "location.share": { params: ShareLocationParams; result: SharedLocation };
   "location.stop": { params: StopLocationParams; result: Done };
   "location.list": { params: RoomParams; result: Locations };

@@ -12,7 +12,7 @@ function count(n: number, one: string, other: string): string {
 
 const roles: Readonly<Record<Role, string>> = { owner: "Owner", moderator: "Moderator", member: "Member", reader: "Reader" };
 const delivery: Readonly<Record<DeliveryState, string>> = { stored: "Kept on this device", relayed: "At the relay", delivered: "Delivered", read: "Read by all" };
-const presence: Readonly<Record<PresenceStatus, string>> = { online: "here", away: "idle", offline: "offline" };
+const presence: Readonly<Record<PresenceStatus, string>> = { online: "here", away: "idle", dnd: "not to be disturbed", offline: "offline" };
 const paths: Readonly<Record<PeerPath, string>> = { direct: "direct", turn: "turn", relay: "relay" };
 
 export const strings = {

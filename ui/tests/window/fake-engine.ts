@@ -78,7 +78,7 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
       "rooms.members": ({ roomId }) => ({ members: world.members.get(roomId) ?? [] }),
       "rooms.create": ({ name, visibility, topic }) => {
         const roomId = `room-${world.rooms.length}`;
-        world.rooms.push({ roomId, name, topic: topic ?? "", kind: "chat", visibility, role: "owner", memberCount: 1, unreadCount: 0, mentionsCount: 0 });
+        world.rooms.push({ roomId, name, topic: topic ?? "", kind: "chat", visibility, role: "owner", memberCount: 1, unreadCount: 0, mentionsCount: 0, notify: "all", favourite: false });
         return { roomId };
       },
       "rooms.invite": () => ({ invite: "momoland://join/tidewater.example/3f9a61c27e/Jb8w2vQx7sLkT0dM" }),

@@ -32,7 +32,7 @@ export function message(author: string, clock: string | number, text: string, st
 }
 
 export function room(name: string, more: Partial<Room> = {}): Room {
-  return { roomId: name, name, topic: "", kind: "chat", visibility: "public", role: "member", memberCount: 7, unreadCount: 0, mentionsCount: 0, ...more };
+  return { roomId: name, name, topic: "", kind: "chat", visibility: "public", role: "member", memberCount: 7, unreadCount: 0, mentionsCount: 0, notify: "all", favourite: false, ...more };
 }
 
 export function net(): NetStatus {

@@ -11,6 +11,7 @@ mod feed;
 mod location;
 mod messages;
 mod net;
+mod preferences;
 mod presence;
 mod rooms;
 
@@ -107,6 +108,8 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "rooms.remove" => rooms::remove,
         "rooms.update" => rooms::update,
         "rooms.direct" => rooms::direct,
+        "rooms.setNotify" => preferences::set_notify,
+        "rooms.setFavourite" => preferences::set_favourite,
         "messages.send" => messages::send,
         "messages.list" => messages::list,
         "messages.edit" => messages::edit,
@@ -136,6 +139,7 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "typing.set" => presence::set_typing,
         "presence.list" => presence::list,
         "presence.set" => presence::set,
+        "presence.setIdle" => presence::set_idle,
         "location.share" => location::share,
         "location.stop" => location::stop,
         "location.list" => location::list,

@@ -6,6 +6,7 @@ mod documents;
 mod messages;
 mod amendments;
 mod drafts;
+mod preferences;
 mod reissue;
 mod rooms;
 mod ephemerals;
@@ -22,6 +23,7 @@ use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, Event as StoredEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
 use momoland_protocol::location::Point;
+use momoland_protocol::server::ChosenStatus;
 use momoland_protocol::signed::SecretKey;
 use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now};
@@ -39,7 +41,7 @@ use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
 use self::reissue::Reissue;
-use crate::account::record::{Account, DraftRecord, ProfileRecord, Records};
+use crate::account::record::{Account, DraftRecord, Preferences, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
@@ -71,11 +73,20 @@ pub(super) enum Waiting {
     Nobody,
 }
 
+/// How this person appears to others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct OwnPresence {
+    /// What was chosen last, on this device or another.
+    pub(super) chosen: ChosenStatus,
+    /// Whether nobody sits at this device.
+    pub(super) idle: bool,
+}
+
 /// What a person had when the disk failed, beside what is on it.
 pub(super) struct Kept {
     /// With tokens that may have been renewed meanwhile.
     account: Account,
-    own_presence: (bool, String),
+    own_presence: OwnPresence,
     /// Up to where each room was read.
     read: Vec<(RoomId, EventId)>,
     /// Where the person is, in the rooms in which that is shared live.
@@ -107,6 +118,7 @@ pub(crate) struct Home {
     pub(super) feeds: BTreeMap<RoomId, RoomFeed>,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
+    pub(super) preferences: BTreeMap<RoomId, Preferences>,
     pub(super) progress: Progress,
     pub(super) documents: Documents,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
@@ -130,7 +142,7 @@ pub(crate) struct Home {
     pub(super) requests: BTreeMap<u32, Request>,
     pub(super) adding_device: BTreeSet<RoomId>,
     pub(super) repairs: Repairs,
-    pub(super) own_presence: (bool, String),
+    pub(super) own_presence: OwnPresence,
     // Peers.
     pub(super) links: Option<PeerLinks>,
     /// For links that begin from now on.
@@ -157,6 +169,7 @@ impl Home {
         let config = Config { own, server: account.server_key, recent_bytes_max: RECENT_BYTES_MAX };
         let replica = Replica::new(config, random(), state);
         let profiles = records.profiles()?.into_iter().collect();
+        let own_presence = OwnPresence { chosen: records.chosen_status()?, idle: false };
         let dialer = Dialer::new(key.device(), u64::from_be_bytes(random()));
         let mut home = Self {
             account,
@@ -180,6 +193,7 @@ impl Home {
             feeds: BTreeMap::new(),
             marks: BTreeMap::new(),
             drafts: BTreeMap::new(),
+            preferences: BTreeMap::new(),
             progress: Progress::default(),
             documents,
             waiting: BTreeMap::new(),
@@ -198,7 +212,7 @@ impl Home {
             requests: BTreeMap::new(),
             adding_device: BTreeSet::new(),
             repairs: Repairs::default(),
-            own_presence: (false, String::new()),
+            own_presence,
             links: None,
             ice_servers: Vec::new(),
             dialer,
@@ -219,6 +233,7 @@ impl Home {
             if let Some(draft) = self.records.draft(room.conversation())? {
                 self.drafts.insert(room, draft);
             }
+            self.preferences.insert(room, self.records.preferences(room.conversation())?);
             let Some(roster) = self.replica.roster(room) else { continue };
             self.members.insert(room, roster.members().map(|member| member.account).collect());
         }

@@ -340,6 +340,7 @@ impl Home {
         self.marks.remove(&room);
         self.positions.forget(room);
         self.drafts.remove(&room);
+        self.preferences.remove(&room);
         self.feeds.remove(&room);
         self.progress.forget(room);
         self.dirty.remove(&room);
