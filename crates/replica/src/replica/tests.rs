@@ -650,7 +650,10 @@ fn a_register_is_set_by_its_own_account_while_that_belongs() {
 fn append(world: &mut World, node: usize, log: LogId, action: Action, text: &str) {
     let body = BodyBytes::new(&Body::Plain(text.as_bytes().to_vec())).unwrap();
     let id = CommandId(world.number());
-    world.input(node, Input::Command { id, command: Command::Append { log, action, targets: Vec::new(), body } });
+    world.input(
+        node,
+        Input::Command { id, command: Command::Append { log, action, targets: Vec::new(), place: None, body } },
+    );
 }
 
 /// What a node has on disk of a log, by author and place.

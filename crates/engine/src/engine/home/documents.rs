@@ -645,7 +645,7 @@ impl Home {
         let change = EditorsChange { editors, cuts };
         cbor::Bounded::check_bounds(&change).map_err(|_| ApiError::invalid("A document has at most 1,000 editors."))?;
         let body = body_of(&change)?;
-        Ok(self.append(Command::Append { log, action: Action::DOCUMENT_EDITORS, targets, body }))
+        Ok(self.append(Command::Append { log, action: Action::DOCUMENT_EDITORS, targets, place: None, body }))
     }
 
     /// Renames, archives, deletes or restores a document; answered once that is on disk.
@@ -669,7 +669,7 @@ impl Home {
             }
         }
         let (targets, body) = (vec![shelved.rights.current().0], body_of(change)?);
-        Ok(self.append(Command::Append { log, action: Action::DOCUMENT_CHANGE, targets, body }))
+        Ok(self.append(Command::Append { log, action: Action::DOCUMENT_CHANGE, targets, place: None, body }))
     }
 
     fn append(&mut self, command: Command) -> oneshot::Receiver<Result<EventId, CommandRefusal>> {
