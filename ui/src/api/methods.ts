@@ -1,13 +1,14 @@
 // The methods of the API: each with what it takes and what it answers. The types are the engine's own; this table
 // only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
 import type {
-  ChangePasswordParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory, DoctorParams,
-  Done, Drafts, EditParams, Invite, InviteParams, JoinRoomParams, ListMessagesParams, ListPresenceParams, Locations,
-  LoginParams, LogoutParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams, OneMessage,
-  PinParams, Pins, PresenceList, ProfileParams, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
-  RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetOnlineParams, SetPolicyParams,
-  SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn,
-  StopLocationParams, UpdateRoomParams, Whoami,
+  Activities, AnnounceParams, ChangePasswordParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams,
+  Directory, DoctorParams, Done, Drafts, EditParams, Invite, InviteParams, JoinRoomParams, ListActivityParams,
+  ListMessagesParams, ListNotificationsParams, ListPresenceParams, Locations, LoginParams, LogoutParams,
+  MarkNotificationsReadParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams, Notifications,
+  OneMessage, PinParams, Pins, PresenceList, ProfileParams, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
+  RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetFavouriteParams, SetNotifyParams,
+  SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams,
+  SharedLocation, SignedIn, StopLocationParams, UpdateRoomParams, Whoami,
 } from "@/api/types.gen";
 
 export type Methods = {
@@ -34,6 +35,8 @@ export type Methods = {
   "rooms.remove": { params: RemoveMemberParams; result: Done };
   "rooms.update": { params: UpdateRoomParams; result: Done };
   "rooms.direct": { params: DirectParams; result: RoomCreated };
+  "rooms.setNotify": { params: SetNotifyParams; result: Done };
+  "rooms.setFavourite": { params: SetFavouriteParams; result: Done };
   "messages.send": { params: SendParams; result: Sent };
   "messages.list": { params: ListMessagesParams; result: Messages };
   "messages.edit": { params: EditParams; result: OneMessage };
@@ -49,6 +52,10 @@ export type Methods = {
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };
+  "notifications.list": { params: ListNotificationsParams; result: Notifications };
+  "notifications.markRead": { params: MarkNotificationsReadParams; result: Done };
+  "admin.announce": { params: AnnounceParams; result: Done };
+  "activity.list": { params: ListActivityParams; result: Activities };
   "location.share": { params: ShareLocationParams; result: SharedLocation };
   "location.stop": { params: StopLocationParams; result: Done };
   "location.list": { params: RoomParams; result: Locations };

@@ -8,7 +8,7 @@ export type ServerState = "online" | "connecting" | "offline";
 
 export type PeerPolicy = "all" | "turnOnly" | "none";
 
-export type PresenceStatus = "online" | "away" | "offline";
+export type PresenceStatus = "online" | "away" | "dnd" | "offline";
 
 export type RoomKind = "chat" | "direct";
 
@@ -142,7 +142,13 @@ draft?: string,
 /**
  * Up to and including this message the person has read the room.
  */
-readUpTo?: string, lastMessage?: Message, };
+readUpTo?: string, 
+/**
+ * What of it this person is told of.
+ */
+notify: NotifyLevel, favourite: boolean, lastMessage?: Message, };
+
+export type NotifyLevel = "all" | "mentions" | "none";
 
 export type Directory = { rooms: Array<DirectoryRoom>, };
 
@@ -178,7 +184,11 @@ invite: string, };
 
 export type Members = { members: Array<Member>, };
 
-export type Member = { userId: string, handle: string, displayName: string, role: Role, status: PresenceStatus, lastSeen?: number, };
+export type Member = { userId: string, handle: string, displayName: string, role: Role, status: PresenceStatus, 
+/**
+ * What they say they are doing.
+ */
+text?: string, lastSeen?: number, };
 
 export type SetRoleParams = { roomId: string, userId: string, role: Role, };
 
@@ -383,6 +393,62 @@ at: number,
  */
 until?: number, };
 
+export type SetNotifyParams = { roomId: string, level: NotifyLevel, };
+
+export type SetFavouriteParams = { roomId: string, on: boolean, };
+
+export type ListNotificationsParams = { 
+/**
+ * Notifications before this one, as `next` of an earlier answer gives it.
+ */
+before?: string, limit?: number, };
+
+export type Notifications = { 
+/**
+ * The newest first.
+ */
+notifications: Array<Notification>, unreadCount: number, next?: string, };
+
+export type Notification = { notificationId: string, kind: NotificationKind, title: string, body: string, level: NotificationLevel, roomId?: string, messageId?: string, 
+/**
+ * Whose doing it is.
+ */
+userId?: string, at: number, read: boolean, };
+
+export type NotificationKind = "mention" | "reply" | "reaction" | "invite" | "personal" | "announcement" | "room";
+
+export type NotificationLevel = "info" | "success" | "warning" | "error";
+
+export type MarkNotificationsReadParams = { 
+/**
+ * All of them, where it is left out.
+ */
+notificationId?: string, };
+
+export type Announcement = { announcementId: string, message: string, level: NotificationLevel, at: number, expiresAt?: number, };
+
+export type AnnounceParams = { message: string, level: NotificationLevel, 
+/**
+ * Seconds for which it is told to those who come online.
+ */
+ttlS?: number, };
+
+export type ListActivityParams = { roomId?: string, before?: string, limit?: number, };
+
+export type Activities = { 
+/**
+ * The newest first.
+ */
+activities: Array<Activity>, next?: string, };
+
+export type Activity = { activityId: string, kind: ActivityKind, roomId: string, userId: string, 
+/**
+ * The other person, where it is done to one.
+ */
+targetUserId?: string, messageId?: string, at: number, };
+
+export type ActivityKind = "created" | "joined" | "left" | "removed" | "banned" | "invited" | "role" | "renamed" | "pinned" | "message" | "document";
+
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
  * Absent where the peer is gone.
@@ -395,6 +461,6 @@ displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, }
 /**
  * Of a live one: when it ends by itself.
  */
-until?: number, ended?: boolean, } | { "type": "resync", };
+until?: number, ended?: boolean, } | { "type": "notification.new", notification: Notification, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "activity.new", activity: Activity, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

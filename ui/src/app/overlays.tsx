@@ -1,4 +1,6 @@
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
+import { ActivityDialog } from "@/features/dialogs/activity";
+import { AnnounceDialog } from "@/features/dialogs/announce";
 import { BrowseRoomsDialog } from "@/features/dialogs/browse-rooms";
 import { DeleteMessageDialog, LeaveRoomDialog, RemoveMemberDialog } from "@/features/dialogs/confirm";
 import { CreateRoomDialog } from "@/features/dialogs/create-room";
@@ -38,6 +40,10 @@ export function Overlays() {
       return room && <DeleteMessageDialog room={room} messageId={overlay.messageId} />;
     case "receipts":
       return room && <ReceiptsDialog room={room} messageId={overlay.messageId} />;
+    case "activity":
+      return room && <ActivityDialog room={room} />;
+    case "announce":
+      return <AnnounceDialog />;
     case "shortcuts":
       return <ShortcutsDialog />;
     case "profile":

@@ -26,6 +26,7 @@ export type Sync = {
   readMembers: (roomId: string) => Promise<void>;
   readTimeline: (roomId: string) => Promise<void>;
   readOlder: (roomId: string, limit?: number) => Promise<void>;
+  readOlderNotifications: () => Promise<void>;
   /** Reads back until a message is held. Answers whether it is. */
   seek: (roomId: string, messageId: string) => Promise<boolean>;
   readPinned: (roomId: string) => Promise<void>;
@@ -49,7 +50,7 @@ export function createSync(client: Client, store: Store): Sync {
       store.dispatch({ type: "net", status });
       store.dispatch({ type: "whoami", whoami });
       if (whoami.account === null) return;
-      const [rooms, people] = await Promise.all([client.call("rooms.list", {}), client.call("presence.list", {}), drafts.read()]);
+      const [rooms, people] = await Promise.all([client.call("rooms.list", {}), client.call("presence.list", {}), drafts.read(), readInbox()]);
       if (mine !== reading) return;
       store.dispatch({ type: "people", list: people });
       store.dispatch({ type: "rooms", list: rooms });
@@ -58,6 +59,25 @@ export function createSync(client: Client, store: Store): Sync {
       if (openRoomId !== null) await Promise.all([readMembers(openRoomId), readTimeline(openRoomId)]);
     } catch (thrown) {
       if (mine === reading) store.dispatch({ type: "startFailed", error: ApiError.from(thrown) });
+    }
+  }
+
+  async function readInbox(): Promise<void> {
+    try {
+      store.dispatch({ type: "inbox", list: await client.call("notifications.list", { limit: PAGE }) });
+    } catch {
+      // Without the list there is no inbox; everything it would name is in its room.
+    }
+  }
+
+  async function readOlderNotifications(): Promise<void> {
+    const { inbox } = store.getState();
+    if (typeof inbox?.next !== "string" || inbox.older === "loading") return;
+    store.dispatch({ type: "inboxLoading" });
+    try {
+      store.dispatch({ type: "inboxOlder", list: await client.call("notifications.list", { before: inbox.next, limit: PAGE }) });
+    } catch {
+      store.dispatch({ type: "inboxFailed" });
     }
   }
 
@@ -170,6 +190,9 @@ export function createSync(client: Client, store: Store): Sync {
       case "member.joined":
       case "member.left":
       case "presence.changed":
+      case "notification.new":
+      case "announcement.new":
+      case "activity.new":
       case "location.changed":
         break;
     }
@@ -199,6 +222,7 @@ export function createSync(client: Client, store: Store): Sync {
     readOlder,
     seek,
     readPinned,
+    readOlderNotifications,
     drafts,
     rereadSoon,
   };

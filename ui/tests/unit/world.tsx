@@ -73,7 +73,7 @@ export function signedIn(rooms: readonly Room[] = [], members: readonly Member[]
 }
 
 export function room(more: Partial<Room> = {}): Room {
-  return { roomId: "shed", name: "boat-shed", topic: "", kind: "chat", visibility: "public", role: "owner", memberCount: 2, unreadCount: 0, mentionsCount: 0, ...more };
+  return { roomId: "shed", name: "boat-shed", topic: "", kind: "chat", visibility: "public", role: "owner", memberCount: 2, unreadCount: 0, mentionsCount: 0, notify: "all", favourite: false, ...more };
 }
 
 export function member(userId: string, displayName: string, more: Partial<Member> = {}): Member {

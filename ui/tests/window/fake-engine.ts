@@ -6,7 +6,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Method, Params, Result } from "@/api/methods";
-import type { Draft, ErrorKind, Event, Member, Message, NetStatus, OwnAccount, Receipt, Room } from "@/api/types.gen";
+import type { Activity, Draft, ErrorKind, Event, Member, Message, NetStatus, Notification, OwnAccount, Receipt, Room } from "@/api/types.gen";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
@@ -30,6 +30,8 @@ export type World = {
   members: Map<string, Member[]>;
   messages: Map<string, Message[]>;
   receipts: Receipt[];
+  notifications: Notification[];
+  activities: Activity[];
   drafts: Map<string, Draft>;
 };
 
@@ -78,7 +80,7 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
       "rooms.members": ({ roomId }) => ({ members: world.members.get(roomId) ?? [] }),
       "rooms.create": ({ name, visibility, topic }) => {
         const roomId = `room-${world.rooms.length}`;
-        world.rooms.push({ roomId, name, topic: topic ?? "", kind: "chat", visibility, role: "owner", memberCount: 1, unreadCount: 0, mentionsCount: 0 });
+        world.rooms.push({ roomId, name, topic: topic ?? "", kind: "chat", visibility, role: "owner", memberCount: 1, unreadCount: 0, mentionsCount: 0, notify: "all", favourite: false });
         return { roomId };
       },
       "rooms.invite": () => ({ invite: "momoland://join/tidewater.example/3f9a61c27e/Jb8w2vQx7sLkT0dM" }),
@@ -124,6 +126,19 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         else world.drafts.set(roomId, { roomId, text, ...(replyTo === undefined ? {} : { replyTo }), changedAt: Date.now() });
         return {};
       },
+      "rooms.setNotify": ({ roomId, level }) => changeRoom(roomId, { notify: level }),
+      "rooms.setFavourite": ({ roomId, on }) => changeRoom(roomId, { favourite: on }),
+      "notifications.list": () => ({ notifications: world.notifications, unreadCount: world.notifications.filter((each) => !each.read).length }),
+      "notifications.markRead": ({ notificationId }) => {
+        world.notifications = world.notifications.map((each) => (notificationId === undefined || each.notificationId === notificationId ? { ...each, read: true } : each));
+        return {};
+      },
+      "activity.list": ({ roomId }) => ({ activities: world.activities.filter((each) => each.roomId === roomId) }),
+      "admin.announce": ({ message, level }) => {
+        emit({ type: "announcement.new", announcement: { announcementId: `announced-${message}`, message, level, at: Date.now() } });
+        return {};
+      },
+      "presence.set": () => ({}),
       "typing.set": () => ({}),
       "presence.list": () => {
         const users = [...new Map([...world.members.values()].flat().map((member) => [member.userId, member])).values()];
@@ -141,6 +156,13 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
     world.messages.set(roomId, messages.with(at, message));
     emit({ type: "message.changed", roomId, message });
     return message;
+  }
+
+  function changeRoom(roomId: string, how: Partial<Room>): Record<symbol, never> {
+    world.rooms = world.rooms.map((each) => (each.roomId === roomId ? { ...each, ...how } : each));
+    const room = world.rooms.find((each) => each.roomId === roomId);
+    if (room !== undefined) emit({ type: "room.changed", room });
+    return {};
   }
 
   function emit(event: Event): void {

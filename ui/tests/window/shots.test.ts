@@ -134,6 +134,30 @@ const SHOTS: readonly Shot[] = [
     await page.getByRole("tab", { name: "Pinned" }).click();
     await page.getByRole("button", { name: "Go to the message of Ingrid Solheim" }).waitFor();
   } },
+  { name: "inbox", world: busy(), themes: ["light", "dark"], go: async (page, engine) => {
+    await page.getByRole("button", { name: /Inbox/u }).click();
+    await page.getByText("Yuki Tanabe mentioned you").waitFor();
+    engine.emit({ type: "announcement.new", announcement: { announcementId: "a", message: "The server moves to a new machine on Sunday morning.", level: "warning", at: Date.now() } });
+    await page.getByRole("region", { name: "Announcements" }).waitFor();
+  } },
+  { name: "room-menu", world: busy(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("button", { name: "Room menu" }).click();
+    await page.waitForTimeout(250);
+  } },
+  { name: "toast", world: busy(), themes: ["light", "dark"], go: async (page, engine) => {
+    await open("deliveries")(page);
+    engine.emit({ type: "notification.new", notification: { notificationId: "x1", kind: "reply", title: "Ingrid Solheim answered you", body: "Until then we have the small winch.", level: "info", roomId: "boat-shed", userId: "ingrid", at: Date.now(), read: false } });
+    await page.getByText("Ingrid Solheim answered you").waitFor();
+    await page.waitForTimeout(400);
+  } },
+  { name: "activity", world: busy(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("button", { name: "Room menu" }).click();
+    await page.getByRole("menuitem", { name: "Activity" }).click();
+    await page.getByText("Ingrid Solheim pinned a message").waitFor();
+    await page.waitForTimeout(250);
+  } },
   { name: "shortcuts", world: busy(), go: async (page) => {
     await open("boat-shed")(page);
     await page.keyboard.press("Control+/");

@@ -115,7 +115,11 @@ function MemberRow({ room, entry: { person, role } }: { room: Room; entry: Roste
           <span className="truncate foreign">{person.displayName}</span>
           {own && <span className="text-ink-3">{strings.you}</span>}
         </span>
-        {role !== "member" && room.kind === "chat" && <span className="block text-micro text-ink-3">{strings.roles[role]}</span>}
+        {person.text !== undefined ? (
+          <span className="block truncate foreign text-micro text-ink-3">{person.text}</span>
+        ) : (
+          role !== "member" && room.kind === "chat" && <span className="block text-micro text-ink-3">{strings.roles[role]}</span>
+        )}
       </span>
       {!own && !offline && path !== null && <PathBadge path={path.path} word={strings.paths[path.path]} title={words.pathTitle(path.path)} rttMs={path.rttMs} />}
       {offline && person.lastSeen !== undefined && <span className="flex-none text-micro text-ink-3 tabular-nums">{lastSeenWords(person.lastSeen, minute)}</span>}
