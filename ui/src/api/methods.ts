@@ -1,14 +1,16 @@
 // The methods of the API: each with what it takes and what it answers. The types are the engine's own; this table
 // only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
 import type {
-  Activities, AnnounceParams, ChangePasswordParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams,
-  Directory, DoctorParams, Done, Drafts, EditParams, Invite, InviteParams, JoinRoomParams, ListActivityParams,
-  ListMessagesParams, ListNotificationsParams, ListPresenceParams, Locations, LoginParams, LogoutParams,
-  MarkNotificationsReadParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams, Notifications,
-  OneMessage, PinParams, Pins, PresenceList, ProfileParams, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
-  RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetFavouriteParams, SetNotifyParams,
-  SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams,
-  SharedLocation, SignedIn, StopLocationParams, UpdateRoomParams, Whoami,
+  Activities, AnnounceParams, ArchiveDocParams, ChangePasswordParams, CreateDocParams, CreateRoomParams, DeviceParams,
+  Devices, Diagnosis, DirectParams, Directory, DocAwarenessParams, DocCreated, DocParams, DocState, DocStateParams,
+  DocText, Docs, DoctorParams, Done, Drafts, EditDocParams, EditParams, Invite, InviteParams, JoinRoomParams,
+  ListActivityParams, ListDocsParams, ListMessagesParams, ListNotificationsParams, ListPresenceParams, Locations,
+  LoginParams, LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members, MessageParams, Messages, NetStatus,
+  NoParams, Notifications, OneMessage, OpenedDoc, PinParams, Pins, PresenceList, ProfileParams, ReactParams, Receipts,
+  RegisterParams, RemoveMemberParams, RenameDocParams, RoomCreated, RoomParams, Rooms, SendParams, Sent,
+  SetDraftParams, SetEditorsParams, SetFavouriteParams, SetNotifyParams, SetOnlineParams, SetPolicyParams,
+  SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn,
+  StopLocationParams, UpdateDocParams, UpdateRoomParams, Whoami,
 } from "@/api/types.gen";
 
 export type Methods = {
@@ -49,6 +51,20 @@ export type Methods = {
   "messages.markUnread": { params: MessageParams; result: Done };
   "drafts.set": { params: SetDraftParams; result: Done };
   "drafts.list": { params: NoParams; result: Drafts };
+  "docs.create": { params: CreateDocParams; result: DocCreated };
+  "docs.list": { params: ListDocsParams; result: Docs };
+  "docs.open": { params: DocParams; result: OpenedDoc };
+  "docs.close": { params: DocParams; result: Done };
+  "docs.text": { params: DocParams; result: DocText };
+  "docs.edit": { params: EditDocParams; result: Done };
+  "docs.update": { params: UpdateDocParams; result: Done };
+  "docs.state": { params: DocStateParams; result: DocState };
+  "docs.awareness": { params: DocAwarenessParams; result: Done };
+  "docs.setEditors": { params: SetEditorsParams; result: Done };
+  "docs.rename": { params: RenameDocParams; result: Done };
+  "docs.archive": { params: ArchiveDocParams; result: Done };
+  "docs.delete": { params: DocParams; result: Done };
+  "docs.restore": { params: DocParams; result: Done };
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };

@@ -393,6 +393,104 @@ at: number,
  */
 until?: number, };
 
+export type DocEditing = "author" | "members" | "listed";
+
+export type Doc = { docId: string, roomId: string, title: string, 
+/**
+ * The account that created it.
+ */
+author: string, editing: DocEditing, 
+/**
+ * Who is listed, with `listed`.
+ */
+editors: Array<string>, createdAt: number, changedAt: number, archived: boolean, deleted: boolean, 
+/**
+ * Why this person can only read it, as a sentence; absent where they may write.
+ */
+readOnly?: string, };
+
+export type CreateDocParams = { roomId: string, title: string, editing: DocEditing, 
+/**
+ * Accounts, with `listed` only.
+ */
+editors?: Array<string>, };
+
+export type DocCreated = { docId: string, };
+
+export type Docs = { docs: Array<Doc>, };
+
+export type ListDocsParams = { roomId: string, 
+/**
+ * Those that were deleted, instead of the others.
+ */
+deleted?: boolean, };
+
+export type DocParams = { docId: string, };
+
+export type OpenedDoc = { doc: Doc, 
+/**
+ * The Yjs client id for this editor: each that is opened gets another one.
+ */
+clientId: number, 
+/**
+ * All of it, as one update.
+ */
+update: string, stateVector: string, 
+/**
+ * Who is in it, this device aside.
+ */
+present: Array<DocPresence>, };
+
+export type DocPresence = { userId: string, deviceId: string, state: unknown, };
+
+export type DocAwarenessParams = { docId: string, 
+/**
+ * An object; `null` where this person goes.
+ */
+state: unknown, };
+
+export type SetEditorsParams = { docId: string, 
+/**
+ * Left out: those who are listed.
+ */
+editing?: DocEditing, 
+/**
+ * Accounts, with `listed`.
+ */
+editors?: Array<string>, };
+
+export type RenameDocParams = { docId: string, title: string, };
+
+export type ArchiveDocParams = { docId: string, archived: boolean, };
+
+export type DocText = { text: string, };
+
+export type DocOp = DocInsert | DocDelete;
+
+export type DocInsert = { at: number, insert: string, };
+
+export type DocDelete = { at: number, 
+/**
+ * How much.
+ */
+delete: number, };
+
+export type EditDocParams = { docId: string, ops: Array<DocOp>, };
+
+export type UpdateDocParams = { docId: string, update: string, };
+
+export type DocStateParams = { docId: string, 
+/**
+ * What the asker has; nothing where it is left out.
+ */
+stateVector?: string, };
+
+export type DocState = { 
+/**
+ * What the asker lacks, as one update.
+ */
+update: string, stateVector: string, };
+
 export type SetNotifyParams = { roomId: string, level: NotifyLevel, };
 
 export type SetFavouriteParams = { roomId: string, on: boolean, };
@@ -461,6 +559,6 @@ displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, }
 /**
  * Of a live one: when it ends by itself.
  */
-until?: number, ended?: boolean, } | { "type": "notification.new", notification: Notification, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "activity.new", activity: Activity, } | { "type": "resync", };
+until?: number, ended?: boolean, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.awareness", docId: string, userId: string, deviceId: string, state: unknown, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "notification.new", notification: Notification, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "activity.new", activity: Activity, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

@@ -7,6 +7,7 @@ import { useStartingRoom } from "@/app/starting-room";
 import { AccountRow } from "@/features/account/account-row";
 import { Conversation } from "@/features/conversation/conversation";
 import { Details } from "@/features/details/details";
+import { DocumentPane } from "@/features/documents/document-pane";
 import { Announcements } from "@/features/inbox/announcements";
 import { Inbox } from "@/features/inbox/inbox";
 import { RoomList } from "@/features/rooms/room-list";
@@ -20,6 +21,7 @@ export function Shell() {
   const sheet = useMedia(WITHOUT_DETAILS);
   const roomId = useAppState((state) => state.openRoomId);
   const inbox = useAppState((state) => state.inboxOpen);
+  const docOpen = useAppState((state) => state.openDocId !== null);
   const details = useAppState((state) => state.details);
   useShortcuts();
   useStartingRoom();
@@ -31,7 +33,7 @@ export function Shell() {
       <Announcements />
       <div className={`grid flex-1 min-h-0 grid-rows-[minmax(0,1fr)] ${narrow ? "grid-cols-[minmax(0,1fr)]" : pane ? "grid-cols-[var(--size-rooms)_minmax(0,1fr)_var(--size-details)]" : "grid-cols-[var(--size-rooms)_minmax(0,1fr)]"}`}>
         {narrow ? roomId === null && !inbox && <NarrowList /> : <RoomList foot={<AccountRow />} />}
-        {inbox ? <Inbox /> : (!narrow || roomId !== null) && <Conversation />}
+        {inbox ? <Inbox /> : docOpen ? <DocumentPane /> : (!narrow || roomId !== null) && <Conversation />}
         {pane && <Details />}
         {sheet && details.sheet && roomId !== null && <DetailsSheet onClose={() => actions.setDetails({ sheet: false })} />}
       </div>

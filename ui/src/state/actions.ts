@@ -2,7 +2,8 @@
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
 import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
-import type { Activities, AnnounceParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, UpdateRoomParams } from "@/api/types.gen";
+import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, UpdateRoomParams } from "@/api/types.gen";
+import { createDocLine, type DocLine } from "@/state/doc-line";
 import { placeOf } from "@/state/links";
 import { lastRoomOf, rememberRoom } from "@/state/preferences";
 import { ownAccount, startingRoom } from "@/state/selectors";
@@ -84,7 +85,11 @@ export function createActions(client: Client, store: Store, sync: Sync) {
   }
 
   function openRoom(roomId: string | null): void {
-    if (roomId === store.getState().openRoomId) return;
+    const { openRoomId, openDocId } = store.getState();
+    if (roomId === openRoomId) {
+      if (openDocId !== null) store.dispatch({ type: "openDoc", docId: null });
+      return;
+    }
     stopTyping();
     sync.drafts.flush();
     store.dispatch({ type: "openRoom", roomId });
@@ -302,6 +307,34 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     async activity(roomId: string, before?: string): Promise<Activities> {
       return client.call("activity.list", { roomId, limit: 50, ...(before === undefined ? {} : { before }) });
     },
+    readDocs: (roomId: string) => void sync.readDocs(roomId),
+    openDoc(docId: string | null): void {
+      stopTyping();
+      store.dispatch({ type: "openDoc", docId });
+    },
+    async createDoc(params: CreateDocParams): Promise<void> {
+      const { docId } = await client.call("docs.create", params);
+      await sync.readDocs(params.roomId);
+      store.dispatch({ type: "openDoc", docId });
+    },
+    async renameDoc(docId: string, title: string): Promise<void> {
+      await client.call("docs.rename", { docId, title });
+    },
+    async setDocEditors(params: SetEditorsParams): Promise<void> {
+      await client.call("docs.setEditors", params);
+    },
+    async archiveDoc(docId: string, archived: boolean): Promise<void> {
+      await client.call("docs.archive", { docId, archived });
+    },
+    async deleteDoc(docId: string): Promise<void> {
+      await client.call("docs.delete", { docId });
+    },
+    async restoreDoc(roomId: string, docId: string): Promise<void> {
+      await client.call("docs.restore", { docId });
+      await sync.readDocs(roomId);
+    },
+    /** The way between an editor and the engine's copy of its document. */
+    docLine: (docId: string): DocLine => createDocLine(client, docId),
     readPinned: (roomId: string) => void sync.readPinned(roomId),
     discard: (unsent: Unsent) => store.dispatch({ type: "unsentGone", id: unsent.id }),
     /** A key was pressed in a composer. */

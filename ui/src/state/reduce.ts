@@ -6,7 +6,7 @@
 import type { ApiError } from "@/api/error";
 import type { LinkState } from "@/api/client";
 import type {
-  Announcement, DeliveryState, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
+  Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
 } from "@/api/types.gen";
 import {
   INITIAL, type Change, type Draft, type Marker, type Notice, type Overlay, type Person, type Pinned, type State, type Timeline,
@@ -50,6 +50,10 @@ export type Action =
   | { type: "inboxOlder"; list: Notifications }
   | { type: "inboxFailed" }
   | { type: "notificationRead"; notificationId: string | null }
+  | { type: "docs"; roomId: string; list: Docs }
+  | { type: "docsLoading"; roomId: string }
+  | { type: "docsFailed"; roomId: string; error: ApiError }
+  | { type: "openDoc"; docId: string | null }
   | { type: "openInbox" }
   | { type: "announcementGone"; announcementId: string }
   | { type: "ownPresence"; status: PresenceStatus; text: string | null }
@@ -159,6 +163,15 @@ export function reduce(state: State, action: Action): State {
       return state.inbox === null ? state : { ...state, inbox: { ...state.inbox, older: "failed" } };
     case "notificationRead":
       return notificationRead(state, action.notificationId);
+    case "docs":
+      return { ...state, docs: new Map(state.docs).set(action.roomId, { kind: "ready", docs: action.list.docs }) };
+    case "docsLoading":
+      return state.docs.get(action.roomId)?.kind === "ready" ? state : { ...state, docs: new Map(state.docs).set(action.roomId, { kind: "loading" }) };
+    case "docsFailed":
+      return state.docs.get(action.roomId)?.kind === "ready" ? state : { ...state, docs: new Map(state.docs).set(action.roomId, { kind: "failed", error: action.error }) };
+    case "openDoc":
+      // Whoever writes in a document does not read the conversation behind it.
+      return { ...state, openDocId: action.docId, attending: false, details: { ...state.details, sheet: false } };
     case "openInbox":
       return { ...openRoom(state, null), inboxOpen: true };
     case "announcementGone":
@@ -185,6 +198,15 @@ function reduceEvent(state: State, event: Event, now: number): State {
     case "account.changed":
     case "resync":
       // `sync.ts` reads everything again.
+      return state;
+    case "doc.changed":
+      return withDoc(state, event.doc);
+    case "doc.removed":
+      return { ...mapDocs(state, event.roomId, (docs) => docs.filter((doc) => doc.docId !== event.docId)), openDocId: state.openDocId === event.docId ? null : state.openDocId };
+    case "doc.update":
+    case "doc.awareness":
+    case "doc.reset":
+      // For the editor that has it open: it hears of them itself.
       return state;
     case "notification.new":
       return notified(state, event.notification);
@@ -254,8 +276,9 @@ function withoutRoom(state: State, roomId: string): State {
     drafts: without(state.drafts, roomId),
     changes: state.changes.filter((change) => change.roomId !== roomId),
     pinned: without(state.pinned, roomId),
+    docs: without(state.docs, roomId),
     unsent: state.unsent.filter((unsent) => unsent.roomId !== roomId),
-    ...(state.openRoomId === roomId ? { openRoomId: null, marker: null } : {}),
+    ...(state.openRoomId === roomId ? { openRoomId: null, openDocId: null, marker: null } : {}),
   };
 }
 
@@ -306,6 +329,19 @@ function withTyping(state: State, roomId: string, userId: string, at: number | n
 
 function liveTyping(typing: State["typing"], now: number): State["typing"] {
   return new Map([...typing].map(([roomId, people]) => [roomId, new Map([...people].filter(([, at]) => now - at < TYPING_MS))]));
+}
+
+// Documents
+
+function mapDocs(state: State, roomId: string, change: (docs: readonly Doc[]) => readonly Doc[]): State {
+  const list = state.docs.get(roomId);
+  return list?.kind === "ready" ? { ...state, docs: new Map(state.docs).set(roomId, { kind: "ready", docs: change(list.docs) }) } : state;
+}
+
+/** The newest change first, as the engine lists them. */
+function withDoc(state: State, doc: Doc): State {
+  const next = mapDocs(state, doc.roomId, (docs) => [doc, ...docs.filter((each) => each.docId !== doc.docId)].filter((each) => !each.deleted).sort((a, b) => b.changedAt - a.changedAt));
+  return doc.deleted && state.openDocId === doc.docId ? { ...next, openDocId: null } : next;
 }
 
 // What concerns the reader
@@ -424,13 +460,13 @@ function firstPage(before: Timeline | undefined, page: Messages): Ready {
 // Reading
 
 function openRoom(state: State, roomId: string | null): State {
-  if (roomId === state.openRoomId) return state.inboxOpen ? { ...state, inboxOpen: false } : state;
+  if (roomId === state.openRoomId) return state.inboxOpen || state.openDocId !== null ? { ...state, inboxOpen: false, openDocId: null } : state;
   const room = roomId === null ? undefined : state.rooms?.get(roomId);
   const marker: Marker | null = roomId === null ? null : { readUpTo: room?.readUpTo ?? null, unread: room?.unreadCount ?? 0, firstNew: null, held: false };
   const left = state.openRoomId === null ? undefined : state.timelines.get(state.openRoomId);
   // What was scrolled through is on the disk; it is read again when somebody comes back.
   const timelines = left?.kind === "ready" && left.messages.length > KEPT_MESSAGES_MAX ? without(state.timelines, state.openRoomId) : state.timelines;
-  const next = { ...state, timelines, openRoomId: roomId, inboxOpen: false, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
+  const next = { ...state, timelines, openRoomId: roomId, openDocId: null, inboxOpen: false, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
   return roomId === null ? next : settleMarker(next, roomId);
 }
 

@@ -4,7 +4,7 @@
 // be had again from the engine, but for what a person has typed: drafts and texts that could not be sent.
 import type { ApiError } from "@/api/error";
 import type { LinkState } from "@/api/client";
-import type { Announcement, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/api/types.gen";
+import type { Announcement, Doc, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/api/types.gen";
 
 export type Session =
   | { kind: "starting" }
@@ -88,7 +88,10 @@ export type Notice = { kind: "roomGone"; roomName: string } | { kind: "messageAw
 /** Where the log was asked to go. A new number is a new wish, also for the same message. */
 export type Jump = { roomId: string; messageId: string; round: number };
 
-export type DetailsTab = "members" | "pinned";
+/** The documents of a room, as the engine lists them. */
+export type DocList = { kind: "loading" } | { kind: "failed"; error: ApiError } | { kind: "ready"; docs: readonly Doc[] };
+
+export type DetailsTab = "members" | "documents" | "pinned";
 
 /** What lies over the panes. One at a time; closing it gives the focus back. */
 export type Overlay =
@@ -103,6 +106,8 @@ export type Overlay =
   | { kind: "roomSettings"; roomId: string }
   | { kind: "leaveRoom"; roomId: string }
   | { kind: "removeMember"; roomId: string; userId: string }
+  | { kind: "createDoc"; roomId: string }
+  | { kind: "docSettings"; roomId: string; docId: string }
   | { kind: "activity"; roomId: string }
   | { kind: "announce" }
   | { kind: "profile" }
@@ -130,6 +135,10 @@ export type State = {
   pinned: ReadonlyMap<string, Pinned>;
   jump: Jump | null;
   openRoomId: string | null;
+  /** The document in the middle pane, in the place of the open room's conversation. */
+  openDocId: string | null;
+  /** By room. */
+  docs: ReadonlyMap<string, DocList>;
   /** Whether the inbox is in the middle pane, in the place of a room. */
   inboxOpen: boolean;
   inbox: Inbox | null;
@@ -163,6 +172,8 @@ export const INITIAL: State = {
   pinned: new Map(),
   jump: null,
   openRoomId: null,
+  openDocId: null,
+  docs: new Map(),
   inboxOpen: false,
   inbox: null,
   announcements: [],

@@ -30,6 +30,7 @@ export type Sync = {
   /** Reads back until a message is held. Answers whether it is. */
   seek: (roomId: string, messageId: string) => Promise<boolean>;
   readPinned: (roomId: string) => Promise<void>;
+  readDocs: (roomId: string) => Promise<void>;
   drafts: Drafts;
   /** After an event that put the order of a room in doubt. */
   rereadSoon: (roomId: string) => void;
@@ -56,7 +57,7 @@ export function createSync(client: Client, store: Store): Sync {
       store.dispatch({ type: "rooms", list: rooms });
       // Other rooms' timelines may have holes now: those are read again when they are opened.
       const { openRoomId } = store.getState();
-      if (openRoomId !== null) await Promise.all([readMembers(openRoomId), readTimeline(openRoomId)]);
+      if (openRoomId !== null) await Promise.all([readMembers(openRoomId), readTimeline(openRoomId), ...(store.getState().docs.has(openRoomId) ? [readDocs(openRoomId)] : [])]);
     } catch (thrown) {
       if (mine === reading) store.dispatch({ type: "startFailed", error: ApiError.from(thrown) });
     }
@@ -143,6 +144,15 @@ export function createSync(client: Client, store: Store): Sync {
     }
   }
 
+  async function readDocs(roomId: string): Promise<void> {
+    store.dispatch({ type: "docsLoading", roomId });
+    try {
+      store.dispatch({ type: "docs", roomId, list: await client.call("docs.list", { roomId }) });
+    } catch (thrown) {
+      store.dispatch({ type: "docsFailed", roomId, error: ApiError.from(thrown) });
+    }
+  }
+
   /** Pins are read again when one of them changes, where somebody looked at them. */
   function pinsTouched(roomId: string, message: Message): void {
     const pinned = store.getState().pinned.get(roomId);
@@ -190,6 +200,11 @@ export function createSync(client: Client, store: Store): Sync {
       case "member.joined":
       case "member.left":
       case "presence.changed":
+      case "doc.changed":
+      case "doc.removed":
+      case "doc.update":
+      case "doc.awareness":
+      case "doc.reset":
       case "notification.new":
       case "announcement.new":
       case "activity.new":
@@ -222,6 +237,7 @@ export function createSync(client: Client, store: Store): Sync {
     readOlder,
     seek,
     readPinned,
+    readDocs,
     readOlderNotifications,
     drafts,
     rereadSoon,

@@ -1,5 +1,5 @@
 // The small world that the pictures show: a boat club with one busy room. Times are of today, so that day rules hold.
-import type { Member, Message, NetStatus, OwnAccount, Room } from "@/api/types.gen";
+import type { Doc, Member, Message, NetStatus, OwnAccount, Room } from "@/api/types.gen";
 import type { World } from "./fake-engine.js";
 
 const person = (userId: string, displayName: string, status: Member["status"], role: Member["role"] = "member", lastSeen?: number): Member => ({
@@ -80,6 +80,9 @@ export function tidewater(): World {
     drafts: new Map(),
     notifications: [],
     activities: [],
+    docs: [],
+    replicas: new Map(),
+    present: [],
   };
 }
 
@@ -110,6 +113,13 @@ export function busy(): World {
     { notificationId: "n3", kind: "reply", title: "Sam Whitlock answered you", body: "Good, then I bring the tea.", level: "info", roomId: "general", userId: "sam", at: at("08:50"), read: false },
     { notificationId: "n2", kind: "announcement", title: "Announcement", body: "The server moves to a new machine on Sunday morning. Everything goes on between your computers meanwhile.", level: "warning", at: at("08:00"), read: false },
     { notificationId: "n1", kind: "reaction", title: "Mateo Ruiz reacted with 🙌", body: "The crane is booked for Thursday.", level: "info", roomId: "deliveries", userId: "mateo", at: at("07:30") - DAY_MS, read: true },
+  ];
+  const doc = (docId: string, title: string, more: Partial<Doc> = {}): Doc => ({ docId, roomId: "boat-shed", title, author: "ingrid", editing: "members", editors: [], createdAt: at("07:00"), changedAt: Date.now() - 120_000, archived: false, deleted: false, ...more });
+  world.docs = [
+    doc("plan", "Slipway plan"),
+    doc("rota", "Workshop rota", { author: "ada", changedAt: Date.now() - 7_200_000 }),
+    doc("rules", "Rules of the shed", { editing: "author", changedAt: Date.now() - 3 * DAY_MS, readOnly: "Only Ingrid Solheim writes in this document." }),
+    doc("old", "Last year’s rota", { archived: true }),
   ];
   world.activities = [
     { activityId: "a3", kind: "pinned", roomId: "boat-shed", userId: "ingrid", at: at("09:04") },

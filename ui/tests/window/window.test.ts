@@ -152,6 +152,31 @@ describe("axe finds nothing", () => {
       for (const level of ["info", "success", "warning", "error"] as const) started.emit({ type: "announcement.new", announcement: { announcementId: level, message: `This is ${level}.`, level, at: Date.now() } });
       await page.getByText("This is error.").waitFor();
     } },
+    { name: "the documents of a room", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("tab", { name: "Documents" }).click();
+      await page.getByText("Slipway plan").waitFor();
+    } },
+    { name: "a document", world: () => ({ ...busy(), present: [{ userId: "ingrid", deviceId: "ingrid-1", state: {} }] }), go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("tab", { name: "Documents" }).click();
+      await page.getByRole("button", { name: /Slipway plan/ }).click();
+      await page.getByRole("textbox", { name: "Text of Slipway plan" }).click();
+      await page.keyboard.type("Words.");
+      await page.getByText("Saved on this device").waitFor();
+    } },
+    { name: "a document that one may only read", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("tab", { name: "Documents" }).click();
+      await page.getByRole("button", { name: /Rules of the shed/ }).click();
+      await page.getByRole("textbox", { name: "Text of Rules of the shed" }).waitFor();
+    } },
+    { name: "a new document", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("tab", { name: "Documents" }).click();
+      await page.getByRole("button", { name: "New document" }).click();
+      await page.getByRole("radio", { name: "People you choose" }).click();
+    } },
     { name: "the activity of a room", world: busy, go: async (page) => {
       await openRoom(page, "boat-shed");
       await page.getByRole("button", { name: "Room menu" }).click();

@@ -1,5 +1,5 @@
 import {
-  Activity, Bell, BellOff, Circle, Compass, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, Megaphone, MessageSquare, Monitor, Moon, PanelRight, Pencil,
+  Activity, Bell, BellOff, Circle, Compass, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, Megaphone, MessageSquare, Monitor, Moon, PanelRight, Pencil,
   Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Wifi, WifiOff, type LucideIcon,
 } from "lucide-react";
 import { Command } from "cmdk";
@@ -16,7 +16,7 @@ import { matchName, type Match } from "@/features/palette/match";
 import { useActions, useAppState } from "@/state/context";
 import { placeOf } from "@/state/links";
 import { useTheme } from "@/state/preferences";
-import { listedRooms, mayManage, openRoom, ownAccount, presenceOf } from "@/state/selectors";
+import { listedRooms, mayManage, mayPost, openRoom, ownAccount, presenceOf } from "@/state/selectors";
 import type { Person } from "@/state/state";
 import { strings } from "@/strings/strings";
 
@@ -54,6 +54,9 @@ export function Palette() {
       }),
     );
 
+  const docs = useAppState((state) => (state.openRoomId === null ? undefined : state.docs.get(state.openRoomId)));
+  const docEntries = (docs?.kind === "ready" ? docs.docs : []).map((doc): Entry => ({ key: `doc-${doc.docId}`, name: doc.title, picture: <FileText aria-hidden="true" />, run: () => actions.openDoc(doc.docId) }));
+
   function choose(entry: Entry): void {
     actions.closeOverlay();
     entry.run();
@@ -83,6 +86,7 @@ export function Palette() {
               <Command.Empty className="px-2 py-6 text-center text-ink-3">{words.empty}</Command.Empty>
               <Group heading={words.rooms} entries={roomEntries} query={query} onChoose={choose} />
               <Group heading={words.people} entries={personEntries} query={query} onChoose={choose} />
+              <Group heading={strings.details.documents} entries={docEntries} query={query} onChoose={choose} />
               {placeOf(query.trim()) !== null && (
                 <Group
                   heading={words.link}
@@ -181,6 +185,7 @@ function useCommands(): readonly Entry[] {
   const refuse = (thrown: unknown): void => void toast.error(ApiError.from(thrown).message);
   const ofRoom = (of: Room): readonly Entry[] => [
     entry(strings.shortcuts.firstNew, MailOpen, () => void actions.jumpToFirstNew(of.roomId), [COMMAND_KEY, "J"]),
+    ...(mayPost(of) ? [entry(strings.docs.create, FilePlus, () => actions.show({ kind: "createDoc", roomId: of.roomId }))] : []),
     entry(words.pinnedIn(of.name), Pin, () => actions.setDetails({ tab: "pinned", ...(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: true } : { pane: true }) })),
     entry(of.favourite ? strings.notify.notFavourite : strings.notify.favourite, of.favourite ? StarOff : Star, () => void actions.setFavourite(of.roomId, !of.favourite).catch(refuse)),
     ...(["all", "mentions", "none"] as const)
