@@ -11,6 +11,7 @@ mod auth;
 pub mod cors;
 pub mod error;
 pub mod extract;
+mod feed;
 mod health;
 pub mod routes;
 mod well_known;

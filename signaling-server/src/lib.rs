@@ -3,7 +3,7 @@
 //! ```text
 //!  main → serve ─► server (sockets) ─► http (routes) ─► accounts ─► records ─► store
 //!                                      │            └─► passwords, tokens, limits
-//!                                      └► connect (WebSockets) ─► relay ─► {hub, rooms} ─► replica
+//!                                      └► connect (WebSockets) ─► relay ─► {hub, rooms, feed} ─► replica
 //!          └► turn (UDP)
 //! ```
 //! A module uses only those below it in the list. [`App`] is what all of them share.
@@ -17,6 +17,7 @@ pub mod accounts;
 pub mod clock;
 pub mod config;
 pub mod connect;
+pub mod feed;
 pub mod http;
 pub mod hub;
 pub mod limits;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use momoland_store::event_log;
 use momoland_store::kv::{Batch, Durability, Expect, SchemaVersion, SledStore, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
@@ -46,6 +48,7 @@ use crate::accounts::{AccountError, Accounts, Policy, Session, handles};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connect::Pace;
+use crate::feed::PublicFeed;
 use crate::limits::{Exceeded, RateLimits};
 use crate::metrics::Metrics;
 use crate::records::RecordError;
@@ -73,6 +76,8 @@ pub struct App {
     /// What happened to accounts, for the connections that it concerns.
     pub notices: Notices,
     pub shutdown: Shutdown,
+    /// The public feed, as the relay stored it.
+    pub feed: PublicFeed,
     /// The way to the relay's task.
     pub relay: RelayHandle,
     /// Where TURN is, and the secret of its credentials.
@@ -202,7 +207,7 @@ impl App {
         make_private(&keys_folder).map_err(folder_error)?;
         // First the store, whose lock keeps a second server from making keys at the same time.
         let schema = SchemaVersion(records::SCHEMA);
-        let store = SledStore::open(&store_folder, schema)
+        let store = SledStore::open_and_migrate(&store_folder, schema, &event_log::migrate)
             .map_err(|cause| OpenError::Store { path: store_folder.clone(), cause })?;
         let keys = SigningKeys::open(&keys_folder)?;
         bind_identity(&store, &keys, &keys_folder, &store_folder)?;
@@ -242,6 +247,7 @@ impl App {
             limits: RateLimits::new(clock.clone(), &config.limits),
             metrics: Metrics::default(),
             tasks: TaskTracker::new(),
+            feed: PublicFeed::new(keys.server_key()),
             relay,
             relay_task: Mutex::new(Some(relay_task)),
             pace: Pace::standard(),

@@ -19,7 +19,7 @@ use momoland_protocol::id::{AccountId, DeviceId};
 use momoland_store::kv::{Batch, Expect, KeyRange, Order, RANGE_PAIRS_MAX, Store, StoreError};
 
 /// The schema of the whole store; raised when the layout above changes.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// `m`: the public identity key that this store belongs to.
 pub const SERVER_KEY: &[u8] = b"mserver-key";

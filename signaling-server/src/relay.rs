@@ -39,7 +39,7 @@ const CALLS_WAITING_MAX: usize = 256;
 #[derive(Debug)]
 enum Call {
     /// A device was authenticated.
-    Join { peer: Peer, outbox: Arc<Outbox>, joined: oneshot::Sender<Joined> },
+    Join { peer: Peer, admin: bool, outbox: Arc<Outbox>, joined: oneshot::Sender<Joined> },
     /// A frame came from it.
     Frame { link: LinkId, frame: ClientFrame },
 }
@@ -87,16 +87,16 @@ impl RelayHandle {
         (handle, Inbox { calls: calls_inbox, signals: signals_inbox })
     }
 
-    /// Takes a place for a device; the device's older connection is told to go.
+    /// Takes a place for a device, whose account may administer the server; the device's older connection is told to go.
     ///
     /// # Errors
     /// [`Stopped`].
     ///
     /// # Cancel safety
     /// A place that nobody waits for any more is given back.
-    pub async fn join(&self, peer: Peer, outbox: Arc<Outbox>) -> Result<Joined, Stopped> {
+    pub async fn join(&self, peer: Peer, admin: bool, outbox: Arc<Outbox>) -> Result<Joined, Stopped> {
         let (joined, place) = oneshot::channel();
-        self.calls.send(Call::Join { peer, outbox, joined }).await.map_err(|_| Stopped)?;
+        self.calls.send(Call::Join { peer, admin, outbox, joined }).await.map_err(|_| Stopped)?;
         place.await.map_err(|_| Stopped)
     }
 

@@ -20,6 +20,8 @@
 
 mod allocations;
 pub mod credentials;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod reach;
 mod sockets;
 mod strangers;

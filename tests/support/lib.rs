@@ -21,10 +21,14 @@
 pub mod clock;
 pub mod device;
 pub mod http;
+#[cfg(target_os = "linux")]
+pub mod small_disk;
 pub mod socket;
+pub mod split_mix;
 pub mod turn;
 
 mod binaries;
+mod disk;
 mod impostor;
 mod momo;
 mod process;
@@ -34,6 +38,7 @@ mod wait;
 mod window;
 mod world;
 
+pub use crate::disk::is_in_folder;
 pub use crate::impostor::Impostor;
 pub use crate::momo::{Finished, Momo, Pending, RpcError, run_momo};
 pub use crate::process::{Usage, Watched};

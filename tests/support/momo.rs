@@ -393,6 +393,24 @@ impl Momo {
         list(&self.ask("messages.list", json!({ "roomId": room_id, "limit": 10_000 })), "messages")
     }
 
+    /// One message, as the list has it.
+    #[track_caller]
+    pub fn message(&self, room_id: &str, message_id: &str) -> Value {
+        let messages = self.messages(room_id);
+        let message = messages.into_iter().find(|message| message["messageId"] == message_id);
+        message.unwrap_or_else(|| panic!("{} lists no {message_id}", self.name))
+    }
+
+    /// Waits until a message is listed that is as it should be, and gives it.
+    #[track_caller]
+    pub fn wait_message(&self, room_id: &str, message_id: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let what = format!("{} sees {what}", self.name);
+        wait_for(&what, ARRIVES_WITHIN, || {
+            let messages = self.messages(room_id);
+            messages.into_iter().find(|message| message["messageId"] == message_id && holds(message))
+        })
+    }
+
     #[track_caller]
     pub fn texts(&self, room_id: &str) -> Vec<String> {
         self.messages(room_id).iter().map(|message| string(message, "text")).collect()
@@ -401,9 +419,7 @@ impl Momo {
     /// The state of one message, as the list has it.
     #[track_caller]
     pub fn state(&self, room_id: &str, message_id: &str) -> String {
-        let messages = self.messages(room_id);
-        let message = messages.iter().find(|message| message["messageId"] == message_id);
-        string(message.unwrap_or_else(|| panic!("{} lists no {message_id}", self.name)), "state")
+        string(&self.message(room_id, message_id), "state")
     }
 
     #[track_caller]

@@ -3,5 +3,6 @@
 pub mod types;
 pub mod events;
 pub mod error;
+pub(crate) mod invite;
 pub(crate) mod methods;
 pub mod export;

@@ -4,6 +4,7 @@
 //! `server` and `peers` are its dealings with the core, the server and other devices.
 
 mod actor;
+mod healing;
 mod home;
 mod peers;
 mod repair;
@@ -15,22 +16,23 @@ mod fixture;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use momoland_store::event_log;
 use momoland_store::kv::sled::SledStore;
-use momoland_store::kv::{SchemaVersion, Store, StoreError};
+use momoland_store::kv::{ReopenStore, SchemaVersion, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::account::keys::{DeviceKey, KeyVault};
-use crate::account::record::Records;
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::methods;
 
 use self::actor::{Call, EngineActor};
+use self::healing::{Disk, look_for_room};
 pub(crate) use self::home::{Home, Stored, no_such_message, refused};
 pub(crate) use self::server::RequestFailure;
 
 /// The layout of the engine's store: `EventLog`'s keys and the engine's own. Raised with every change to either.
-const SCHEMA: SchemaVersion = SchemaVersion(1);
+const SCHEMA: SchemaVersion = SchemaVersion(2);
 
 /// Events that a front may be behind. More: it gets [`Event::Resync`] and reads its lists again.
 const EVENTS_BEHIND_MAX: usize = 8_192;
@@ -131,7 +133,7 @@ impl Engine {
         };
         let of_store = data_dir.clone();
         let opened = tokio::task::spawn_blocking(move || open_store(&of_store)).await;
-        let store = opened.unwrap_or_else(|panic| {
+        let disk = opened.unwrap_or_else(|panic| {
             let detail = format!("opening it failed ({panic})");
             Err(OpenError::Damaged { data_dir: data_dir.clone(), detail })
         })?;
@@ -139,8 +141,7 @@ impl Engine {
         let (events, _) = broadcast::channel(EVENTS_BEHIND_MAX);
         let (done, finished) = oneshot::channel();
         let keys = DeviceKey::in_folder(&data_dir, vault);
-        let records = Records::new(Arc::clone(&store));
-        let mut actor = EngineActor::new(store, records, keys, events.clone(), calls_waiting);
+        let mut actor = EngineActor::new(disk, keys, events.clone(), calls_waiting);
         actor.restore().map_err(|error| refuse(&data_dir, error))?;
         tokio::spawn(async move {
             actor.run().await;
@@ -224,15 +225,22 @@ impl EventStream {
     }
 }
 
-fn open_store(data_dir: &std::path::Path) -> Result<Arc<dyn Store>, OpenError> {
+fn open_store(data_dir: &std::path::Path) -> Result<Disk, OpenError> {
     let inaccessible = |source| OpenError::Inaccessible { data_dir: data_dir.to_owned(), source };
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(data_dir).map_err(inaccessible)?;
-    let store = SledStore::open(&data_dir.join("store"), SCHEMA).map_err(|error| refuse(data_dir, error))?;
-    Ok(Arc::new(store))
+    let folder = data_dir.join("store");
+    let store = ReopenStore::open(move || SledStore::open_and_migrate(&folder, SCHEMA, &event_log::migrate));
+    let store = Arc::new(store.map_err(|error| refuse(data_dir, error))?);
+    let (of_reopening, data_dir) = (Arc::clone(&store), data_dir.to_owned());
+    let reopen = Arc::new(move || {
+        look_for_room(&data_dir)?;
+        of_reopening.reopen().map_err(|error| refuse(&data_dir, error))
+    });
+    Ok(Disk { store, reopen })
 }
 
 fn refuse(data_dir: &std::path::Path, error: StoreError) -> OpenError {

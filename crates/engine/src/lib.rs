@@ -11,6 +11,8 @@ mod projection;
 mod ephemeral;
 mod engine;
 pub mod api;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 
 pub use crate::account::keys::KeyVault;
 pub use crate::engine::{Engine, EngineConfig, EventStream, KeyStorage, OpenError};

@@ -28,7 +28,7 @@
 
 mod connection;
 mod dialer;
-mod framing;
+pub(crate) mod framing;
 mod interfaces;
 mod links;
 mod negotiation;

@@ -3,18 +3,19 @@
 //! `engine` hands in the replica's records and loads; the disk thread (group commit) and the blocking pool answer through
 //! a channel. Nothing here decides anything.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use momoland_protocol::event::Event;
-use momoland_protocol::id::LogId;
+use momoland_protocol::id::{LogId, RoomId};
+use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{PersistFailed, Ticket};
 use momoland_replica::output::{Load, LoadOrder, Record};
-use momoland_replica::replica::{DurableState, HeldChain, HeldFork};
+use momoland_replica::replica::{DurableState, HeldChain, HeldDeletion, HeldFork};
 use momoland_store::event_log::{EventLog, EventReader};
 use momoland_store::kv::{Batch, Store, StoreError};
 use momoland_store::writer::{Refused, Writer};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::account::record::Records;
 
@@ -29,10 +30,22 @@ pub(crate) enum DiskEvent {
         ticket: Ticket,
         events: Vec<Event>,
     },
+    /// All events of a room's conversation, in no order; see [`Persistence::read_conversation`].
+    Read {
+        room: RoomId,
+        events: Result<Vec<Event>, StoreError>,
+    },
     /// What [`Persistence::write_marks`] wrote is on the disk.
     Marked,
+    /// What [`Persistence::keep`] wrote is on the disk, or is not.
+    Kept {
+        ticket: u64,
+        result: Result<(), PersistFailed>,
+    },
     /// A part of what was forgotten is gone.
     Swept,
+    /// The disk took nothing of what nobody waits for.
+    Failed,
 }
 
 /// Nobody waits for this ticket: what it writes is told again or computed anew where it is lost.
@@ -44,16 +57,23 @@ const SWEEP: u64 = u64::MAX;
 /// The ticket of a batch of delivery marks.
 const MARKS: u64 = u64::MAX - 1;
 
+/// Tickets from here on are of what somebody waits for besides the replica, which counts its own from 1.
+const KEPT: u64 = 1 << 62;
+
 #[derive(Debug)]
 pub(crate) struct Persistence {
     log: EventLog,
     reader: EventReader,
-    writer: Writer,
+    /// `None` once the disk failed.
+    writer: Option<Writer>,
     answers: mpsc::UnboundedSender<DiskEvent>,
     /// Batches that found the writer's queue full, in order.
     waiting: VecDeque<(u64, Batch)>,
     /// A batch of [`SWEEP`] is under way.
     sweeping: bool,
+    /// Who waits for what was written with a ticket from [`KEPT`] on.
+    keeping: BTreeMap<u64, oneshot::Sender<bool>>,
+    next_kept: u64,
 }
 
 impl Persistence {
@@ -72,11 +92,11 @@ impl Persistence {
                 tracing::error!(%error, "the disk took nothing");
             }
             let answer = match ticket {
+                UNWATCHED | SWEEP | MARKS if result.is_err() => DiskEvent::Failed,
                 UNWATCHED => return,
-                // The failure is told by the replica's own tickets: the writer fails them all from here on.
-                SWEEP | MARKS if result.is_err() => return,
                 SWEEP => DiskEvent::Swept,
                 MARKS => DiskEvent::Marked,
+                ticket if ticket >= KEPT => DiskEvent::Kept { ticket, result: result.map_err(|_| PersistFailed) },
                 ticket => DiskEvent::Persisted { ticket: Ticket(ticket), result: result.map_err(|_| PersistFailed) },
             };
             // Nobody listens any more where the engine is gone.
@@ -95,20 +115,35 @@ impl Persistence {
         let forks = held.forks.into_iter();
         let forks =
             forks.map(|fork| HeldFork { log: fork.log, chain: fork.chain, seq: fork.seq, offered: fork.offered });
+        let deletions = held.deletions.into_iter().map(|held| HeldDeletion {
+            log: held.log,
+            place: held.place,
+            deletion: Deletion { target: held.target, by: held.by, action: held.action, roster: held.roster },
+        });
         let state = DurableState {
             rosters: held.rosters,
             chains: chains.collect(),
             forks: forks.collect(),
+            deletions: deletions.collect(),
             registers: held.registers,
         };
         let reader = log.reader();
-        let mut persistence = Self { log, reader, writer, answers, waiting: VecDeque::new(), sweeping: false };
+        let mut persistence = Self {
+            log,
+            reader,
+            writer: Some(writer),
+            answers,
+            waiting: VecDeque::new(),
+            sweeping: false,
+            keeping: BTreeMap::new(),
+            next_kept: KEPT,
+        };
         // What was forgotten before the last stop, and did not fit into one batch.
         persistence.sweep();
         Ok((persistence, state))
     }
 
-    /// Deletes the next part of what was forgotten, if there is any; [`DiskEvent::Swept`] asks for the one after.
+    /// Deletes the next part of what was forgotten or deleted, if there is any; [`DiskEvent::Swept`] asks for the one after.
     pub(crate) fn sweep(&mut self) {
         let mut batch = Batch::new();
         match self.log.sweep(&mut batch) {
@@ -118,7 +153,7 @@ impl Persistence {
                     self.submit(SWEEP, batch);
                 }
             }
-            Err(error) => tracing::error!(%error, "what was forgotten could not be deleted"),
+            Err(error) => tracing::error!(%error, "what was forgotten or deleted could not be taken from the disk"),
         }
     }
 
@@ -129,10 +164,11 @@ impl Persistence {
             match record {
                 Record::Roster { place, change } => self.log.put_roster(&mut batch, *place, change),
                 Record::Event { room, event } => self.log.put_event(&mut batch, *room, event),
+                Record::Deletion { room, by } => self.log.put_deletion(&mut batch, *room, by.get()),
                 Record::Fork { room, seq, offered } => self.log.put_fork(&mut batch, *room, *seq, offered),
                 Record::Register(register) => self.log.put_register(&mut batch, register),
                 Record::Forget { room } => {
-                    Records::delete_marks(&mut batch, room.conversation());
+                    Records::delete_of_log(&mut batch, room.conversation());
                     if let Err(error) = self.log.forget(&mut batch, *room) {
                         tracing::error!(%error, %room, "a room could not be read to be forgotten");
                         let failed = DiskEvent::Persisted { ticket, result: Err(PersistFailed) };
@@ -143,7 +179,8 @@ impl Persistence {
             }
         }
         self.submit(ticket.0, batch);
-        if !self.sweeping && records.iter().any(|record| matches!(record, Record::Forget { .. })) {
+        let leaves_work = |record: &Record| matches!(record, Record::Forget { .. } | Record::Deletion { .. });
+        if !self.sweeping && records.iter().any(leaves_work) {
             self.sweep();
         }
     }
@@ -151,6 +188,24 @@ impl Persistence {
     /// Writes something that nobody waits for.
     pub(crate) fn write(&mut self, batch: Batch) {
         self.submit(UNWATCHED, batch);
+    }
+
+    /// Writes something of this device's own; answered with whether it is on the disk.
+    pub(crate) fn keep(&mut self, batch: Batch) -> oneshot::Receiver<bool> {
+        let (answer, answered) = oneshot::channel();
+        let ticket = self.next_kept;
+        self.next_kept += 1;
+        self.keeping.insert(ticket, answer);
+        self.submit(ticket, batch);
+        answered
+    }
+
+    /// Answers who waits for what [`Self::keep`] wrote.
+    pub(crate) fn kept(&mut self, ticket: u64, result: Result<(), PersistFailed>) {
+        if let Some(answer) = self.keeping.remove(&ticket) {
+            // The caller may have gone.
+            let _ = answer.send(result.is_ok());
+        }
     }
 
     /// Writes how far own messages got; [`DiskEvent::Marked`] tells when it is done.
@@ -161,7 +216,11 @@ impl Persistence {
     /// The writer has room again: hands over what waits.
     pub(crate) fn resume(&mut self) {
         while let Some((ticket, batch)) = self.waiting.pop_front() {
-            match self.writer.try_submit(ticket, batch) {
+            let Some(writer) = &self.writer else {
+                self.failed(ticket);
+                continue;
+            };
+            match writer.try_submit(ticket, batch) {
                 Ok(()) => {}
                 Err(Refused::Full(batch)) => {
                     self.waiting.push_front((ticket, batch));
@@ -177,10 +236,20 @@ impl Persistence {
         self.resume();
     }
 
-    fn failed(&self, ticket: u64) {
-        if !matches!(ticket, UNWATCHED | SWEEP | MARKS) {
+    fn failed(&mut self, ticket: u64) {
+        if (KEPT..MARKS).contains(&ticket) {
+            self.kept(ticket, Err(PersistFailed));
+        } else if !matches!(ticket, UNWATCHED | SWEEP | MARKS) {
             let _ = self.answers.send(DiskEvent::Persisted { ticket: Ticket(ticket), result: Err(PersistFailed) });
         }
+    }
+
+    /// The disk failed: ends its thread, whose batches all fail, and takes no more. To go on, start anew.
+    pub(crate) fn stop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            writer.close();
+        }
+        self.resume();
     }
 
     /// Reads events on the blocking pool.
@@ -200,7 +269,17 @@ impl Persistence {
         });
     }
 
-    /// All events of a log, in no order.
+    /// Reads all events of a room's conversation on the blocking pool.
+    pub(crate) fn read_conversation(&self, room: RoomId) {
+        let (reader, answers) = (self.reader.clone(), self.answers.clone());
+        tokio::task::spawn_blocking(move || {
+            let mut events = Vec::new();
+            let read = reader.each_event_of(room.conversation(), &mut |event| events.push(event));
+            let _ = answers.send(DiskEvent::Read { room, events: read.map(|()| events) });
+        });
+    }
+
+    /// All events of a log, in no order. Blocks on the disk.
     ///
     /// # Errors
     /// Where the store cannot be read.
@@ -210,7 +289,8 @@ impl Persistence {
 
     /// Writes what waits and ends the disk thread.
     pub(crate) fn close(self) {
-        let Self { log: _, reader: _, writer, answers: _, waiting, sweeping: _ } = self;
+        let Self { log: _, reader: _, writer, answers: _, waiting, sweeping: _, keeping: _, next_kept: _ } = self;
+        let Some(writer) = writer else { return };
         for (ticket, batch) in waiting {
             if writer.submit(ticket, batch).is_err() {
                 break;

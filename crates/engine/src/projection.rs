@@ -1,4 +1,8 @@
 //! What people see: pure folds of what is on disk. Same events, same state, whatever the order of arrival.
 
+pub(crate) mod history;
 pub(crate) mod locations;
+pub(crate) mod emoji;
+pub(crate) mod mentions;
+pub(crate) mod amendments;
 pub(crate) mod timeline;

@@ -39,6 +39,12 @@ pub(crate) enum Received {
     Replication(replication::Frame),
     /// The other end says why it closes.
     Goodbye(String),
+    /// The devices that the other end introduces to.
+    Around(Vec<DeviceId>),
+    /// To be passed on.
+    Introduce { to: DeviceId, signal: Vec<u8> },
+    /// Passed on by the other end.
+    Introduced { from: DeviceId, signal: Vec<u8> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,9 +107,17 @@ impl PeerSession {
                 Ok(Received::Ready)
             }
             (State::Ready, PeerFrame::Replication(frame)) => Ok(Received::Replication(frame)),
+            (State::Ready, PeerFrame::Around { devices }) => Ok(Received::Around(devices)),
+            (State::Ready, PeerFrame::Introduce { to, signal }) => Ok(Received::Introduce { to, signal }),
+            (State::Ready, PeerFrame::Introduced { from, signal }) => Ok(Received::Introduced { from, signal }),
             (
                 State::AwaitsHello | State::AwaitsProof { .. } | State::Ready,
-                PeerFrame::Hello(_) | PeerFrame::Proof(_) | PeerFrame::Replication(_),
+                PeerFrame::Hello(_)
+                | PeerFrame::Proof(_)
+                | PeerFrame::Replication(_)
+                | PeerFrame::Around { .. }
+                | PeerFrame::Introduce { .. }
+                | PeerFrame::Introduced { .. },
             ) => Err(SessionError::OutOfOrder),
         }
     }

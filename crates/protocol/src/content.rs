@@ -6,6 +6,7 @@ use minicbor::{Decode, Encode};
 
 use crate::cbor::{Bounded, DecodeError, bound};
 use crate::clock::UnixMillis;
+use crate::id::AccountId;
 use crate::limits;
 
 /// The content of [`crate::event::Action::POST`] and [`crate::event::Action::EDIT`].
@@ -17,11 +18,77 @@ pub struct MessageContent {
     /// The author's wall clock, corrected by the last known offset to the server's.
     #[n(1)]
     pub sent_at: UnixMillis,
+    /// Who is meant by it; absent where nobody is.
+    #[n(2)]
+    pub mentions: Option<Mentions>,
 }
+
+/// Whom a message names. Its author's device found them, so that names which change later do not change who was meant.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Mentions {
+    /// Accounts, sorted.
+    #[n(0)]
+    pub accounts: Vec<AccountId>,
+    /// Everybody in the room.
+    #[n(1)]
+    pub room: bool,
+}
+
+/// The content of [`crate::event::Action::REACT`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ReactionContent {
+    /// One emoji.
+    #[n(0)]
+    pub emoji: String,
+    /// Whether it is set or taken back.
+    #[n(1)]
+    pub on: bool,
+}
+
+/// The content of [`crate::event::Action::PIN`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct PinContent {
+    /// Whether the target is pinned, or its pin taken off.
+    #[n(0)]
+    pub on: bool,
+}
+
+/// The content of [`crate::event::Action::RETRACT`] and [`crate::event::Action::REDACT`]: nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct DeletionContent {}
 
 impl Bounded for MessageContent {
     fn check_bounds(&self) -> Result<(), DecodeError> {
         bound(self.text.len() <= limits::TEXT_BYTES_MAX, "text")?;
-        bound(!self.text.contains('\0'), "text")
+        bound(!self.text.contains('\0'), "text")?;
+        self.mentions.as_ref().map_or(Ok(()), Bounded::check_bounds)
+    }
+}
+
+impl Bounded for Mentions {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        bound(self.accounts.len() <= limits::MENTIONS_MAX, "mentions")?;
+        bound(self.accounts.is_sorted_by(|one, next| one < next), "mentions")?;
+        // Who means nobody leaves the field out.
+        bound(self.room || !self.accounts.is_empty(), "mentions")
+    }
+}
+
+impl Bounded for ReactionContent {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        bound((1..=limits::EMOJI_BYTES_MAX).contains(&self.emoji.len()), "emoji")?;
+        bound(!self.emoji.chars().any(|c| c.is_control() || c.is_whitespace()), "emoji")
+    }
+}
+
+impl Bounded for PinContent {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
+impl Bounded for DeletionContent {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        Ok(())
     }
 }

@@ -50,12 +50,36 @@ pub struct EventHeader {
     /// Bytes of the encoded body.
     #[n(10)]
     pub body_length: u32,
+    /// Where in the log the first target stands, so that it is found without an index of ids. An amendment has it.
+    #[n(11)]
+    pub place: Option<EventPlace>,
+}
+
+/// Where an event stands in its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct EventPlace {
+    /// The chain.
+    #[n(0)]
+    pub chain: ChainId,
+    /// Its place there.
+    #[n(1)]
+    pub seq: Seq,
 }
 
 impl EventHeader {
     /// The chain that it extends.
     pub fn chain(&self) -> ChainId {
         ChainId { device: self.device, incarnation: self.incarnation }
+    }
+
+    /// Where it stands in its log.
+    pub fn own_place(&self) -> EventPlace {
+        EventPlace { chain: self.chain(), seq: self.seq }
+    }
+
+    /// The event that an amendment is about, and where that stands: its first target.
+    pub fn amended(&self) -> Option<(EventPlace, EventId)> {
+        Some((self.place?, *self.targets.first()?))
     }
 
     /// Its place in the one order that every replica shows.
@@ -77,11 +101,19 @@ pub struct EventOrder {
     pub seq: Seq,
 }
 
+impl EventOrder {
+    /// The chain that it is of.
+    pub fn chain(&self) -> ChainId {
+        ChainId { device: self.device, incarnation: self.incarnation }
+    }
+}
+
 impl Bounded for EventHeader {
     fn check_bounds(&self) -> Result<(), DecodeError> {
         bound(self.seq > Seq::ZERO, "seq")?;
         bound((self.seq == Seq(1)) == (self.prev == EventId::ZERO), "prev")?;
         bound(self.targets.len() <= limits::TARGETS_MAX, "targets")?;
+        bound(self.place.is_none_or(|place| place.seq > Seq::ZERO && !self.targets.is_empty()), "place")?;
         bound(self.body_length as usize <= limits::BODY_BYTES_MAX, "bodyLength")
     }
 }

@@ -27,6 +27,7 @@ pub mod handshake;
 pub mod replication;
 pub mod ephemeral;
 pub mod location;
+pub mod feed;
 pub mod server;
 pub mod peer;
 pub mod redacted;

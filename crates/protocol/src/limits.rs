@@ -18,6 +18,21 @@ pub const TARGETS_MAX: usize = 32;
 /// UTF-8 bytes of a message's text.
 pub const TEXT_BYTES_MAX: usize = 32 * 1024;
 
+/// Accounts that one message mentions.
+pub const MENTIONS_MAX: usize = 64;
+
+/// UTF-8 bytes of the emoji of a reaction. The longest in use, a family with skin tones, has 41.
+pub const EMOJI_BYTES_MAX: usize = 64;
+
+/// Characters of a post's title.
+pub const POST_TITLE_CHARS_MAX: usize = 200;
+
+/// Tags of a post.
+pub const TAGS_MAX: usize = 10;
+
+/// Characters of a tag.
+pub const TAG_CHARS_MAX: usize = 32;
+
 /// Bytes of a register's value.
 pub const REGISTER_VALUE_BYTES_MAX: usize = 4 * 1024;
 
@@ -56,6 +71,9 @@ pub const STATUS_TEXT_CHARS_MAX: usize = 128;
 
 /// Bytes of one signal (an offer, an answer, a candidate) in an introduction.
 pub const SIGNAL_BYTES_MAX: usize = 16 * 1024;
+
+/// Devices that a device says it is linked with. Of more it tells the first.
+pub const DEVICES_AROUND_MAX: usize = 128;
 
 /// Characters of a TURN server's host, username or password.
 pub const TURN_LINE_CHARS_MAX: usize = 508;

@@ -3,9 +3,12 @@
 
 use momoland_protocol::cbor::{self, Bounded, DecodeError};
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader};
-use momoland_protocol::id::{BodyHash, ChainId, EventId, Incarnation, LogId, RosterHash, Seq, SetHash};
-use momoland_protocol::limits::{BODY_BYTES_MAX, FRAME_BYTES_MAX, ROOM_NAME_CHARS_MAX, TARGETS_MAX};
+use momoland_protocol::content::{Mentions, MessageContent, ReactionContent};
+use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, EventPlace};
+use momoland_protocol::id::{AccountId, BodyHash, ChainId, EventId, Incarnation, LogId, RosterHash, Seq, SetHash};
+use momoland_protocol::limits::{
+    BODY_BYTES_MAX, EMOJI_BYTES_MAX, FRAME_BYTES_MAX, MENTIONS_MAX, ROOM_NAME_CHARS_MAX, TARGETS_MAX,
+};
 use momoland_protocol::replication::{ChainRange, Frame};
 use momoland_protocol::roster::{History, Posting, Role, Settings, Visibility};
 use momoland_protocol::signed::{SecretKey, Signed};
@@ -27,6 +30,7 @@ fn header(body: &BodyBytes) -> EventHeader {
         targets: Vec::new(),
         body_hash: body.hash(),
         body_length: u32::try_from(body.len()).expect("a short body"),
+        place: None,
     }
 }
 
@@ -140,4 +144,38 @@ fn an_actions_high_byte_is_its_role() {
     }
     assert_eq!(Action(0x0400).role(), None);
     assert_eq!(Action(0xffff).role(), None);
+}
+
+// Rules: EN5, AM1
+#[test]
+fn an_amendment_says_where_its_target_stands() {
+    let chain = ChainId { device: key().device(), incarnation: Incarnation([2; 16]) };
+    let at = |seq| Some(EventPlace { chain, seq });
+    let about = EventHeader { targets: vec![EventId([4; 32])], place: at(Seq(1)), ..header(&body()) };
+    let signed = Signed::sign(about.clone(), &key()).unwrap();
+    assert_eq!(signed.get().amended(), Some((EventPlace { chain, seq: Seq(1) }, EventId([4; 32]))));
+    check(EventHeader { place: at(Seq::ZERO), ..about.clone() }, "place");
+    check(EventHeader { targets: Vec::new(), ..about }, "place");
+}
+
+// Rules: EN5
+#[test]
+fn what_messages_and_reactions_may_say() {
+    let refused = |content: &MessageContent| content.check_bounds().is_err();
+    let message = |accounts: Vec<AccountId>, room| MessageContent {
+        text: "Who comes?".to_owned(),
+        sent_at: UnixMillis(1),
+        mentions: Some(Mentions { accounts, room }),
+    };
+    let (one, other) = (AccountId([1; 16]), AccountId([2; 16]));
+    assert!(!refused(&message(vec![one, other], false)) && !refused(&message(Vec::new(), true)));
+    assert!(refused(&message(Vec::new(), false)), "who means nobody says nothing of it");
+    assert!(refused(&message(vec![other, one], false)) && refused(&message(vec![one, one], false)));
+    let many = (0..=MENTIONS_MAX).map(|number| AccountId([u8::try_from(number).unwrap(); 16])).collect();
+    assert!(refused(&message(many, false)));
+    let reaction = |emoji: &str| ReactionContent { emoji: emoji.to_owned(), on: true }.check_bounds();
+    assert!(reaction("\u{1f44d}").is_ok());
+    for emoji in ["", "a b", "a\0", "a\n", &"x".repeat(EMOJI_BYTES_MAX + 1)] {
+        assert!(reaction(emoji).is_err(), "{emoji:?}");
+    }
 }

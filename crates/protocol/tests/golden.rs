@@ -11,9 +11,10 @@ use momoland_protocol::certificate::{
     DeviceCertificate, REGISTRATION_CONTEXT, VOUCH_CONTEXT, Vouch, registration_message,
 };
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::content::MessageContent;
+use momoland_protocol::content::{DeletionContent, Mentions, MessageContent, PinContent, ReactionContent};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
-use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader};
+use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, EventPlace};
+use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
 use momoland_protocol::handshake::{Fingerprint, PeerHello, PeerTranscript, ServerTranscript, Side};
 use momoland_protocol::id::{
     AccountId, ChainId, EventId, Incarnation, InviteKey, Nonce, RoomId, RosterHash, Seq, ServerKey, SetHash,
@@ -135,6 +136,7 @@ fn event(body: &Body, action: Action, targets: Vec<EventId>) -> Event {
         targets,
         body_hash: body.hash(),
         body_length: u32::try_from(body.len()).unwrap(),
+        place: None,
     };
     Event { header: Signed::sign(header, &key(1)).unwrap(), body: Some(body) }
 }
@@ -167,8 +169,22 @@ fn locations(vectors: &mut Vectors) {
     vectors.value("location.live", &LivePosition { share: EventId([7; 32]), point });
 }
 
+fn feeds(vectors: &mut Vectors) {
+    let (title, body) = ("Low water".to_owned(), "At **10:40**.".to_owned());
+    let tags = vec!["tides".to_owned()];
+    vectors.value("feed.post", &PostContent { title, body, tags, sent_at: AT });
+    vectors.value("feed.like", &LikeContent { on: true });
+    vectors.value("feed.comment", &CommentContent { text: "Thanks.".to_owned(), sent_at: AT });
+}
+
 fn objects(vectors: &mut Vectors) {
-    vectors.value("content.message", &MessageContent { text: "Low water is at 10:40.".to_owned(), sent_at: AT });
+    let message = MessageContent { text: "Low water is at 10:40.".to_owned(), sent_at: AT, mentions: None };
+    vectors.value("content.message", &message);
+    let mentions = Mentions { accounts: vec![AccountId([1; 16]), AccountId([2; 16])], room: true };
+    vectors.value("content.message.mentions", &MessageContent { mentions: Some(mentions), ..message });
+    vectors.value("content.reaction", &ReactionContent { emoji: "\u{1f44d}".to_owned(), on: true });
+    vectors.value("content.pin", &PinContent { on: false });
+    vectors.value("content.deletion", &DeletionContent {});
     vectors.signed("certificate", &certificate(1));
     let vouch = Vouch { by: key(2).device(), signature: key(2).sign(VOUCH_CONTEXT, b"account and device") };
     let vouched = DeviceCertificate { vouch: Some(vouch), ..certificate(1).get().clone() };
@@ -176,13 +192,17 @@ fn objects(vectors: &mut Vectors) {
     let message = registration_message("ada", key(1).device());
     vectors.bytes("registration.proof", &key(1).sign(REGISTRATION_CONTEXT, &message).0);
 
-    let plain = Body::Plain(cbor::encode(&MessageContent { text: "hello".to_owned(), sent_at: AT }));
+    let plain = Body::Plain(cbor::encode(&MessageContent { text: "hello".to_owned(), sent_at: AT, mentions: None }));
     let sealed = Body::Sealed { epoch: 3, nonce: [8; 24], ciphertext: vec![1, 2, 3] };
     vectors.value("event.post", &event(&plain, Action::POST, Vec::new()));
     vectors.value("event.reply", &event(&plain, Action::POST, vec![EventId([7; 32])]));
     vectors.value("event.sealed", &event(&sealed, Action::POST, Vec::new()));
     let bodiless = Event { body: None, ..event(&plain, Action::REDACT, vec![EventId([7; 32])]) };
     vectors.value("event.bodiless", &bodiless);
+    let about = EventPlace { chain: chain(), seq: Seq(3) };
+    let retract = event(&Body::Plain(cbor::encode(&DeletionContent {})), Action::RETRACT, vec![EventId([7; 32])]);
+    let header = EventHeader { place: Some(about), ..retract.header.get().clone() };
+    vectors.value("event.retract", &Event { header: Signed::sign(header, &key(1)).unwrap(), body: retract.body });
     vectors.bytes("event.id", event(&plain, Action::POST, Vec::new()).id().as_bytes());
 
     let read = ReadMark { hlc: Hlc::at(AT), event: EventId([7; 32]) };
@@ -258,6 +278,9 @@ fn handshakes(vectors: &mut Vectors) {
     vectors.value("peer.proof", &PeerFrame::Proof(Signature([7; 64])));
     vectors.value("peer.replication", &PeerFrame::Replication(Frame::Closed { room: genesis().room() }));
     vectors.value("peer.goodbye", &PeerFrame::Goodbye("you left the room".to_owned()));
+    vectors.value("peer.around", &PeerFrame::Around { devices: vec![key(1).device(), key(2).device()] });
+    vectors.value("peer.introduce", &PeerFrame::Introduce { to: key(2).device(), signal: vec![1, 2, 3] });
+    vectors.value("peer.introduced", &PeerFrame::Introduced { from: key(1).device(), signal: vec![1, 2, 3] });
 }
 
 fn replication(vectors: &mut Vectors) {
@@ -377,6 +400,7 @@ fn the_bytes_of_the_protocol_are_frozen() {
     let mut vectors = Vectors(String::new());
     objects(&mut vectors);
     locations(&mut vectors);
+    feeds(&mut vectors);
     rosters(&mut vectors);
     handshakes(&mut vectors);
     replication(&mut vectors);

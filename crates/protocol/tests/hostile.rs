@@ -1,53 +1,38 @@
 //! Bytes from outside, of any kind: decoders answer a value or a typed error, never more.
 #![allow(clippy::unwrap_used, reason = "a test ends where something does not hold")]
 
-use std::fs;
-
-use momoland_protocol::cbor::{self, Bounded, DecodeError};
-use momoland_protocol::certificate::DeviceCertificate;
-use momoland_protocol::event::{Body, Event, EventHeader};
+use momoland_protocol::cbor::{self, DecodeError};
+use momoland_protocol::event::EventHeader;
 use momoland_protocol::id::DeviceId;
-use momoland_protocol::limits::{FRAME_BYTES_MAX, HEADER_BYTES_MAX};
-use momoland_protocol::peer::PeerFrame;
-use momoland_protocol::register::Register;
-use momoland_protocol::replication::Frame;
-use momoland_protocol::roster::{CountersignedChange, RosterChange};
-use momoland_protocol::server::{ClientFrame, ServerFrame};
-use momoland_protocol::signed::{Context, SecretKey, Signed};
+use momoland_protocol::limits::HEADER_BYTES_MAX;
+use momoland_protocol::server::ServerFrame;
+use momoland_protocol::signed::{Context, SecretKey};
 use proptest::prelude::*;
+
+#[path = "../../../fuzz/src/mutation.rs"]
+mod mutation;
+#[path = "../../../fuzz/src/protocol.rs"]
+mod targets;
 
 /// Decodes `bytes` as every kind of object; what decodes must encode back to them.
 fn every_decoder(bytes: &[u8]) {
-    one::<ClientFrame>(bytes);
-    one::<ServerFrame>(bytes);
-    one::<PeerFrame>(bytes);
-    one::<Frame>(bytes);
-    one::<Event>(bytes);
-    one::<EventHeader>(bytes);
-    one::<Body>(bytes);
-    one::<CountersignedChange>(bytes);
-    one::<Signed<RosterChange>>(bytes);
-    one::<Signed<Register>>(bytes);
-    one::<Signed<DeviceCertificate>>(bytes);
-}
-
-fn one<T>(bytes: &[u8])
-where
-    T: minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()> + Bounded,
-{
-    if let Ok(value) = cbor::decode::<T>(bytes, FRAME_BYTES_MAX) {
-        assert_eq!(cbor::encode(&value), bytes);
-    }
+    targets::TARGETS.into_iter().for_each(|(_, target)| target(bytes));
 }
 
 /// The golden vectors: valid objects to be spoilt.
 fn valid() -> Vec<Vec<u8>> {
-    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/golden/vectors.txt")).unwrap();
-    let hex = |line: &str| {
-        let digits = line.split_once(' ').unwrap().1.as_bytes();
-        digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
-    };
-    text.lines().map(hex).collect()
+    targets::corpus().into_iter().map(|(_, bytes)| bytes).collect()
+}
+
+// Rules: EN1, EN4
+#[test]
+fn fuzz_targets_survive_spoilt_inputs() {
+    let corpus = valid();
+    assert!(corpus.len() > 40, "the golden vectors were not read");
+    for (number, (name, target)) in targets::TARGETS.into_iter().enumerate() {
+        println!("{name}");
+        mutation::run(target, &corpus, number as u64, 4_000);
+    }
 }
 
 proptest! {

@@ -1,8 +1,8 @@
 //! What the replica is told. See [`crate::replica::Replica::handle_input`].
 
 use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::event::{Action, BodyBytes, Event};
-use momoland_protocol::id::{AccountId, DeviceId, EventId, LogId, RoomId};
+use momoland_protocol::event::{Action, BodyBytes, Event, EventPlace};
+use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, LogId, RoomId};
 use momoland_protocol::register::RegisterName;
 use momoland_protocol::replication::{Frame, RelayMode};
 use momoland_protocol::roster::CountersignedChange;
@@ -83,6 +83,14 @@ pub enum Input {
         /// How.
         mode: RelayMode,
     },
+    /// Somebody reads a log back to where it begins here: what is before the first events held of these chains is asked
+    /// for before anything else, those named first soonest. In place of what was wanted so before.
+    Fetch {
+        /// The log.
+        log: LogId,
+        /// Of these chains; what goes beyond [`crate::replica::FETCHED_FIRST_MAX`] comes in its turn.
+        chains: Vec<ChainId>,
+    },
     /// Roster changes from elsewhere than a link: countersigned by this server, or its answer to a request.
     Roster(Vec<CountersignedChange>),
     /// Something to do.
@@ -124,6 +132,8 @@ pub enum Command {
         action: Action,
         /// To what.
         targets: Vec<EventId>,
+        /// Where the first target stands; an amendment has it.
+        place: Option<EventPlace>,
         /// What it says.
         body: BodyBytes,
     },

@@ -18,6 +18,7 @@ pub mod roster;
 pub mod input;
 pub mod output;
 pub mod admission;
+pub mod deletions;
 mod log;
 mod session;
 pub mod replica;

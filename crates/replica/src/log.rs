@@ -16,6 +16,7 @@ use momoland_protocol::event::{Event, EventHeader};
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, Seq};
 use momoland_protocol::replication::ChainRange;
 
+use crate::deletions::Deletions;
 use crate::input::LinkId;
 
 /// The end of a chain.
@@ -132,11 +133,12 @@ impl Chain {
 pub(crate) struct Log {
     pub(crate) room: RoomId,
     pub(crate) chains: BTreeMap<ChainId, Chain>,
+    pub(crate) deletions: Deletions,
 }
 
 impl Log {
     pub(crate) fn new(room: RoomId) -> Self {
-        Self { room, chains: BTreeMap::new() }
+        Self { room, chains: BTreeMap::new(), deletions: Deletions::default() }
     }
 
     /// What is on disk, for a comparison.

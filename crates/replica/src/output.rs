@@ -90,6 +90,14 @@ pub enum Record {
         /// The event.
         event: Event,
     },
+    /// An event that was written before it deletes its target. The store drops the bodies of the target and of the
+    /// target's edits, as far as it holds them, once this is on the disk, over a crash too.
+    Deletion {
+        /// The room of the log.
+        room: RoomId,
+        /// The deletion.
+        by: Signed<EventHeader>,
+    },
     /// The proof that a device signed two events for one place of a chain: the one that is not in the chain as it is
     /// held here. Of several the one at the lowest place counts.
     Fork {
@@ -184,7 +192,8 @@ pub enum Notice {
         /// Why.
         why: Rejection,
     },
-    /// The store failed: nothing is acknowledged any more until a new replica is made from a reopened store.
+    /// The store failed: nothing is acknowledged any more until a new replica is made from a reopened store. Commands
+    /// that were under way are refused after this.
     Halted,
 }
 
@@ -203,6 +212,9 @@ pub enum CommandRefusal {
     /// The store failed earlier.
     #[error("the disk refuses to take anything")]
     Halted,
+    /// The store failed while it was being written: whether it is there shows when the store is opened again.
+    #[error("the disk failed while this was being written")]
+    Unsure,
 }
 
 /// Why a link is closed.

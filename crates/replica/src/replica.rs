@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::event::{Event, EventHeader};
+use momoland_protocol::event::{Action, BodyBytes, Event, EventHeader, EventPlace};
 use momoland_protocol::id::{
     AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, RosterHash, Seq, ServerKey, SetHash,
 };
@@ -24,6 +24,7 @@ use momoland_protocol::replication::{ChainRange, Frame};
 use momoland_protocol::roster::{CountersignedChange, Cut};
 use momoland_protocol::signed::{SecretKey, Signed};
 
+use crate::deletions::Deletion;
 use crate::input::{Command, CommandId, Input, LinkId, Mono, Now, Ticket};
 use crate::log::{Chain, Head, Log, Low};
 use crate::output::{CommandRefusal, Notice, Output, Record};
@@ -33,6 +34,9 @@ use crate::session::{Link, Wanted};
 
 /// How far ahead of the wall clock an event may be and still move our clock, milliseconds (DESIGN §3, When).
 const CLOCK_AHEAD_MAX_MS: u64 = 10 * 60 * 1000;
+
+/// Chains whose history is asked for before that of others: more than a page of a conversation shows.
+pub const FETCHED_FIRST_MAX: usize = 64;
 
 /// Whose replica it is.
 #[derive(Debug, Clone)]
@@ -96,6 +100,17 @@ pub struct HeldFork {
     pub offered: Signed<EventHeader>,
 }
 
+/// A deletion that is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldDeletion {
+    /// The log.
+    pub log: LogId,
+    /// Where its target stands.
+    pub place: EventPlace,
+    /// The deletion.
+    pub deletion: Deletion,
+}
+
 /// Everything that is on disk but for the events themselves.
 #[derive(Debug, Clone, Default)]
 pub struct DurableState {
@@ -105,6 +120,8 @@ pub struct DurableState {
     pub chains: Vec<HeldChain>,
     /// Those of them that forked.
     pub forks: Vec<HeldFork>,
+    /// What was deleted.
+    pub deletions: Vec<HeldDeletion>,
     /// The registers.
     pub registers: Vec<Signed<Register>>,
 }
@@ -148,11 +165,29 @@ enum Pending {
     /// A load of the own chain's last event.
     LoadOwnHead { room: RoomId, log: LogId, chain: ChainId },
     /// A load of an own event, to be held against the proof that its chain forked.
-    LoadTwin { room: RoomId, log: LogId, proof: Signed<EventHeader> },
+    LoadTwin { link: LinkId, room: RoomId, log: LogId, proof: Signed<EventHeader> },
     /// A load of an own event, to be compared with what a link says to have at its place.
     LoadCompared { link: LinkId, log: LogId, theirs: ChainRange },
     /// A load of what a link asked for.
     LoadWanted { link: LinkId, room: RoomId, wanted: Wanted },
+}
+
+impl Pending {
+    /// The command that waits for it.
+    fn command(&self) -> Option<CommandId> {
+        match self {
+            Self::Append { command, .. } | Self::Forget { command, .. } => Some(*command),
+            Self::Registers { command, .. } => *command,
+            Self::Received { .. }
+            | Self::Roster { .. }
+            | Self::Fork
+            | Self::Load { .. }
+            | Self::LoadOwnHead { .. }
+            | Self::LoadTwin { .. }
+            | Self::LoadCompared { .. }
+            | Self::LoadWanted { .. } => None,
+        }
+    }
 }
 
 /// An event on its way to the disk.
@@ -162,6 +197,15 @@ struct Staged {
     event: Event,
     author: AccountId,
     roster_version: u64,
+}
+
+/// What our own device writes.
+#[derive(Debug)]
+struct Written {
+    action: Action,
+    targets: Vec<EventId>,
+    place: Option<EventPlace>,
+    body: BodyBytes,
 }
 
 /// Events that were stored a moment ago.
@@ -183,6 +227,8 @@ pub struct Replica {
     logs: BTreeMap<LogId, Log>,
     /// Rooms in which the relay need not push what peers bring.
     fed_by_peers: BTreeSet<RoomId>,
+    /// Chains whose history somebody waits for, at most [`FETCHED_FIRST_MAX`].
+    fetched_first: Vec<(LogId, ChainId)>,
     /// The incarnation that our own next event of a log belongs to.
     incarnations: BTreeMap<LogId, Incarnation>,
     /// Of each forked chain, what its device signed beside what is held.
@@ -212,6 +258,7 @@ impl Replica {
             rooms_of: BTreeMap::new(),
             logs: BTreeMap::new(),
             fed_by_peers: BTreeSet::new(),
+            fetched_first: Vec::new(),
             incarnations: BTreeMap::new(),
             proofs: BTreeMap::new(),
             unsure: BTreeSet::new(),
@@ -232,6 +279,12 @@ impl Replica {
         }
         for fork in state.forks {
             replica.recover_fork(fork);
+        }
+        for HeldDeletion { log, place, deletion } in state.deletions {
+            let Some(held) = replica.logs.get_mut(&log) else { continue };
+            let roster = replica.rooms.get(&held.room).map(Room::roster);
+            let counts = |other: &Deletion| roster.is_some_and(|roster| other.counts(log, place, roster));
+            held.deletions.insert(place, deletion, counts);
         }
         replica.look_at_own_heads();
         for register in state.registers {
@@ -292,6 +345,7 @@ impl Replica {
                 self.pump(now, link);
             }
             Input::Mode { room, mode } => self.set_mode(room, mode),
+            Input::Fetch { log, chains } => self.fetch_first(now, log, chains),
             Input::Roster(changes) => self.roster_changes(None, changes),
             Input::Command { id, command } => self.command(now, id, command),
             Input::Persisted { ticket, result } => match result {
@@ -400,6 +454,7 @@ impl Replica {
                 assert!(known, "{id}: a member without the room in its index");
             }
         }
+        assert!(self.fetched_first.len() <= FETCHED_FIRST_MAX, "too much is fetched first");
         assert!(self.recent.bytes <= self.config.recent_bytes_max, "the recent events are within their bound");
         for link in self.links.values() {
             link.check_bounds();
@@ -424,9 +479,15 @@ impl Replica {
     }
 
     fn halt(&mut self) {
-        if !self.halted {
-            self.halted = true;
-            self.outputs.push_back(Output::Notice(Notice::Halted));
+        if self.halted {
+            return;
+        }
+        self.halted = true;
+        self.outputs.push_back(Output::Notice(Notice::Halted));
+        for pending in std::mem::take(&mut self.tickets).into_values() {
+            if let Some(command) = pending.command() {
+                self.refuse(command, CommandRefusal::Unsure);
+            }
         }
     }
 
@@ -436,7 +497,9 @@ impl Replica {
             return;
         }
         match command {
-            Command::Append { log, action, targets, body } => self.append(now, id, log, action, targets, body),
+            Command::Append { log, action, targets, place, body } => {
+                self.append(now, id, log, Written { action, targets, place, body });
+            }
             Command::SetRegister { room, name, target, value } => {
                 self.set_register(now, id, room, name, target, value);
             }
@@ -461,6 +524,7 @@ impl Replica {
         self.logs.retain(|_, log| log.room != room);
         let logs = &self.logs;
         self.proofs.retain(|(log, _), _| logs.contains_key(log));
+        self.fetched_first.retain(|(log, _)| logs.contains_key(log));
         self.incarnations.retain(|log, _| logs.contains_key(log));
         self.registers.retain(|key, _| key.room != room);
         for (id, link) in &mut self.links {
@@ -550,6 +614,17 @@ impl Recent {
             let Some(oldest) = self.order.pop_front() else { break };
             if let Some(event) = self.events.remove(&oldest) {
                 self.bytes = self.bytes.saturating_sub(event.size());
+            }
+        }
+    }
+
+    /// Leaves the headers of events of a log whose bodies are not to be kept.
+    fn drop_bodies(&mut self, log: LogId, is_meant: impl Fn(&Event) -> bool) {
+        for ((of, ..), event) in &mut self.events {
+            if *of == log && event.body.is_some() && is_meant(event) {
+                let before = event.size();
+                event.body = None;
+                self.bytes = self.bytes.saturating_sub(before - event.size());
             }
         }
     }

@@ -14,7 +14,7 @@
 //!    Test: `a_room_never_stays_without_an_owner`.
 //! 4. What either branch of a split ended stays ended. Test: `prop_both_branches_of_a_split_deny`.
 //!
-//! Not here: persistence, the public feed's account-wide membership.
+//! Not here: persistence.
 
 pub mod line;
 mod split;
@@ -246,8 +246,15 @@ impl Roster {
                     return Err(RosterRefusal::Invalid("an own room is private, and its account's alone"));
                 }
             }
-            Genesis::PublicFeed { .. } => {
-                return Err(RosterRefusal::Invalid("only the server makes the public feed"));
+            Genesis::PublicFeed { server: of } => {
+                let well_formed = *of == server
+                    && founders.len() == 1
+                    && author.role == Role::Owner
+                    && settings.visibility == Visibility::Public
+                    && !settings.name.trim().is_empty();
+                if !well_formed {
+                    return Err(RosterRefusal::Invalid("the public feed is public, and has one owner to begin with"));
+                }
             }
         }
         Ok(Self {
@@ -298,6 +305,11 @@ impl Roster {
         self.check_right(it, at)
     }
 
+    /// Whether people come, go and change roles in it: not in a direct room, nor in an account's own.
+    fn is_governed(&self) -> bool {
+        matches!(self.genesis, Genesis::Made { .. } | Genesis::PublicFeed { .. })
+    }
+
     /// Whether the author of a change may make it, as members and settings are now.
     fn check_right(&self, it: &RosterChange, at: UnixMillis) -> Result<(), RosterRefusal> {
         match &it.op {
@@ -311,7 +323,7 @@ impl Roster {
                 if self.bans.contains(&account) {
                     return Err(RosterRefusal::Banned);
                 }
-                if !matches!(self.genesis, Genesis::Made { .. }) {
+                if !self.is_governed() {
                     return Err(RosterRefusal::NoInvite);
                 }
                 match invite {
@@ -359,7 +371,7 @@ impl Roster {
             RosterOp::SetRole { account, role } => {
                 let (author, own) = self.author(it.device)?;
                 let present = self.role(*account).ok_or(RosterRefusal::Unknown("member"))?;
-                if own < Role::Owner || !matches!(self.genesis, Genesis::Made { .. }) {
+                if own < Role::Owner || !self.is_governed() {
                     return Err(RosterRefusal::Forbidden { role: own });
                 }
                 if present == *role {
@@ -372,7 +384,7 @@ impl Roster {
             }
             RosterOp::Remove { account, ban } => {
                 let (author, own) = self.author(it.device)?;
-                if own < Role::Moderator || !matches!(self.genesis, Genesis::Made { .. }) || author == *account {
+                if own < Role::Moderator || !self.is_governed() || author == *account {
                     return Err(RosterRefusal::Forbidden { role: own });
                 }
                 match self.role(*account) {
@@ -388,7 +400,7 @@ impl Roster {
             }
             RosterOp::OpenInvite { invite, role, uses_max, expires_at } => {
                 let (_, own) = self.author(it.device)?;
-                if own < Role::Member || *role > own || !matches!(self.genesis, Genesis::Made { .. }) {
+                if own < Role::Member || *role > own || !self.is_governed() {
                     return Err(RosterRefusal::Forbidden { role: own });
                 }
                 if *uses_max == Some(0) || *expires_at <= at {
@@ -408,7 +420,7 @@ impl Roster {
             }
             RosterOp::Configure { settings } => {
                 self.at_least(it.device, Role::Moderator)?;
-                if !matches!(self.genesis, Genesis::Made { .. }) {
+                if !self.is_governed() {
                     return Err(RosterRefusal::Invalid("this room has no settings"));
                 }
                 if settings.name.trim().is_empty() {

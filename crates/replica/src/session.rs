@@ -41,6 +41,10 @@ pub(crate) const ANSWER_WITHIN_MS: u64 = 10_000;
 /// it sees; what goes beyond is not answered.
 pub(crate) const WANTED_MAX: usize = 16;
 
+/// Own events that are read at once for what one link says of them. An honest end has a proof for each own chain that
+/// forked; what goes beyond is not looked at, and a member cannot keep the disk busy.
+pub(crate) const TWINS_MAX: usize = 8;
+
 /// Chains in the vector of one log that are taken from one link. A longer vector is a flood.
 pub(crate) const CHAINS_A_LOG_MAX: usize = 100_000;
 

@@ -10,16 +10,20 @@
 //! ```text
 //!  L r ‖ room (4)                                                    RoomRecord: which room, the head of its roster;
 //!                                                                    or that what is under the number is to be deleted
+//!  L d ‖ room (4) ‖ a ‖ target (16) ‖ chain (4) ‖ seq (8)            nothing: an edit of the target stands there
 //!  L d ‖ room (4) ‖ c ‖ chain (4)                                    ChainRecord: log, chain, low, its prev, high,
 //!                                                                    head, hlc
 //!  L d ‖ room (4) ‖ e ‖ chain (4) ‖ seq (8)                          Event
 //!  L d ‖ room (4) ‖ f ‖ chain (4)                                    ForkRecord: where the chain forks, and the proof
 //!  L d ‖ room (4) ‖ g ‖ account (16) ‖ name (2) ‖ target (32)        Signed<Register>
+//!  L d ‖ room (4) ‖ x ‖ target (16) ‖ chain (4) ‖ seq (8)            DeletionRecord: the deletion of the target that stands
+//!                                                                    there, and whether bodies were dropped for it
 //!  L d ‖ room (4) ‖ r ‖ place (8)                                    CountersignedChange, as they were taken
 //!  L x                                                               never written, see below
 //! ```
 //! `room` and `chain` are small numbers that stand for the long ids, a chain's within its room: 19 bytes a key of an
-//! event, and a chain that is appended to is appended to in the tree. Values are canonical CBOR. A change of any of
+//! event, and a chain that is appended to is appended to in the tree. `target` is a hash over a log and a place in it,
+//! which may not be held yet. Values are canonical CBOR. A change of any of
 //! this raises the schema of the store's owner.
 //!
 //! # Invariants
@@ -36,9 +40,13 @@
 //!    name is a new one. Its bytes go in bounded batches, over a crash too. Test:
 //!    `a_large_room_is_forgotten_in_bounded_batches`.
 //!
-//! Not here: whether an event is admissible (`replica`), another event in an event's place (dropped bodies, chosen
-//! forks), projections, the relay's order of storing.
+//! 5. Once a deletion is committed, the bodies of its target and of the target's edits go with [`EventLog::sweep`], over a
+//!    crash too. Test: `a_deletion_drops_bodies_whatever_was_in_flight`.
+//!
+//! Not here: whether an event is admissible and a deletion counts (`replica`, which also takes what comes after a deletion
+//! without its body), another event in an event's place (chosen forks), projections, the relay's order of storing.
 
+mod deletions;
 mod keys;
 mod places;
 mod reader;
@@ -52,7 +60,7 @@ use std::sync::Arc;
 
 use momoland_protocol::cbor;
 use momoland_protocol::clock::Hlc;
-use momoland_protocol::event::{Event, EventHeader};
+use momoland_protocol::event::{Action, Event, EventHeader, EventPlace};
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, RosterHash, Seq};
 use momoland_protocol::register::Register;
 use momoland_protocol::roster::CountersignedChange;
@@ -63,7 +71,7 @@ pub use self::reader::EventReader;
 use self::keys::{ChainNumber, RoomNumber};
 use self::places::{Place, Places};
 use self::records::{ChainRecord, ForkRecord, RoomHead, RoomRecord};
-use crate::kv::{Batch, Expect, KeyRange, Order, Store, StoreError};
+use crate::kv::{Batch, Expect, KeyRange, Order, SchemaVersion, Store, StoreError};
 
 /// Pairs read at a time. Bounds what a read holds in memory: at most this many of the largest events, about 3 MiB.
 const PAGE_PAIRS: usize = 64;
@@ -81,8 +89,27 @@ pub struct HeldState {
     pub chains: Vec<HeldChain>,
     /// Those of them that forked.
     pub forks: Vec<HeldFork>,
+    /// The deletions.
+    pub deletions: Vec<HeldDeletion>,
     /// The registers.
     pub registers: Vec<Signed<Register>>,
+}
+
+/// A deletion that was put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldDeletion {
+    /// The log.
+    pub log: LogId,
+    /// Where its target stands,
+    pub place: EventPlace,
+    /// and what that is.
+    pub target: EventId,
+    /// Where it stands itself.
+    pub by: EventPlace,
+    /// What it is: a retract or a redact.
+    pub action: Action,
+    /// The roster change that it names.
+    pub roster: RosterHash,
 }
 
 /// A chain of which a second event at one place was seen.
@@ -142,6 +169,19 @@ pub struct EventLog {
     next_room: Option<RoomNumber>,
     /// Rooms whose bytes are not yet all deleted.
     forgotten: BTreeSet<RoomNumber>,
+    /// Keys of the deletions for which bodies are still to be dropped.
+    undropped: BTreeSet<Vec<u8>>,
+}
+
+/// Brings the keys of an older program's store to the next schema.
+///
+/// Schema 2 has keys for edits and deletions, and events that say where their target stands: an older program would take
+/// both for damage. There is nothing to rewrite, since it wrote no such events.
+///
+/// # Errors
+/// None; it is a [`crate::kv::MigrationStep`].
+pub fn migrate(_: &dyn Store, _: SchemaVersion) -> Result<(), StoreError> {
+    Ok(())
 }
 
 impl EventLog {
@@ -164,6 +204,12 @@ impl EventLog {
         match place {
             Some(place) => {
                 batch.put(keys::event(place, header.seq), cbor::encode(event));
+                if header.action == Action::EDIT
+                    && event.body.is_some()
+                    && let Some((target, _)) = header.amended()
+                {
+                    batch.put(keys::edit(header.log, target, place, header.seq), Vec::new());
+                }
             }
             None => spoil(batch, "an event", room),
         }
@@ -216,6 +262,7 @@ impl EventLog {
         let Some(held) = self.rooms.remove(&room) else { return Ok(()) };
         self.places.remove(held.chains.values().map(|record| (record.log, record.chain)));
         self.forgotten.insert(number);
+        self.undropped.retain(|key| !key.starts_with(&keys::data_of(number)));
         require_once(batch, keys::room(number), || Expect::Value(cbor::encode(&RoomRecord::Held(held.head))));
         batch.put(keys::room(number), cbor::encode(&RoomRecord::Forgotten));
         for key in committed {
@@ -224,15 +271,17 @@ impl EventLog {
         Ok(())
     }
 
-    /// Adds deletions of what forgotten rooms left behind, at most [`SWEEP_KEYS_MAX`] and a mark. Whether there is
-    /// more to do: then commit the batch, also where it is empty and only waits for those before it, and call again.
+    /// Adds deletions of what forgotten rooms left behind, at most [`SWEEP_KEYS_MAX`] and a mark; else drops bodies of
+    /// what was deleted. Whether there is more to do: then commit the batch, also where it is empty and only waits for
+    /// those before it, and call again.
     ///
-    /// To be called after [`EventLog::forget`] and after [`EventLog::open`]; anything may be written in between.
+    /// To be called after [`EventLog::forget`], [`EventLog::put_deletion`] and [`EventLog::open`]; anything may be written
+    /// in between.
     ///
     /// # Errors
     /// As [`Store::range`]; nothing has changed then, neither here nor in the batch.
     pub fn sweep(&mut self, batch: &mut Batch) -> Result<bool, StoreError> {
-        let Some(number) = self.forgotten.first().copied() else { return Ok(false) };
+        let Some(number) = self.forgotten.first().copied() else { return self.drop_bodies(batch) };
         // Batches are committed in their order: where the mark is, everything is that was put under the number.
         let marked = self.store.get(&keys::room(number))? == Some(cbor::encode(&RoomRecord::Forgotten));
         if !marked {

@@ -21,6 +21,7 @@ mod conformance;
 mod error;
 pub mod memory;
 mod range;
+pub mod reopen;
 pub mod schema;
 pub mod sled;
 
@@ -28,6 +29,7 @@ pub use self::batch::{Batch, Expect, Operation, Requirement};
 pub use self::error::StoreError;
 pub use self::memory::MemoryStore;
 pub use self::range::{KeyRange, Order};
+pub use self::reopen::ReopenStore;
 pub use self::schema::SchemaVersion;
 pub use self::sled::SledStore;
 

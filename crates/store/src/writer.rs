@@ -298,6 +298,9 @@ fn merge(store: &dyn Store, group: &[Job]) -> Result<(Batch, Vec<Outcome>), Stor
             for operation in batch.operations() {
                 written.insert(operation.key(), operation);
             }
+            if batch.erases() {
+                merged.erase();
+            }
         }
         outcomes.push(outcome);
     }

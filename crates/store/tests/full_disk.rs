@@ -1,41 +1,23 @@
 //! A disk that fills up: nothing more is acknowledged, everything that was is there once there is room.
-//!
-//! The test runs this same binary in a mount namespace of its own, on a disk of a few MiB. Where the system gives no namespaces
-//! to ordinary users it says so and checks nothing.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test ends where something does not hold")]
-#![allow(clippy::print_stdout, reason = "says where nothing could be checked")]
 
 use std::path::Path;
 use std::process::Command;
 
 use momoland_store::kv::{Batch, Durability, Operation, SchemaVersion, SledStore, Store, StoreError};
 
+#[path = "../../../tests/support/small_disk.rs"]
+mod small_disk;
+
+use small_disk::with_small_disk;
+
 const SCHEMA: SchemaVersion = SchemaVersion(1);
-/// Tells the binary that it runs on the small disk, and where that is.
-const SMALL_DISK: &str = "MOMOLAND_STORE_SMALL_DISK";
-const MOUNT: &str = "mount -t tmpfs -o size=8m tmpfs \"$0\"";
 
 #[test]
 fn a_full_disk_loses_nothing_that_was_acknowledged() {
-    if let Some(disk) = std::env::var_os(SMALL_DISK) {
-        return fill_twice(Path::new(&disk));
-    }
-    let disk = tempfile::tempdir().unwrap();
-    let namespace = |script: &str| {
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]).arg(disk.path());
-        command
-    };
-    if !namespace(MOUNT).status().is_ok_and(|status| status.success()) {
-        println!("no mount namespaces here: a full disk was not tried");
-        return;
-    }
-    let mut inside = namespace(&format!("{MOUNT} && exec \"$@\""));
-    inside.arg(std::env::current_exe().unwrap());
-    inside.args(["a_full_disk_loses_nothing_that_was_acknowledged", "--exact", "--nocapture"]);
-    assert!(inside.env(SMALL_DISK, disk.path()).status().unwrap().success());
+    with_small_disk("a_full_disk_loses_nothing_that_was_acknowledged", 8, fill_twice);
 }
 
 fn fill_twice(disk: &Path) {

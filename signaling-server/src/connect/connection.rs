@@ -92,7 +92,7 @@ async fn serve(
 ) {
     let Authenticated { peer, welcome } = authenticated;
     let outbox = Arc::new(Outbox::default());
-    let Ok(joined) = app.relay.join(peer, Arc::clone(&outbox)).await else {
+    let Ok(joined) = app.relay.join(peer, welcome.admin, Arc::clone(&outbox)).await else {
         return Box::pin(say_goodbye(&app, pace, shutting_down(&app), sink, stream)).await;
     };
     app.metrics.ws_connects.increment();

@@ -13,7 +13,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::error::{ErrorKind, HttpError};
 use super::extract::Caller;
-use super::{account, auth, cors, health, well_known};
+use super::{account, auth, cors, feed, health, well_known};
 use crate::App;
 use crate::connect;
 use crate::limits::addresses::ClientAddress;
@@ -46,6 +46,8 @@ pub fn table() -> Vec<Route> {
         route(Method::GET, "/metrics", get(health::metrics)),
         route(Method::GET, "/.well-known/jwks.json", get(well_known::jwks)),
         route(Method::GET, "/.well-known/momoland", get(well_known::momoland)),
+        route(Method::GET, "/v1/feed", get(feed::list)),
+        route(Method::GET, "/feed.rss", get(feed::rss)),
         route(Method::GET, "/v1/openapi.json", get(well_known::openapi)),
         route(Method::GET, "/v1/connect", get(connect::upgrade)),
         route(Method::POST, "/v1/auth/register", post(auth::register)),

@@ -55,7 +55,7 @@ const WAKES_PER_TURN_MAX: usize = 64;
 /// The ticket of writes that nobody waits for. The replica counts its own from 1.
 const OWN_TICKET: u64 = u64::MAX;
 
-/// The ticket of batches that delete what forgotten rooms left behind.
+/// The ticket of batches that delete what forgotten rooms and deleted messages left behind.
 const SWEEP_TICKET: u64 = u64::MAX - 1;
 
 /// The relay before it runs: its state as the store has it.
@@ -89,6 +89,8 @@ enum Wake {
 #[derive(Debug)]
 struct Link {
     peer: Peer,
+    /// Whether its account administered the server when it connected.
+    admin: bool,
     outbox: Arc<Outbox>,
     window: Window,
 }
@@ -153,6 +155,7 @@ impl RelayTask {
         };
         let mut accounts = app.notices.listen();
         let mut driver = Driver::new(Arc::clone(&app), handle, loaded, writer, completions);
+        driver.fold_feed();
         driver.forget_empty_rooms();
         driver.sweep();
         loop {
@@ -189,7 +192,7 @@ impl Driver {
         }
         let rosters = state.rosters.clone();
         let replica = Replica::new(config, momoland_protocol::id::random(), state);
-        let mut membership = Membership::default();
+        let mut membership = Membership::new(app.feed.room());
         let mut directory = Directory::default();
         for (room, roster) in replica.rooms() {
             let members: BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
@@ -230,6 +233,17 @@ impl Driver {
             loads: VecDeque::new(),
             loads_open: 0,
             completions,
+        }
+    }
+
+    /// Folds what is stored of the public feed. Blocks on the disk, once, before anybody is served.
+    fn fold_feed(&self) {
+        let room = self.app.feed.room();
+        let Some(roster) = self.replica.roster(room) else { return };
+        let read =
+            self.log.reader().each_event_of(room.conversation(), &mut |event| self.app.feed.fold(roster, &event));
+        if let Err(error) = read {
+            tracing::error!(%error, "the public feed could not be read; HTTP shows what comes from now on");
         }
     }
 
@@ -289,7 +303,7 @@ impl Driver {
                     self.input(Input::Credit { link, bytes });
                 }
             }
-            Wake::Call(Call::Join { peer, outbox, joined }) => self.join(peer, outbox, joined),
+            Wake::Call(Call::Join { peer, admin, outbox, joined }) => self.join(peer, admin, outbox, joined),
             Wake::Call(Call::Frame { link, frame }) => self.frame(link, frame),
             Wake::Account(notice) => self.account_notice(notice),
             Wake::Timer => self.timer(),
@@ -398,10 +412,14 @@ impl Driver {
 
     fn notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Stored { .. } => self.app.metrics.events_stored.increment(),
+            Notice::Stored { room, event, author, roster_version, command: _ } => {
+                self.app.metrics.events_stored.increment();
+                self.app.feed.apply(room, &event, author, roster_version);
+            }
             Notice::Roster { room, changes, reordered } => self.roster_grew(room, &changes, reordered),
             Notice::Forgotten { room } => {
                 tracing::debug!(%room, "an empty room was forgotten");
+                self.app.feed.forget(room);
                 self.sweep();
             }
             Notice::RosterRefused { room, why } => tracing::debug!(%room, %why, "a roster was refused"),
@@ -426,7 +444,12 @@ impl Driver {
 
     fn write(&mut self, ticket: u64, records: Vec<Record>) {
         match persistence::batch_of(&mut self.log, &records) {
-            Ok(batch) => self.submit(ticket, batch),
+            Ok(batch) => {
+                self.submit(ticket, batch);
+                if records.iter().any(|record| matches!(record, Record::Deletion { .. })) {
+                    self.sweep();
+                }
+            }
             Err(error) => {
                 // As if the disk had refused it: nothing of it is acknowledged.
                 tracing::error!(%error, "a batch could not be put together");
@@ -484,7 +507,7 @@ impl Driver {
         self.hand_over_backlog();
     }
 
-    /// Deletes the next part of what forgotten rooms left behind, if there is any.
+    /// Takes the next part of what forgotten rooms and deleted messages left behind from the disk, if there is any.
     fn sweep(&mut self) {
         if self.sweeping {
             return;
@@ -497,7 +520,7 @@ impl Driver {
             }
             Ok(false) => {}
             // The next start tries again.
-            Err(error) => tracing::warn!(%error, "a forgotten room was not swept away"),
+            Err(error) => tracing::warn!(%error, "what was forgotten or deleted was not swept away"),
         }
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::AccountId;
+use momoland_replica::deletions::Deletion;
 use momoland_replica::output::Record;
-use momoland_replica::replica::{DurableState, HeldChain, HeldFork};
+use momoland_replica::replica::{DurableState, HeldChain, HeldDeletion, HeldFork};
 use momoland_store::event_log::{self, EventLog};
 use momoland_store::kv::{Batch, Store, StoreError};
 
@@ -26,7 +27,7 @@ pub(super) struct Loaded {
 /// [`RecordError`].
 pub(super) fn load(store: &Arc<dyn Store>) -> Result<Loaded, RecordError> {
     let (log, held) = EventLog::open(Arc::clone(store))?;
-    let event_log::HeldState { rosters, chains, forks, registers } = held;
+    let event_log::HeldState { rosters, chains, forks, deletions, registers } = held;
     let chains = chains
         .into_iter()
         .map(|held| {
@@ -38,11 +39,18 @@ pub(super) fn load(store: &Arc<dyn Store>) -> Result<Loaded, RecordError> {
         .into_iter()
         .map(|fork| HeldFork { log: fork.log, chain: fork.chain, seq: fork.seq, offered: fork.offered })
         .collect();
+    let deletions = deletions
+        .into_iter()
+        .map(|held| {
+            let event_log::HeldDeletion { log, place, target, by, action, roster } = held;
+            HeldDeletion { log, place, deletion: Deletion { target, by, action, roster } }
+        })
+        .collect();
     let last_seen = records::last_seen_of_all(&**store)?
         .into_iter()
         .map(|(account, LastSeenRecord { at_ms, text })| (account, LastSeen { at: UnixMillis(at_ms), text }))
         .collect();
-    Ok(Loaded { log, state: DurableState { rosters, chains, forks, registers }, last_seen })
+    Ok(Loaded { log, state: DurableState { rosters, chains, forks, deletions, registers }, last_seen })
 }
 
 /// Puts the replica's records into one batch, in their order.
@@ -55,6 +63,7 @@ pub(super) fn batch_of(log: &mut EventLog, records: &[Record]) -> Result<Batch, 
         match record {
             Record::Roster { place, change } => log.put_roster(&mut batch, *place, change),
             Record::Event { room, event } => log.put_event(&mut batch, *room, event),
+            Record::Deletion { room, by } => log.put_deletion(&mut batch, *room, by.get()),
             Record::Fork { room, seq, offered } => log.put_fork(&mut batch, *room, *seq, offered),
             Record::Register(register) => log.put_register(&mut batch, register),
             Record::Forget { room } => log.forget(&mut batch, *room)?,

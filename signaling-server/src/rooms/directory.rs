@@ -6,7 +6,7 @@ use std::ops::Bound;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::RoomId;
 use momoland_protocol::limits::{DIRECTORY_PAGE_MAX, FRAME_BYTES_MAX};
-use momoland_protocol::roster::InviteProof;
+use momoland_protocol::roster::{Genesis, InviteProof};
 use momoland_protocol::server::{DirectoryEntry, Response};
 use momoland_replica::roster::Roster;
 
@@ -30,7 +30,9 @@ pub struct Directory {
 impl Directory {
     /// Takes a room's roster as it is now; `None`: the room is gone.
     pub fn follow(&mut self, room: RoomId, roster: Option<&Roster>) {
-        if roster.is_some_and(Roster::is_public) {
+        // The public feed is where everybody looks anyway.
+        let listed = |roster: &Roster| roster.is_public() && !matches!(roster.genesis(), Genesis::PublicFeed { .. });
+        if roster.is_some_and(listed) {
             self.public.insert(room);
         } else {
             self.public.remove(&room);

@@ -11,6 +11,8 @@ use momoland_protocol::id::{AccountId, RoomId};
 pub struct Membership {
     members: BTreeMap<RoomId, BTreeSet<AccountId>>,
     rooms: BTreeMap<AccountId, BTreeSet<RoomId>>,
+    /// The public feed: everybody may be in it, so to share it is not to know each other.
+    apart: Option<RoomId>,
 }
 
 /// What one update changed.
@@ -21,6 +23,16 @@ pub struct Moved {
 }
 
 impl Membership {
+    /// `public_feed`: the room in which people do not meet.
+    pub fn new(public_feed: RoomId) -> Self {
+        Self { apart: Some(public_feed), ..Self::default() }
+    }
+
+    /// Whether the members of a room are told of each other.
+    pub fn meet_in(&self, room: RoomId) -> bool {
+        self.apart != Some(room)
+    }
+
     /// Takes a room's present members; none: the room is gone.
     pub fn update(&mut self, room: RoomId, members: BTreeSet<AccountId>) -> Moved {
         let before = self.members.remove(&room).unwrap_or_default();
@@ -64,8 +76,12 @@ impl Membership {
     /// Everybody who shares a room with an account, itself included.
     pub fn companions(&self, account: AccountId) -> BTreeSet<AccountId> {
         let rooms = self.rooms.get(&account).into_iter().flatten();
-        let mut companions: BTreeSet<AccountId> =
-            rooms.filter_map(|room| self.members.get(room)).flatten().copied().collect();
+        let mut companions: BTreeSet<AccountId> = rooms
+            .filter(|room| self.meet_in(**room))
+            .filter_map(|room| self.members.get(room))
+            .flatten()
+            .copied()
+            .collect();
         companions.insert(account);
         companions
     }
@@ -109,6 +125,15 @@ mod tests {
         membership.update(room(1), BTreeSet::new());
         membership.check_invariants();
         assert_eq!(membership.rooms(), 0);
+    }
+
+    #[test]
+    fn in_the_public_feed_nobody_meets() {
+        let mut membership = Membership::new(room(9));
+        membership.update(room(9), [account(1), account(2), account(3)].into());
+        membership.update(room(1), [account(1), account(2)].into());
+        assert_eq!(membership.companions(account(1)), [account(1), account(2)].into());
+        assert_eq!(membership.companions(account(3)), [account(3)].into());
     }
 
     proptest! {

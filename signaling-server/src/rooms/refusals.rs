@@ -36,6 +36,7 @@ impl From<RoomRefusal> for Refusal {
             RoomRefusal::IdTaken => {
                 refusal(Conflict, "This room exists already, and you do not belong to it any more.")
             }
+            RoomRefusal::Administrators => refusal(Forbidden, "Only who administers this server can do that."),
             RoomRefusal::NoSuchAccount => refusal(NotFound, "There is no such account on this server."),
             RoomRefusal::Invite(worth) => match worth {
                 Worth::Open => refusal(Conflict, "The invite could not be used. Try again."),
@@ -130,6 +131,7 @@ mod tests {
             (RoomRefusal::NoSuchRoom, RefusalKind::NotFound),
             (RoomRefusal::ExistsAlready, RefusalKind::Stale),
             (RoomRefusal::IdTaken, RefusalKind::Conflict),
+            (RoomRefusal::Administrators, RefusalKind::Forbidden),
             (RoomRefusal::NoSuchAccount, RefusalKind::NotFound),
             (RoomRefusal::Invite(Worth::UsedUp), RefusalKind::Conflict),
             (RoomRefusal::Invite(Worth::Expired), RefusalKind::Conflict),

@@ -27,6 +27,8 @@ pub enum RoomRefusal {
     IdTaken,
     /// An account of the other side does not exist.
     NoSuchAccount,
+    /// Only who administers the server may do it.
+    Administrators,
     /// The invite is not worth a place any more.
     Invite(Worth),
     TooManyRooms,
@@ -55,6 +57,8 @@ pub struct Known<'a> {
     /// The room's roster, where there is one.
     pub roster: Option<&'a Roster>,
     pub at: UnixMillis,
+    /// Whether the asker administers the server.
+    pub admin: bool,
 }
 
 /// Whether a change may be the next of its room; the version that it would make.
@@ -96,6 +100,9 @@ fn admit_first(known: Known<'_>, roster: Option<&Roster>, genesis: &Genesis, by:
                 RoomRefusal::IdTaken
             }
         });
+    }
+    if matches!(genesis, Genesis::PublicFeed { .. }) && !known.admin {
+        return Err(RoomRefusal::Administrators);
     }
     if known.membership.count_of(by.account) >= ROOMS_PER_ACCOUNT_MAX {
         return Err(RoomRefusal::TooManyRooms);

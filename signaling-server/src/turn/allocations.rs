@@ -632,7 +632,7 @@ impl Relays {
     }
 
     /// Panics where an invariant above does not hold.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check_invariants(&self) {
         assert!(self.allocations.len() <= self.quotas.allocations_max);
         assert_eq!(self.allocations.len(), self.relayed.len());

@@ -10,4 +10,7 @@ mod process;
 mod relaying;
 mod rooms;
 mod stopping;
+#[cfg(target_os = "linux")]
+#[path = "../../../tests/support/small_disk.rs"]
+mod small_disk;
 mod world;

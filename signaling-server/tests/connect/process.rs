@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use momoland_protocol::roster::Visibility;
 
+#[cfg(target_os = "linux")]
+use crate::small_disk::with_small_disk;
 use crate::world::{Server, connect, connect_in_time};
 
 /// Ended with the test, whatever becomes of it.
@@ -116,34 +118,15 @@ async fn an_idle_connection_is_small() {
     println!("{each} bytes an idle connection");
 }
 
-/// Tells the binary that it runs on the small disk, and where that is.
-#[cfg(target_os = "linux")]
-const SMALL_DISK: &str = "MOMOLAND_SERVER_SMALL_DISK";
-
 /// A disk that fills up while people write: nothing is acknowledged that is not there, and the process goes on by
-/// itself once there is room. Runs this same test in a mount namespace of its own, on a disk of a few MiB.
+/// itself once there is room.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_heals_once_there_is_room() {
-    const MOUNT: &str = "mount -t tmpfs -o size=24m tmpfs \"$0\"";
-    if let Some(disk) = std::env::var_os(SMALL_DISK) {
+    with_small_disk("process::a_full_disk_heals_once_there_is_room", 24, |disk| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        return runtime.block_on(fill_and_free(Path::new(&disk)));
-    }
-    let disk = tempfile::tempdir().unwrap();
-    let namespace = |script: &str| {
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]).arg(disk.path());
-        command
-    };
-    if !namespace(MOUNT).status().is_ok_and(|status| status.success()) {
-        println!("no mount namespaces here: a full disk was not tried");
-        return;
-    }
-    let mut inside = namespace(&format!("{MOUNT} && exec \"$@\""));
-    inside.arg(std::env::current_exe().unwrap());
-    inside.args(["process::a_full_disk_heals_once_there_is_room", "--exact", "--nocapture"]);
-    assert!(inside.env(SMALL_DISK, disk.path()).status().unwrap().success());
+        runtime.block_on(fill_and_free(disk));
+    });
 }
 
 #[cfg(target_os = "linux")]

@@ -188,6 +188,7 @@ async fn answers_have_the_fields_that_the_description_names() {
         ("Devices", &devices),
         ("Error", &refused),
         ("Server", &server.get("/.well-known/momoland").await.json),
+        ("Feed", &server.get("/v1/feed").await.json),
         ("Jwks", &server.get("/.well-known/jwks.json").await.json),
     ] {
         fits(&described["components"]["schemas"][schema], answer, schema);

@@ -169,9 +169,16 @@ impl Member {
     /// Writes so many short messages at once, and comes back when the relay has acknowledged the last.
     pub(crate) async fn write(&mut self, room: RoomId, count: u64) {
         for number in 0..count {
-            let content = MessageContent { text: format!("message {number}"), sent_at: UnixMillis::now() };
+            let content =
+                MessageContent { text: format!("message {number}"), sent_at: UnixMillis::now(), mentions: None };
             let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).expect("a short body");
-            let command = Command::Append { log: room.conversation(), action: Action::POST, targets: Vec::new(), body };
+            let command = Command::Append {
+                log: room.conversation(),
+                action: Action::POST,
+                targets: Vec::new(),
+                place: None,
+                body,
+            };
             self.commands += 1;
             self.input(Input::Command { id: CommandId(self.commands), command }).await;
         }

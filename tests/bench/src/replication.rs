@@ -168,6 +168,7 @@ impl World {
                 targets: Vec::new(),
                 body_hash: body.hash(),
                 body_length: u32::try_from(body.len()).expect("a short body"),
+                place: None,
             };
             let header = Signed::sign(header, &self.people[author].key).expect("within its bounds");
             let event = Event { header, body: Some(body) };
@@ -401,7 +402,7 @@ fn message(folder: &Path) -> bool {
         let body = BodyBytes::new(&Body::Plain(format!("message {number}").into_bytes())).expect("a short body");
         let (log, action) = (world.log(), Action::POST);
         let begun = Instant::now();
-        writes.tell(Wake::Command(Command::Append { log, action, targets: Vec::new(), body }));
+        writes.tell(Wake::Command(Command::Append { log, action, targets: Vec::new(), place: None, body }));
         wait_for(&stored, 1);
         ours.push_ms(begun.elapsed());
         wait_for(&stored_there, 1);

@@ -8,7 +8,7 @@ export type ServerState = "online" | "connecting" | "offline";
 
 export type PeerPolicy = "all" | "turnOnly" | "none";
 
-export type PresenceStatus = "online" | "away" | "dnd" | "offline";
+export type PresenceStatus = "online" | "away" | "offline";
 
 export type RoomKind = "chat" | "direct";
 
@@ -142,13 +142,7 @@ draft?: string,
 /**
  * Up to and including this message the person has read the room.
  */
-readUpTo?: string, 
-/**
- * What of it this person is told of.
- */
-notify: NotifyLevel, favourite: boolean, lastMessage?: Message, };
-
-export type NotifyLevel = "all" | "mentions" | "none";
+readUpTo?: string, lastMessage?: Message, };
 
 export type Directory = { rooms: Array<DirectoryRoom>, };
 
@@ -184,11 +178,7 @@ invite: string, };
 
 export type Members = { members: Array<Member>, };
 
-export type Member = { userId: string, handle: string, displayName: string, role: Role, status: PresenceStatus, 
-/**
- * What they say they are doing.
- */
-text?: string, lastSeen?: number, };
+export type Member = { userId: string, handle: string, displayName: string, role: Role, status: PresenceStatus, lastSeen?: number, };
 
 export type SetRoleParams = { roomId: string, userId: string, role: Role, };
 
@@ -226,7 +216,8 @@ export type Messages = {
  */
 messages: Array<Message>, 
 /**
- * Where older messages go on; absent at the beginning of the room.
+ * Where older messages go on; absent once the room's beginning is here. Beside an empty page: what is older cannot be
+ * had just now.
  */
 next?: string, };
 
@@ -393,159 +384,130 @@ at: number,
  */
 until?: number, };
 
-export type DocEditing = "author" | "members" | "listed";
-
-export type Doc = { docId: string, roomId: string, title: string, 
+export type PublishParams = { 
 /**
- * The account that created it.
+ * The feed of a room; without it the server's public feed.
  */
-author: string, editing: DocEditing, 
+roomId?: string, 
 /**
- * Who is listed, with `listed`.
+ * One line of at most 200 characters; may be empty where the body is not.
  */
-editors: Array<string>, createdAt: number, changedAt: number, archived: boolean, deleted: boolean, 
+title: string, 
 /**
- * Why this person can only read it, as a sentence; absent where they may write.
+ * Markdown, at most 32 KiB.
  */
-readOnly?: string, };
-
-export type CreateDocParams = { roomId: string, title: string, editing: DocEditing, 
+body: string, 
 /**
- * Accounts, with `listed` only.
+ * At most ten of at most 32 characters.
  */
-editors?: Array<string>, };
+tags?: Array<string>, };
 
-export type DocCreated = { docId: string, };
+export type Published = { postId: string, };
 
-export type Docs = { docs: Array<Doc>, };
+export type EditPostParams = { postId: string, title?: string, body?: string, tags?: Array<string>, };
 
-export type ListDocsParams = { roomId: string, 
+export type DeletePostParams = { 
 /**
- * Those that were deleted, instead of the others.
+ * The post's id, or the comment's.
  */
-deleted?: boolean, };
+postId: string, };
 
-export type DocParams = { docId: string, };
-
-export type OpenedDoc = { doc: Doc, 
+export type LikeParams = { 
 /**
- * The Yjs client id for this editor: each that is opened gets another one.
+ * The post's id, or the comment's.
  */
-clientId: number, 
+postId: string, on: boolean, };
+
+export type CommentParams = { postId: string, 
 /**
- * All of it, as one update.
+ * Markdown, at most 32 KiB.
  */
-update: string, stateVector: string, 
+text: string, 
 /**
- * Who is in it, this device aside.
+ * The comment that it answers.
  */
-present: Array<DocPresence>, };
+replyTo?: string, };
 
-export type DocPresence = { userId: string, deviceId: string, state: unknown, };
+export type Commented = { commentId: string, };
 
-export type DocAwarenessParams = { docId: string, 
+export type FeedOrder = "new" | "top" | "hot";
+
+export type ListPostsParams = { 
 /**
- * An object; `null` where this person goes.
+ * The feed of a room; without it the server's public feed.
  */
-state: unknown, };
-
-export type SetEditorsParams = { docId: string, 
+roomId?: string, 
 /**
- * Left out: those who are listed.
+ * `new` unless said otherwise.
  */
-editing?: DocEditing, 
+order?: FeedOrder, 
 /**
- * Accounts, with `listed`.
+ * As `next` of an earlier answer gives it: goes on in the order that the first page had, so that what is liked or
+ * published meanwhile moves nothing past the reader.
  */
-editors?: Array<string>, };
-
-export type RenameDocParams = { docId: string, title: string, };
-
-export type ArchiveDocParams = { docId: string, archived: boolean, };
-
-export type DocText = { text: string, };
-
-export type DocOp = DocInsert | DocDelete;
-
-export type DocInsert = { at: number, insert: string, };
-
-export type DocDelete = { at: number, 
+before?: string, 
 /**
- * How much.
+ * 1 to 200; 20 unless said otherwise.
  */
-delete: number, };
+limit?: number, };
 
-export type EditDocParams = { docId: string, ops: Array<DocOp>, };
-
-export type UpdateDocParams = { docId: string, update: string, };
-
-export type DocStateParams = { docId: string, 
+export type Posts = { 
 /**
- * What the asker has; nothing where it is left out.
+ * First those that are read first.
  */
-stateVector?: string, };
-
-export type DocState = { 
+posts: Array<Post>, 
 /**
- * What the asker lacks, as one update.
+ * Where it goes on; absent at the end.
  */
-update: string, stateVector: string, };
+next?: string, };
 
-export type SetNotifyParams = { roomId: string, level: NotifyLevel, };
-
-export type SetFavouriteParams = { roomId: string, on: boolean, };
-
-export type ListNotificationsParams = { 
+export type Post = { postId: string, roomId: string, 
 /**
- * Notifications before this one, as `next` of an earlier answer gives it.
+ * The author's user id.
  */
-before?: string, limit?: number, };
-
-export type Notifications = { 
+author: string, 
 /**
- * The newest first.
+ * The author may share no room with this person, so the name comes along.
  */
-notifications: Array<Notification>, unreadCount: number, next?: string, };
-
-export type Notification = { notificationId: string, kind: NotificationKind, title: string, body: string, level: NotificationLevel, roomId?: string, messageId?: string, 
+authorName: string, title: string, body: string, tags: Array<string>, publishedAt: number, editedAt?: number, likesCount: number, 
 /**
- * Whose doing it is.
+ * Whether this person likes it.
  */
-userId?: string, at: number, read: boolean, };
-
-export type NotificationKind = "mention" | "reply" | "reaction" | "invite" | "personal" | "announcement" | "room";
-
-export type NotificationLevel = "info" | "success" | "warning" | "error";
-
-export type MarkNotificationsReadParams = { 
+liked: boolean, commentsCount: number, 
 /**
- * All of them, where it is left out.
+ * It was taken back: only in the event that says so.
  */
-notificationId?: string, };
+deleted: boolean, };
 
-export type Announcement = { announcementId: string, message: string, level: NotificationLevel, at: number, expiresAt?: number, };
-
-export type AnnounceParams = { message: string, level: NotificationLevel, 
+export type ListCommentsParams = { postId: string, 
 /**
- * Seconds for which it is told to those who come online.
+ * Comments before this comment, as `next` of an earlier answer gives it.
  */
-ttlS?: number, };
-
-export type ListActivityParams = { roomId?: string, before?: string, limit?: number, };
-
-export type Activities = { 
+before?: string, 
 /**
- * The newest first.
+ * 1 to 1,000; 50 unless said otherwise.
  */
-activities: Array<Activity>, next?: string, };
+limit?: number, };
 
-export type Activity = { activityId: string, kind: ActivityKind, roomId: string, userId: string, 
+export type Comments = { 
 /**
- * The other person, where it is done to one.
+ * Oldest first.
  */
-targetUserId?: string, messageId?: string, at: number, };
+comments: Array<Comment>, 
+/**
+ * Where older comments go on; absent at the beginning.
+ */
+next?: string, };
 
-export type ActivityKind = "created" | "joined" | "left" | "removed" | "banned" | "invited" | "role" | "renamed" | "pinned" | "message" | "document";
+export type Comment = { commentId: string, postId: string, roomId: string, 
+/**
+ * The author's user id.
+ */
+author: string, authorName: string, 
+/**
+ * Empty where it was taken back: the answers to it keep their place.
+ */
+text: string, replyTo?: string, sentAt: number, likesCount: number, liked: boolean, deleted: boolean, };
 
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
@@ -559,6 +521,10 @@ displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, }
 /**
  * Of a live one: when it ends by itself.
  */
-until?: number, ended?: boolean, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.awareness", docId: string, userId: string, deviceId: string, state: unknown, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "notification.new", notification: Notification, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "activity.new", activity: Activity, } | { "type": "resync", };
+until?: number, ended?: boolean, } | { "type": "post.new", post: Post, } | { "type": "post.changed", post: Post, } | { "type": "comment.new", comment: Comment, } | { "type": "comment.changed", comment: Comment, } | { "type": "ranking.changed", roomId: string, order: FeedOrder, 
+/**
+ * The first twenty.
+ */
+postIds: Array<string>, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

@@ -1,4 +1,4 @@
-import type { Doc } from "@/api/types.gen";
+import type { Doc } from "@/api/types";
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
 import { ActivityDialog } from "@/features/dialogs/activity";
 import { AnnounceDialog } from "@/features/dialogs/announce";

@@ -2,7 +2,7 @@
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
 import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
-import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, UpdateRoomParams } from "@/api/types.gen";
+import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, UpdateRoomParams } from "@/api/types";
 import { createDocLine, type DocLine } from "@/state/doc-line";
 import { placeOf } from "@/state/links";
 import { lastRoomOf, rememberRoom } from "@/state/preferences";

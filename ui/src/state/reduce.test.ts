@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ApiError } from "@/api/error";
-import type { DeliveryState, Event, Message } from "@/api/types.gen";
+import type { DeliveryState, Event, Message } from "@/api/types";
 import { reduce, TYPING_MS, type Action } from "@/state/reduce";
 import { unreadOf, typingIn } from "@/state/selectors";
 import type { State } from "@/state/state";
@@ -67,6 +67,12 @@ describe("timelines", () => {
     const state = after(start([message("c"), message("d")], "cursor"), { type: "olderLoading", roomId: "shed" }, { type: "older", roomId: "shed", page: { messages: [message("a"), message("b"), message("c")] } });
     expect(texts(state)).toEqual(["a", "b", "c", "d"]);
     expect(state.timelines.get("shed")).toMatchObject({ next: null, older: "idle" });
+  });
+
+  test("an empty page with more behind it is not asked for again by itself", () => {
+    const state = after(start([message("c")], "cursor"), { type: "olderLoading", roomId: "shed" }, { type: "older", roomId: "shed", page: { messages: [], next: "cursor" } });
+    expect(texts(state)).toEqual(["c"]);
+    expect(state.timelines.get("shed")).toMatchObject({ next: "cursor", older: "failed" });
   });
 
   test("reading the newest page again keeps the older ones that touch it", () => {

@@ -7,7 +7,7 @@ import type { ApiError } from "@/api/error";
 import type { LinkState } from "@/api/client";
 import type {
   Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
-} from "@/api/types.gen";
+} from "@/api/types";
 import {
   INITIAL, type Change, type Draft, type Marker, type Notice, type Overlay, type Person, type Pinned, type State, type Timeline,
   type Unsent,
@@ -106,7 +106,9 @@ export function reduce(state: State, action: Action): State {
         mapReady(state, action.roomId, (timeline) => {
           const held = new Set(timeline.messages.map((message) => message.messageId));
           const messages = [...action.page.messages.filter((message) => !held.has(message.messageId)), ...timeline.messages];
-          return { kind: "ready", messages, next: action.page.next ?? null, older: "idle" };
+          const next = action.page.next ?? null;
+          // There is more, and nobody who has it can be reached: it is not asked for again by itself.
+          return { kind: "ready", messages, next, older: next !== null && action.page.messages.length === 0 ? "failed" : "idle" };
         }),
         action.roomId,
       );
@@ -216,6 +218,11 @@ function reduceEvent(state: State, event: Event, now: number): State {
       // Read when somebody looks at it; the dialog hears of nothing meanwhile.
       return state;
     case "location.changed":
+    case "post.new":
+    case "post.changed":
+    case "comment.new":
+    case "comment.changed":
+    case "ranking.changed":
       // No screen shows it.
       return state;
     case "net.changed":

@@ -4,7 +4,7 @@
 // be had again from the engine, but for what a person has typed: drafts and texts that could not be sent.
 import type { ApiError } from "@/api/error";
 import type { LinkState } from "@/api/client";
-import type { Announcement, Doc, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/api/types.gen";
+import type { Announcement, Doc, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/api/types";
 
 export type Session =
   | { kind: "starting" }

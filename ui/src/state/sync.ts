@@ -4,7 +4,7 @@
 // Started once by `app/main.tsx`. Not here: what people do (`actions.ts`).
 import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
-import type { Event, Message } from "@/api/types.gen";
+import type { Event, Message } from "@/api/types";
 import { createDrafts, type Drafts } from "@/state/drafts";
 import { TYPING_MS } from "@/state/reduce";
 import type { Store } from "@/state/store";
@@ -209,6 +209,11 @@ export function createSync(client: Client, store: Store): Sync {
       case "announcement.new":
       case "activity.new":
       case "location.changed":
+      case "post.new":
+      case "post.changed":
+      case "comment.new":
+      case "comment.changed":
+      case "ranking.changed":
         break;
     }
   }

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import * as Y from "yjs";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Method, Params, Result } from "@/api/methods";
-import type { Activity, Doc, DocPresence, Draft, ErrorKind, Event, Member, Message, NetStatus, Notification, OwnAccount, Receipt, Room } from "@/api/types.gen";
+import type { Activity, Doc, DocPresence, Draft, ErrorKind, Event, Member, Message, NetStatus, Notification, OwnAccount, Receipt, Room } from "@/api/types";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };

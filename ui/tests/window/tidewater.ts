@@ -1,5 +1,5 @@
 // The small world that the pictures show: a boat club with one busy room. Times are of today, so that day rules hold.
-import type { Doc, Member, Message, NetStatus, OwnAccount, Room } from "@/api/types.gen";
+import type { Doc, Member, Message, NetStatus, OwnAccount, Room } from "@/api/types";
 import type { World } from "./fake-engine.js";
 
 const person = (userId: string, displayName: string, status: Member["status"], role: Member["role"] = "member", lastSeen?: number): Member => ({
@@ -69,7 +69,7 @@ export function tidewater(): World {
       room("treasurer", { visibility: "private" }),
       room("deliveries"),
       room("spring-regatta"),
-      room("Mateo Ruiz", { roomId: "dm-mateo", kind: "direct", visibility: "private", peerUserId: "mateo", unreadCount: 1, memberCount: 2 }),
+      room("Mateo Ruiz", { roomId: "dm-mateo", kind: "direct", visibility: "private", peerUserId: "mateo", unreadCount: 1, mentionsCount: 0, memberCount: 2 }),
       room("Ingrid Solheim", { roomId: "dm-ingrid", kind: "direct", visibility: "private", peerUserId: "ingrid", memberCount: 2 }),
       room("Yuki Tanabe", { roomId: "dm-yuki", kind: "direct", visibility: "private", peerUserId: "yuki", memberCount: 2 }),
       room("Tom Brandt", { roomId: "dm-tom", kind: "direct", visibility: "private", peerUserId: "tom", memberCount: 2 }),

@@ -8,15 +8,21 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 15] = [
+const TOP: [&str; 21] = [
     "message-content",
     "read-mark",
     "delivery-mark",
+    "reaction-content",
+    "pin-content",
+    "deletion-content",
     "invite-content",
     "server-transcript",
     "peer-transcript",
     "peer-frame",
     "signal",
+    "post-content",
+    "like-content",
+    "comment-content",
     "location-content",
     "live-position",
     "client-frame",
@@ -38,8 +44,14 @@ fn rule_of(name: &str) -> Option<&'static str> {
     }
     match name {
         "event.id" => None,
-        "content.message" => Some("message-content"),
+        "feed.post" => Some("post-content"),
+        "feed.like" => Some("like-content"),
+        "feed.comment" => Some("comment-content"),
         "location.live" => Some("live-position"),
+        "content.message" | "content.message.mentions" => Some("message-content"),
+        "content.reaction" => Some("reaction-content"),
+        "content.pin" => Some("pin-content"),
+        "content.deletion" => Some("deletion-content"),
         "register.read-mark" => Some("read-mark"),
         "register.delivery-mark" => Some("delivery-mark"),
         "register" => Some("signed-register"),

@@ -4,28 +4,38 @@
 //!
 //! ```text
 //!   A a        the account: AccountRecord as JSON
+//!   A d <log>  what the person began to write: DraftRecord as JSON
 //!   A m <log>  how far one's own chains of a log were relayed and delivered: Marks as JSON
 //!   A p <id>   the names of an account: ProfileRecord as JSON
+//!   A r <log>  read marks that count although a register has an earlier one: ReadRecords as JSON
+//!   A u <log>  where the person wants to go on reading: UnreadMark as JSON
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use momoland_protocol::cbor;
 use momoland_protocol::certificate::DeviceCertificate;
+use momoland_protocol::clock::Hlc;
 use momoland_protocol::id::{AccountId, LogId, ServerKey};
 use momoland_protocol::limits;
+use momoland_protocol::register::ReadMark;
 use momoland_protocol::signed::Signed;
 use momoland_store::kv::{Batch, Durability, KeyRange, Order, Store, StoreError};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::account::address::ServerAddress;
-use crate::projection::timeline::Marks;
+use crate::projection::timeline::{Marks, UnreadMark};
 
 const ACCOUNT: &[u8] = b"Aa";
+const DRAFTS: &[u8] = b"Ad";
 const MARKS: &[u8] = b"Am";
 const PROFILES: &[u8] = b"Ap";
+const READS: &[u8] = b"Ar";
+const UNREADS: &[u8] = b"Au";
 
 /// Names read at once when the store is opened.
 const PROFILES_MAX: usize = 100_000;
@@ -85,6 +95,18 @@ pub(crate) struct ProfileRecord {
     pub(crate) display_name: String,
 }
 
+/// What a person began to write in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DraftRecord {
+    pub(crate) text: String,
+    pub(crate) reply_to: Option<String>,
+    pub(crate) changed_at: u64,
+}
+
+/// Read marks by account: both ids in hexadecimal.
+type ReadRecords = Vec<(String, u64, String)>;
+
 /// The engine's own records.
 #[derive(Debug, Clone)]
 pub(crate) struct Records {
@@ -112,7 +134,7 @@ impl Records {
     pub(crate) fn remove_account(&self) -> Result<(), StoreError> {
         let mut batch = Batch::new();
         batch.delete(ACCOUNT);
-        for prefix in [MARKS, PROFILES] {
+        for prefix in [DRAFTS, MARKS, PROFILES, READS, UNREADS] {
             for (key, _) in self.store.range(&KeyRange::prefix(prefix), Order::Ascending, PROFILES_MAX)? {
                 batch.delete(key);
             }
@@ -135,16 +157,64 @@ impl Records {
     }
 
     pub(crate) fn marks(&self, log: LogId) -> Result<Marks, StoreError> {
-        let bytes = self.store.get(&[MARKS, log.as_bytes()].concat())?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+        Ok(self.of_log(MARKS, log)?.unwrap_or_default())
     }
 
     pub(crate) fn put_marks(batch: &mut Batch, log: LogId, marks: &Marks) {
         batch.put([MARKS, log.as_bytes()].concat(), to_json(marks));
     }
 
-    pub(crate) fn delete_marks(batch: &mut Batch, log: LogId) {
-        batch.delete([MARKS, log.as_bytes()].concat());
+    /// Of a room that is forgotten.
+    pub(crate) fn delete_of_log(batch: &mut Batch, log: LogId) {
+        for prefix in [DRAFTS, MARKS, READS, UNREADS] {
+            batch.delete([prefix, log.as_bytes()].concat());
+        }
+    }
+
+    /// Read marks that count although a register has an earlier one.
+    pub(crate) fn reads(&self, log: LogId) -> Result<BTreeMap<AccountId, ReadMark>, StoreError> {
+        let records: ReadRecords = self.of_log(READS, log)?.unwrap_or_default();
+        let read = |(account, hlc, event): (String, u64, String)| {
+            Some((account.parse().ok()?, ReadMark { hlc: Hlc(hlc), event: event.parse().ok()? }))
+        };
+        Ok(records.into_iter().filter_map(read).collect())
+    }
+
+    pub(crate) fn put_reads(batch: &mut Batch, log: LogId, reads: &BTreeMap<AccountId, ReadMark>) {
+        let record =
+            |(account, mark): (&AccountId, &ReadMark)| (account.to_string(), mark.hlc.0, mark.event.to_string());
+        let records: ReadRecords = reads.iter().map(record).collect();
+        batch.put([READS, log.as_bytes()].concat(), to_json(&records));
+    }
+
+    pub(crate) fn unread_mark(&self, log: LogId) -> Result<Option<UnreadMark>, StoreError> {
+        self.of_log(UNREADS, log)
+    }
+
+    pub(crate) fn put_unread_mark(batch: &mut Batch, log: LogId, mark: Option<&UnreadMark>) {
+        let key = [UNREADS, log.as_bytes()].concat();
+        match mark {
+            Some(mark) => batch.put(key, to_json(mark)),
+            None => batch.delete(key),
+        };
+    }
+
+    pub(crate) fn draft(&self, log: LogId) -> Result<Option<DraftRecord>, StoreError> {
+        self.of_log(DRAFTS, log)
+    }
+
+    pub(crate) fn put_draft(batch: &mut Batch, log: LogId, draft: Option<&DraftRecord>) {
+        let key = [DRAFTS, log.as_bytes()].concat();
+        match draft {
+            Some(draft) => batch.put(key, to_json(draft)),
+            None => batch.delete(key),
+        };
+    }
+
+    /// A record of a log; `None` where there is none, or one that cannot be read, which is no loss to anybody else.
+    fn of_log<T: DeserializeOwned>(&self, prefix: &[u8], log: LogId) -> Result<Option<T>, StoreError> {
+        let bytes = self.store.get(&[prefix, log.as_bytes()].concat())?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 }
 

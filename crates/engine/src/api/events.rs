@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::api::types::{Member, Message, NetStatus, PeerStatus, PresenceStatus, Room};
+use crate::api::types::{Comment, FeedOrder, Member, Message, NetStatus, PeerStatus, Post, PresenceStatus, Room};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
@@ -75,6 +75,25 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         ended: Option<bool>,
+    },
+    /// Somebody published a post in a feed.
+    #[serde(rename = "post.new")]
+    PostNew { post: Post },
+    /// A post has other words, likes or comments, or was taken back (`deleted`).
+    #[serde(rename = "post.changed")]
+    PostChanged { post: Post },
+    #[serde(rename = "comment.new")]
+    CommentNew { comment: Comment },
+    /// A comment has other likes, or was taken back (`deleted`).
+    #[serde(rename = "comment.changed")]
+    CommentChanged { comment: Comment },
+    /// The first posts of an order changed places.
+    #[serde(rename = "ranking.changed")]
+    RankingChanged {
+        room_id: String,
+        order: FeedOrder,
+        /// The first twenty.
+        post_ids: Vec<String>,
     },
     /// Events were dropped because this front did not read them in time: read the lists again.
     #[serde(rename = "resync")]

@@ -27,9 +27,12 @@ pub fn typescript() -> String {
         ProfileParams, ChangePasswordParams, NetStatus, DoctorParams, Diagnosis, Check, CheckSubject, CheckState, PeerStatus, SetOnlineParams, SetPolicyParams, CreateRoomParams,
         RoomCreated, Rooms, Room, Directory, DirectoryRoom, JoinRoomParams, RoomParams, InviteParams, Invite, Members,
         Member, SetRoleParams, RemoveMemberParams, UpdateRoomParams, DirectParams, SendParams, Sent, ListMessagesParams,
-        Messages, Message, Reaction, MessageFile, MarkReadParams, SetTypingParams, ListPresenceParams, PresenceList,
-        UserPresence, SetPresenceParams, ShareLocationParams, LocationPrecision, SharedLocation, StopLocationParams,
-        Locations, Location, Event, ErrorKind,
+        Messages, Message, Reaction, MessageFile, MarkReadParams, MessageParams, EditParams, ReactParams, PinParams,
+        OneMessage, Pins, Receipts, Receipt, ReceiptState, SetDraftParams, Drafts, Draft, SetTypingParams,
+        ListPresenceParams, PresenceList, UserPresence, SetPresenceParams, ShareLocationParams, LocationPrecision,
+        SharedLocation, StopLocationParams, Locations, Location, PublishParams, Published, EditPostParams,
+        DeletePostParams, LikeParams, CommentParams, Commented, FeedOrder, ListPostsParams, Posts, Post,
+        ListCommentsParams, Comments, Comment, Event, ErrorKind,
     }
     file
 }

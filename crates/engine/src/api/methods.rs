@@ -5,6 +5,8 @@
 
 mod account;
 mod doctor;
+mod drafts;
+mod feed;
 mod location;
 mod messages;
 mod net;
@@ -14,8 +16,10 @@ mod rooms;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, ErrorKind};
+use crate::api::types::Done;
 use crate::engine::Engine;
 
 /// Bytes of one request. A longer one is refused unread.
@@ -104,13 +108,29 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "rooms.direct" => rooms::direct,
         "messages.send" => messages::send,
         "messages.list" => messages::list,
+        "messages.edit" => messages::edit,
+        "messages.delete" => messages::delete,
+        "messages.react" => messages::react,
+        "messages.pin" => messages::pin,
+        "messages.pins" => messages::pins,
+        "messages.receipts" => messages::receipts,
         "messages.markRead" => messages::mark_read,
+        "messages.markUnread" => messages::mark_unread,
+        "drafts.set" => drafts::set,
+        "drafts.list" => drafts::list,
         "typing.set" => presence::set_typing,
         "presence.list" => presence::list,
         "presence.set" => presence::set,
         "location.share" => location::share,
         "location.stop" => location::stop,
         "location.list" => location::list,
+        "feed.publish" => feed::publish,
+        "feed.edit" => feed::edit,
+        "feed.delete" => feed::delete,
+        "feed.list" => feed::list,
+        "feed.like" => feed::like,
+        "feed.comment" => feed::comment,
+        "feed.comments" => feed::comments,
     }
 }
 
@@ -130,7 +150,7 @@ fn finish<T: Serialize>(result: Result<T, ApiError>) -> Outcome {
         Ok(Ok(result)) => Outcome::Result(result),
         Ok(Err(error)) => {
             tracing::error!(%error, "a result could not be written as JSON");
-            Outcome::Error(ApiError::new(crate::api::error::ErrorKind::Internal, "The answer could not be written."))
+            Outcome::Error(ApiError::new(ErrorKind::Internal, "The answer could not be written."))
         }
         Err(error) => Outcome::Error(error),
     }
@@ -139,6 +159,17 @@ fn finish<T: Serialize>(result: Result<T, ApiError>) -> Outcome {
 fn refuse(id: &Value, code: i32, message: &str) -> String {
     json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message, "data": { "kind": "invalid" } } })
         .to_string()
+}
+
+/// Waits until what this device keeps for itself is on the disk.
+pub(super) async fn kept(written: oneshot::Receiver<bool>) -> Result<Done, ApiError> {
+    match written.await {
+        Ok(true) => Ok(Done {}),
+        Ok(false) | Err(_) => {
+            let sentence = "The disk takes nothing any more. Make room on it, then start Momoland again.";
+            Err(ApiError::new(ErrorKind::Internal, sentence))
+        }
+    }
 }
 
 /// The id that a text stands for.

@@ -9,12 +9,16 @@
 //!
 //! Not here: events (`api::events`), errors (`api::error`), anything the wire or the disk sees (`protocol`).
 
+mod feed;
 mod location;
+mod messages;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use self::feed::*;
 pub use self::location::*;
+pub use self::messages::*;
 
 /// How sure the author may be that a message survives. States never go back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
@@ -344,8 +348,14 @@ pub struct Room {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub peer_user_id: Option<String>,
-    /// Messages of others after the read mark.
+    /// Messages of others after the read mark; deleted ones count nowhere.
     pub unread_count: u32,
+    /// Those of them that mention this person, or everybody.
+    pub mentions_count: u32,
+    /// What this person began to write here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub draft: Option<String>,
     /// Up to and including this message the person has read the room.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -514,7 +524,8 @@ pub struct ListMessagesParams {
 pub struct Messages {
     /// Oldest first.
     pub messages: Vec<Message>,
-    /// Where older messages go on; absent at the beginning of the room.
+    /// Where older messages go on; absent once the room's beginning is here. Beside an empty page: what is older cannot be
+    /// had just now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub next: Option<String>,
@@ -528,16 +539,31 @@ pub struct Message {
     /// The author's user id.
     pub author: String,
     pub device_id: String,
+    /// As it was edited last; empty where it was deleted.
     pub text: String,
     #[ts(type = "number")]
     pub sent_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "number")]
     pub edited_at: Option<u64>,
+    /// It was deleted: a mark stays in its place, without text, reactions, pin and mentions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub deleted_at: Option<u64>,
+    /// Absent where it was deleted and by whom is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub deleted_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub reply_to: Option<String>,
+    /// By when the first person of each reacted.
     pub reactions: Vec<Reaction>,
+    pub pinned: bool,
+    /// The user ids of who is named in it.
+    pub mentions: Vec<String>,
+    /// Whether everybody is.
+    pub mentions_room: bool,
     pub files: Vec<MessageFile>,
     pub state: DeliveryState,
 }
@@ -546,6 +572,7 @@ pub struct Message {
 #[serde(rename_all = "camelCase")]
 pub struct Reaction {
     pub emoji: String,
+    /// In the order in which they reacted.
     pub user_ids: Vec<String>,
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use momoland_protocol::signed::SecretKey;
-use momoland_store::kv::{Store, StoreError};
+use momoland_store::kv::StoreError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep_until};
 
@@ -19,6 +19,7 @@ use crate::account::keys::DeviceKey;
 use crate::account::record::{Account, Records};
 use crate::api::events::Event;
 use crate::api::types::PeerPolicy;
+use crate::engine::healing::{Disk, Healing};
 use crate::engine::home::Home;
 use crate::link::PeerEvent;
 use crate::link::server::ServerEvent;
@@ -60,7 +61,8 @@ struct Incoming {
 }
 
 pub(crate) struct EngineActor {
-    store: Arc<dyn Store>,
+    disk: Disk,
+    healing: Healing,
     pub(crate) records: Records,
     pub(crate) keys: DeviceKey,
     pub(crate) events: broadcast::Sender<Event>,
@@ -78,19 +80,31 @@ enum Wake {
     Disk(DiskEvent),
     Server(u64, ServerEvent),
     Peer(PeerEvent),
+    Healed(Result<(), String>),
     Deadline,
 }
 
 impl EngineActor {
-    pub(crate) fn new(
-        store: Arc<dyn Store>,
-        records: Records,
+    pub(super) fn new(
+        disk: Disk,
         keys: DeviceKey,
         events: broadcast::Sender<Event>,
         calls: mpsc::Receiver<Call>,
     ) -> Self {
-        let policy = PeerPolicy::All;
-        Self { store, records, keys, events, calls, home: None, incoming: None, inputs: 0, online: true, policy }
+        let records = Records::new(Arc::clone(&disk.store));
+        Self {
+            disk,
+            healing: Healing::default(),
+            records,
+            keys,
+            events,
+            calls,
+            home: None,
+            incoming: None,
+            inputs: 0,
+            online: true,
+            policy: PeerPolicy::All,
+        }
     }
 
     /// Signs in the account that the data folder holds.
@@ -108,20 +122,65 @@ impl EngineActor {
 
     /// Makes an account the signed-in one, with what is on disk.
     pub(crate) fn install(&mut self, account: Account, key: SecretKey) -> Result<(), StoreError> {
-        let (disk, disk_events) = mpsc::unbounded_channel();
-        let (server, server_events) = mpsc::channel(LINK_EVENTS_MAX);
-        let (peers, peer_events) = mpsc::channel(LINK_EVENTS_MAX);
-        let channels = Channels { disk, server, peers };
-        let store = Arc::clone(&self.store);
-        let mut home = Home::open(account, key, store, self.records.clone(), self.events.clone(), channels)?;
-        home.set_policy(self.policy);
+        let (mut home, incoming) = self.open_home(account, key)?;
         if self.online {
             home.connect();
         }
         self.home = Some(home);
-        self.incoming = Some(Incoming { disk: disk_events, server: server_events, peers: peer_events });
+        self.incoming = Some(incoming);
         self.tell(Event::AccountChanged {});
         Ok(())
+    }
+
+    /// What is on disk of an account, not connected yet.
+    fn open_home(&self, account: Account, key: SecretKey) -> Result<(Home, Incoming), StoreError> {
+        let (disk, disk_events) = mpsc::unbounded_channel();
+        let (server, server_events) = mpsc::channel(LINK_EVENTS_MAX);
+        let (peers, peer_events) = mpsc::channel(LINK_EVENTS_MAX);
+        let channels = Channels { disk, server, peers };
+        let store = Arc::clone(&self.disk.store);
+        let mut home = Home::open(account, key, store, self.records.clone(), self.events.clone(), channels)?;
+        home.set_policy(self.policy);
+        Ok((home, Incoming { disk: disk_events, server: server_events, peers: peer_events }))
+    }
+
+    /// The disk took nothing: looks until it does.
+    pub(crate) fn heal(&mut self) {
+        self.healing.begin(&self.disk);
+    }
+
+    /// The store is open again, or never will be.
+    async fn healed(&mut self, healed: Result<(), String>) {
+        let Some(home) = &mut self.home else { return };
+        if let Err(problem) = healed {
+            tracing::error!(problem, "the store cannot be opened again");
+            home.tell_disk_problem(problem);
+            return;
+        }
+        // A new one beside the old, which has its lists until this one has them.
+        let (account, key) = (home.account.clone(), SecretKey::clone(&home.key));
+        match self.open_home(account, key) {
+            Ok((home, incoming)) => self.replace(home, incoming).await,
+            Err(error) => {
+                tracing::error!(%error, "the store was opened again and cannot be read");
+                self.heal();
+            }
+        }
+    }
+
+    /// Goes on with what was read from the store anew.
+    async fn replace(&mut self, mut home: Home, incoming: Incoming) {
+        let old_incoming = self.incoming.replace(incoming).map(|incoming| incoming.server);
+        if let Some(old) = self.home.take() {
+            // Its links end first: two that renew one token would count as theft.
+            home.take_over(old.retire(old_incoming).await);
+        }
+        if self.online {
+            home.connect();
+        }
+        tracing::info!("the disk takes writes again");
+        self.home = Some(home);
+        self.tell(Event::Resync {});
     }
 
     /// Takes the signed-in account away, to be closed.
@@ -155,10 +214,15 @@ impl EngineActor {
                 Wake::Disk(event) => self.at_home(|home| home.disk(event)),
                 Wake::Server(link, event) => self.at_home(|home| home.server_event(link, event)),
                 Wake::Peer(event) => self.at_home(|home| home.peer_event(event)),
+                Wake::Healed(healed) => self.healed(healed).await,
                 Wake::Deadline => self.at_home(Home::deadline),
             }
             self.at_home(Home::settle);
+            if self.home.as_ref().is_some_and(Home::has_disk_failed) {
+                self.heal();
+            }
         }
+        self.healing.stop().await;
         let server_events = self.incoming.take().map(|incoming| incoming.server);
         if let Some(home) = self.home.take() {
             home.close(server_events).await;
@@ -174,7 +238,10 @@ impl EngineActor {
     async fn wake(&mut self) -> Wake {
         // Without an account there is nothing to wait for but calls.
         let (Some(home), Some(incoming)) = (&self.home, &mut self.incoming) else {
-            return Wake::Call(self.calls.recv().await);
+            return tokio::select! {
+                call = self.calls.recv() => Wake::Call(call),
+                healed = self.healing.healed() => Wake::Healed(healed),
+            };
         };
         let far = Instant::now() + Duration::from_secs(3_600);
         let deadline = home.next_deadline().map_or(far, |at| at.min(far));
@@ -195,6 +262,7 @@ impl EngineActor {
             call = self.calls.recv() => Wake::Call(call),
             Some((link, event)) = incoming.server.recv() => Wake::Server(link, event),
             Some(event) = incoming.peers.recv() => Wake::Peer(event),
+            healed = self.healing.healed() => Wake::Healed(healed),
             () = sleep_until(deadline) => Wake::Deadline,
         }
     }

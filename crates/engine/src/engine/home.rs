@@ -3,18 +3,26 @@
 //! Here it is opened, timed and closed; `messages`, `rooms` and `ephemerals` are what it does for fronts.
 
 mod messages;
+mod amendments;
+mod drafts;
+mod reissue;
 mod rooms;
 mod ephemerals;
+mod feeds;
 mod locations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use momoland_feed::Feed;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
+use momoland_protocol::event::{Event as StoredEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
+use momoland_protocol::location::Point;
 use momoland_protocol::signed::SecretKey;
+use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now};
 use momoland_replica::output::CommandRefusal;
 use momoland_replica::replica::{Config, Own, Replica};
@@ -23,9 +31,11 @@ use momoland_store::kv::{Batch, Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
-use crate::account::record::{Account, ProfileRecord, Records};
+use self::reissue::Reissue;
+use crate::account::record::{Account, DraftRecord, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
@@ -39,6 +49,7 @@ use crate::link::roaming::{self, Roaming};
 use crate::link::server::{ServerEvent, ServerLink, Traffic};
 use crate::link::{Dialer, IceServer, PeerLinks};
 use crate::persistence::{DiskEvent, Persistence};
+use crate::projection::history::History;
 use crate::projection::locations::Locations;
 use crate::projection::timeline::Timeline;
 
@@ -54,6 +65,17 @@ pub(super) enum Waiting {
     Nobody,
 }
 
+/// What a person had when the disk failed, beside what is on it.
+pub(super) struct Kept {
+    /// With tokens that may have been renewed meanwhile.
+    account: Account,
+    own_presence: (bool, String),
+    /// Up to where each room was read.
+    read: Vec<(RoomId, EventId)>,
+    /// Where the person is, in the rooms in which that is shared live.
+    shared: Vec<(RoomId, Point)>,
+}
+
 pub(crate) struct Home {
     pub(crate) account: Account,
     pub(crate) key: Arc<SecretKey>,
@@ -64,12 +86,21 @@ pub(crate) struct Home {
     pub(super) replica: Replica,
     pub(super) persistence: Persistence,
     pub(super) timelines: BTreeMap<RoomId, Timeline>,
+    pub(super) histories: BTreeMap<RoomId, History>,
+    /// Who reads a room back to where it begins here, and waits for more.
+    pub(super) readers: BTreeMap<RoomId, Vec<oneshot::Sender<()>>>,
+    /// Rooms that are read anew, with what was stored meanwhile.
+    pub(super) rereading: BTreeMap<RoomId, Vec<StoredEvent>>,
+    /// Rooms that reach further back than before this turn.
+    pub(super) grown_back: BTreeSet<RoomId>,
     pub(super) members: BTreeMap<RoomId, BTreeSet<AccountId>>,
     pub(super) profiles: BTreeMap<AccountId, ProfileRecord>,
     pub(super) presence: Presence,
     pub(super) typing: Typing,
     pub(super) positions: Positions,
+    pub(super) feeds: BTreeMap<RoomId, RoomFeed>,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
+    pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
     pub(super) progress: Progress,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
@@ -77,6 +108,8 @@ pub(crate) struct Home {
     pub(super) dirty: BTreeSet<RoomId>,
     pub(super) net_dirty: bool,
     pub(super) dial_dirty: bool,
+    /// Links, or who shares a room, changed in this turn.
+    pub(super) around_dirty: bool,
     // The server.
     pub(super) server: Option<ServerLink>,
     pub(super) traffic: Arc<Traffic>,
@@ -85,6 +118,8 @@ pub(crate) struct Home {
     /// Tokens of links with a lower number are of a session that is over.
     pub(super) tokens_since: u64,
     pub(super) problem: Option<String>,
+    /// Why the disk takes nothing.
+    pub(super) disk_problem: Option<String>,
     pub(super) requests: BTreeMap<u32, Request>,
     pub(super) adding_device: BTreeSet<RoomId>,
     pub(super) repairs: Repairs,
@@ -125,24 +160,32 @@ impl Home {
             replica,
             persistence,
             timelines: BTreeMap::new(),
+            histories: BTreeMap::new(),
+            readers: BTreeMap::new(),
+            rereading: BTreeMap::new(),
+            grown_back: BTreeSet::new(),
             members: BTreeMap::new(),
             profiles,
             presence: Presence::default(),
             typing: Typing::default(),
             positions: Positions::default(),
+            feeds: BTreeMap::new(),
             marks: BTreeMap::new(),
+            drafts: BTreeMap::new(),
             progress: Progress::default(),
             waiting: BTreeMap::new(),
             next_number: 0,
             dirty: BTreeSet::new(),
             net_dirty: false,
             dial_dirty: false,
+            around_dirty: false,
             server: None,
             traffic: Arc::default(),
             server_state: ServerState::Offline,
             server_link: None,
             tokens_since: 0,
             problem: None,
+            disk_problem: None,
             requests: BTreeMap::new(),
             adding_device: BTreeSet::new(),
             repairs: Repairs::default(),
@@ -162,35 +205,52 @@ impl Home {
     fn fold_rooms(&mut self) -> Result<(), StoreError> {
         let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
         for room in rooms {
-            self.fold_room(room)?;
+            self.fold_room(room, None)?;
+            if let Some(draft) = self.records.draft(room.conversation())? {
+                self.drafts.insert(room, draft);
+            }
             let Some(roster) = self.replica.roster(room) else { continue };
             self.members.insert(room, roster.members().map(|member| member.account).collect());
         }
         Ok(())
     }
 
-    /// Folds what is on disk of one room. Blocks on the disk.
-    pub(super) fn fold_room(&mut self, room: RoomId) -> Result<(), StoreError> {
+    /// Folds what is on disk of one room: what was read of it, or else what is read now, which blocks on the disk.
+    pub(super) fn fold_room(&mut self, room: RoomId, read: Option<Vec<StoredEvent>>) -> Result<(), StoreError> {
         let (own, now) = (self.account.id, self.now().wall);
         let log = room.conversation();
         let mut timeline = Timeline::new(room, own, self.records.marks(log)?);
         let mut locations = Locations::default();
+        let mut feed = Feed::default();
+        let mut history = History::default();
+        let mut reissue = Reissue::new(self.key.device());
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
-        self.persistence.each_event(log, &mut |event| {
+        let mut visit = |event: StoredEvent| {
             let header = event.header.get();
             let version = roster.version_of(header.roster).unwrap_or(0);
             let Some(author) = roster.account_of(header.device) else { return };
-            if roster.counts_event(header) {
+            let counts = counts(roster, header);
+            reissue.note(&event, counts);
+            if counts {
+                history.note(header, version);
                 timeline.apply(&event, author, version, now);
                 locations.apply(&event, author, version);
+                feed.apply(&event, author, version);
             }
-        })?;
+        };
+        match read {
+            Some(events) => events.into_iter().for_each(visit),
+            None => self.persistence.each_event(log, &mut visit)?,
+        }
         // Fronts read the list; what they find there is not told as well.
         locations.changes(now, self.mono_ms());
+        timeline.set_outdone(self.records.reads(log)?);
         let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
         for register in self.replica.registers(room) {
             timeline.apply_register(register.get(), own_chain);
         }
+        timeline.set_unread_mark(self.records.unread_mark(log)?);
+        let outdone = timeline.outdone().contains_key(&own);
         // It lies on disk already, if in another place: it may be shown before it is written here.
         if let Some((marks, noted)) = timeline.unwritten() {
             timeline.advance_to(&noted);
@@ -201,12 +261,40 @@ impl Home {
         timeline.advance_read(|version| others_at(roster, version, own));
         self.timelines.insert(room, timeline);
         self.positions.put(room, locations);
+        self.feeds.insert(room, RoomFeed::new(feed));
+        self.histories.insert(room, history);
+        if outdone {
+            self.show_read_again(room);
+        }
+        self.issue_again(room, reissue);
         Ok(())
     }
 
+    /// Ends as [`Self::close`] does, for one that goes on from what is on the disk.
+    pub(super) async fn retire(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) -> Kept {
+        self.server_down();
+        let read = self.timelines.iter().filter_map(|(room, timeline)| Some((*room, timeline.read_up_to()?.event)));
+        let (read, shared, own_presence) = (read.collect(), self.positions.shared(), self.own_presence.clone());
+        Kept { account: self.close(server_events).await, own_presence, read, shared }
+    }
+
+    /// Goes on with what one before had and could not write.
+    pub(super) fn take_over(&mut self, kept: Kept) {
+        let Kept { account, own_presence, read, shared } = kept;
+        self.account = account;
+        self.keep_account();
+        self.own_presence = own_presence;
+        self.positions.share_on(shared);
+        for (room, message) in read {
+            // The room, or the message, may be gone by what the disk says.
+            self.show_read_to(room, message);
+        }
+    }
+
     /// Writes what waits, says goodbye, and releases what is held. `server_events`: what the server's link still says;
-    /// tokens that it renewed at the last moment are kept, since the old ones count as stolen from then on.
-    pub(crate) async fn close(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) {
+    /// tokens that it renewed at the last moment are kept, since the old ones count as stolen from then on. The account
+    /// with the last of them.
+    pub(crate) async fn close(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) -> Account {
         if let Some(links) = self.links.take() {
             links.shutdown().await;
         }
@@ -229,10 +317,11 @@ impl Home {
                 None => stopping.await,
             }
         }
-        let Self { persistence, .. } = self;
+        let Self { persistence, account, .. } = self;
         if tokio::task::spawn_blocking(move || persistence.close()).await.is_err() {
             tracing::error!("the store's writer could not be closed");
         }
+        account
     }
 
     fn keep_last_tokens(&mut self, link: u64, event: ServerEvent) {
@@ -319,8 +408,8 @@ impl Home {
         let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
         for room in rooms {
             let released = self.timelines.get_mut(&room).map(|timeline| timeline.release(now.wall)).unwrap_or_default();
-            for id in released {
-                self.tell_message(room, id, true);
+            for applied in released {
+                self.tell_applied(room, applied);
             }
         }
         self.dial();
@@ -328,6 +417,9 @@ impl Home {
 
     /// Ends a turn: tells once what changed, however often it did.
     pub(super) fn settle(&mut self) {
+        if std::mem::take(&mut self.around_dirty) {
+            self.tell_around();
+        }
         if std::mem::take(&mut self.dial_dirty) {
             self.update_wanted();
             self.update_modes();
@@ -335,6 +427,12 @@ impl Home {
         self.dial();
         self.repair_rosters();
         self.write_progress();
+        for room in std::mem::take(&mut self.grown_back) {
+            for reader in self.readers.remove(&room).unwrap_or_default() {
+                // It may have waited long enough.
+                let _ = reader.send(());
+            }
+        }
         for room in std::mem::take(&mut self.dirty) {
             if let Some(room) = self.room(room) {
                 self.tell(Event::RoomChanged { room });
@@ -366,8 +464,24 @@ impl Home {
                 self.progress_written();
                 return;
             }
+            DiskEvent::Kept { ticket, result } => {
+                self.persistence.resume();
+                self.persistence.kept(ticket, result);
+                if result.is_err() {
+                    self.disk_failed();
+                }
+                return;
+            }
             DiskEvent::Swept => {
                 self.persistence.sweep();
+                return;
+            }
+            DiskEvent::Read { room, events } => {
+                self.reread(room, events);
+                return;
+            }
+            DiskEvent::Failed => {
+                self.disk_failed();
                 return;
             }
         };
@@ -401,6 +515,12 @@ pub(super) fn others_at(roster: &Roster, version: u64, own: AccountId) -> BTreeS
     roster.members_at(version).filter(|account| *account != own).collect()
 }
 
+/// Whether an event is shown, or has an effect on what is, by the roster held now.
+pub(super) fn counts(roster: &Roster, header: &EventHeader) -> bool {
+    let deletes = Deletion::of(header);
+    roster.counts_event(header) && deletes.is_none_or(|(place, deletion)| deletion.counts(header.log, place, roster))
+}
+
 pub(crate) fn no_such_room() -> ApiError {
     ApiError::not_found("There is no such room here, or you are not in it.")
 }
@@ -423,7 +543,12 @@ pub(crate) fn refused(refusal: CommandRefusal) -> ApiError {
         CommandRefusal::OutOfBounds(what) => ApiError::invalid(format!("It is out of bounds: {what}.")),
         CommandRefusal::Halted => ApiError::new(
             ErrorKind::Internal,
-            "The disk takes nothing any more, so nothing was sent. Make room on it, then start Momoland again.",
+            "The disk takes nothing any more, so nothing was sent. Make room on it, and Momoland goes on by itself.",
+        ),
+        CommandRefusal::Unsure => ApiError::new(
+            ErrorKind::Internal,
+            "The disk failed while this was being written. Make room on it, and look whether it is there before you send it \
+             again.",
         ),
     }
 }

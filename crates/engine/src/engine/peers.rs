@@ -1,5 +1,7 @@
 //! Dealings with other devices: whom to link with, their sessions, and frames to and from them.
 
+mod introductions;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 
@@ -11,9 +13,12 @@ use momoland_protocol::id::{AccountId, DeviceId, RoomId, random};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::replication::RelayMode;
-use momoland_protocol::server::{ClientFrame, TurnAccess};
+use momoland_protocol::roster::RoomKind;
+use momoland_protocol::server::TurnAccess;
 use momoland_replica::input::{Input, LinkId, Remote};
+use momoland_replica::roster::Roster;
 
+use self::introductions::Introductions;
 use crate::account::address::ServerAddress;
 use crate::api::events::Event;
 use crate::api::types::{PeerPath as ApiPath, PeerPolicy, PeerStatus};
@@ -41,6 +46,7 @@ pub(super) struct Peer {
     rtt_ms: f64,
     /// Frames that the link had no room for, with the credit that each used.
     backlog: VecDeque<(Bytes, usize)>,
+    introductions: Introductions,
 }
 
 impl Peer {
@@ -109,8 +115,16 @@ impl Home {
     /// Tells the dialer which devices are worth a link: those online that share a room.
     pub(super) fn update_wanted(&mut self) {
         let wanted: BTreeSet<DeviceId> = if self.links.is_some() && self.policy != PeerPolicy::None {
-            let shares = |(device, account): &(DeviceId, AccountId)| self.account_of(*device) == Some(*account);
-            self.presence.all_devices().into_iter().filter(shares).map(|(device, _)| device).collect()
+            // A feed alone, which everybody may be in, makes no mesh.
+            let meets = |roster: &Roster, device: DeviceId| {
+                roster.kind() != RoomKind::Feed && roster.role_of_device(device).is_some()
+            };
+            let shares = |(device, account): &(DeviceId, AccountId)| {
+                self.account_of(*device) == Some(*account)
+                    && self.replica.rooms().any(|(_, roster)| meets(roster, *device))
+            };
+            let here = self.presence.all_devices().into_iter().filter(shares).map(|(device, _)| device);
+            here.chain(self.around()).collect()
         } else {
             BTreeSet::new()
         };
@@ -125,7 +139,7 @@ impl Home {
             self.peers.values().filter(|peer| peer.link.is_some()).map(|peer| peer.device).collect();
         let here: Vec<DeviceId> =
             self.presence.all_devices().into_iter().map(|(device, _)| device).filter(|device| *device != own).collect();
-        let covered = |roster: &momoland_replica::roster::Roster| {
+        let covered = |roster: &Roster| {
             let mut others = here.iter().filter(|device| roster.role_of_device(**device).is_some()).peekable();
             others.peek().is_some() && others.all(|device| linked.contains(device))
         };
@@ -184,9 +198,7 @@ impl Home {
     pub(super) fn peer_event(&mut self, event: PeerEvent) {
         let now = self.started.elapsed();
         match event {
-            PeerEvent::Signal { to, signal } => {
-                self.send_to_server_if_online(&ClientFrame::Introduce { to, signal: signal.encode() });
-            }
+            PeerEvent::Signal { to, signal } => self.introduce(to, signal.encode()),
             PeerEvent::Open { device, connection, fingerprints, side, path, rtt } => {
                 let standing = self.links.iter().flat_map(PeerLinks::stats).any(|link| link.connection == connection);
                 if !standing {
@@ -202,7 +214,8 @@ impl Home {
                 self.dialer.handle_open(device);
                 let (session, hello) = PeerSession::open(std::sync::Arc::clone(&self.key), device, side, fingerprints);
                 let rtt_ms = rtt.as_secs_f64() * 1_000.0;
-                let peer = Peer { device, account, session, link: None, path, rtt_ms, backlog: VecDeque::new() };
+                let (backlog, introductions) = (VecDeque::new(), Introductions::default());
+                let peer = Peer { device, account, session, link: None, path, rtt_ms, backlog, introductions };
                 self.peers.insert(connection, peer);
                 self.send_on(connection, &hello, 0);
             }
@@ -268,6 +281,9 @@ impl Home {
                 self.replica.handle_input(now, Input::Frame { link, frame });
                 self.drain();
             }
+            Ok(Received::Around(devices)) => self.take_around(connection, devices),
+            Ok(Received::Introduce { to, signal }) => self.pass_on(connection, to, signal),
+            Ok(Received::Introduced { from, signal }) => self.introduced(from, &signal),
             Ok(Received::Goodbye(sentence)) => {
                 tracing::info!(?device, sentence, "a peer said goodbye");
                 self.close_device(device);
@@ -294,6 +310,7 @@ impl Home {
         self.tell_peer(connection);
         self.net_dirty = true;
         self.dial_dirty = true;
+        self.around_dirty = true;
     }
 
     fn peer_closed(&mut self, connection: u64) {
@@ -317,6 +334,7 @@ impl Home {
         }
         self.dial_dirty = true;
         self.net_dirty = true;
+        self.around_dirty = true;
     }
 
     /// Closes links with devices that share no room any more.
@@ -466,6 +484,11 @@ fn link_policy(policy: PeerPolicy) -> LinkPolicy {
         PeerPolicy::None => LinkPolicy::None,
     }
 }
+
+#[cfg(test)]
+mod mesh;
+#[cfg(test)]
+mod raw_frames;
 
 #[cfg(test)]
 mod tests {

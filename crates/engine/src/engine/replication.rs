@@ -1,15 +1,24 @@
 //! Carries out what the replica wants, and turns what it tells into what people see.
 
+use std::collections::btree_map::Entry;
+
+use momoland_protocol::event::Event as StoredEvent;
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId};
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::replication::Frame;
+use momoland_protocol::roster::{CountersignedChange, RosterOp};
 use momoland_protocol::server::ClientFrame;
 use momoland_replica::input::{CommandId, LinkId, Remote};
 use momoland_replica::output::{CommandRefusal, Notice, Output};
+use momoland_store::kv::{Batch, StoreError};
 
+use crate::account::record::Records;
 use crate::api::events::Event;
-use crate::engine::home::{Home, Waiting, others_at};
-use crate::projection::timeline::Timeline;
+use crate::engine::home::{Home, Waiting, counts, others_at};
+use crate::projection::timeline::{Applied, Timeline};
+
+/// What people are told while the disk takes nothing.
+const DISK_FAILED: &str = "The disk takes nothing any more. Make room on it, and Momoland goes on by itself.";
 
 impl Home {
     /// Carries out what the replica wants until it wants nothing more.
@@ -70,7 +79,7 @@ impl Home {
                 self.waiting.remove(&command);
             }
             Notice::Refused { command, why } => self.answer_refused(command, why),
-            Notice::Roster { room, changes: _, reordered } => self.roster_grew(room, reordered),
+            Notice::Roster { room, changes, reordered } => self.roster_grew(room, &changes, reordered),
             Notice::Forgotten { room } => self.room_forgotten(room),
             Notice::Acknowledged { log, chain, seq, by } => {
                 let room = RoomId(log.0);
@@ -80,7 +89,10 @@ impl Home {
                     Remote::Relay => timeline.note_relayed(chain, seq),
                     // Another device of one's own is no other member.
                     Remote::Device { device: _, account } if account == own => {}
-                    Remote::Device { .. } => timeline.note_delivered(chain, seq),
+                    Remote::Device { device: _, account } => {
+                        timeline.has_reached(account, chain, seq);
+                        timeline.note_delivered(chain, seq);
+                    }
                 }
                 self.progress.learned.insert(room);
             }
@@ -88,7 +100,7 @@ impl Home {
             Notice::Rejected { link, device, why } => {
                 tracing::warn!(?link, ?device, %why, "an event was refused");
             }
-            Notice::Halted => self.halted(),
+            Notice::Halted => self.disk_failed(),
         }
     }
 
@@ -102,11 +114,20 @@ impl Home {
         let now = self.now().wall;
         let own = self.account.id;
         let header = event.header.get();
-        if header.log != room.conversation() {
+        // What ended its right may have come while it was on its way to the disk.
+        if header.log != room.conversation() || !self.replica.roster(room).is_some_and(|roster| counts(roster, header))
+        {
             return;
         }
+        if let Some(since) = self.rereading.get_mut(&room) {
+            since.push(event.clone());
+        }
+        if self.histories.entry(room).or_default().note(header, roster_version) {
+            self.grown_back.insert(room);
+        }
         let timeline = self.new_timeline(room);
-        let new = timeline.apply(event, author, roster_version, now);
+        let applied = timeline.apply(event, author, roster_version, now);
+        let new = matches!(applied, Applied::New(_));
         if author != own {
             if self.typing.clear(room, author) {
                 self.tell_typing(room, author, false);
@@ -118,10 +139,13 @@ impl Home {
         }
         if new {
             self.advance_read(room);
-            self.tell_message(room, event.id(), true);
         }
+        self.tell_applied(room, applied);
         if self.positions.room(room).apply(event, author, roster_version) {
             self.tell_locations(room);
+        }
+        if let Some(change) = self.feed(room).feed().apply(event, author, roster_version) {
+            self.tell_feed(room, change);
         }
     }
 
@@ -143,11 +167,25 @@ impl Home {
         let Some(roster) = self.replica.roster(room) else { return };
         let Some(timeline) = self.timelines.get_mut(&room) else { return };
         let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
-        timeline.apply_register(register, own_chain);
+        let unread = timeline.unread_mark().cloned();
+        if timeline.apply_register(register, own_chain) {
+            let mut batch = Batch::new();
+            Records::put_reads(&mut batch, room.conversation(), timeline.outdone());
+            self.persistence.write(batch);
+        }
+        if unread.as_ref() != timeline.unread_mark() {
+            let mut batch = Batch::new();
+            Records::put_unread_mark(&mut batch, room.conversation(), timeline.unread_mark());
+            self.persistence.write(batch);
+        }
+        let outdone = register.account == own && timeline.outdone().contains_key(&own);
         let moved = timeline.advance_read(|version| others_at(roster, version, own));
         self.progress.learned.insert(room);
         self.dirty.insert(room);
         self.tell_messages(room, moved);
+        if outdone {
+            self.show_read_again(room);
+        }
     }
 
     /// A message may be read already when it comes: its author's other device, or a mark that was faster.
@@ -175,23 +213,33 @@ impl Home {
         }
     }
 
-    /// The disk takes nothing any more: nobody waits for what will not come.
-    fn halted(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        for (_, waiting) in waiting {
-            match waiting {
-                Waiting::Send(answer) => {
-                    let _ = answer.send(Err(CommandRefusal::Halted));
-                }
-                Waiting::Nobody => {}
-            }
+    /// The disk takes nothing any more: what people see stays, and what they write is refused until the actor has opened
+    /// the store again.
+    pub(super) fn disk_failed(&mut self) {
+        if self.disk_problem.is_none() {
+            self.disk_problem = Some(DISK_FAILED.to_owned());
+            self.net_dirty = true;
+            self.persistence.stop();
         }
-        self.problem = Some("The disk takes nothing any more. Make room on it, then start Momoland again.".to_owned());
+    }
+
+    /// Why the disk takes nothing became known better.
+    pub(super) fn tell_disk_problem(&mut self, problem: String) {
+        self.disk_problem = Some(problem);
         self.net_dirty = true;
     }
 
-    fn roster_grew(&mut self, room: RoomId, reordered: bool) {
+    /// Whether the disk takes nothing any more.
+    pub(crate) fn has_disk_failed(&self) -> bool {
+        self.disk_problem.is_some()
+    }
+
+    fn roster_grew(&mut self, room: RoomId, changes: &[CountersignedChange], reordered: bool) {
         let own = self.account.id;
+        let sets_own_role = |change: &CountersignedChange| match &change.change.get().op {
+            RosterOp::SetRole { account, .. } => *account == own,
+            _ => false,
+        };
         let Some(roster) = self.replica.roster(room) else { return };
         let members: std::collections::BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
         if !members.contains(&own) {
@@ -201,15 +249,22 @@ impl Home {
         self.new_timeline(room);
         if reordered {
             tracing::warn!(%room, "the server put two changes of the room in one place; both count");
-            // What was judged by the versions that were is judged anew.
-            if let Err(error) = self.fold_room(room) {
-                tracing::error!(%error, "a room could not be read again");
-            }
-            self.tell(Event::Resync {});
-        } else if let (Some(timeline), Some(roster)) = (self.timelines.get_mut(&room), self.replica.roster(room)) {
+        }
+        if reordered || changes.iter().any(sets_own_role) {
+            // What was judged by the versions that were is judged anew; and what was written under a right that ended is
+            // written again where there is a new one.
+            self.read_again(room);
+        }
+        if let (false, Some(timeline), Some(roster)) =
+            (reordered, self.timelines.get_mut(&room), self.replica.roster(room))
+        {
             let is_cut = |chain, seq, version| roster.is_cut(room.conversation(), chain, seq, version);
+            if let Some(history) = self.histories.get_mut(&room) {
+                history.take_back(is_cut);
+            }
             let messages = timeline.take_back(is_cut);
-            if self.positions.room(room).take_back(is_cut) || messages {
+            let posts = self.feeds.get_mut(&room).is_some_and(|held| held.feed().take_back(is_cut));
+            if self.positions.room(room).take_back(is_cut) || messages || posts {
                 // Fronts read the list again.
                 self.tell(Event::Resync {});
             }
@@ -231,20 +286,51 @@ impl Home {
         }
         self.dirty.insert(room);
         self.dial_dirty = true;
+        self.around_dirty = true;
         self.net_dirty = true;
         self.plan_repair(room);
         self.add_own_device(room);
         self.close_strangers();
     }
 
+    /// Folds a room anew from what is on the disk. It is read beside this task, which goes on meanwhile.
+    fn read_again(&mut self, room: RoomId) {
+        // Where that is under way already, what is read is judged by the roster that is held then.
+        if let Entry::Vacant(vacant) = self.rereading.entry(room) {
+            vacant.insert(Vec::new());
+            self.persistence.read_conversation(room);
+        }
+    }
+
+    /// A room was read: what was stored meanwhile belongs to it.
+    pub(super) fn reread(&mut self, room: RoomId, read: Result<Vec<StoredEvent>, StoreError>) {
+        let Some(since) = self.rereading.remove(&room) else { return };
+        let folded = read.and_then(|mut events| {
+            events.extend(since);
+            self.fold_room(room, Some(events))
+        });
+        if let Err(error) = folded {
+            tracing::error!(%error, "a room could not be read again");
+        }
+        self.dirty.insert(room);
+        // Fronts read the list again.
+        self.tell(Event::Resync {});
+    }
+
     fn room_forgotten(&mut self, room: RoomId) {
         self.timelines.remove(&room);
+        self.histories.remove(&room);
+        self.readers.remove(&room);
+        self.rereading.remove(&room);
         self.members.remove(&room);
         self.marks.remove(&room);
         self.positions.forget(room);
+        self.drafts.remove(&room);
+        self.feeds.remove(&room);
         self.progress.forget(room);
         self.dirty.remove(&room);
         self.dial_dirty = true;
+        self.around_dirty = true;
         self.net_dirty = true;
         self.tell(Event::RoomRemoved { room_id: room.to_string() });
         self.close_strangers();

@@ -8,7 +8,9 @@ use std::time::Duration;
 use momoland_protocol::ephemeral::Ephemeral;
 use momoland_protocol::id::{AccountId, DeviceId, RoomId, RosterHash, ServerKey};
 use momoland_protocol::limits;
-use momoland_protocol::roster::{CountersignedChange, Role as WireRole, RosterOp};
+use momoland_protocol::roster::{
+    CountersignedChange, Founder, Genesis, History, Posting, Role as WireRole, RosterOp, Settings, Visibility,
+};
 use momoland_protocol::server::{
     ClientFrame, Profile, Refusal, RefusalKind, Request as WireRequest, Response, ServerFrame, Welcome,
 };
@@ -97,6 +99,8 @@ pub(super) enum Answer {
     Repair {
         room: RoomId,
     },
+    /// The server's public feed was made.
+    PublicFeed,
 }
 
 impl Home {
@@ -228,9 +232,12 @@ impl Home {
         self.keep_account();
     }
 
-    fn keep_account(&mut self) {
+    pub(super) fn keep_account(&mut self) {
         if let Err(error) = self.records.set_account(&self.account) {
             tracing::error!(%error, "the account's record could not be written");
+            if error.halts() {
+                self.disk_failed();
+            }
         }
     }
 
@@ -260,6 +267,7 @@ impl Home {
         self.server_link = Some(link);
         let now = self.now();
         self.replica.handle_input(now, Input::LinkUp { link, remote: Remote::Relay });
+        self.found_public_feed();
         self.replica.handle_input(now, Input::Credit { link, bytes: LINK_CREDIT });
         self.drain();
         self.add_own_device_everywhere();
@@ -268,7 +276,7 @@ impl Home {
     }
 
     /// The connection is gone: requests fail, presence falls back to what peers show.
-    fn server_down(&mut self) {
+    pub(super) fn server_down(&mut self) {
         if let Some(link) = self.server_link.take() {
             let now = self.now();
             self.replica.handle_input(now, Input::LinkDown { link });
@@ -345,7 +353,7 @@ impl Home {
             && change.countersignature.verify(&self.account.server_key).is_ok()
     }
 
-    fn introduced(&mut self, from: DeviceId, signal: &[u8]) {
+    pub(super) fn introduced(&mut self, from: DeviceId, signal: &[u8]) {
         match Signal::decode(signal) {
             Ok(signal) => self.signalled(from, signal),
             Err(error) => tracing::warn!(?from, %error, "an introduction was malformed"),
@@ -436,6 +444,12 @@ impl Home {
                 // Tried again later, unless somebody else does it meanwhile.
                 Err(failure) => tracing::debug!(%room, %failure, "a room's roster could not be repaired yet"),
             },
+            Answer::PublicFeed => match response {
+                Ok(Response::Accepted { change }) => self.take_changes(vec![change]),
+                Ok(_) => {}
+                // It is there, and another administrator's; or the server is asked again at the next connection.
+                Err(failure) => tracing::debug!(%failure, "the public feed was not made"),
+            },
         }
         if self.requests.len() + 1 == REQUESTS_OPEN_MAX {
             // There is room for a device that found none.
@@ -480,6 +494,30 @@ impl Home {
         }
     }
 
+    /// Makes the server's public feed, where this person administers a server that has none.
+    fn found_public_feed(&mut self) {
+        let server = self.account.server_key;
+        let genesis = Genesis::PublicFeed { server };
+        let room = genesis.room();
+        if !self.account.admin || self.replica.roster(room).is_some() {
+            return;
+        }
+        let settings = Settings {
+            name: "Feed".to_owned(),
+            topic: String::new(),
+            visibility: Visibility::Public,
+            history: History::All,
+            posting: Posting::Members,
+        };
+        let certificates = vec![self.account.certificate.clone()];
+        let founders = vec![Founder { account: self.account.id, role: WireRole::Owner, certificates }];
+        let op = RosterOp::Create { genesis, settings, founders };
+        match self.sign_change_after(room, RosterHash::ZERO, op, Vec::new()) {
+            Ok(change) => self.send_request(WireRequest::SubmitChange { change }, Answer::PublicFeed),
+            Err(error) => tracing::error!(error = %error.message, "the public feed could not be made"),
+        }
+    }
+
     /// Sends an ephemeral to everybody in its room: to linked devices directly, to the others through the server.
     pub(super) fn send_ephemeral(&mut self, ephemeral: Ephemeral) {
         let mut except = self.send_ephemeral_to_peers(&ephemeral);
@@ -512,7 +550,7 @@ impl Home {
     pub(crate) fn net_status(&self) -> NetStatus {
         NetStatus {
             server: self.server_state,
-            problem: self.problem.clone(),
+            problem: self.disk_problem.clone().or_else(|| self.problem.clone()),
             peers: self.peer_statuses(),
             online_count: self.presence.online_count,
             server_bytes_in: self.traffic.received.load(Ordering::Relaxed),
@@ -534,7 +572,7 @@ impl Request {
                 // The caller may have gone.
                 let _ = answer.send(outcome);
             }
-            Answer::OwnDevice { .. } | Answer::Repair { .. } => {}
+            Answer::OwnDevice { .. } | Answer::Repair { .. } | Answer::PublicFeed => {}
         }
     }
 }

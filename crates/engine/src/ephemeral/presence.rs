@@ -97,6 +97,11 @@ impl Presence {
         Shown { status, text, last_seen }
     }
 
+    /// Whether the server says that a device is connected to it.
+    pub(crate) fn is_connected(&self, device: DeviceId) -> bool {
+        self.by_server.values().any(|presence| presence.devices.contains(&device))
+    }
+
     /// All devices that are connected or linked, with their accounts.
     pub(crate) fn all_devices(&self) -> BTreeSet<(DeviceId, AccountId)> {
         let connected = self

@@ -6,22 +6,25 @@
 //! 1. The same events in any order give the same list. Test: `prop_order_of_arrival_does_not_matter`.
 //! 2. A message's state never goes back, nor does it over a restart: what is learned is noted, written, and shown only
 //!    then. Tests: `states_only_go_forward`, `what_is_not_written_is_not_shown`.
-//! 3. An event from far in the future is kept but not listed before its time.
+//! 3. An event from far in the future is kept but neither listed nor of effect before its time.
 //!    Test: `a_message_from_tomorrow_waits_without_getting_lost`.
+//! 4. A message that was deleted stays listed without its text, and counts as unread nowhere.
+//!    Test: `a_deleted_message_leaves_no_text`.
 //!
-//! Not here: edits, reactions, redactions (their actions are stored and synced already), search.
+//! `amendments` folds what was said of messages later. Not here: search.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::content::MessageContent;
-use momoland_protocol::event::{Action, Body, Event, EventOrder};
+use momoland_protocol::content::{Mentions, MessageContent};
+use momoland_protocol::event::{Action, Event, EventOrder, EventPlace};
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, Seq};
 use momoland_protocol::limits;
 use momoland_protocol::register::{DeliveryMark, ReadMark, Register, RegisterName};
 use serde::{Deserialize, Serialize};
 
-use crate::api::types::{DeliveryState, Message};
+use crate::api::types::{DeliveryState, Message, Reaction};
+use crate::projection::amendments::{self, About, Amendment, Amendments, Deleted};
 
 /// How far ahead of the clock a message may be and still be shown at once, milliseconds (DESIGN §3, When).
 pub(crate) const AHEAD_MAX_MS: u64 = 10 * 60 * 1000;
@@ -30,14 +33,32 @@ pub(crate) const AHEAD_MAX_MS: u64 = 10 * 60 * 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) id: EventId,
-    pub(crate) chain: ChainId,
+    pub(crate) order: EventOrder,
     pub(crate) author: AccountId,
-    pub(crate) text: String,
-    pub(crate) sent_at: UnixMillis,
+    /// As it was first written; `None` where no body is held, since it was deleted.
+    content: Option<MessageContent>,
     pub(crate) reply_to: Option<EventId>,
     /// The roster version that it names: whose reading counts for `read`.
     pub(crate) roster_version: u64,
     state: DeliveryState,
+}
+
+/// What a stored event changed of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// Nothing that is seen.
+    Nothing,
+    /// A message is new.
+    New(EventId),
+    /// A message is another than before.
+    Changed(EventId),
+}
+
+/// What waits for its time.
+#[derive(Debug)]
+enum Waiting {
+    Message(Entry),
+    Amendment(Amendment),
 }
 
 /// How far one's own chains of a log got, kept over restarts: states never go back.
@@ -67,13 +88,28 @@ pub(crate) struct Timeline {
     own: AccountId,
     entries: BTreeMap<EventOrder, Entry>,
     orders: BTreeMap<EventId, EventOrder>,
-    /// Messages whose time has not come.
-    waiting: BTreeMap<EventOrder, Entry>,
+    amendments: Amendments,
+    /// Messages and amendments whose time has not come.
+    waiting: BTreeMap<EventOrder, Waiting>,
     /// What is on disk, and therefore shown.
     marks: Marks,
     noted: Noted,
-    /// How far each account has read.
+    /// How far each account has read. Never back: `set_read`.
     read: BTreeMap<AccountId, ReadMark>,
+    /// What each account has on a disk.
+    delivered: BTreeMap<AccountId, BTreeMap<ChainId, Seq>>,
+    /// Read marks that go on counting although their account's register has an earlier one.
+    outdone: BTreeMap<AccountId, ReadMark>,
+    /// Where this person wants to go on reading, behind what others were shown as read.
+    unread_after: Option<UnreadMark>,
+}
+
+/// A private mark: everything after it counts as unread, although others may have been shown that it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UnreadMark {
+    pub(crate) after: u64,
+    /// The last message before it, where there is one.
+    pub(crate) message: Option<String>,
 }
 
 impl Timeline {
@@ -83,56 +119,96 @@ impl Timeline {
             own,
             entries: BTreeMap::new(),
             orders: BTreeMap::new(),
+            amendments: Amendments::default(),
             waiting: BTreeMap::new(),
             marks,
             noted: Noted::default(),
             read: BTreeMap::new(),
+            delivered: BTreeMap::new(),
+            outdone: BTreeMap::new(),
+            unread_after: None,
         }
     }
 
-    /// Takes a stored event. Whether it is a message that is new to the list.
-    pub(crate) fn apply(&mut self, event: &Event, author: AccountId, roster_version: u64, now: UnixMillis) -> bool {
+    /// Takes a stored event: a message, or an amendment of one that is here or may still come.
+    pub(crate) fn apply(&mut self, event: &Event, author: AccountId, roster_version: u64, now: UnixMillis) -> Applied {
         let header = event.header.get();
-        let id = event.id();
-        if header.action != Action::POST || self.orders.contains_key(&id) {
-            return false;
-        }
-        let Some(content) = message_content(event) else { return false };
-        let entry = Entry {
-            id,
-            chain: header.chain(),
-            author,
-            text: content.text,
-            sent_at: content.sent_at,
-            reply_to: header.targets.first().copied(),
-            roster_version,
-            state: DeliveryState::Stored,
-        };
         let order = header.order();
+        let what = if header.action == Action::POST {
+            let id = event.id();
+            if self.orders.contains_key(&id) {
+                return Applied::Nothing;
+            }
+            let content = amendments::content::<MessageContent>(event);
+            if event.body.is_some() && content.is_none() {
+                return Applied::Nothing;
+            }
+            let reply_to = header.targets.first().copied();
+            Waiting::Message(Entry {
+                id,
+                order,
+                author,
+                content,
+                reply_to,
+                roster_version,
+                state: DeliveryState::Stored,
+            })
+        } else {
+            match Amendment::of(event, author, roster_version) {
+                Some(amendment) => Waiting::Amendment(amendment),
+                None => return Applied::Nothing,
+            }
+        };
         if header.hlc.wall().0 > now.0.saturating_add(AHEAD_MAX_MS) {
-            self.waiting.insert(order, entry);
-            return false;
+            self.waiting.insert(order, what);
+            return Applied::Nothing;
         }
-        self.insert(order, entry);
-        true
+        self.insert(what)
     }
 
-    fn insert(&mut self, order: EventOrder, mut entry: Entry) {
-        entry.state = self.state_by_marks(&entry, order.seq);
-        self.orders.insert(entry.id, order);
-        self.entries.insert(order, entry);
+    fn insert(&mut self, what: Waiting) -> Applied {
+        match what {
+            Waiting::Message(mut entry) => {
+                entry.state = self.state_by_marks(entry.author, &entry.order);
+                let id = entry.id;
+                self.orders.insert(id, entry.order);
+                self.entries.insert(entry.order, entry);
+                self.drop_deleted_text(id);
+                Applied::New(id)
+            }
+            Waiting::Amendment(amendment) => {
+                let (place, id) = amendment.about;
+                let target = |timeline: &Self| {
+                    let entry = timeline.get(id).filter(|entry| entry.place() == place)?;
+                    Some(timeline.message(entry))
+                };
+                let before = target(self);
+                self.amendments.insert(amendment);
+                self.drop_deleted_text(id);
+                if before == target(self) { Applied::Nothing } else { Applied::Changed(id) }
+            }
+        }
     }
 
-    /// Lists messages whose time has come.
-    pub(crate) fn release(&mut self, now: UnixMillis) -> Vec<EventId> {
+    /// What is deleted is not kept in memory either.
+    fn drop_deleted_text(&mut self, id: EventId) {
+        let Some(order) = self.orders.get(&id).copied() else { return };
+        if self.entries.get(&order).is_some_and(|entry| self.amendments.deleted(&entry.about(), entry.author).is_some())
+            && let Some(entry) = self.entries.get_mut(&order)
+        {
+            entry.content = None;
+        }
+    }
+
+    /// Lists messages, and lets amendments count, whose time has come.
+    pub(crate) fn release(&mut self, now: UnixMillis) -> Vec<Applied> {
         let until = Hlc::at(UnixMillis(now.0.saturating_add(AHEAD_MAX_MS)));
         let mut released = Vec::new();
         while let Some((order, _)) = self.waiting.first_key_value()
             && order.hlc <= until
         {
-            let Some((order, entry)) = self.waiting.pop_first() else { break };
-            released.push(entry.id);
-            self.insert(order, entry);
+            let Some((_, what)) = self.waiting.pop_first() else { break };
+            released.push(self.insert(what));
         }
         released
     }
@@ -145,13 +221,17 @@ impl Timeline {
 
     /// Takes back what is beyond a cut, by chain, place and the roster version that it names. Whether anything was.
     pub(crate) fn take_back(&mut self, is_cut: impl Fn(ChainId, Seq, u64) -> bool) -> bool {
-        let counts = |order: &EventOrder, entry: &Entry| !is_cut(entry.chain, order.seq, entry.roster_version);
+        let counts = |order: &EventOrder, version: u64| !is_cut(order.chain(), order.seq, version);
         let before = self.entries.len() + self.waiting.len();
-        self.waiting.retain(|order, entry| counts(order, entry));
-        self.entries.retain(|order, entry| counts(order, entry));
+        self.waiting.retain(|order, what| match what {
+            Waiting::Message(entry) => counts(order, entry.roster_version),
+            Waiting::Amendment(amendment) => counts(order, amendment.roster_version),
+        });
+        self.entries.retain(|order, entry| counts(order, entry.roster_version));
         let entries = &self.entries;
         self.orders.retain(|_, order| entries.contains_key(order));
-        before != self.entries.len() + self.waiting.len()
+        let any = before != self.entries.len() + self.waiting.len();
+        self.amendments.take_back(is_cut) || any
     }
 
     /// The relay has our chain up to a place. Nothing of it shows before [`Self::advance_to`].
@@ -207,7 +287,7 @@ impl Timeline {
     fn advance(&mut self, chain: ChainId, seq: Seq, state: DeliveryState) -> Vec<EventId> {
         let mut moved = Vec::new();
         for (order, entry) in self.entries.iter_mut().rev() {
-            if entry.chain != chain || order.seq > seq {
+            if order.chain() != chain || order.seq > seq {
                 continue;
             }
             if entry.state >= state {
@@ -220,47 +300,90 @@ impl Timeline {
         moved
     }
 
-    fn state_by_marks(&self, entry: &Entry, seq: Seq) -> DeliveryState {
-        if entry.author != self.own {
+    fn state_by_marks(&self, author: AccountId, order: &EventOrder) -> DeliveryState {
+        if author != self.own {
             return DeliveryState::Delivered;
         }
-        let reached = self.marks.chains.get(&entry.chain.incarnation.to_string()).copied().unwrap_or_default();
-        if seq.0 <= reached.delivered {
+        let reached = self.marks.chains.get(&order.incarnation.to_string()).copied().unwrap_or_default();
+        if order.seq.0 <= reached.delivered {
             DeliveryState::Delivered
-        } else if seq.0 <= reached.relayed {
+        } else if order.seq.0 <= reached.relayed {
             DeliveryState::Relayed
         } else {
             DeliveryState::Stored
         }
     }
 
-    /// Takes a read mark, or notes a delivery mark. Our own device's chains are those of `own_chain`.
-    pub(crate) fn apply_register(&mut self, register: &Register, own_chain: impl Fn(&ChainId) -> bool) {
+    /// Takes a read mark, or notes a delivery mark. Our own device's chains are those of `own_chain`. Whether what is to be
+    /// kept of [`Self::outdone`] changed.
+    pub(crate) fn apply_register(&mut self, register: &Register, own_chain: impl Fn(&ChainId) -> bool) -> bool {
         let account = register.account;
         match register.name {
             RegisterName::READ => {
                 let Ok(mark) = momoland_protocol::cbor::decode::<ReadMark>(&register.value, 256) else {
-                    return;
+                    return false;
                 };
-                self.set_read(account, mark);
+                let counts = self.set_read(account, mark);
+                return match counts == mark {
+                    true => self.outdone.remove(&account).is_some(),
+                    // By a device that did not know better.
+                    false => self.outdone.insert(account, counts) != Some(counts),
+                };
             }
             RegisterName::DELIVERED if account != self.own => {
                 let mark =
                     momoland_protocol::cbor::decode::<DeliveryMark>(&register.value, limits::REGISTER_VALUE_BYTES_MAX);
                 let chains = mark.map(|mark| mark.chains).unwrap_or_default();
                 // Noted although it lies on disk itself: its author's next one may name other chains.
-                for delivered in chains.into_iter().filter(|delivered| own_chain(&delivered.chain)) {
-                    self.note_delivered(delivered.chain, delivered.seq);
+                for delivered in chains {
+                    self.has_reached(account, delivered.chain, delivered.seq);
+                    if own_chain(&delivered.chain) {
+                        self.note_delivered(delivered.chain, delivered.seq);
+                    }
                 }
             }
             _ => {}
         }
+        false
     }
 
-    /// An account has read up to here; an older mark than before changes nothing.
-    pub(crate) fn set_read(&mut self, account: AccountId, mark: ReadMark) {
+    /// Read marks that are nowhere on the disk but where this is kept.
+    pub(crate) fn outdone(&self) -> &BTreeMap<AccountId, ReadMark> {
+        &self.outdone
+    }
+
+    /// Takes the read marks that were kept.
+    pub(crate) fn set_outdone(&mut self, outdone: BTreeMap<AccountId, ReadMark>) {
+        for (account, mark) in &outdone {
+            self.set_read(*account, *mark);
+        }
+        self.outdone = outdone;
+    }
+
+    /// An account has a chain on a disk, up to a place.
+    pub(crate) fn has_reached(&mut self, account: AccountId, chain: ChainId, seq: Seq) {
+        let held = self.delivered.entry(account).or_default().entry(chain).or_insert(seq);
+        *held = (*held).max(seq);
+    }
+
+    /// An account has read up to here; an older mark than before changes nothing. The one that counts.
+    pub(crate) fn set_read(&mut self, account: AccountId, mark: ReadMark) -> ReadMark {
         let held = self.read.entry(account).or_insert(mark);
+        if account == self.own && *held < mark {
+            // Read on, here or on another device.
+            self.unread_after = self.unread_after.take().filter(|unread| unread.after >= mark.hlc.0);
+        }
         *held = (*held).max(mark);
+        *held
+    }
+
+    /// How far an account that is not its author got with a message; `None` where nothing is known.
+    pub(crate) fn receipt(&self, entry: &Entry, account: AccountId) -> Option<Receipt> {
+        if self.read.get(&account).is_some_and(|mark| entry.order.hlc <= mark.hlc) {
+            return Some(Receipt::Read);
+        }
+        let reached = self.delivered.get(&account)?.get(&entry.order.chain())?;
+        (entry.order.seq <= *reached).then_some(Receipt::Delivered)
     }
 
     /// Moves our own messages to `read` that all of `others(version)` have read; newest first, until one that is there.
@@ -291,17 +414,72 @@ impl Timeline {
         moved
     }
 
-    /// Messages of others after one's own read mark.
-    pub(crate) fn unread(&self) -> u32 {
-        let after = self.read.get(&self.own).map_or(Hlc(0), |mark| mark.hlc);
+    /// Messages of others after one's own mark, and how many of them mean this person. Deleted ones count nowhere.
+    pub(crate) fn unread(&self) -> Unread {
+        let after = self.reads_after();
         let newer = self.entries.iter().rev().take_while(|(order, _)| order.hlc > after);
-        let count = newer.filter(|(_, entry)| entry.author != self.own).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
+        let mut unread = Unread::default();
+        for (_, entry) in newer.filter(|(_, entry)| entry.author != self.own) {
+            if let Shown::Text { mentions, .. } = self.shown(entry) {
+                unread.messages = unread.messages.saturating_add(1);
+                unread.mentions += u32::from(amendments::mentions(mentions, self.own));
+            }
+        }
+        unread
     }
 
-    /// One's own read mark.
+    /// Everything up to here is read, as this person sees it.
+    fn reads_after(&self) -> Hlc {
+        match &self.unread_after {
+            Some(unread) => Hlc(unread.after),
+            None => self.read.get(&self.own).map_or(Hlc(0), |mark| mark.hlc),
+        }
+    }
+
+    /// One's own read mark, as others are shown it.
     pub(crate) fn read_up_to(&self) -> Option<ReadMark> {
         self.read.get(&self.own).copied()
+    }
+
+    /// The last message that this person has read, as it sees it itself.
+    pub(crate) fn last_read(&self) -> Option<String> {
+        match &self.unread_after {
+            Some(unread) => unread.message.clone(),
+            None => self.read_up_to().map(|mark| mark.event.to_string()),
+        }
+    }
+
+    /// Reads up to a message, as this person sees it: whether that is farther than before.
+    pub(crate) fn read_on(&mut self, mark: ReadMark) -> bool {
+        if mark.hlc <= self.reads_after() {
+            return false;
+        }
+        if self.read_up_to().is_none_or(|shown| shown <= mark) {
+            self.unread_after = None;
+        } else if let Some(unread) = &mut self.unread_after {
+            *unread = UnreadMark { after: mark.hlc.0, message: Some(mark.event.to_string()) };
+        }
+        true
+    }
+
+    /// Counts a message and what follows as unread again. The mark to be kept; `None` where the message is not here.
+    pub(crate) fn mark_unread(&mut self, id: EventId) -> Option<UnreadMark> {
+        let order = self.orders.get(&id)?;
+        let before = self.entries.range(..order).next_back();
+        let message = before.map(|(_, entry)| entry.id.to_string());
+        let mark = UnreadMark { after: order.hlc.0.saturating_sub(1), message };
+        self.unread_after = Some(mark.clone());
+        Some(mark)
+    }
+
+    /// The private mark, to be kept.
+    pub(crate) fn unread_mark(&self) -> Option<&UnreadMark> {
+        self.unread_after.as_ref()
+    }
+
+    /// Takes the private mark that was kept.
+    pub(crate) fn set_unread_mark(&mut self, mark: Option<UnreadMark>) {
+        self.unread_after = mark;
     }
 
     /// The mark that a message stands for, where it is listed here.
@@ -349,26 +527,134 @@ impl Timeline {
 
     /// A message as fronts see it.
     pub(crate) fn message(&self, entry: &Entry) -> Message {
-        Message {
+        let mut message = Message {
             message_id: entry.id.to_string(),
             room_id: self.room.to_string(),
             author: entry.author.to_string(),
-            device_id: entry.chain.device.to_string(),
-            text: entry.text.clone(),
-            sent_at: entry.sent_at.0,
+            device_id: entry.order.device.to_string(),
+            text: String::new(),
+            sent_at: entry.content.as_ref().map_or(entry.order.hlc.wall(), |content| content.sent_at).0,
             edited_at: None,
+            deleted_at: None,
+            deleted_by: None,
             reply_to: entry.reply_to.map(|id| id.to_string()),
             reactions: Vec::new(),
+            pinned: false,
+            mentions: Vec::new(),
+            mentions_room: false,
             files: Vec::new(),
             state: entry.state,
+        };
+        match self.shown(entry) {
+            Shown::Mark(deleted) => {
+                message.deleted_at = Some(deleted.map_or(entry.order.hlc.wall(), |deleted| deleted.at).0);
+                message.deleted_by = deleted.map(|deleted| deleted.by.to_string());
+            }
+            Shown::Text { text, edited_at, mentions } => {
+                text.clone_into(&mut message.text);
+                message.edited_at = edited_at.map(|at| at.0);
+                if let Some(mentions) = mentions {
+                    message.mentions = mentions.accounts.iter().map(ToString::to_string).collect();
+                    message.mentions_room = mentions.room;
+                }
+                let about = entry.about();
+                message.reactions = reactions(self.amendments.reactions(&about));
+                message.pinned = self.amendments.pinned_since(&about).is_some();
+            }
         }
+        message
     }
 
-    /// Own messages that are not at the relay and at no other member's: what a sign-out would lose.
-    pub(crate) fn unsent(&self) -> u64 {
-        let own = self.entries.values().chain(self.waiting.values()).filter(|entry| entry.author == self.own);
-        own.filter(|entry| entry.state == DeliveryState::Stored).count() as u64
+    /// What is seen of a message.
+    fn shown<'a>(&'a self, entry: &'a Entry) -> Shown<'a> {
+        let about = entry.about();
+        let deleted = self.amendments.deleted(&about, entry.author);
+        let Some(content) = entry.content.as_ref().filter(|_| deleted.is_none()) else { return Shown::Mark(deleted) };
+        let edit = self.amendments.edit(&about, entry.author);
+        let MessageContent { text, sent_at: _, mentions } = edit.unwrap_or(content);
+        Shown::Text { text, edited_at: edit.map(|edit| edit.sent_at), mentions: mentions.as_ref() }
     }
+
+    /// Whether a message was deleted.
+    pub(crate) fn is_deleted(&self, entry: &Entry) -> bool {
+        matches!(self.shown(entry), Shown::Mark(_))
+    }
+
+    /// Whether a message is pinned.
+    pub(crate) fn is_pinned(&self, entry: &Entry) -> bool {
+        self.amendments.pinned_since(&entry.about()).is_some()
+    }
+
+    /// Whether this person's reaction with an emoji stands.
+    pub(crate) fn reacts(&self, entry: &Entry, emoji: &'static str) -> bool {
+        self.amendments.reacts(&entry.about(), self.own, emoji)
+    }
+
+    /// The pinned messages that are here, by when they were pinned.
+    pub(crate) fn pins(&self) -> Vec<&Entry> {
+        let mut pins: Vec<(EventOrder, &Entry)> =
+            self.amendments.pins().filter_map(|(since, id)| Some((since, self.get(id)?))).collect();
+        pins.retain(|(_, entry)| self.is_pinned(entry) && !self.is_deleted(entry));
+        pins.sort_by_key(|(since, _)| *since);
+        pins.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// Own messages and amendments that are not at the relay and at no other member's: what a sign-out would lose.
+    pub(crate) fn unsent(&self) -> u64 {
+        let messages = self.entries.values().filter(|entry| entry.author == self.own);
+        let messages = messages.filter(|entry| entry.state == DeliveryState::Stored).count();
+        let waiting = self.waiting.iter().filter(|(_, what)| match what {
+            Waiting::Message(entry) => entry.author == self.own,
+            Waiting::Amendment(amendment) => amendment.author == self.own,
+        });
+        let others = waiting.map(|(order, _)| *order).chain(self.amendments.written_by(self.own));
+        let others = others.filter(|order| self.state_by_marks(self.own, order) == DeliveryState::Stored).count();
+        (messages + others) as u64
+    }
+}
+
+/// What is seen of a message: its text, or the mark that it left.
+enum Shown<'a> {
+    Text {
+        text: &'a str,
+        edited_at: Option<UnixMillis>,
+        mentions: Option<&'a Mentions>,
+    },
+    /// `None`: no body is held, and by whom it was deleted is not known.
+    Mark(Option<Deleted>),
+}
+
+/// What waits to be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Unread {
+    pub(crate) messages: u32,
+    pub(crate) mentions: u32,
+}
+
+/// How far a message got with somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receipt {
+    Delivered,
+    Read,
+}
+
+impl Entry {
+    /// Where it stands in the log.
+    pub(crate) fn place(&self) -> EventPlace {
+        EventPlace { chain: self.order.chain(), seq: self.order.seq }
+    }
+
+    pub(crate) fn about(&self) -> About {
+        (self.place(), self.id)
+    }
+}
+
+fn reactions(by_emoji: Vec<(&'static str, Vec<AccountId>)>) -> Vec<Reaction> {
+    let reaction = |(emoji, accounts): (&str, Vec<AccountId>)| Reaction {
+        emoji: emoji.to_owned(),
+        user_ids: accounts.iter().map(ToString::to_string).collect(),
+    };
+    by_emoji.into_iter().map(reaction).collect()
 }
 
 impl Marks {
@@ -379,11 +665,6 @@ impl Marks {
             reached.delivered = reached.delivered.max(further.delivered);
         }
     }
-}
-
-fn message_content(event: &Event) -> Option<MessageContent> {
-    let Body::Plain(bytes) = event.body.as_ref()?.decode().ok()? else { return None };
-    momoland_protocol::cbor::decode(&bytes, limits::BODY_BYTES_MAX).ok()
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ fn header(world: &World, room: RoomId) -> EventHeader {
         targets: Vec::new(),
         body_hash: body.hash(),
         body_length: u32::try_from(body.len()).unwrap(),
+        place: None,
     }
 }
 

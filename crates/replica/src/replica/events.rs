@@ -2,20 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use momoland_protocol::event::{Action, BodyBytes, Event, EventHeader};
-use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, RosterHash, Seq};
+use momoland_protocol::event::{Action, Event, EventHeader};
+use momoland_protocol::id::{AccountId, ChainId, DeviceId, Incarnation, LogId, RoomId, RosterHash, Seq};
 use momoland_protocol::limits;
 use momoland_protocol::register::{Register, RegisterKey, RegisterName};
 use momoland_protocol::replication::{ChainHead, Frame};
 use momoland_protocol::signed::Signed;
 
-use super::{Own, Pending, Replica, Staged, toggled};
+use super::{Own, Pending, Replica, Staged, Written, toggled};
 use crate::admission::{Admission, Held, Rejection, admit};
+use crate::deletions::Deletion;
 use crate::input::{CommandId, LinkId, Mono, Now, Remote};
 use crate::log::{Chain, Head, Log};
 use crate::output::{CloseReason, CommandRefusal, Load, LoadOrder, Notice, Output, Record};
 use crate::roster::{Roster, RosterRefusal};
-use crate::session::{COMPARE_EVERY_MS, LAZY_ACK_AFTER_MS};
+use crate::session::{COMPARE_EVERY_MS, LAZY_ACK_AFTER_MS, TWINS_MAX};
 #[cfg(feature = "planted")]
 use crate::sim::Planted;
 
@@ -23,17 +24,11 @@ use crate::sim::Planted;
 const REGISTERS_AN_ACCOUNT_MAX: usize = 256;
 
 impl Replica {
-    pub(super) fn append(
-        &mut self,
-        now: Now,
-        command: CommandId,
-        log: LogId,
-        action: Action,
-        targets: Vec<EventId>,
-        body: BodyBytes,
-    ) {
-        match self.write(now, log, action, targets, body) {
-            Ok(staged) => {
+    pub(super) fn append(&mut self, now: Now, command: CommandId, log: LogId, written: Written) {
+        match self.write(now, log, written) {
+            Ok(mut staged) => {
+                // A deletion may be on its way to the disk, and not known yet to who writes.
+                self.drop_deleted_bodies(staged.room, log, [&mut staged.event]);
                 #[cfg(feature = "planted")]
                 if self.config.planted == Some(Planted::SendsBeforePersisted) {
                     let mut links: Vec<LinkId> = self.links.keys().copied().collect();
@@ -42,7 +37,7 @@ impl Replica {
                         self.send_events(link, log, vec![staged.event.clone()]);
                     }
                 }
-                let batch = vec![Record::Event { room: staged.room, event: staged.event.clone() }];
+                let batch = self.records_of(&staged);
                 self.persist(Pending::Append { command, staged }, batch);
             }
             Err(why) => self.refuse(command, why),
@@ -50,14 +45,8 @@ impl Replica {
     }
 
     /// Writes the next event of our own chain.
-    fn write(
-        &mut self,
-        now: Now,
-        log: LogId,
-        action: Action,
-        targets: Vec<EventId>,
-        body: BodyBytes,
-    ) -> Result<Staged, CommandRefusal> {
+    fn write(&mut self, now: Now, log: LogId, written: Written) -> Result<Staged, CommandRefusal> {
+        let Written { action, targets, place, body } = written;
         let Own::Device { key, account } = self.config.own.clone() else {
             return Err(CommandRefusal::NotAllowed(RosterRefusal::NotAMember));
         };
@@ -88,12 +77,52 @@ impl Replica {
             body_hash: body.hash(),
             // Bounded by `BODY_BYTES_MAX` when it was made.
             body_length: u32::try_from(body.len()).unwrap_or(u32::MAX),
+            place,
         };
         let header = Signed::sign(header, &key).map_err(|error| CommandRefusal::OutOfBounds(error.to_string()))?;
         let event = Event { header, body: Some(body) };
         chain.staged = Head::of(event.header.get(), event.id());
         self.clock = hlc;
         Ok(Staged { room, event, author: account, roster_version })
+    }
+
+    /// What is written of an event that was taken. A deletion is minded from here on: what comes after it comes in the
+    /// disk's order after it too.
+    fn records_of(&mut self, staged: &Staged) -> Vec<Record> {
+        let Staged { room, event, author: _, roster_version: _ } = staged;
+        let header = event.header.get();
+        let mut records = vec![Record::Event { room: *room, event: event.clone() }];
+        if let Some((place, deletion)) = Deletion::of(header)
+            && let Some(roster) = self.rooms.get(room).map(super::Room::roster)
+            && deletion.counts(header.log, place, roster)
+            && let Some(log) = self.logs.get_mut(&header.log)
+        {
+            log.deletions.insert(place, deletion, |other| other.counts(header.log, place, roster));
+            records.push(Record::Deletion { room: *room, by: event.header.clone() });
+            self.drop_recent_bodies(*room, header.log);
+        }
+        records
+    }
+
+    fn drop_recent_bodies(&mut self, room: RoomId, log: LogId) {
+        let (Some(held), Some(room)) = (self.logs.get(&log), self.rooms.get(&room)) else { return };
+        let concerned = |event: &Event| held.deletions.concern(log, event.header.get(), event.id(), room.roster());
+        self.recent.drop_bodies(log, concerned);
+    }
+
+    /// Leaves the headers of events whose bodies are not to be kept: they were read or taken before that was known.
+    pub(super) fn drop_deleted_bodies<'a>(
+        &self,
+        room: RoomId,
+        log: LogId,
+        events: impl IntoIterator<Item = &'a mut Event>,
+    ) {
+        let (Some(held), Some(roster)) = (self.logs.get(&log), self.roster(room)) else { return };
+        for event in events {
+            if held.deletions.concern(log, event.header.get(), event.id(), roster) {
+                event.body = None;
+            }
+        }
     }
 
     /// The room of a log and the roster under which a device may do something there now.
@@ -153,9 +182,13 @@ impl Replica {
     }
 
     /// Reads the own event at the place of one that the own key signed too.
-    fn look_at_twin(&mut self, room: RoomId, log: LogId, proof: Signed<EventHeader>) {
+    fn look_at_twin(&mut self, link: LinkId, room: RoomId, log: LogId, proof: Signed<EventHeader>) {
+        let of_link = |pending: &&Pending| matches!(pending, Pending::LoadTwin { link: of, .. } if *of == link);
+        if self.tickets.values().filter(of_link).count() >= TWINS_MAX {
+            return;
+        }
         let (chain, from) = (proof.get().chain(), proof.get().seq);
-        let ticket = self.open_ticket(Pending::LoadTwin { room, log, proof });
+        let ticket = self.open_ticket(Pending::LoadTwin { link, room, log, proof });
         let load = Load { log, chain, from, to: from, bytes_max: 1, order: LoadOrder::OldestFirst };
         self.outputs.push_back(Output::Load { ticket, load });
     }
@@ -187,7 +220,8 @@ impl Replica {
         let mut begun = Vec::new();
         let own = self.own_device();
         let from_middle = !self.is_relay() && self.links.get(&link).is_some_and(|link| link.remote == Remote::Relay);
-        for event in events {
+        let mut batch = Vec::new();
+        for mut event in events {
             let header = event.header.get();
             let (chain_id, seq, hlc) = (header.chain(), header.seq, header.hlc);
             let Some(held) = self.rooms.get(&room) else { return };
@@ -221,7 +255,10 @@ impl Replica {
                     self.observe(hlc, now.wall);
                     // What we wrote comes from elsewhere: our tail was lost, and more of it may be on its way.
                     self.leave_own_chain(log, chain_id);
-                    staged.push(Staged { room, event, author, roster_version });
+                    self.drop_deleted_bodies(room, log, [&mut event]);
+                    let taken = Staged { room, event, author, roster_version };
+                    batch.extend(self.records_of(&taken));
+                    staged.push(taken);
                 }
                 // The proof of a fork, further back than what is at hand, comes without its body.
                 Admission::Duplicate if event.body.is_none() && there.is_none() && own == Some(chain_id.device) => {
@@ -257,8 +294,6 @@ impl Replica {
         self.begun_in_the_middle(link, log, begun);
         self.received_again(link, log, duplicates.into_values().collect());
         if !staged.is_empty() {
-            let records = staged.iter().map(|staged| Record::Event { room: staged.room, event: staged.event.clone() });
-            let batch = records.collect();
             self.persist(Pending::Received { link, staged }, batch);
         }
         // After the events: a proof is kept beside a chain, which the same frame may have begun.
@@ -276,7 +311,7 @@ impl Replica {
         let proofs: Vec<Event> = proofs.map(|header| Event { header, body: None }).collect();
         self.send_events(link, log, proofs);
         for proof in twins {
-            self.look_at_twin(room, log, proof);
+            self.look_at_twin(link, room, log, proof);
         }
         if compare || ask_for_roster {
             self.compare_soon(now, link, room, log);
@@ -322,7 +357,9 @@ impl Replica {
     pub(super) fn stored(&mut self, now: Now, command: Option<CommandId>, from: Option<LinkId>, staged: Vec<Staged>) {
         let mut heads: BTreeMap<(RoomId, LogId, ChainId), ChainHead> = BTreeMap::new();
         let mut forks: BTreeSet<(RoomId, LogId, ChainId)> = BTreeSet::new();
-        for Staged { room, event, author, roster_version } in staged {
+        for Staged { room, mut event, author, roster_version } in staged {
+            // Its deletion may have been taken while it was on its way to the disk.
+            self.drop_deleted_bodies(room, event.header.get().log, [&mut event]);
             let header = event.header.get();
             let (log, chain_id, seq) = (header.log, header.chain(), header.seq);
             let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain_id)) else {

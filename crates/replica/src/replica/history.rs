@@ -14,7 +14,7 @@ use momoland_protocol::id::{ChainId, LogId, RoomId, Seq};
 use momoland_protocol::replication::{ChainRange, Frame};
 
 use super::sync::LOAD_BYTES_MAX;
-use super::{Pending, Replica};
+use super::{FETCHED_FIRST_MAX, Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote, Ticket};
 use crate::log::Chain;
 use crate::output::{Load, LoadOrder, Output};
@@ -43,6 +43,22 @@ impl Replica {
         for (_, link) in links {
             self.ask_for_history(now, link);
         }
+    }
+
+    /// Somebody waits for what is before the first events held of these chains.
+    pub(super) fn fetch_first(&mut self, now: Now, log: LogId, chains: Vec<ChainId>) {
+        self.fetched_first = chains.into_iter().take(FETCHED_FIRST_MAX).map(|chain| (log, chain)).collect();
+        self.ask_everybody(now);
+    }
+
+    /// Whether somebody who is linked has more of a log's history than is held here.
+    pub fn lacks_history(&self, log: LogId) -> bool {
+        let held = self.logs.get(&log);
+        let lacks = |((of, chain), low): (&(LogId, ChainId), &Seq)| {
+            let held = held.and_then(|held| held.chains.get(chain));
+            *of == log && held.is_some_and(|held| *low < held.low.seq)
+        };
+        self.links.values().any(|link| link.older.iter().any(lacks))
     }
 
     /// Notes what the other end has of chains that begin later here.
@@ -93,8 +109,11 @@ impl Replica {
         let remote = link.remote;
         let mut settled = Vec::new();
         let mut questions = Vec::new();
-        for ((log, chain), low) in &link.older {
-            if link.asked.iter().any(|asked| (asked.log, asked.chain) == (*log, *chain)) {
+        // What somebody waits for, and then everything in its order.
+        let first = self.fetched_first.iter().filter_map(|chain| link.older.get_key_value(chain));
+        for ((log, chain), low) in first.chain(&link.older) {
+            let is_asked = link.asked.iter().any(|asked| (asked.log, asked.chain) == (*log, *chain));
+            if is_asked || questions.iter().any(|wanted: &Wanted| (wanted.log, wanted.chain) == (*log, *chain)) {
                 continue;
             }
             let Some(room) = self.room_of(*log).filter(|room| self.shares(id, *room)) else {
@@ -249,6 +268,7 @@ impl Replica {
         let Some(link) = self.links.get_mut(&id).filter(|link| link.loading == Some(ticket)) else { return };
         link.loading = None;
         if self.shares(id, room) {
+            self.drop_deleted_bodies(room, wanted.log, &mut events);
             if wanted.from == wanted.to {
                 // A single event may be the proof of a fork: beyond a cut its header is enough for that.
                 let cut = events.first().is_some_and(|event| self.is_cut(room, event));

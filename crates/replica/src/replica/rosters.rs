@@ -13,7 +13,7 @@ use super::{Own, Pending, Replica, Room, toggled};
 use crate::input::{LinkId, Now, Remote};
 use crate::log::Log;
 use crate::output::{Load, LoadOrder, Notice, Output, Record};
-use crate::roster::line::{Line, Taken};
+use crate::roster::line::{Line, TakenAll};
 use crate::roster::{Roster, RosterRefusal};
 
 /// What the other end of a link may have of a room.
@@ -32,11 +32,8 @@ impl Replica {
     pub(super) fn recover_roster(&mut self, room: RoomId, changes: &[CountersignedChange]) {
         let Some((first, rest)) = changes.split_first() else { return };
         let Ok(mut line) = Line::create(first, self.config.server) else { return };
-        for change in rest {
-            if let Err(why) = line.take(change) {
-                // Taken once, and dropped by a repair since.
-                self.outputs.push_back(Output::Notice(Notice::RosterRefused { room, why }));
-            }
+        for why in line.take_again(rest) {
+            self.outputs.push_back(Output::Notice(Notice::RosterRefused { room, why }));
         }
         let taken = changes.len() as u64;
         self.rooms.insert(room, Room { line, taken, unwritten: BTreeSet::new(), registers: SetHash::ZERO });
@@ -91,24 +88,14 @@ impl Replica {
             }
         }
         let before = self.roster(room).map_or(0, Roster::version);
-        let mut reordered = false;
-        let mut taken = Vec::new();
-        for change in changes {
-            match self.take_change(room, &change) {
-                Ok(Taken::Known) => {}
-                Ok(Taken::Next) => taken.push(change),
-                Ok(Taken::Reordered { after }) => {
-                    reordered = true;
-                    taken.push(change);
-                    let sessions = self.links.values_mut().filter_map(|link| link.rooms.get_mut(&room));
-                    for session in sessions {
-                        session.remote_version = session.remote_version.map(|version| version.min(after));
-                    }
-                }
-                Err(why) => {
-                    self.outputs.push_back(Output::Notice(Notice::RosterRefused { room, why }));
-                    break;
-                }
+        let TakenAll { new: taken, reordered_after, refused } = self.take_changes(room, changes);
+        if let Some(why) = refused {
+            self.outputs.push_back(Output::Notice(Notice::RosterRefused { room, why }));
+        }
+        let reordered = reordered_after.is_some();
+        if let Some(after) = reordered_after {
+            for session in self.links.values_mut().filter_map(|link| link.rooms.get_mut(&room)) {
+                session.remote_version = session.remote_version.map(|version| version.min(after));
             }
         }
         if taken.is_empty() {
@@ -132,16 +119,21 @@ impl Replica {
         self.persist(Pending::Roster { room, changes: taken, reordered, link }, batch);
     }
 
-    fn take_change(&mut self, room: RoomId, change: &CountersignedChange) -> Result<Taken, RosterRefusal> {
+    fn take_changes(&mut self, room: RoomId, mut changes: Vec<CountersignedChange>) -> TakenAll {
         if let Some(held) = self.rooms.get_mut(&room) {
-            return held.line.take(change);
+            return held.line.take_all(changes);
         }
-        let line = Line::create(change, self.config.server)?;
-        if line.roster().room() != room {
-            return Err(RosterRefusal::WrongRoom);
-        }
+        let refused = |why| TakenAll { new: Vec::new(), reordered_after: None, refused: Some(why) };
+        let first = changes.remove(0);
+        let mut line = match Line::create(&first, self.config.server) {
+            Ok(line) if line.roster().room() == room => line,
+            Ok(_) => return refused(RosterRefusal::WrongRoom),
+            Err(why) => return refused(why),
+        };
+        let mut taken = line.take_all(changes);
+        taken.new.insert(0, first);
         self.rooms.insert(room, Room { line, taken: 0, unwritten: BTreeSet::new(), registers: SetHash::ZERO });
-        Ok(Taken::Next)
+        taken
     }
 
     fn index_members(&mut self, room: RoomId) {

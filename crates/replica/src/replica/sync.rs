@@ -294,6 +294,11 @@ impl Replica {
                 self.begin_incarnation(log);
             }
         }
+        // One vector's at a time: it is said again where a link says more meanwhile.
+        let under_way = |pending: &Pending| matches!(pending, Pending::LoadCompared { link, .. } if *link == id);
+        if self.tickets.values().any(under_way) {
+            compared.clear();
+        }
         for theirs in compared {
             let ticket = self.open_ticket(Pending::LoadCompared { link: id, log, theirs });
             let ChainRange { chain, low: _, high, head: _ } = theirs;
@@ -580,14 +585,14 @@ impl Replica {
     }
 
     /// Events were read for a link.
-    pub(super) fn loaded(&mut self, now: Now, ticket: Ticket, events: Vec<Event>) {
+    pub(super) fn loaded(&mut self, now: Now, ticket: Ticket, mut events: Vec<Event>) {
         let (id, room, log, chain, from) = match self.tickets.remove(&ticket) {
             Some(Pending::Load { link, room, log, chain, from }) => (link, room, log, chain, from),
             Some(Pending::LoadOwnHead { room, log, chain }) => {
                 self.loaded_own_head(room, log, chain, &events);
                 return;
             }
-            Some(Pending::LoadTwin { room, log, proof }) => {
+            Some(Pending::LoadTwin { link: _, room, log, proof }) => {
                 self.loaded_twin(room, log, proof, &events);
                 return;
             }
@@ -608,6 +613,7 @@ impl Replica {
             // The store lost what its heads promise; the chain is not offered again on this link.
             self.clear_owed(id, room, log, chain);
         } else if still_owed && self.shares(id, room) {
+            self.drop_deleted_bodies(room, log, &mut events);
             self.send_loaded(id, room, log, chain, events);
         }
         self.pump(now, id);

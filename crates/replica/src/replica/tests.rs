@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::input::Remote;
+use crate::session::TWINS_MAX;
 use crate::sim::world::World;
 
 /// A room of the first person's in which all are, and links from all to the relay.
@@ -232,6 +233,7 @@ fn a_fork_freezes_the_chain() {
     let header = EventHeader {
         body_hash: body.hash(),
         body_length: u32::try_from(body.len()).unwrap(),
+        place: None,
         action: Action::POST,
         ..first.header.get().clone()
     };
@@ -261,6 +263,7 @@ fn nobody_is_silenced_by_a_twin_that_somebody_else_signed() {
     let header = EventHeader {
         body_hash: body.hash(),
         body_length: u32::try_from(body.len()).unwrap(),
+        place: None,
         ..first.header.get().clone()
     };
     let twin = Event { header: Signed::sign(header, &world.person(2).key).unwrap(), body: Some(body) };
@@ -271,6 +274,35 @@ fn nobody_is_silenced_by_a_twin_that_somebody_else_signed() {
     world.post(1, room, "second");
     world.settle();
     assert_eq!(world.texts(3, room), ["first", "second"]);
+}
+
+// Rules: EV8
+#[test]
+fn a_member_cannot_keep_the_disk_busy_with_headers_of_ones_own() {
+    let (mut world, room) = world(2);
+    for number in 0..100 {
+        world.post(1, room, &format!("message {number}"));
+    }
+    world.settle();
+    let headers: Vec<Event> =
+        (0..100).map(|number| Event { body: None, ..world.event(1, &format!("message {number}")) }).collect();
+    // Nothing is in memory any more: each would be read.
+    world.crash(1);
+    world.settle();
+    let link = LinkId(u64::MAX);
+    let remote = Remote::Device { device: world.person(2).device(), account: world.person(2).account };
+    world.input(1, Input::LinkUp { link, remote });
+    for _ in 0..3 {
+        let frame = Frame::Events { log: room.conversation(), events: headers.clone() };
+        world.input(1, Input::Frame { link, frame });
+        assert!(world.replica_of(1).tickets_open() <= TWINS_MAX);
+    }
+    assert!(world.replica_of(1).tickets_open() > 0, "one that may be a proof is looked at");
+    world.settle();
+    world.connect(0, 1);
+    world.post(1, room, "undisturbed");
+    world.settle();
+    assert!(world.texts(2, room).contains(&"undisturbed".to_owned()));
 }
 
 // Rules: EV7

@@ -5,6 +5,10 @@
 //! `split`), until a repair joins them. What a repair does not name is dropped: its author did not know of it.
 //!
 //! One split can be open at a time, and none begins inside another: a third successor is refused.
+//!
+//! # Invariants
+//! 1. However many changes of a branch come at once, the two branches are folded together once for all of them. Test:
+//!    `a_long_branch_is_folded_once_for_all_that_comes_at_once`.
 
 use momoland_protocol::id::{RosterHash, ServerKey};
 use momoland_protocol::roster::{CountersignedChange, RosterOp};
@@ -26,12 +30,47 @@ pub enum Taken {
     },
 }
 
+/// What became of changes that were taken together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenAll {
+    /// Those that are new, in the order in which they came.
+    pub new: Vec<CountersignedChange>,
+    /// The last version that stayed as it was, where some belonged further in front.
+    pub reordered_after: Option<u64>,
+    /// Why one was refused. What came behind it was not looked at.
+    pub refused: Option<RosterRefusal>,
+}
+
 /// A room's changes, and what they add up to. Never empty.
 #[derive(Debug, Clone)]
 pub struct Line {
     changes: Vec<CountersignedChange>,
     roster: Roster,
-    server: ServerKey,
+    /// What the first change founds, before it counts as a version: where every fold begins.
+    founded: Roster,
+    /// The two branches that no repair has joined yet.
+    open: Option<Open>,
+    /// How often changes were folded from the first on.
+    #[cfg(test)]
+    folds: u64,
+}
+
+/// Two branches, each as it is without the other.
+#[derive(Debug, Clone)]
+struct Open {
+    /// The last version that both have in common.
+    at: u64,
+    /// The one that comes first in the order, and the other.
+    branches: [Branch; 2],
+    /// Changes came since both were folded together.
+    grown: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Branch {
+    changes: Vec<CountersignedChange>,
+    /// What they add up to behind what both have in common.
+    alone: Roster,
 }
 
 impl Line {
@@ -41,7 +80,14 @@ impl Line {
     /// A [`RosterRefusal`].
     pub fn create(first: &CountersignedChange, server: ServerKey) -> Result<Self, RosterRefusal> {
         let roster = Roster::create(first, server)?;
-        Ok(Self { changes: vec![first.clone()], roster, server })
+        Ok(Self {
+            changes: vec![first.clone()],
+            roster,
+            founded: Roster::check_create(&first.change, server)?,
+            open: None,
+            #[cfg(test)]
+            folds: 0,
+        })
     }
 
     /// What the changes add up to.
@@ -54,19 +100,56 @@ impl Line {
         &self.changes
     }
 
+    /// Takes changes in the order in which they come, each wherever it belongs.
+    pub fn take_all(&mut self, changes: Vec<CountersignedChange>) -> TakenAll {
+        let (mut new, mut reordered_after, mut refused) = (Vec::new(), None::<u64>, None);
+        for change in changes {
+            match self.place(&change) {
+                Ok(Taken::Known) => {}
+                Ok(Taken::Next) => new.push(change),
+                Ok(Taken::Reordered { after }) => {
+                    reordered_after = Some(reordered_after.map_or(after, |before| before.min(after)));
+                    new.push(change);
+                }
+                Err(why) => {
+                    refused = Some(why);
+                    break;
+                }
+            }
+        }
+        self.settle();
+        TakenAll { new, reordered_after, refused }
+    }
+
+    /// Takes changes that were taken once, in the same order. Why those are refused that a repair dropped since.
+    pub fn take_again(&mut self, changes: &[CountersignedChange]) -> Vec<RosterRefusal> {
+        let refused = changes.iter().filter_map(|change| self.place(change).err()).collect();
+        self.settle();
+        refused
+    }
+
     /// Takes a change, wherever it belongs.
     ///
     /// # Errors
     /// A [`RosterRefusal`]; nothing changed.
     pub fn take(&mut self, change: &CountersignedChange) -> Result<Taken, RosterRefusal> {
-        if self.roster.version_of(change.change.roster_hash()).is_some() {
+        let taken = self.place(change);
+        self.settle();
+        taken
+    }
+
+    /// Puts a change where it belongs. What the changes add up to is known again once [`Self::settle`] was called.
+    fn place(&mut self, change: &CountersignedChange) -> Result<Taken, RosterRefusal> {
+        let hash = change.change.roster_hash();
+        let in_branch = |open: &Open| open.branches.iter().any(|branch| branch.alone.version_of(hash).is_some());
+        if self.roster.version_of(hash).is_some() || self.open.as_ref().is_some_and(in_branch) {
             return Ok(Taken::Known);
         }
         if let RosterOp::Repair { one, other } = &change.change.get().op {
             return self.join(change, *one, *other);
         }
-        match self.roster.open_split() {
-            Some(split) => self.take_in_branch(split, change),
+        match &mut self.open {
+            Some(open) => open.take(change, self.roster.head()),
             None if change.change.get().prev == self.roster.head() => {
                 self.roster.apply(change)?;
                 self.changes.push(change.clone());
@@ -107,32 +190,18 @@ impl Line {
             return Err(stale);
         }
         let (common, held) = self.changes.split_at(place);
-        let mut alone = fold(common, &self.roster.splits, self.server)?;
-        alone.apply(change)?;
-        let mut branches = [held.to_vec(), vec![change.clone()]];
-        branches.sort_by_key(|branch| branch.first().map(|first| first.change.roster_hash()));
-        let common = common.to_vec();
-        self.set_branches(at, common, branches)?;
-        Ok(Taken::Reordered { after: at })
-    }
-
-    /// While there are two branches, each may still turn out to be longer.
-    fn take_in_branch(&mut self, split: Split, change: &CountersignedChange) -> Result<Taken, RosterRefusal> {
-        let (common, mut branches) = self.branches(split);
-        let prev = change.change.get().prev;
-        let ends_there = |branch: &&mut Vec<CountersignedChange>| {
-            branch.last().is_some_and(|last| last.change.roster_hash() == prev)
-        };
-        let Some(branch) = branches.iter_mut().find(ends_there) else {
-            return Err(RosterRefusal::Stale { head: self.roster.head() });
-        };
-        let mut alone = fold(&common, &self.roster.splits, self.server)?;
+        let (common, held) = (common.to_vec(), held.to_vec());
+        let mut of_held = self.fold(&common, &self.roster.splits.clone());
+        let mut of_other = of_held.clone();
+        of_other.apply(change)?;
         // What is held was checked when it came.
-        branch.iter().for_each(|held| alone.fold(held));
-        alone.apply(change)?;
-        branch.push(change.clone());
-        self.set_branches(split.at, common, branches)?;
-        Ok(Taken::Reordered { after: split.at })
+        held.iter().for_each(|held| of_held.fold(held));
+        let held = Branch { changes: held, alone: of_held };
+        let other = Branch { changes: vec![change.clone()], alone: of_other };
+        let first = |branch: &Branch| branch.changes.first().map(|first| first.change.roster_hash());
+        let branches = if first(&held) < first(&other) { [held, other] } else { [other, held] };
+        self.open = Some(Open { at, branches, grown: true });
+        Ok(Taken::Reordered { after: at })
     }
 
     /// A repair: both branches count up to the ends that it names, and are one again.
@@ -142,65 +211,80 @@ impl Line {
         one: RosterHash,
         other: RosterHash,
     ) -> Result<Taken, RosterRefusal> {
-        let split = self.roster.open_split().ok_or(RosterRefusal::Unknown("split"))?;
-        let (common, mut branches) = self.branches(split);
-        let lengths = [branches[0].len(), branches[1].len()];
-        for (branch, end) in branches.iter_mut().zip([one, other]) {
-            let end = branch.iter().position(|change| change.change.roster_hash() == end);
-            branch.truncate(end.ok_or(RosterRefusal::Unknown("split"))? + 1);
+        let Open { at, branches, grown: _ } = self.open.as_ref().ok_or(RosterRefusal::Unknown("split"))?;
+        let mut whole = true;
+        let mut named = Vec::new();
+        for (branch, end) in branches.iter().zip([one, other]) {
+            let end = branch.changes.iter().position(|change| change.change.roster_hash() == end);
+            let end = end.ok_or(RosterRefusal::Unknown("split"))?;
+            whole &= end + 1 == branch.changes.len();
+            named.push(branch.changes.get(..=end).unwrap_or_default().to_vec());
         }
-        let whole = lengths == [branches[0].len(), branches[1].len()];
-        let mut joined = Self { changes: Vec::new(), roster: self.roster.clone(), server: self.server };
-        joined.set_branches(split.at, common, branches)?;
-        joined.roster.apply(repair)?;
-        joined.changes.push(repair.clone());
-        *self = joined;
-        Ok(if whole { Taken::Next } else { Taken::Reordered { after: split.at } })
+        let (at, [one, other]) = (*at, <[_; 2]>::try_from(named).unwrap_or_default());
+        let (changes, mut roster) = self.with_branches(at, &one, &other);
+        roster.apply(repair)?;
+        (self.changes, self.roster, self.open) = (changes, roster, None);
+        self.changes.push(repair.clone());
+        Ok(if whole { Taken::Next } else { Taken::Reordered { after: at } })
     }
 
-    /// What both branches of a split have in common, and each.
-    fn branches(&self, split: Split) -> (Vec<CountersignedChange>, [Vec<CountersignedChange>; 2]) {
-        let place = |version: u64| usize::try_from(version).unwrap_or(usize::MAX).min(self.changes.len());
-        let (common, rest) = self.changes.split_at(place(split.at));
-        let (one, other) = rest.split_at(place(split.one).min(rest.len()));
-        (common.to_vec(), [one.to_vec(), other.to_vec()])
+    /// Folds the two branches together, where one grew.
+    fn settle(&mut self) {
+        let Some(open) = self.open.as_mut().filter(|open| open.grown) else { return };
+        open.grown = false;
+        let [one, other] = [0, 1].map(|branch| open.branches[branch].changes.clone());
+        let at = open.at;
+        (self.changes, self.roster) = self.with_branches(at, &one, &other);
     }
 
-    fn set_branches(
+    /// What is held up to `at`, and then two branches: the changes in order, and what they add up to.
+    fn with_branches(
         &mut self,
         at: u64,
-        common: Vec<CountersignedChange>,
-        branches: [Vec<CountersignedChange>; 2],
-    ) -> Result<(), RosterRefusal> {
-        let [one, other] = branches;
-        let split = Split { at, one: one.len() as u64, other: other.len() as u64, open: true };
-        let mut splits = self.roster.splits.clone();
-        splits.retain(|split| !split.open);
-        splits.push(split);
+        one: &[CountersignedChange],
+        other: &[CountersignedChange],
+    ) -> (Vec<CountersignedChange>, Roster) {
+        let common = usize::try_from(at).ok().and_then(|at| self.changes.get(..at)).unwrap_or_default();
         let changes = [common, one, other].concat();
-        self.roster = fold(&changes, &splits, self.server)?;
-        self.changes = changes;
-        Ok(())
+        let mut splits: Vec<Split> = self.roster.splits.iter().copied().filter(|split| !split.open).collect();
+        splits.push(Split { at, one: one.len() as u64, other: other.len() as u64, open: true });
+        let roster = self.fold(&changes, &splits);
+        (changes, roster)
+    }
+
+    /// What changes that were checked add up to, with the splits among them.
+    fn fold(&mut self, changes: &[CountersignedChange], splits: &[Split]) -> Roster {
+        #[cfg(test)]
+        {
+            self.folds += 1;
+        }
+        let mut roster = self.founded.clone();
+        let mut rest = changes.iter();
+        rest.by_ref().take(1).for_each(|first| roster.fold(first));
+        let mut splits = splits.iter().copied().peekable();
+        while !rest.as_slice().is_empty() {
+            let parts_here = |split: &Split| split.at == roster.version();
+            match splits.next_if(parts_here) {
+                Some(split) => roster.fold_branches(split, rest.by_ref()),
+                None => rest.by_ref().take(1).for_each(|next| roster.fold(next)),
+            }
+        }
+        roster
     }
 }
 
-/// What changes that were checked add up to, with the splits among them.
-fn fold(changes: &[CountersignedChange], splits: &[Split], server: ServerKey) -> Result<Roster, RosterRefusal> {
-    let Some((first, rest)) = changes.split_first() else {
-        return Err(RosterRefusal::Invalid("a roster has a first change"));
-    };
-    let mut roster = Roster::check_create(&first.change, server)?;
-    roster.fold(first);
-    let mut rest = rest.iter();
-    let mut splits = splits.iter().copied().peekable();
-    while !rest.as_slice().is_empty() {
-        let parts_here = |split: &Split| split.at == roster.version();
-        match splits.next_if(parts_here) {
-            Some(split) => roster.fold_branches(split, rest.by_ref()),
-            None => rest.by_ref().take(1).for_each(|next| roster.fold(next)),
-        }
+impl Open {
+    /// While there are two branches, each may still turn out to be longer.
+    fn take(&mut self, change: &CountersignedChange, head: RosterHash) -> Result<Taken, RosterRefusal> {
+        let prev = change.change.get().prev;
+        let Some(branch) = self.branches.iter_mut().find(|branch| branch.alone.head() == prev) else {
+            return Err(RosterRefusal::Stale { head });
+        };
+        branch.alone.apply(change)?;
+        branch.changes.push(change.clone());
+        self.grown = true;
+        Ok(Taken::Reordered { after: self.at })
     }
-    Ok(roster)
 }
 
 #[cfg(test)]

@@ -1,20 +1,21 @@
 //! Chance that is the same in every run.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
+#[path = "../../../../tests/support/split_mix.rs"]
+mod split_mix;
+
+use split_mix::SplitMix;
+
+/// What falls by chance in a world and its plan.
 #[derive(Debug, Clone)]
-pub(crate) struct Chance(u64);
+pub(crate) struct Chance(SplitMix);
 
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix::new(seed))
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.0.draw()
     }
 
     /// From 0 to one less than `bound`.

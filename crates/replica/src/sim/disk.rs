@@ -6,16 +6,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use momoland_protocol::event::{Event, EventHeader};
+use momoland_protocol::event::{Action, Event, EventHeader, EventPlace};
 use momoland_protocol::id::{ChainId, LogId, RoomId, Seq};
 use momoland_protocol::register::{Register, RegisterKey};
 use momoland_protocol::roster::CountersignedChange;
 use momoland_protocol::signed::Signed;
 
 use super::world::Due;
+use crate::deletions::Deletion;
 use crate::input::{Input, PersistFailed, Ticket};
 use crate::output::{Load, LoadOrder, Record};
-use crate::replica::{DurableState, HeldChain, HeldFork};
+use crate::replica::{DurableState, HeldChain, HeldDeletion, HeldFork};
 
 /// What a disk holds.
 #[derive(Default, Clone)]
@@ -23,6 +24,7 @@ pub(crate) struct Contents {
     pub(crate) rosters: BTreeMap<RoomId, Vec<CountersignedChange>>,
     pub(crate) events: BTreeMap<(LogId, ChainId, Seq), (RoomId, Event)>,
     pub(crate) forks: BTreeMap<(LogId, ChainId), (Seq, Signed<EventHeader>)>,
+    pub(crate) deletions: BTreeMap<(LogId, EventPlace, EventPlace), Deletion>,
     pub(crate) registers: BTreeMap<RegisterKey, Signed<Register>>,
 }
 
@@ -49,6 +51,21 @@ impl Contents {
                 let replaced = self.events.insert((log, chain, seq), (*room, event.clone()));
                 assert!(replaced.is_none(), "durability: no event is written twice");
             }
+            Record::Deletion { room: _, by } => {
+                let header = by.get();
+                let (place, deletion) = Deletion::of(header).expect("durability: what is written as a deletion is one");
+                let held = self.events.contains_key(&(header.log, by.get().chain(), header.seq));
+                assert!(held, "durability: a deletion is written after its event");
+                self.deletions.insert((header.log, place, deletion.by), deletion);
+                for ((log, ..), (_, event)) in &mut self.events {
+                    let of = event.header.get();
+                    let meant = (place, deletion.target);
+                    let edits = of.action == Action::EDIT && of.amended() == Some(meant);
+                    if *log == header.log && (edits || (of.own_place(), event.id()) == meant) {
+                        event.body = None;
+                    }
+                }
+            }
             Record::Fork { room: _, seq, offered } => {
                 let header = offered.get();
                 let held = self.events.keys().any(|(log, chain, _)| (*log, *chain) == (header.log, header.chain()));
@@ -62,6 +79,7 @@ impl Contents {
                 self.rosters.remove(room);
                 self.events.retain(|_, (of, _)| of != room);
                 let events = &self.events;
+                self.deletions.retain(|(log, _, by), _| events.contains_key(&(*log, by.chain, by.seq)));
                 self.forks.retain(|(log, chain), _| events.keys().any(|key| (key.0, key.1) == (*log, *chain)));
                 self.registers.retain(|key, _| key.room != *room);
             }
@@ -114,6 +132,11 @@ impl Contents {
             rosters: self.rosters.iter().map(|(room, changes)| (*room, changes.clone())).collect(),
             chains: chains.into_values().collect(),
             forks: forks.collect(),
+            deletions: self
+                .deletions
+                .iter()
+                .map(|((log, place, _), deletion)| HeldDeletion { log: *log, place: *place, deletion: *deletion })
+                .collect(),
             registers: self.registers.values().cloned().collect(),
         }
     }
@@ -154,7 +177,11 @@ impl Disk {
         let batch = self.writing.front().into_iter().flat_map(|(_, _, batch)| batch);
         batch.filter_map(|record| match record {
             Record::Forget { room } => Some(*room),
-            Record::Roster { .. } | Record::Event { .. } | Record::Fork { .. } | Record::Register(_) => None,
+            Record::Roster { .. }
+            | Record::Event { .. }
+            | Record::Deletion { .. }
+            | Record::Fork { .. }
+            | Record::Register(_) => None,
         })
     }
 

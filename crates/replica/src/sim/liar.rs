@@ -193,6 +193,7 @@ impl Liar {
             targets: Vec::new(),
             body_hash: body.hash(),
             body_length: u32::try_from(body.len()).unwrap(),
+            place: None,
         };
         let event = Event { header: Signed::sign(header, key).unwrap(), body: Some(body) };
         Frame::Events { log, events: vec![event] }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::event::{Action, Body, BodyBytes, Event};
+use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventPlace};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, LogId, RoomId, Seq};
 use momoland_protocol::replication::Frame;
 use momoland_protocol::signed::SecretKey;
@@ -484,9 +484,33 @@ impl World {
     // What people do and see.
 
     pub(crate) fn post(&mut self, node: Node, room: RoomId, text: &str) {
+        self.write(node, room, Action::POST, None, text);
+    }
+
+    /// Says something of an event.
+    #[cfg(test)]
+    pub(crate) fn amend(&mut self, node: Node, room: RoomId, action: Action, of: &Event, text: &str) {
+        self.write(node, room, action, Some((of.header.get().own_place(), of.id())), text);
+    }
+
+    /// Says something of an event that is to stand at a place.
+    #[cfg(test)]
+    pub(crate) fn amend_at(
+        &mut self,
+        node: Node,
+        room: RoomId,
+        action: Action,
+        (place, target): (EventPlace, EventId),
+        text: &str,
+    ) {
+        self.write(node, room, action, Some((place, target)), text);
+    }
+
+    fn write(&mut self, node: Node, room: RoomId, action: Action, about: Option<(EventPlace, EventId)>, text: &str) {
         let body = BodyBytes::new(&Body::Plain(text.as_bytes().to_vec())).unwrap();
         let id = CommandId(self.number());
-        let command = Command::Append { log: room.conversation(), action: Action::POST, targets: Vec::new(), body };
+        let (targets, place) = (about.iter().map(|(_, id)| *id).collect(), about.map(|(place, _)| place));
+        let command = Command::Append { log: room.conversation(), action, targets, place, body };
         self.input(node, Input::Command { id, command });
     }
 
@@ -529,7 +553,7 @@ impl World {
         let held = self.disk(node).events.iter().filter(|((of, _, _), _)| *of == log);
         let mut events: Vec<&Event> = held.map(|(_, (_, event))| event).collect();
         events.sort_by_key(|event| event.header.get().order());
-        events.into_iter().map(text_of).collect()
+        events.into_iter().filter_map(text_of).collect()
     }
 
     /// The first place that a node has on disk of another's chains in a room.
@@ -555,13 +579,16 @@ impl World {
     /// An event as a node holds it.
     pub(crate) fn event(&self, node: Node, text: &str) -> Event {
         let mut held = self.disk(node).events.values();
-        held.find(|(_, event)| text_of(event) == text).map(|(_, event)| event.clone()).expect("the event is held")
+        held.find(|(_, event)| text_of(event).as_deref() == Some(text))
+            .map(|(_, event)| event.clone())
+            .expect("the event is held")
     }
 }
 
-fn text_of(event: &Event) -> String {
-    match event.body.as_ref().unwrap().decode().unwrap() {
-        Body::Plain(bytes) => String::from_utf8(bytes).unwrap(),
+/// What an event says; `None` where its body was dropped.
+fn text_of(event: &Event) -> Option<String> {
+    match event.body.as_ref()?.decode().unwrap() {
+        Body::Plain(bytes) => Some(String::from_utf8(bytes).unwrap()),
         Body::Sealed { .. } => panic!("no test seals"),
     }
 }

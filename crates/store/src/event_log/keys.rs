@@ -1,6 +1,7 @@
 //! The keys, built and read; the layout is at the top of [`super`].
 
-use momoland_protocol::id::Seq;
+use momoland_protocol::event::EventPlace;
+use momoland_protocol::id::{LogId, Seq};
 use momoland_protocol::register::RegisterKey;
 
 use super::places::Place;
@@ -84,6 +85,50 @@ pub(super) fn seq(place: Place, key: &[u8]) -> Option<Seq> {
 pub(super) fn events(place: Place, from: Seq, to: Seq) -> KeyRange {
     let behind_last = numbered(event(place, to), &[0]);
     KeyRange::new(event(place, from), behind_last)
+}
+
+/// Of an edit of what stands at `target`, which stands in the chain of `place` itself.
+pub(super) fn edit(log: LogId, target: EventPlace, place: Place, seq: Seq) -> Vec<u8> {
+    about(b'a', log, target, place, seq)
+}
+
+/// Of a deletion of what stands at `target`, which stands in the chain of `place` itself.
+pub(super) fn deletion(log: LogId, target: EventPlace, place: Place, seq: Seq) -> Vec<u8> {
+    about(b'x', log, target, place, seq)
+}
+
+pub(super) fn deletions_of(room: RoomNumber) -> Vec<u8> {
+    kind_of(room, b'x')
+}
+
+/// What the keys of all edits begin with whose target is that of a deletion.
+pub(super) fn edits_like(deletion: &[u8]) -> Vec<u8> {
+    let kind = DATA.len() + size_of::<u32>();
+    let mut key: Vec<u8> = deletion.iter().copied().take(kind + 1 + TARGET_BYTES).collect();
+    if let Some(kind) = key.get_mut(kind) {
+        *kind = b'a';
+    }
+    key
+}
+
+/// Where the edit or deletion of a key stands itself.
+pub(super) fn standing(key: &[u8]) -> Option<(Place, Seq)> {
+    let numbers = key.strip_prefix(DATA)?;
+    let (room, rest) = numbers.split_first_chunk()?;
+    let (chain, seq) = rest.get(1 + TARGET_BYTES..)?.split_first_chunk()?;
+    let place = Place { room: RoomNumber(u32::from_be_bytes(*room)), chain: ChainNumber(u32::from_be_bytes(*chain)) };
+    Some((place, Seq(u64::from_be_bytes(seq.try_into().ok()?))))
+}
+
+/// Bytes that stand for a log and a place in it. Two that share them are told apart by the event that is there.
+const TARGET_BYTES: usize = 16;
+
+fn about(kind: u8, log: LogId, target: EventPlace, place: Place, seq: Seq) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new_derive_key("momoland 1 store target");
+    hasher.update(log.as_bytes()).update(target.chain.device.as_bytes()).update(target.chain.incarnation.as_bytes());
+    let hash = hasher.update(&target.seq.0.to_be_bytes()).finalize();
+    let target = &hash.as_bytes()[..TARGET_BYTES];
+    [kind_of(place.room, kind).as_slice(), target, &place.chain.0.to_be_bytes(), &seq.0.to_be_bytes()].concat()
 }
 
 pub(super) fn forks_of(room: RoomNumber) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use momoland_protocol::cbor::{self, Bounded, DecodeError, bound};
 use momoland_protocol::clock::Hlc;
-use momoland_protocol::event::{Event, EventHeader};
+use momoland_protocol::event::{Action, Event, EventHeader, EventPlace};
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, RosterHash, Seq};
 use momoland_protocol::limits;
 use momoland_protocol::register::Register;
@@ -67,6 +67,23 @@ pub(super) struct ForkRecord {
     pub(super) offered: Signed<EventHeader>,
 }
 
+/// That an event deletes another, whether bodies were dropped for it, and what must be known to judge whether it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(super) struct DeletionRecord {
+    #[n(0)]
+    pub(super) log: LogId,
+    #[n(1)]
+    pub(super) place: EventPlace,
+    #[n(2)]
+    pub(super) target: EventId,
+    #[n(3)]
+    pub(super) action: Action,
+    #[n(4)]
+    pub(super) roster: RosterHash,
+    #[n(5)]
+    pub(super) dropped: bool,
+}
+
 /// What an event names as the one before it; `None` for the first.
 pub(super) fn prev_of(header: &EventHeader) -> Option<EventId> {
     Some(header.prev).filter(|_| header.seq > Seq(1))
@@ -106,6 +123,12 @@ impl Bounded for ChainRecord {
     }
 }
 
+impl Bounded for DeletionRecord {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        bound(self.place.seq > Seq::ZERO, "place")
+    }
+}
+
 impl Bounded for ForkRecord {
     fn check_bounds(&self) -> Result<(), DecodeError> {
         bound(Seq::ZERO < self.seq && self.seq <= self.offered.get().seq, "seq")?;
@@ -126,6 +149,10 @@ impl Value for RoomRecord {
 }
 
 impl Value for ChainRecord {
+    const BYTES_MAX: usize = 256;
+}
+
+impl Value for DeletionRecord {
     const BYTES_MAX: usize = 256;
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use momoland_protocol::event::EventPlace;
 use momoland_protocol::id::{EventId, Seq};
 use momoland_protocol::register::Register;
 use momoland_protocol::roster::CountersignedChange;
@@ -10,8 +11,8 @@ use momoland_protocol::signed::Signed;
 
 use super::keys::{self, RoomNumber};
 use super::places::{Place, Places};
-use super::records::{self, ChainRecord, ForkRecord, RoomHead, RoomRecord, damaged};
-use super::{EventLog, HeldChain, HeldFork, HeldState, PAGE_PAIRS, Room};
+use super::records::{self, ChainRecord, DeletionRecord, ForkRecord, RoomHead, RoomRecord, damaged};
+use super::{EventLog, HeldChain, HeldDeletion, HeldFork, HeldState, PAGE_PAIRS, Room};
 use crate::kv::{KeyRange, Order, Store, StoreError};
 
 pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, HeldState), StoreError> {
@@ -21,6 +22,7 @@ pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, HeldState), Store
         places: Arc::new(Places::default()),
         next_room: Some(RoomNumber::FIRST),
         forgotten: BTreeSet::new(),
+        undropped: BTreeSet::new(),
     };
     let mut held = HeldState::default();
     let store = Arc::clone(&log.store);
@@ -31,7 +33,7 @@ pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, HeldState), Store
         numbers.push(number);
         match records::decode(key, value)? {
             RoomRecord::Held(head) => {
-                let room = open_room(store, number, head, &log.places, &mut held)?;
+                let room = open_room(store, number, head, &log.places, &mut held, &mut log.undropped)?;
                 if log.rooms.insert(head.room, room).is_some() {
                     return Err(damaged(key, "a room that has another number too"));
                 }
@@ -49,6 +51,7 @@ pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, HeldState), Store
     held.rosters.sort_by_key(|(room, _)| *room);
     held.chains.sort_by_key(|chain| (chain.log, chain.chain));
     held.forks.sort_by_key(|fork| (fork.log, fork.chain));
+    held.deletions.sort_by_key(|deletion| (deletion.log, deletion.place, deletion.by));
     held.registers.sort_by_key(|register| register.get().key());
     Ok((log, held))
 }
@@ -59,6 +62,7 @@ fn open_room(
     head: RoomHead,
     places: &Places,
     held: &mut HeldState,
+    undropped: &mut BTreeSet<Vec<u8>>,
 ) -> Result<Room, StoreError> {
     let changes = open_roster(store, number, head)?;
     if !changes.is_empty() {
@@ -89,6 +93,20 @@ fn open_room(
             return Err(damaged(key, "a fork of another chain"));
         }
         held.forks.push(HeldFork { log: header.log, chain: header.chain(), seq, offered });
+        Ok(())
+    })?;
+    each_pair(store, KeyRange::prefix(keys::deletions_of(number)), |key, value| {
+        let DeletionRecord { log, place, target, action, roster, dropped } = records::decode(key, value)?;
+        let standing = keys::standing(key).filter(|(by, seq)| keys::deletion(log, place, *by, *seq) == key);
+        let by = standing.and_then(|(by, seq)| Some((room.chains.get(&by.chain)?, seq)));
+        let Some((by, seq)) = by.filter(|(by, seq)| by.log == log && by.low <= *seq && *seq <= by.high) else {
+            return Err(damaged(key, "a deletion that stands nowhere"));
+        };
+        let by = EventPlace { chain: by.chain, seq };
+        held.deletions.push(HeldDeletion { log, place, target, by, action, roster });
+        if !dropped {
+            undropped.insert(key.to_vec());
+        }
         Ok(())
     })?;
     each_pair(store, KeyRange::prefix(keys::registers_of(number)), |key, value| {

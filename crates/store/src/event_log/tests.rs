@@ -34,6 +34,9 @@ macro_rules! suite {
             a_forgotten_room_leaves_nothing_behind,
             what_was_in_flight_goes_with_its_room,
             a_large_room_is_forgotten_in_bounded_batches,
+            a_deletion_drops_bodies_whatever_was_in_flight,
+            a_deletion_of_what_is_not_held_is_kept,
+            a_deletion_goes_with_its_room,
             a_room_of_the_same_name_is_a_new_one,
             a_batch_after_a_lost_one_is_refused,
             a_call_out_of_turn_spoils_its_batch,
@@ -408,6 +411,123 @@ fn a_large_room_is_forgotten_in_bounded_batches<B: Backend>() {
     assert!(all_keys(&store).len() > SWEEP_KEYS_MAX);
     assert_eq!(sweep_all(&mut log, &store), 2);
     assert_eq!(all_keys(&store).len(), 2);
+}
+
+/// A message with more edits than a page holds and two that only look like edits of it, then its deletion; all in one
+/// room, by two devices, each event in a batch of its own. What has a body at the end, and the batches.
+fn deleted(world: &mut World, log: &mut EventLog) -> (Vec<Event>, Vec<Batch>) {
+    let conversation = room(1).conversation();
+    let mut batches = Vec::new();
+    let mut keeping = Vec::new();
+    let mut put = |world: &mut World, log: &mut EventLog, number, action, about| {
+        let mut event = world.next_event_about(room(1), conversation, device(number), action, about);
+        while event.body.is_none() {
+            let mut batch = Batch::new();
+            log.put_event(&mut batch, room(1), &event);
+            batches.push(batch);
+            event = world.next_event_about(room(1), conversation, device(number), action, about);
+        }
+        let mut batch = Batch::new();
+        log.put_event(&mut batch, room(1), &event);
+        if action == Action::REDACT {
+            log.put_deletion(&mut batch, room(1), event.header.get());
+        }
+        batches.push(batch);
+        event
+    };
+    let message = put(world, log, 1, Action::POST, None);
+    let about = (message.header.get().own_place(), message.id());
+    let other = put(world, log, 1, Action::POST, None);
+    for _ in 0..PAGE_PAIRS + 3 {
+        put(world, log, 1, Action::EDIT, Some(about));
+    }
+    keeping.push(put(world, log, 2, Action::EDIT, Some((about.0, other.id()))));
+    keeping.push(put(world, log, 2, Action::REACT, Some(about)));
+    keeping.push(put(world, log, 2, Action::REDACT, Some(about)));
+    keeping.push(other);
+    (keeping, batches)
+}
+
+fn with_bodies(log: &EventLog) -> Vec<Event> {
+    let mut events = Vec::new();
+    log.reader().each_event_of(room(1).conversation(), &mut |event| events.push(event)).unwrap();
+    events.retain(|event| event.body.is_some());
+    events
+}
+
+fn a_deletion_drops_bodies_whatever_was_in_flight<B: Backend>() {
+    // Swept before any batch is committed, in between, or only after a crash.
+    for committed_first in [0, 3, usize::MAX] {
+        let mut backend = B::new();
+        let mut world = World::default();
+        let store = backend.store();
+        let (mut log, _) = opened(&store);
+        let (keeping, batches) = deleted(&mut world, &mut log);
+        for (number, batch) in batches.into_iter().enumerate() {
+            if number == committed_first {
+                let mut sweep = Batch::new();
+                assert!(log.sweep(&mut sweep).unwrap(), "there is something to wait for");
+                assert!(sweep.operations().is_empty(), "and nothing to do yet");
+            }
+            commit(&store, batch);
+        }
+        assert!(with_bodies(&log).len() > PAGE_PAIRS);
+        if committed_first == usize::MAX {
+            drop((log, store));
+            backend.reopen();
+        } else {
+            drop(store);
+        }
+        let store = backend.store();
+        let (mut log, held) = opened(&store);
+        assert_eq!(held.deletions.len(), 1);
+        sweep_all(&mut log, &store);
+        let left: Vec<EventId> = with_bodies(&log).iter().map(Event::id).collect();
+        let kept: BTreeSet<EventId> = keeping.iter().map(Event::id).collect();
+        assert_eq!(left.iter().copied().collect::<BTreeSet<_>>(), kept);
+        let mut headers = 0;
+        log.reader().each_event_of(room(1).conversation(), &mut |_| headers += 1).unwrap();
+        assert_eq!(headers, world.log(room(1).conversation()).len(), "every header stays");
+        // Opened again, there is nothing left to do.
+        let (mut log, held) = opened(&store);
+        assert_eq!(held.deletions.len(), 1, "what is not held yet may still come");
+        assert!(!log.sweep(&mut Batch::new()).unwrap());
+    }
+}
+
+fn a_deletion_of_what_is_not_held_is_kept<B: Backend>() {
+    let backend = B::new();
+    let store = backend.store();
+    let mut world = World::default();
+    let (mut log, _) = opened(&store);
+    let place = EventPlace { chain: world::chain_of(device(7), room(1).conversation()), seq: Seq(40) };
+    let target = EventId([5; 32]);
+    let event =
+        world.next_event_about(room(1), room(1).conversation(), device(2), Action::RETRACT, Some((place, target)));
+    let mut batch = Batch::new();
+    log.put_event(&mut batch, room(1), &event);
+    log.put_deletion(&mut batch, room(1), event.header.get());
+    commit(&store, batch);
+    sweep_all(&mut log, &store);
+    let header = event.header.get();
+    let (by, action, roster) = (header.own_place(), Action::RETRACT, header.roster);
+    let expected = HeldDeletion { log: header.log, place, target, by, action, roster };
+    assert_eq!(opened(&store).1.deletions, [expected]);
+}
+
+fn a_deletion_goes_with_its_room<B: Backend>() {
+    let backend = B::new();
+    let store = backend.store();
+    let mut world = World::default();
+    let (mut log, _) = opened(&store);
+    let (_, batches) = deleted(&mut world, &mut log);
+    batches.into_iter().for_each(|batch| commit(&store, batch));
+    let mut batch = Batch::new();
+    log.forget(&mut batch, room(1)).unwrap();
+    commit(&store, batch);
+    sweep_all(&mut log, &store);
+    assert_eq!(all_keys(&store), Vec::<Vec<u8>>::new());
+    assert_eq!(opened(&store).1, HeldState::default());
 }
 
 fn a_room_of_the_same_name_is_a_new_one<B: Backend>() {

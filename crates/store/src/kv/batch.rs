@@ -45,6 +45,7 @@ pub struct Batch {
     requirements: Vec<Requirement>,
     operations: Vec<Operation>,
     bytes: usize,
+    erases: bool,
 }
 
 impl Expect {
@@ -102,6 +103,18 @@ impl Batch {
             };
         self.requirements.push(Requirement { key, expect });
         self
+    }
+
+    /// Asks that what this batch overwrites and removes leaves the disk too, and not only the tree: a backend that keeps old
+    /// bytes gets rid of them at its next opening.
+    pub fn erase(&mut self) -> &mut Self {
+        self.erases = true;
+        self
+    }
+
+    /// Whether [`Batch::erase`] was asked for.
+    pub fn erases(&self) -> bool {
+        self.erases
     }
 
     /// Refuses what no backend takes, before anything is looked at or written.

@@ -9,8 +9,11 @@
 //! 1. A synced commit answered with `Ok` is on the disk: sled flushed, its log fsynced. Test: `crash`.
 //! 2. Opening answers with every acknowledged record or with an error. Test: `damage`.
 //! 3. A folder that cannot be opened is left as it was found. Test: `damage`.
+//! 4. What a batch erased is in no file any more after the next opening. Test: `what_was_erased_is_in_no_file`.
 //!
-//! Not here: compression, more than one tree (a batch is atomic within one tree only), sled's flush timer (the writer groups
+//! sled appends, and gives the place of what was overwritten back when it pleases; so old bytes stay in its files, and an
+//! opening that finds that something was to be erased writes all of them anew. Where there is no room for that, the next
+//! one does. Not here: compression, more than one tree (a batch is atomic within one tree only), sled's flush timer (the writer groups
 //! commits), reading what is left of a damaged store.
 
 mod folder;
@@ -39,6 +42,9 @@ use super::{
 
 /// Bytes of pages that sled keeps in memory. The usual reads are of the newest few rooms.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Bytes of records that are written together where all are written anew.
+const REWRITE_BATCH_BYTES: usize = 1024 * 1024;
 
 /// How long the log of a store that was just closed in this process is waited for.
 const REOPEN_WAIT: Duration = Duration::from_millis(1500);
@@ -150,6 +156,7 @@ impl SledStore {
         if copied {
             folder.discard_copy()?;
         }
+        let (db, ledger) = if ledger.erase_due { rewrite(&folder, &mark, db, ledger)? } else { (db, ledger) };
         let log_path = folder.sled_log();
         let log = OpenOptions::new().read(true).write(true).open(&log_path);
         let log = log.map_err(|error| StoreError::io(&error, &log_path))?;
@@ -190,7 +197,7 @@ impl SledStore {
     fn set_schema(&self, schema: SchemaVersion) -> Result<(), StoreError> {
         let mut commits = self.commits();
         commits.ledger.schema = schema;
-        self.apply(&mut commits, Vec::new(), Durability::Synced)
+        self.apply(&mut commits, Vec::new(), false, Durability::Synced)
     }
 
     fn check(&self, requirements: Vec<Requirement>) -> Result<(), StoreError> {
@@ -208,6 +215,7 @@ impl SledStore {
         &self,
         commits: &mut Commits,
         operations: Vec<Operation>,
+        erases: bool,
         durability: Durability,
     ) -> Result<(), StoreError> {
         let db = self.db()?;
@@ -222,6 +230,7 @@ impl SledStore {
         let mut ledger = commits.ledger.clone();
         let mut batch = sled::Batch::default();
         ledger.commit += 1;
+        ledger.erase_due |= erases;
         let mut long_values = 0;
         for (key, value) in writes {
             let key = record::key_of(&key);
@@ -357,9 +366,10 @@ impl Store for SledStore {
         if let Some(cause) = &commits.halted {
             return Err(cause.clone());
         }
+        let erases = batch.erases();
         let (requirements, operations) = batch.into_parts();
         let checked = self.check(requirements);
-        let applied = checked.and_then(|()| self.apply(&mut commits, operations, durability));
+        let applied = checked.and_then(|()| self.apply(&mut commits, operations, erases, durability));
         applied.inspect_err(|error| {
             if error.halts() {
                 commits.halted = Some(error.clone());
@@ -421,10 +431,64 @@ fn open_checked(folder: &Folder, mark: &Mark, intact: bool) -> Result<(sled::Db,
     }
 }
 
+/// Writes all records into files of their own, which have nothing of what was erased, and puts these in the place of sled's.
+/// Where that cannot be done, everything stays as it is, and the next opening tries again.
+fn rewrite(folder: &Folder, mark: &Mark, db: sled::Db, ledger: Ledger) -> Result<(sled::Db, Ledger), StoreError> {
+    let begun = Instant::now();
+    let written = folder.begin_anew().and_then(|path| guarded(|| copy_records(&db, folder, &path, &ledger)));
+    if let Err(error) = written.and_then(|()| folder.finish_anew()) {
+        tracing::warn!(%error, "what was erased could not be taken out of the store's files; the next start tries again");
+        folder.give_up_anew()?;
+        return Ok((db, ledger));
+    }
+    guarded(|| {
+        drop(db);
+        Ok(())
+    })?;
+    if !folder.wait_until_sled_is_gone() {
+        // The copy is whole: the next opening puts it into place.
+        return Err(StoreError::Locked { path: folder.root().to_path_buf() });
+    }
+    folder.restore_copy()?;
+    tracing::info!(took = ?begun.elapsed(), "the store was written anew, without what was erased");
+    let db = guarded(|| open_sled(folder))?;
+    let ledger = guarded(|| read_ledger(&db, folder, mark))?;
+    Ok((db, ledger))
+}
+
+/// Copies every record, and the ledger without its mark, to a sled of its own, and brings it to the disk.
+fn copy_records(db: &sled::Db, folder: &Folder, path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
+    let failed = |error: sled::Error| fault(&error, folder);
+    let fresh = open_sled_at(path, folder)?;
+    let mut tally = Tally::default();
+    let (mut batch, mut bytes) = (sled::Batch::default(), 0);
+    for found in db.range::<&[u8], _>((Bound::Excluded(LEDGER_KEY), Bound::Unbounded)) {
+        let (key, stored) = found.map_err(failed)?;
+        tally.add(record::checksum_of(&stored)?);
+        bytes += key.len() + stored.len();
+        batch.insert(key, stored);
+        if bytes >= REWRITE_BATCH_BYTES {
+            fresh.apply_batch(std::mem::take(&mut batch)).map_err(failed)?;
+            bytes = 0;
+        }
+    }
+    if tally != ledger.tally {
+        return Err(StoreError::damaged("its records are not those that its ledger counts"));
+    }
+    batch.insert(LEDGER_KEY, Ledger { erase_due: false, ..ledger.clone() }.encode());
+    fresh.apply_batch(batch).map_err(failed)?;
+    fresh.flush().map_err(failed)?;
+    Ok(())
+}
+
 fn open_sled(folder: &Folder) -> Result<sled::Db, StoreError> {
+    open_sled_at(&folder.sled(), folder)
+}
+
+fn open_sled_at(path: &Path, folder: &Folder) -> Result<sled::Db, StoreError> {
     let deadline = Instant::now() + REOPEN_WAIT;
     loop {
-        let config = sled::Config::new().path(folder.sled()).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         match config.open() {
             Ok(db) => return Ok(db),
             // The folder's lock is ours, so whoever holds sled's is a handle that is just being dropped.
@@ -443,7 +507,13 @@ fn read_ledger(db: &sled::Db, folder: &Folder, mark: &Mark) -> Result<Ledger, St
     let Some(stored) = db.get(LEDGER_KEY).map_err(|error| fault(&error, folder))? else {
         // A store that was being made when the program was killed has a head and nothing else.
         if mark.commit == 0 && db.is_empty() {
-            return Ok(Ledger { id: mark.id, schema: mark.schema, commit: 0, tally: Tally::default() });
+            return Ok(Ledger {
+                id: mark.id,
+                schema: mark.schema,
+                commit: 0,
+                tally: Tally::default(),
+                erase_due: false,
+            });
         }
         return Err(StoreError::damaged("its ledger is missing"));
     };

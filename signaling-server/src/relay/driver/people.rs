@@ -19,7 +19,7 @@ use crate::relay::outbox::encode;
 use crate::relay::window::WINDOW_BYTES;
 
 impl Driver {
-    pub(super) fn join(&mut self, peer: Peer, outbox: Arc<Outbox>, joined: oneshot::Sender<Joined>) {
+    pub(super) fn join(&mut self, peer: Peer, admin: bool, outbox: Arc<Outbox>, joined: oneshot::Sender<Joined>) {
         let arrival = self.registry.arrive(peer);
         if let Some(replaced) = arrival.replaced {
             self.close(replaced, GoodbyeReason::Replaced, "This device has connected again.");
@@ -27,7 +27,7 @@ impl Driver {
             self.stop_typing(peer.device);
         }
         let link = arrival.link;
-        self.links.insert(link, Link { peer, outbox, window: Window::full() });
+        self.links.insert(link, Link { peer, admin, outbox, window: Window::full() });
         // Where nobody waits any more, the place comes back through its own drop.
         let _ = joined.send(Joined { link, relay: self.handle.clone() });
         let now = self.now();

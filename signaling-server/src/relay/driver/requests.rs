@@ -62,6 +62,7 @@ impl Driver {
             invites: &self.invites,
             roster,
             at,
+            admin: self.links.get(&link).is_some_and(|link| link.admin),
         };
         let version = rosters::admit(known, &change, peer)?;
         let ending = roster.and_then(|roster| rosters::ending(roster, change.get()));
@@ -98,6 +99,7 @@ impl Driver {
             }
         }
         let Some(roster) = self.replica.roster(room) else { return };
+        self.app.feed.follow(roster);
         // As of what is on the disk now: later changes may be on their way there, and get their own turn.
         let durable = self.replica.durable_version(room);
         let members: BTreeSet<AccountId> = roster.members_at(durable).collect();
@@ -128,6 +130,9 @@ impl Driver {
 
     /// Newcomers and members are shown each other.
     fn welcome_members(&mut self, room: RoomId, moved: &Moved) {
+        if !self.membership.meet_in(room) {
+            return;
+        }
         let Some(members) = self.membership.members_of(room) else { return };
         for account in &moved.joined {
             for (_, link) in self.registry.devices_of(*account) {

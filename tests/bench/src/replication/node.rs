@@ -14,9 +14,10 @@ use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::{ServerKey, random};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::replication::Frame;
+use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now, PersistFailed, Remote};
 use momoland_replica::output::{Load, LoadOrder, Notice, Output, Record};
-use momoland_replica::replica::{Config, DurableState, HeldChain, HeldFork, Own, Replica};
+use momoland_replica::replica::{Config, DurableState, HeldChain, HeldDeletion, HeldFork, Own, Replica};
 use momoland_store::event_log::{EventLog, EventReader, HeldState};
 use momoland_store::kv::{Batch, SchemaVersion, SledStore, Store, StoreError};
 use momoland_store::writer::Writer;
@@ -226,6 +227,7 @@ pub(crate) fn batch_of(log: &mut EventLog, records: &[Record]) -> Batch {
         match record {
             Record::Roster { place, change } => log.put_roster(&mut batch, *place, change),
             Record::Event { room, event } => log.put_event(&mut batch, *room, event),
+            Record::Deletion { room, by } => log.put_deletion(&mut batch, *room, by.get()),
             Record::Fork { room, seq, offered } => log.put_fork(&mut batch, *room, *seq, offered),
             Record::Register(register) => log.put_register(&mut batch, register),
             Record::Forget { room } => log.forget(&mut batch, *room).expect("the store is whole"),
@@ -251,5 +253,16 @@ fn durable(held: HeldState) -> DurableState {
         seq: fork.seq,
         offered: fork.offered,
     });
-    DurableState { rosters: held.rosters, chains: chains.collect(), forks: forks.collect(), registers: held.registers }
+    let deletions = held.deletions.into_iter().map(|held| HeldDeletion {
+        log: held.log,
+        place: held.place,
+        deletion: Deletion { target: held.target, by: held.by, action: held.action, roster: held.roster },
+    });
+    DurableState {
+        rosters: held.rosters,
+        chains: chains.collect(),
+        forks: forks.collect(),
+        deletions: deletions.collect(),
+        registers: held.registers,
+    }
 }

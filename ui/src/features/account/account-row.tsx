@@ -9,7 +9,7 @@ import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
 import { PathBadge } from "@/components/path-badge";
 import { useActions, useAppState } from "@/state/context";
 import { useTheme } from "@/state/preferences";
-import { connectionOf, ownAccount, presenceOf, type Connection } from "@/state/selectors";
+import { connectionOf, ownAccount, presenceOf, tellsNotifications, type Connection } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.account;
@@ -19,6 +19,7 @@ export function AccountRow() {
   const actions = useActions();
   const account = useAppState(ownAccount);
   const offline = useAppState((state) => state.net?.server === "offline");
+  const levels = useAppState(tellsNotifications);
   const [theme, setTheme] = useTheme();
 
   const own = useAppState((state) => state.people.get(ownAccount(state)?.userId ?? ""));
@@ -60,7 +61,7 @@ export function AccountRow() {
           label={words.status}
           value={status === "offline" ? "online" : status}
           onValue={setStatus}
-          options={(["online", "away", "dnd"] as const).map((value) => ({ value, label: words.statuses[value] }))}
+          options={(levels ? (["online", "away", "dnd"] as const) : (["online", "away"] as const)).map((value) => ({ value, label: words.statuses[value] }))}
         />
         <MenuLine />
         <MenuItem icon={Pencil} onChoose={() => actions.show({ kind: "profile" })}>
@@ -78,7 +79,7 @@ export function AccountRow() {
         <MenuItem icon={Keyboard} keys={[COMMAND_KEY, "/"]} onChoose={() => actions.show({ kind: "shortcuts" })}>
           {words.shortcuts}
         </MenuItem>
-        {account.admin && (
+        {account.admin && levels && (
           <MenuItem icon={Megaphone} onChoose={() => actions.show({ kind: "announce" })}>
             {words.announce}
           </MenuItem>

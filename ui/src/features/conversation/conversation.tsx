@@ -1,7 +1,7 @@
 import { Activity, ChevronLeft, Ellipsis, Hash, Lock, LogOut, PanelRight, Settings, Star, StarOff, UserPlus } from "lucide-react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
-import type { Room } from "@/api/types.gen";
+import type { Room } from "@/api/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
@@ -11,7 +11,7 @@ import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
 import { Composer } from "@/features/conversation/composer";
 import { MessageList } from "@/features/conversation/message-list";
 import { useActions, useAppState } from "@/state/context";
-import { mayManage, mayPost, openRoom, pathTo, presenceOf, timelineOf, typingIn } from "@/state/selectors";
+import { mayManage, mayPost, openRoom, pathTo, presenceOf, tellsNotifications, timelineOf, typingIn } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.conversation;
@@ -65,6 +65,7 @@ function Head({ room }: { room: Room }) {
   const sheet = useMedia(WITHOUT_DETAILS);
   const shown = useAppState((state) => (sheet ? state.details.sheet : state.details.pane));
   const presence = useAppState((state) => presenceOf(state, room.peerUserId ?? ""));
+  const levels = useAppState(tellsNotifications);
   const Icon = room.visibility === "private" ? Lock : Hash;
 
   return (
@@ -86,15 +87,17 @@ function Head({ room }: { room: Room }) {
         {room.topic !== "" && <p className="flex-[1_1_40%] min-w-0 truncate foreign ps-2.5 border-s border-line-strong leading-4 text-ink-3 touch:hidden">{room.topic}</p>}
         <HereLine room={room} />
       </div>
-      <Menu
-        trigger={
-          <IconButton label={words.roomMenu}>
-            <Ellipsis aria-hidden="true" />
-          </IconButton>
-        }
-      >
-        <RoomMenu room={room} />
-      </Menu>
+      {(room.kind === "chat" || levels) && (
+        <Menu
+          trigger={
+            <IconButton label={words.roomMenu}>
+              <Ellipsis aria-hidden="true" />
+            </IconButton>
+          }
+        >
+          <RoomMenu room={room} />
+        </Menu>
+      )}
       <IconButton
         label={shown ? words.hideDetails : words.showDetails}
         keys={[COMMAND_KEY, "."]}
@@ -109,25 +112,34 @@ function Head({ room }: { room: Room }) {
 
 function RoomMenu({ room }: { room: Room }) {
   const actions = useActions();
+  const levels = useAppState(tellsNotifications);
   const refuse = (thrown: unknown): void => void toast.error(ApiError.from(thrown).message);
   return (
     <>
-      <MenuChoice
-        label={strings.notify.label}
-        value={room.notify}
-        onValue={(level) => void actions.setNotify(room.roomId, level).catch(refuse)}
-        options={(["all", "mentions", "none"] as const).map((value) => ({ value, label: strings.notify.levels[value] }))}
-      />
-      <MenuLine />
-      <MenuItem icon={room.favourite ? StarOff : Star} onChoose={() => void actions.setFavourite(room.roomId, !room.favourite).catch(refuse)}>
-        {room.favourite ? strings.notify.notFavourite : strings.notify.favourite}
-      </MenuItem>
+      {levels && (
+        <>
+          <MenuChoice
+            label={strings.notify.label}
+            value={room.notify ?? "all"}
+            onValue={(level) => void actions.setNotify(room.roomId, level).catch(refuse)}
+            options={(["all", "mentions", "none"] as const).map((value) => ({ value, label: strings.notify.levels[value] }))}
+          />
+          <MenuLine />
+          <MenuItem icon={room.favourite === true ? StarOff : Star} onChoose={() => void actions.setFavourite(room.roomId, room.favourite !== true).catch(refuse)}>
+            {room.favourite === true ? strings.notify.notFavourite : strings.notify.favourite}
+          </MenuItem>
+        </>
+      )}
       {room.kind === "chat" && (
         <>
-          <MenuItem icon={Activity} onChoose={() => actions.show({ kind: "activity", roomId: room.roomId })}>
-            {strings.activity.menu}
-          </MenuItem>
-          <MenuLine />
+          {levels && (
+            <>
+              <MenuItem icon={Activity} onChoose={() => actions.show({ kind: "activity", roomId: room.roomId })}>
+                {strings.activity.menu}
+              </MenuItem>
+              <MenuLine />
+            </>
+          )}
           <MenuItem icon={UserPlus} onChoose={() => actions.show({ kind: "invite", roomId: room.roomId })}>
             {strings.dialogs.invite}
           </MenuItem>

@@ -3,7 +3,7 @@ import { Tabs } from "radix-ui";
 import { useMemo } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
-import type { Role, Room } from "@/api/types.gen";
+import type { Role, Room } from "@/api/types";
 import { Avatar } from "@/components/avatar";
 import { useMinute } from "@/components/clock";
 import { IconButton } from "@/components/icon-button";

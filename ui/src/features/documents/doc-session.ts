@@ -6,7 +6,7 @@
 import { applyAwarenessUpdate, Awareness, removeAwarenessStates } from "y-protocols/awareness";
 import * as Y from "yjs";
 import { ApiError } from "@/api/error";
-import type { Doc, DocPresence } from "@/api/types.gen";
+import type { Doc, DocPresence } from "@/api/types";
 import { fromBase64, type DocLine } from "@/state/doc-line";
 
 export type Saving = { kind: "saved" } | { kind: "saving" } | { kind: "failed"; error: ApiError };

@@ -2,7 +2,7 @@ import { Archive, ArchiveRestore, ChevronLeft, Ellipsis, FileText, Lock, Setting
 import { lazy, Suspense, useCallback, useState, useSyncExternalStore } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
-import type { Doc, Room } from "@/api/types.gen";
+import type { Doc, Room } from "@/api/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";

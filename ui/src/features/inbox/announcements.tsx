@@ -1,5 +1,5 @@
 import { Megaphone, X } from "lucide-react";
-import type { NotificationLevel } from "@/api/types.gen";
+import type { NotificationLevel } from "@/api/types";
 import { IconButton } from "@/components/icon-button";
 import { useMinute } from "@/components/clock";
 import { useActions, useAppState } from "@/state/context";

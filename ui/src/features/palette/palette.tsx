@@ -7,7 +7,7 @@ import { Dialog } from "radix-ui";
 import { useState, type ReactNode } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
-import type { Room } from "@/api/types.gen";
+import type { Room } from "@/api/types";
 import { Avatar } from "@/components/avatar";
 import { useFocusReturn } from "@/components/focus";
 import { COMMAND_KEY, Keys } from "@/components/keys";
@@ -16,7 +16,7 @@ import { matchName, type Match } from "@/features/palette/match";
 import { useActions, useAppState } from "@/state/context";
 import { placeOf } from "@/state/links";
 import { useTheme } from "@/state/preferences";
-import { listedRooms, mayManage, mayPost, openRoom, ownAccount, presenceOf } from "@/state/selectors";
+import { listedRooms, mayManage, mayPost, openRoom, ownAccount, presenceOf, tellsNotifications } from "@/state/selectors";
 import type { Person } from "@/state/state";
 import { strings } from "@/strings/strings";
 
@@ -181,20 +181,22 @@ function useCommands(): readonly Entry[] {
   });
 
   const room = useAppState(openRoom);
-  const inbox = useAppState((state) => state.inbox !== null);
+  const inbox = useAppState(tellsNotifications);
   const refuse = (thrown: unknown): void => void toast.error(ApiError.from(thrown).message);
   const ofRoom = (of: Room): readonly Entry[] => [
     entry(strings.shortcuts.firstNew, MailOpen, () => void actions.jumpToFirstNew(of.roomId), [COMMAND_KEY, "J"]),
     ...(mayPost(of) ? [entry(strings.docs.create, FilePlus, () => actions.show({ kind: "createDoc", roomId: of.roomId }))] : []),
     entry(words.pinnedIn(of.name), Pin, () => actions.setDetails({ tab: "pinned", ...(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: true } : { pane: true }) })),
-    entry(of.favourite ? strings.notify.notFavourite : strings.notify.favourite, of.favourite ? StarOff : Star, () => void actions.setFavourite(of.roomId, !of.favourite).catch(refuse)),
-    ...(["all", "mentions", "none"] as const)
-      .filter((level) => level !== of.notify)
+    ...(inbox
+      ? [entry(of.favourite === true ? strings.notify.notFavourite : strings.notify.favourite, of.favourite === true ? StarOff : Star, () => void actions.setFavourite(of.roomId, of.favourite !== true).catch(refuse))]
+      : []),
+    ...(inbox ? (["all", "mentions", "none"] as const) : [])
+      .filter((level) => level !== (of.notify ?? "all"))
       .map((level) => entry(words.notify(strings.notify.levels[level]), level === "none" ? BellOff : Bell, () => void actions.setNotify(of.roomId, level).catch(refuse))),
     ...(of.kind === "chat"
       ? [
           entry(strings.dialogs.invite, UserPlus, () => actions.show({ kind: "invite", roomId: of.roomId })),
-          entry(strings.activity.title(of.name), Activity, () => actions.show({ kind: "activity", roomId: of.roomId })),
+          ...(inbox ? [entry(strings.activity.title(of.name), Activity, () => actions.show({ kind: "activity", roomId: of.roomId }))] : []),
           ...(mayManage(of) ? [entry(strings.dialogs.settingsTitle(of.name), Settings, () => actions.show({ kind: "roomSettings", roomId: of.roomId }))] : []),
           entry(strings.dialogs.leaveTitle(of.name), LogOut, () => actions.show({ kind: "leaveRoom", roomId: of.roomId })),
         ]
@@ -214,9 +216,9 @@ function useCommands(): readonly Entry[] {
       [COMMAND_KEY, "."],
     ),
     ...(["light", "dark", "system"] as const).map((theme) => entry(words.theme(strings.account.themes[theme]), themes[theme], () => setTheme(theme))),
-    ...(["online", "away", "dnd"] as const).map((status) => entry(words.status(strings.account.statuses[status]), status === "dnd" ? BellOff : Circle, () => void actions.setPresence(status, ownText).catch(refuse))),
+    ...(inbox ? (["online", "away", "dnd"] as const) : (["online", "away"] as const)).map((status) => entry(words.status(strings.account.statuses[status]), status === "dnd" ? BellOff : Circle, () => void actions.setPresence(status, ownText).catch(refuse))),
     entry(strings.account.shortcuts, Keyboard, () => actions.show({ kind: "shortcuts" }), [COMMAND_KEY, "/"]),
-    ...(admin ? [entry(strings.account.announce, Megaphone, () => actions.show({ kind: "announce" }))] : []),
+    ...(admin && inbox ? [entry(strings.account.announce, Megaphone, () => actions.show({ kind: "announce" }))] : []),
     entry(strings.account.editName, Pencil, () => actions.show({ kind: "profile" })),
     entry(offline ? strings.account.goOnline : strings.account.goOffline, offline ? Wifi : WifiOff, () => {
       actions.setOnline(offline).catch((thrown: unknown) => toast.error(ApiError.from(thrown).message));

@@ -87,7 +87,14 @@ async fn forget(engine: &Engine, force: bool) -> Result<(ServerAddress, String),
     // Counted and taken away in one step, so that nothing is written in between.
     let taken = engine.with_actor(move |actor| {
         let nobody = || ApiError::new(ErrorKind::Unauthorized, "Nobody is signed in here. Sign in first.");
-        let unsent = actor.home().ok_or_else(nobody)?.unsent();
+        let home = actor.home().ok_or_else(nobody)?;
+        if home.has_disk_failed() {
+            return Err(ApiError::new(
+                ErrorKind::Internal,
+                "The disk takes nothing any more, so nothing can be taken from it either. Make room on it, then sign out.",
+            ));
+        }
+        let unsent = home.unsent();
         if unsent > 0 && !force {
             let messages = if unsent == 1 { "message has" } else { "messages have" };
             return Err(ApiError::new(
@@ -237,8 +244,13 @@ async fn install(
             if actor.home().is_some() {
                 return Err(already_signed_in());
             }
-            actor.records.set_account(&account).map_err(|error| disk(&error))?;
-            actor.install(account, key).map_err(|error| disk(&error))
+            let installed = actor.records.set_account(&account).and_then(|()| actor.install(account, key));
+            installed.map_err(|error| {
+                if error.halts() {
+                    actor.heal();
+                }
+                disk(&error)
+            })
         })
         .await??;
     Ok(answer)

@@ -171,6 +171,17 @@ fn unreachable(name: &ServerAddress, failure: &HttpFailure) -> Check {
     }
 }
 
+/// A duration as people say it, in its largest unit of which there are at least two.
+fn amount(duration: Duration) -> String {
+    let minutes = duration.as_secs() / 60;
+    match minutes {
+        0..2 => format!("{} seconds", duration.as_secs()),
+        2..120 => format!("{minutes} minutes"),
+        120..2_880 => format!("{} hours", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
+    }
+}
+
 fn clock(server: SystemTime) -> Check {
     let here = SystemTime::now();
     let (off, word) = match here.duration_since(server) {
@@ -180,15 +191,12 @@ fn clock(server: SystemTime) -> Check {
     if off <= CLOCK_OFF {
         return good(CheckSubject::Clock, "This machine's clock agrees with the server's.".to_owned());
     }
-    let minutes = off.as_secs() / 60;
-    let amount = match minutes {
-        0..120 => format!("{minutes} minutes"),
-        120..2_880 => format!("{} hours", minutes / 60),
-        _ => format!("{} days", minutes / 1_440),
-    };
     limited(
         CheckSubject::Clock,
-        format!("This machine's clock is {amount} {word} the server's. Momoland corrects for it while it knows of it."),
+        format!(
+            "This machine's clock is {} {word} the server's. Momoland corrects for it while it knows of it.",
+            amount(off)
+        ),
         "Let the system set the clock by itself (NTP).",
     )
 }
@@ -323,4 +331,16 @@ fn limited(subject: CheckSubject, sentence: impl Into<String>, advice: impl Into
 
 fn broken(subject: CheckSubject, sentence: impl Into<String>, advice: impl Into<String>) -> Check {
     Check { subject, state: CheckState::Broken, sentence: sentence.into(), advice: Some(advice.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_told_in_a_unit_that_has_a_plural() {
+        let told = |seconds| amount(Duration::from_secs(seconds));
+        let expected = ["61 seconds", "119 seconds", "2 minutes", "119 minutes", "2 hours", "47 hours", "2 days"];
+        assert_eq!([61, 119, 120, 7_199, 7_200, 172_799, 172_800].map(told), expected);
+    }
 }

@@ -1,14 +1,24 @@
 //! `messages.*`.
 
-use momoland_protocol::id::{EventId, RoomId};
+use std::time::Duration;
 
-use super::id;
+use momoland_protocol::id::{EventId, RoomId};
+use tokio::time::{Instant, timeout_at};
+
+use super::{id, kept};
 use crate::api::error::{ApiError, ErrorKind};
-use crate::api::types::{DeliveryState, Done, ListMessagesParams, MarkReadParams, Messages, SendParams, Sent};
-use crate::engine::{Engine, no_such_message, refused};
+use crate::api::types::{
+    DeliveryState, Done, EditParams, ListMessagesParams, MarkReadParams, MessageParams, Messages, OneMessage,
+    PinParams, Pins, ReactParams, Receipts, RoomParams, SendParams, Sent,
+};
+use crate::engine::{Engine, Home, Stored, no_such_message, refused};
+use crate::projection::emoji;
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 10_000;
+
+/// How long a list waits for history that others have: who scrolls sees what there is by then.
+const HISTORY_WITHIN: Duration = Duration::from_secs(3);
 
 pub(super) async fn send(engine: &Engine, params: SendParams) -> Result<Sent, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
@@ -17,11 +27,79 @@ pub(super) async fn send(engine: &Engine, params: SendParams) -> Result<Sent, Ap
         return Err(ApiError::invalid("A message needs some text."));
     }
     let stored = engine.with_home(move |home| home.send_message(room, params.text, reply_to)).await?;
+    let message = written(stored).await?;
+    Ok(Sent { message_id: message.to_string(), state: DeliveryState::Stored })
+}
+
+/// Waits until what was written is on the disk.
+async fn written(stored: Stored) -> Result<EventId, ApiError> {
     match stored.await {
-        Ok(Ok(message)) => Ok(Sent { message_id: message.to_string(), state: DeliveryState::Stored }),
+        Ok(Ok(event)) => Ok(event),
         Ok(Err(refusal)) => Err(refused(refusal)),
-        Err(_) => Err(ApiError::new(ErrorKind::Offline, "Momoland is closing; the message was not sent.")),
+        Err(_) => Err(ApiError::new(ErrorKind::Offline, "Momoland is closing; nothing was written.")),
     }
+}
+
+pub(super) async fn edit(engine: &Engine, params: EditParams) -> Result<OneMessage, ApiError> {
+    let EditParams { room_id, message_id, text } = params;
+    if text.trim().is_empty() {
+        return Err(ApiError::invalid("A message needs some text. To take it away, delete it."));
+    }
+    amend(engine, &room_id, &message_id, |home, room, message| home.edit_message(room, message, text)).await
+}
+
+pub(super) async fn delete(engine: &Engine, params: MessageParams) -> Result<OneMessage, ApiError> {
+    amend(engine, &params.room_id, &params.message_id, Home::delete_message).await
+}
+
+pub(super) async fn react(engine: &Engine, params: ReactParams) -> Result<OneMessage, ApiError> {
+    let ReactParams { room_id, message_id, emoji, on } = params;
+    let Some(emoji) = emoji::canonical(&emoji) else {
+        return Err(ApiError::invalid("A reaction is exactly one emoji."));
+    };
+    amend(engine, &room_id, &message_id, move |home, room, message| home.react(room, message, emoji, on)).await
+}
+
+pub(super) async fn pin(engine: &Engine, params: PinParams) -> Result<OneMessage, ApiError> {
+    let PinParams { room_id, message_id, on } = params;
+    amend(engine, &room_id, &message_id, move |home, room, message| home.pin(room, message, on)).await
+}
+
+/// Writes an amendment, unless it is so already, and answers with the message as it then is.
+async fn amend(
+    engine: &Engine,
+    room_id: &str,
+    message_id: &str,
+    write: impl FnOnce(&mut Home, RoomId, EventId) -> Result<Option<Stored>, ApiError> + Send + 'static,
+) -> Result<OneMessage, ApiError> {
+    let room: RoomId = id(room_id, "room")?;
+    let message: EventId = id(message_id, "message")?;
+    if let Some(stored) = engine.with_home(move |home| write(home, room, message)).await? {
+        written(stored).await?;
+    }
+    engine
+        .with_home(move |home| {
+            let timeline = home.timeline(room)?;
+            let entry = timeline.get(message).ok_or_else(no_such_message)?;
+            Ok(OneMessage { message: timeline.message(entry) })
+        })
+        .await
+}
+
+pub(super) async fn pins(engine: &Engine, params: RoomParams) -> Result<Pins, ApiError> {
+    let room: RoomId = id(&params.room_id, "room")?;
+    engine
+        .with_home(move |home| {
+            let timeline = home.timeline(room)?;
+            Ok(Pins { messages: timeline.pins().into_iter().map(|entry| timeline.message(entry)).collect() })
+        })
+        .await
+}
+
+pub(super) async fn receipts(engine: &Engine, params: MessageParams) -> Result<Receipts, ApiError> {
+    let room: RoomId = id(&params.room_id, "room")?;
+    let message: EventId = id(&params.message_id, "message")?;
+    engine.with_home(move |home| Ok(Receipts { receipts: home.receipts(room, message)? })).await
 }
 
 pub(super) async fn list(engine: &Engine, params: ListMessagesParams) -> Result<Messages, ApiError> {
@@ -35,23 +113,26 @@ pub(super) async fn list(engine: &Engine, params: ListMessagesParams) -> Result<
     if before.is_some() && after.is_some() {
         return Err(ApiError::invalid("A list goes on before a message or after one, not both."));
     }
-    engine
-        .with_home(move |home| {
-            let timeline = home.timeline(room)?;
-            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-            let (page, more) = timeline.page(before, after, limit).ok_or_else(no_such_message)?;
-            let next = match after {
-                Some(_) => page.last(),
-                None => page.first(),
-            };
-            let next = next.filter(|_| more).map(|entry| entry.id.to_string());
-            Ok(Messages { messages: page.into_iter().map(|entry| timeline.message(entry)).collect(), next })
-        })
-        .await
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let until = Instant::now() + HISTORY_WITHIN;
+    loop {
+        let patient = Instant::now() < until;
+        let (page, grown) = engine.with_home(move |home| home.page(room, before, after, limit, patient)).await?;
+        let Some(grown) = grown.filter(|_| patient) else { return Ok(page) };
+        // Too late, or something came: either way it is looked at again.
+        let _ = timeout_at(until, grown).await;
+    }
 }
 
 pub(super) async fn mark_read(engine: &Engine, params: MarkReadParams) -> Result<Done, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
     let message: EventId = id(&params.message_id, "message")?;
     engine.with_home(move |home| home.mark_read(room, message).map(|()| Done {})).await
+}
+
+pub(super) async fn mark_unread(engine: &Engine, params: MessageParams) -> Result<Done, ApiError> {
+    let room: RoomId = id(&params.room_id, "room")?;
+    let message: EventId = id(&params.message_id, "message")?;
+    let written = engine.with_home(move |home| home.mark_unread(room, message)).await?;
+    kept(written).await
 }

@@ -4,11 +4,7 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use minicbor::{Decode, Encode};
-use momoland_protocol::cbor::{self, Bounded, DecodeError, bound};
-use momoland_protocol::id::{AccountId, DeviceId, InviteKey, Nonce, RoomId, RosterHash, ServerKey, random};
+use momoland_protocol::id::{AccountId, DeviceId, InviteKey, Nonce, RoomId, RosterHash, random};
 use momoland_protocol::roster::{
     Founder, Genesis, History, InviteProof, Posting, Role as WireRole, RoomKind as WireKind, RosterOp, Settings,
     Visibility as WireVisibility,
@@ -20,6 +16,7 @@ use tokio::time::Instant;
 
 use super::id;
 use crate::api::error::{ApiError, ErrorKind};
+use crate::api::invite::InviteContent;
 use crate::api::types::{
     CreateRoomParams, DirectParams, Directory, DirectoryRoom, Done, Invite, InviteParams, JoinRoomParams, Members,
     NoParams, RemoveMemberParams, Role, RoomCreated, RoomKind, RoomParams, Rooms, SetRoleParams, UpdateRoomParams,
@@ -38,31 +35,6 @@ const INVITE_TTL_S: u64 = 7 * 24 * 3_600;
 
 /// The longest that an invite may hold, seconds: a year.
 const INVITE_TTL_S_MAX: u64 = 366 * 24 * 3_600;
-
-/// What an invite's link begins with.
-const INVITE_PREFIX: &str = "momoland://join/";
-
-/// Characters of an invite's link. A longer one is refused unread.
-const INVITE_CHARS_MAX: usize = 1_024;
-
-/// What an invite's link holds, in base64url.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-struct InviteContent {
-    #[n(0)]
-    server: String,
-    #[n(1)]
-    server_key: ServerKey,
-    #[n(2)]
-    room: RoomId,
-    #[n(3)]
-    secret: Nonce,
-}
-
-impl Bounded for InviteContent {
-    fn check_bounds(&self) -> Result<(), DecodeError> {
-        bound(self.server.len() <= 300, "server")
-    }
-}
 
 pub(super) async fn create(engine: &Engine, params: CreateRoomParams) -> Result<RoomCreated, ApiError> {
     if params.kind == RoomKind::Direct {
@@ -136,7 +108,11 @@ pub(super) async fn join(engine: &Engine, params: JoinRoomParams) -> Result<Room
     let (room, secret) = match (params.room_id, params.invite) {
         (Some(room), None) => (id::<RoomId>(&room, "room")?, None),
         (None, Some(invite)) => {
-            let content = read_invite(&invite)?;
+            let content = InviteContent::read(&invite).ok_or_else(|| {
+                ApiError::invalid(
+                    "This is not an invite. It is one line that begins with momoland://join/; copy it whole.",
+                )
+            })?;
             let own = engine.with_home(|home| Ok(home.account.server_key)).await?;
             if content.server_key != own {
                 return Err(ApiError::new(
@@ -150,9 +126,14 @@ pub(super) async fn join(engine: &Engine, params: JoinRoomParams) -> Result<Room
             return Err(ApiError::invalid("Give the id of a public room, or an invite."));
         }
     };
-    if engine.with_home(move |home| Ok(home.has_room(room))).await? {
-        return Ok(RoomCreated { room_id: room.to_string() });
+    if !engine.with_home(move |home| Ok(home.has_room(room))).await? {
+        enter(engine, room, secret).await?;
     }
+    Ok(RoomCreated { room_id: room.to_string() })
+}
+
+/// Joins a public room, or with the secret of an invite another; gives way while others' changes come first.
+pub(super) async fn enter(engine: &Engine, room: RoomId, secret: Option<SecretKey>) -> Result<(), ApiError> {
     let until = Instant::now() + TRYING_TIME_MAX;
     let mut tries = 0;
     while Instant::now() < until {
@@ -179,8 +160,7 @@ pub(super) async fn join(engine: &Engine, params: JoinRoomParams) -> Result<Room
         match answered.await.unwrap_or(Err(RequestFailure::Offline)) {
             Ok(_) => {
                 // The relay sends the roster from its beginning; the change alone would not fit what is held here.
-                arrive(engine, room).await?;
-                return Ok(RoomCreated { room_id: room.to_string() });
+                return arrive(engine, room).await;
             }
             Err(failure) if is_stale(&failure) => {
                 tries += 1;
@@ -224,8 +204,7 @@ pub(super) async fn invite(engine: &Engine, params: InviteParams) -> Result<Invi
         .await?;
     change(engine, room, RosterOp::OpenInvite { invite, role, uses_max: params.max_uses, expires_at }).await?;
     let content = InviteContent { server, server_key, room, secret: Nonce(*secret.seed()) };
-    let text = URL_SAFE_NO_PAD.encode(cbor::encode(&content));
-    Ok(Invite { invite: format!("{INVITE_PREFIX}{text}") })
+    Ok(Invite { invite: content.write() })
 }
 
 pub(super) async fn members(engine: &Engine, params: RoomParams) -> Result<Members, ApiError> {
@@ -446,18 +425,6 @@ fn is_stale(failure: &RequestFailure) -> bool {
 
 fn too_busy() -> ApiError {
     ApiError::new(ErrorKind::Conflict, "Others are changing this room just now. Nothing was changed; try again.")
-}
-
-fn read_invite(text: &str) -> Result<InviteContent, ApiError> {
-    let malformed =
-        || ApiError::invalid("This is not an invite. It is one line that begins with momoland://join/; copy it whole.");
-    let text = text.trim();
-    if text.len() > INVITE_CHARS_MAX {
-        return Err(malformed());
-    }
-    let encoded = text.strip_prefix(INVITE_PREFIX).ok_or_else(malformed)?;
-    let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| malformed())?;
-    cbor::decode(&bytes, INVITE_CHARS_MAX).map_err(|_| malformed())
 }
 
 fn wire_visibility(visibility: Visibility) -> WireVisibility {

@@ -23,11 +23,11 @@ fn flood(calls: mpsc::Sender<Call>, count: Arc<AtomicU32>) -> Call {
 #[tokio::test]
 async fn no_source_starves_the_timers_or_another_source() {
     let folder = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let disk = Disk { store: Arc::new(MemoryStore::new()), reopen: Arc::new(|| Ok(())) };
     let (calls, waiting) = mpsc::channel(16);
     let (events, _) = broadcast::channel(16);
     let keys = DeviceKey::in_folder(folder.path(), None);
-    let mut actor = EngineActor::new(Arc::clone(&store), Records::new(store), keys, events, waiting);
+    let mut actor = EngineActor::new(disk, keys, events, waiting);
     actor.online = false;
     let (account, key) = fixture::ada();
     actor.install(account, key).unwrap();

@@ -53,6 +53,16 @@ impl Positions {
         self.rooms.remove(&room);
         self.own.remove(&room);
     }
+
+    /// Where one is, in the rooms in which it is shared live.
+    pub(super) fn shared(&self) -> Vec<(RoomId, Point)> {
+        self.own.iter().map(|(room, own)| (*room, own.point)).collect()
+    }
+
+    /// Goes on with what was shared live; it is sent anew at once.
+    pub(super) fn share_on(&mut self, shared: Vec<(RoomId, Point)>) {
+        self.own.extend(shared.into_iter().map(|(room, point)| (room, Own { point, due_ms: 0, sent_ms: None })));
+    }
 }
 
 impl Home {
@@ -122,7 +132,7 @@ impl Home {
             .map_err(|error| ApiError::invalid(format!("The position cannot be said: {error}.")))?;
         let (answer, stored) = oneshot::channel();
         let (log, action) = (room.conversation(), Action::LOCATION);
-        self.command(Command::Append { log, action, targets: Vec::new(), body }, Waiting::Send(answer));
+        self.command(Command::Append { log, action, targets: Vec::new(), place: None, body }, Waiting::Send(answer));
         Ok(stored)
     }
 

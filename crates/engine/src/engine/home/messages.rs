@@ -4,22 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use momoland_protocol::cbor;
-use momoland_protocol::content::MessageContent;
+use momoland_protocol::content::{Mentions, MessageContent};
 use momoland_protocol::event::{Action, Body, BodyBytes};
 use momoland_protocol::id::{ChainId, EventId, RoomId};
 use momoland_protocol::register::{DeliveredChain, DeliveryMark, RegisterName};
-use momoland_replica::input::Command;
-use momoland_replica::output::CommandRefusal;
+use momoland_replica::input::{Command, Input};
 use momoland_replica::roster::Roster;
 use momoland_store::kv::Batch;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Home, Waiting, no_such_message, no_such_room};
+use super::{Home, Stored, Waiting, no_such_message, no_such_room};
 use crate::account::record::Records;
 use crate::api::error::ApiError;
 use crate::api::events::Event;
-use crate::projection::timeline::{Noted, Timeline};
+use crate::api::types::Messages;
+use crate::projection::history::History;
+use crate::projection::mentions;
+use crate::projection::timeline::{Applied, Entry, Noted, Timeline};
 
 /// Read and delivery marks are written at most this often for each room.
 const MARK_EVERY: Duration = Duration::from_secs(2);
@@ -32,8 +34,8 @@ const DELIVERY_MARKS_MEMBERS_MAX: usize = 64;
 pub(in crate::engine) struct MarkState {
     /// [`MARK_EVERY`] after the last ones.
     not_before: Instant,
-    /// A read mark that waits for its turn.
-    read: Option<EventId>,
+    /// Whether a read mark waits for its turn.
+    read: bool,
     /// Chains of others that grew since the last delivery mark.
     grown: BTreeSet<ChainId>,
 }
@@ -64,26 +66,86 @@ impl Home {
         room: RoomId,
         text: String,
         reply_to: Option<EventId>,
-    ) -> Result<oneshot::Receiver<Result<EventId, CommandRefusal>>, ApiError> {
+    ) -> Result<Stored, ApiError> {
         let timeline = self.timeline(room)?;
         if let Some(reply_to) = reply_to
             && timeline.get(reply_to).is_none()
         {
             return Err(ApiError::not_found("The message that you reply to is not in this room."));
         }
-        let content = MessageContent { text, sent_at: self.now().wall };
+        let body = self.message_body(room, text)?;
+        let targets = reply_to.into_iter().collect();
+        let (answer, answered) = oneshot::channel();
+        let command = Command::Append { log: room.conversation(), action: Action::POST, targets, place: None, body };
+        self.command(command, Waiting::Send(answer));
+        Ok(answered)
+    }
+
+    /// What a message or an edit says, with whom it names.
+    pub(super) fn message_body(&self, room: RoomId, text: String) -> Result<BodyBytes, ApiError> {
+        let mentions = if text.contains('@') { self.mentions(room, &text)? } else { None };
+        let content = MessageContent { text, sent_at: self.now().wall, mentions };
         cbor::Bounded::check_bounds(&content).map_err(|_| {
             ApiError::invalid(
                 "A message holds at most 32 KiB of text, and no NUL character. Shorten it, or send a file.",
             )
         })?;
-        let body = BodyBytes::new(&Body::Plain(cbor::encode(&content)))
-            .map_err(|error| ApiError::invalid(format!("The message is too long: {error}.")))?;
-        let (answer, answered) = oneshot::channel();
-        let targets = reply_to.into_iter().collect();
-        let command = Command::Append { log: room.conversation(), action: Action::POST, targets, body };
-        self.command(command, Waiting::Send(answer));
-        Ok(answered)
+        BodyBytes::new(&Body::Plain(cbor::encode(&content)))
+            .map_err(|error| ApiError::invalid(format!("The message is too long: {error}.")))
+    }
+
+    fn mentions(&self, room: RoomId, text: &str) -> Result<Option<Mentions>, ApiError> {
+        let members = self.require_member(room)?.members();
+        let handles: Vec<_> = members.map(|member| (member.account, self.handle(member.account))).collect();
+        Ok(mentions::find(text, handles.iter().map(|(account, handle)| (*account, handle.as_str()))))
+    }
+
+    /// Messages before (or after) one, oldest first, and where they go on.
+    ///
+    /// What was written between them may still be on its way, where chains begin here in their middle. While somebody is
+    /// linked who has more, it is asked for before anything else, and a page ends where everything is here from. Where that
+    /// leaves nothing of it, a receiver tells when the room reaches further back; who is not `patient` gets what there is.
+    pub(crate) fn page(
+        &mut self,
+        room: RoomId,
+        before: Option<EventId>,
+        after: Option<EventId>,
+        limit: usize,
+        patient: bool,
+    ) -> Result<(Messages, Option<oneshot::Receiver<()>>), ApiError> {
+        let timeline = self.timeline(room)?;
+        let (mut page, more) = timeline.page(before, after, limit).ok_or_else(no_such_message)?;
+        if after.is_some() {
+            let next = page.last().filter(|_| more).map(|entry| entry.id.to_string());
+            return Ok((
+                Messages { messages: page.into_iter().map(|entry| timeline.message(entry)).collect(), next },
+                None,
+            ));
+        }
+        let edge = self.histories.get(&room).and_then(History::edge);
+        let reachable = edge.filter(|_| self.replica.lacks_history(room.conversation()));
+        if let Some(edge) = reachable.filter(|_| patient) {
+            let incomplete = |entry: &&Entry| timeline.mark_at(entry.id).is_some_and(|mark| mark.hlc < edge);
+            page.drain(..page.partition_point(incomplete));
+        }
+        let first = page.first().map(|entry| entry.id).or(before);
+        let next = first.filter(|_| more || edge.is_some()).map(|id| id.to_string());
+        let messages: Vec<_> = page.into_iter().map(|entry| timeline.message(entry)).collect();
+        let grown = reachable.and_then(|_| self.fetch(room)).filter(|_| messages.is_empty() && before.is_some());
+        Ok((Messages { messages, next }, grown))
+    }
+
+    /// Asks for what is missing of a room's history before anything else. Told when there is more of it.
+    fn fetch(&mut self, room: RoomId) -> Option<oneshot::Receiver<()>> {
+        let missing = self.histories.get(&room)?.missing();
+        let now = self.now();
+        self.replica.handle_input(now, Input::Fetch { log: room.conversation(), chains: missing });
+        self.drain();
+        let (reader, grown) = oneshot::channel();
+        let readers = self.readers.entry(room).or_default();
+        readers.retain(|reader| !reader.is_closed());
+        readers.push(reader);
+        Some(grown)
     }
 
     /// The timeline of a room that this person is in.
@@ -119,20 +181,55 @@ impl Home {
 
     /// Marks everything up to a message as read; an older message than before changes nothing.
     pub(crate) fn mark_read(&mut self, room: RoomId, message: EventId) -> Result<(), ApiError> {
-        let timeline = self.timeline(room)?;
-        let mark = timeline.mark_at(message).ok_or_else(no_such_message)?;
-        if timeline.read_up_to().is_some_and(|held| mark <= held) {
+        let mark = self.timeline(room)?.mark_at(message).ok_or_else(no_such_message)?;
+        let own = self.account.id;
+        let Some(timeline) = self.timelines.get_mut(&room) else { return Err(no_such_room()) };
+        let private = timeline.unread_mark().cloned();
+        if !timeline.read_on(mark) {
             return Ok(());
         }
+        let shown = timeline.read_up_to();
         // The count falls at once; that others, and the next start, learn of it may wait a little.
-        let own = self.account.id;
-        if let Some(timeline) = self.timelines.get_mut(&room) {
-            timeline.set_read(own, mark);
+        let farther = timeline.set_read(own, mark);
+        if private.as_ref() != timeline.unread_mark() {
+            let mut batch = Batch::new();
+            Records::put_unread_mark(&mut batch, room.conversation(), timeline.unread_mark());
+            self.persistence.write(batch);
         }
         self.dirty.insert(room);
-        self.mark_state(room).read = Some(message);
-        self.write_due_marks();
+        if shown != Some(farther) {
+            self.show_read_again(room);
+        }
         Ok(())
+    }
+
+    /// Lets others know that this person had read up to a message, where that is farther than the disk says.
+    pub(super) fn show_read_to(&mut self, room: RoomId, message: EventId) {
+        let own = self.account.id;
+        let Some(timeline) = self.timelines.get_mut(&room) else { return };
+        let Some(mark) = timeline.mark_at(message) else { return };
+        if timeline.read_up_to().is_none_or(|shown| shown < mark) {
+            timeline.set_read(own, mark);
+            self.dirty.insert(room);
+            self.show_read_again(room);
+        }
+    }
+
+    /// Lets others know how far this person has read.
+    pub(in crate::engine) fn show_read_again(&mut self, room: RoomId) {
+        self.mark_state(room).read = true;
+        self.write_due_marks();
+    }
+
+    /// Counts a message and what follows as unread again, for this person alone: a mark that others were shown stays.
+    pub(crate) fn mark_unread(&mut self, room: RoomId, message: EventId) -> Result<oneshot::Receiver<bool>, ApiError> {
+        self.require_member(room)?;
+        let timeline = self.timelines.get_mut(&room).ok_or_else(no_such_room)?;
+        let mark = timeline.mark_unread(message).ok_or_else(no_such_message)?;
+        let mut batch = Batch::new();
+        Records::put_unread_mark(&mut batch, room.conversation(), Some(&mark));
+        self.dirty.insert(room);
+        Ok(self.persistence.keep(batch))
     }
 
     /// Notes that others' chains grew, so that the authors learn of it.
@@ -147,7 +244,7 @@ impl Home {
 
     fn mark_state(&mut self, room: RoomId) -> &mut MarkState {
         let started = self.started;
-        self.marks.entry(room).or_insert_with(|| MarkState { not_before: started, read: None, grown: BTreeSet::new() })
+        self.marks.entry(room).or_insert_with(|| MarkState { not_before: started, read: false, grown: BTreeSet::new() })
     }
 
     pub(super) fn write_due_marks(&mut self) {
@@ -161,9 +258,9 @@ impl Home {
         for room in due {
             let Some(state) = self.marks.get_mut(&room) else { continue };
             state.not_before = now + MARK_EVERY;
-            let (read, grown) = (state.read.take(), std::mem::take(&mut state.grown));
+            let (read, grown) = (std::mem::take(&mut state.read), std::mem::take(&mut state.grown));
             let target = room.conversation().0;
-            if let Some(mark) = read.and_then(|id| self.timelines.get(&room)?.mark_at(id)) {
+            if let Some(mark) = self.timelines.get(&room).and_then(Timeline::read_up_to).filter(|_| read) {
                 let value = cbor::encode(&mark);
                 let name = RegisterName::READ;
                 self.command(Command::SetRegister { room, name, target, value }, Waiting::Nobody);
@@ -185,6 +282,15 @@ impl Home {
         chains.truncate(DeliveryMark::CHAINS_MAX);
         chains.sort_by_key(|(chain, _)| *chain);
         DeliveryMark { chains: chains.into_iter().map(|(chain, seq)| DeliveredChain { chain, seq }).collect() }
+    }
+
+    /// Tells what a stored event changed.
+    pub(in crate::engine) fn tell_applied(&mut self, room: RoomId, applied: Applied) {
+        match applied {
+            Applied::Nothing => {}
+            Applied::New(id) => self.tell_message(room, id, true),
+            Applied::Changed(id) => self.tell_message(room, id, false),
+        }
     }
 
     pub(in crate::engine) fn tell_message(&mut self, room: RoomId, id: EventId, new: bool) {
@@ -237,6 +343,6 @@ impl Home {
 impl MarkState {
     /// When what waits may be written; `None` where nothing waits.
     pub(super) fn due_at(&self) -> Option<Instant> {
-        (self.read.is_some() || !self.grown.is_empty()).then_some(self.not_before)
+        (self.read || !self.grown.is_empty()).then_some(self.not_before)
     }
 }

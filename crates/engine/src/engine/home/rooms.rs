@@ -34,6 +34,7 @@ impl Home {
             RoomKind::Chat => None,
         };
         let settings = roster.settings();
+        let unread = timeline.unread();
         let name = match (kind, peer) {
             (RoomKind::Direct, Some(peer)) => self.display_name(peer),
             (RoomKind::Direct, None) => self.account.display_name.clone(),
@@ -51,8 +52,10 @@ impl Home {
             role: api_role(role),
             member_count: u32::try_from(roster.members().count()).unwrap_or(u32::MAX),
             peer_user_id: peer.map(|peer| peer.to_string()),
-            unread_count: timeline.unread(),
-            read_up_to: timeline.read_up_to().map(|mark| mark.event.to_string()),
+            unread_count: unread.messages,
+            mentions_count: unread.mentions,
+            draft: self.drafts.get(&room).map(|draft| draft.text.clone()),
+            read_up_to: timeline.last_read(),
             last_message: timeline.last().map(|entry| timeline.message(entry)),
         })
     }
@@ -105,10 +108,11 @@ impl Home {
         self.replica.roster(room)
     }
 
-    /// Everybody who shares a room with this person, this person included.
+    /// Everybody who shares a room with this person, this person included. In a feed people do not meet.
     pub(crate) fn acquaintances(&self) -> BTreeSet<AccountId> {
+        let rooms = self.replica.rooms().filter(|(_, roster)| roster.kind() != WireKind::Feed);
         let mut accounts: BTreeSet<AccountId> =
-            self.replica.rooms().flat_map(|(_, roster)| roster.members().map(|member| member.account)).collect();
+            rooms.flat_map(|(_, roster)| roster.members().map(|member| member.account)).collect();
         accounts.insert(self.account.id);
         accounts
     }

@@ -2,11 +2,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::certificate::DeviceCertificate;
+use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::id::{Nonce, RosterHash, Seq};
 use momoland_protocol::roster::{
-    Countersignature, CountersignedChange, Founder, Genesis, History, Posting, Role, RoomKind, RosterOp, Settings,
-    Visibility,
+    Countersignature, CountersignedChange, Founder, Genesis, History, Posting, Role, RoomKind, RosterChange, RosterOp,
+    Settings, Visibility,
 };
 use momoland_protocol::signed::{SecretKey, Signed};
 use momoland_store::kv::memory::MemoryStore;
@@ -77,7 +78,7 @@ impl Device {
         let settings = Settings {
             name: "shed".to_owned(),
             topic: String::new(),
-            visibility: Visibility::Private,
+            visibility: Visibility::Public,
             history: History::All,
             posting: Posting::Members,
         };
@@ -92,6 +93,18 @@ impl Device {
         room
     }
 
+    /// Somebody changes the room, who knows of no chain in it.
+    fn change(&mut self, room: RoomId, by: &SecretKey, op: RosterOp) {
+        let roster = self.home.replica.roster(room).unwrap();
+        let (prev, version) = (roster.head(), roster.version() + 1);
+        let change = RosterChange { room, prev, device: by.device(), hlc: Hlc(version), op, cuts: Vec::new() };
+        let change = Signed::sign(change, by).unwrap();
+        let countersignature =
+            Countersignature { change: change.roster_hash(), version, at: UnixMillis::now(), cuts: Vec::new() };
+        let countersignature = Signed::sign(countersignature, &fixture::server()).unwrap();
+        self.home.take_changes(vec![CountersignedChange { change, countersignature }]);
+    }
+
     async fn send(&mut self, room: RoomId, text: &str) -> (EventId, ChainId) {
         let mut answered = self.home.send_message(room, text.to_owned(), None).unwrap();
         let mut sent = None;
@@ -101,7 +114,7 @@ impl Device {
         })
         .await;
         let id = sent.unwrap().unwrap();
-        (id, self.home.timelines[&room].get(id).unwrap().chain)
+        (id, self.home.timelines[&room].get(id).unwrap().order.chain())
     }
 
     /// The relay (or Grace) says how far it has a chain.
@@ -191,4 +204,50 @@ async fn a_burst_of_acknowledgements_costs_one_commit_while_another_is_under_way
         .await;
     assert_eq!(store.commits.load(Ordering::SeqCst) - before, 2);
     assert_eq!(device.told_changed().len(), 21, "the first went two steps, the others one");
+}
+
+/// Grace owns the room; Ada's right to write in it ends, without Grace knowing what she wrote, and is given back.
+#[tokio::test]
+async fn what_a_cut_took_back_is_written_anew_once() {
+    let store = Arc::new(HeldStore::default());
+    let mut device = Device::start(Arc::clone(&store));
+    let room = device.create_room().await;
+    let grace = SecretKey::from_seed(&[2; 32]);
+    let certificate = DeviceCertificate {
+        account: GRACE,
+        handle: "grace".to_owned(),
+        device: grace.device(),
+        ..device.home.account.certificate.get().clone()
+    };
+    let certificate = Signed::sign(certificate, &fixture::server()).unwrap();
+    device.change(room, &grace, RosterOp::Join { certificate, invite: None });
+    let ada = SecretKey::clone(&device.home.key);
+    device.change(room, &ada, RosterOp::SetRole { account: GRACE, role: Role::Owner });
+    for text in ["first", "second", "third"] {
+        device.send(room, text).await;
+    }
+    let role = |role| RosterOp::SetRole { account: ADA, role };
+    device.change(room, &grace, role(Role::Reader));
+    device.until(|home| texts(home, room).is_empty()).await;
+    device.change(room, &grace, role(Role::Member));
+    // What is written while the room is read for that is not lost.
+    let _ = device.home.send_message(room, "meanwhile".to_owned(), None).unwrap();
+    let all = ["meanwhile", "first", "second", "third"];
+    device.until(|home| texts(home, room) == all).await;
+    // Nothing is doubled by a start, nor by a second end of the right.
+    drop(device);
+    let mut device = Device::start(Arc::clone(&store));
+    assert_eq!(texts(&device.home, room), all);
+    device.change(room, &grace, role(Role::Reader));
+    device.until(|home| texts(home, room).is_empty()).await;
+    // Killed before it could write: the next start does.
+    device.change(room, &grace, role(Role::Member));
+    device.until(|home| texts(home, room) == all).await;
+    device.send(room, "fourth").await;
+    assert_eq!(texts(&Device::start(store).home, room), ["meanwhile", "first", "second", "third", "fourth"]);
+}
+
+fn texts(home: &Home, room: RoomId) -> Vec<String> {
+    let (page, _) = home.timelines[&room].page(None, None, 100).unwrap();
+    page.into_iter().map(|entry| entry.text.clone()).collect()
 }

@@ -43,6 +43,7 @@ impl Author {
             targets: Vec::new(),
             body_hash: body.hash(),
             body_length: u32::try_from(body.len()).unwrap(),
+            place: None,
         };
         let event = Event { header: Signed::sign(header, &self.key).unwrap(), body: Some(body) };
         self.last = Some(event.clone());

@@ -1,7 +1,9 @@
+mod amendments;
+
 use std::sync::Arc;
 
 use momoland_protocol::cbor;
-use momoland_protocol::event::{BodyBytes, EventHeader};
+use momoland_protocol::event::{Body, BodyBytes, EventHeader};
 use momoland_protocol::id::{DeviceId, Incarnation, LogId, RosterHash};
 use momoland_protocol::register::DeliveredChain;
 use momoland_protocol::signed::{SecretKey, Signed};
@@ -35,8 +37,23 @@ impl Author {
     }
 
     fn post(&mut self, text: &str, at: UnixMillis) -> Event {
-        let content = MessageContent { text: text.to_owned(), sent_at: at };
-        let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).unwrap();
+        let content = MessageContent { text: text.to_owned(), sent_at: at, mentions: None };
+        self.write(Action::POST, None, &content, at)
+    }
+
+    /// Says something of an event that is here.
+    fn amend<T: minicbor::Encode<()>>(&mut self, target: &Event, action: Action, content: &T, at: UnixMillis) -> Event {
+        self.write(action, Some((target.header.get().own_place(), target.id())), content, at)
+    }
+
+    fn write<T: minicbor::Encode<()>>(
+        &mut self,
+        action: Action,
+        about: Option<(EventPlace, EventId)>,
+        content: &T,
+        at: UnixMillis,
+    ) -> Event {
+        let body = BodyBytes::new(&Body::Plain(cbor::encode(content))).unwrap();
         let (seq, prev, after) = match &self.last {
             Some(last) => {
                 let header = last.header.get();
@@ -52,10 +69,11 @@ impl Author {
             prev,
             hlc: after.tick(at).unwrap(),
             roster: RosterHash::ZERO,
-            action: Action::POST,
-            targets: Vec::new(),
+            action,
+            targets: about.iter().map(|(_, target)| *target).collect(),
             body_hash: body.hash(),
             body_length: u32::try_from(body.len()).unwrap(),
+            place: about.map(|(place, _)| place),
         };
         let event = Event { header: Signed::sign(header, &self.key).unwrap(), body: Some(body) };
         self.last = Some(event.clone());
@@ -69,7 +87,7 @@ fn timeline() -> Timeline {
 
 fn texts(timeline: &Timeline) -> Vec<String> {
     let (page, _) = timeline.page(None, None, usize::MAX).unwrap();
-    page.into_iter().map(|entry| entry.text.clone()).collect()
+    page.into_iter().map(|entry| timeline.message(entry).text).collect()
 }
 
 fn state(timeline: &Timeline, id: EventId) -> DeliveryState {
@@ -223,14 +241,71 @@ fn unread_counts_what_others_wrote_after_the_mark() {
     timeline.apply(&ada.post("mine", UnixMillis(NOW.0 + 1)), ADA, 1, NOW);
     let last = grace.post("last", UnixMillis(NOW.0 + 2));
     timeline.apply(&last, GRACE, 1, NOW);
-    assert_eq!(timeline.unread(), 2);
+    assert_eq!(timeline.unread().messages, 2);
     timeline.apply_register(&read_register(ADA, &timeline, first.id()), |_| false);
-    assert_eq!(timeline.unread(), 1);
+    assert_eq!(timeline.unread().messages, 1);
     timeline.apply_register(&read_register(ADA, &timeline, last.id()), |_| false);
-    assert_eq!(timeline.unread(), 0);
+    assert_eq!(timeline.unread().messages, 0);
     // An older mark never raises the count.
     timeline.apply_register(&read_register(ADA, &timeline, first.id()), |_| false);
-    assert_eq!(timeline.unread(), 0);
+    assert_eq!(timeline.unread().messages, 0);
+}
+
+#[test]
+fn an_earlier_mark_with_a_newer_clock_changes_nothing_over_a_restart_either() {
+    let mut grace = Author::new(GRACE, 2);
+    let (one, two) = (grace.post("one", NOW), grace.post("two", UnixMillis(NOW.0 + 1)));
+    let begun = || {
+        let mut timeline = timeline();
+        timeline.apply(&one, GRACE, 1, NOW);
+        timeline.apply(&two, GRACE, 1, NOW);
+        timeline
+    };
+    let mut before = begun();
+    let (early, late) = (read_register(ADA, &before, one.id()), read_register(ADA, &before, two.id()));
+    assert!(!before.apply_register(&late, |_| false));
+    assert!(before.apply_register(&early, |_| false), "what counts is in no register any more");
+    assert_eq!(before.read_up_to(), before.mark_at(two.id()));
+    let kept = before.outdone().clone();
+    let mut after = begun();
+    after.set_outdone(kept);
+    assert!(!after.apply_register(&early, |_| false));
+    assert_eq!(after.read_up_to(), after.mark_at(two.id()));
+    // Shown again, nothing needs to be kept.
+    assert!(after.apply_register(&late, |_| false));
+    assert!(after.outdone().is_empty());
+}
+
+#[test]
+fn what_is_marked_unread_is_so_for_this_person_alone() {
+    let mut grace = Author::new(GRACE, 2);
+    let mut timeline = timeline();
+    let messages: Vec<Event> =
+        (0..4_u64).map(|number| grace.post(&number.to_string(), UnixMillis(NOW.0 + number))).collect();
+    messages.iter().for_each(|message| {
+        timeline.apply(message, GRACE, 1, NOW);
+    });
+    let mark = |timeline: &Timeline, number: usize| timeline.mark_at(messages[number].id()).unwrap();
+    let all = mark(&timeline, 3);
+    assert!(timeline.read_on(all));
+    timeline.set_read(ADA, all);
+    assert_eq!(timeline.unread().messages, 0);
+    let kept = timeline.mark_unread(messages[1].id()).unwrap();
+    assert_eq!(timeline.unread().messages, 3);
+    assert_eq!(timeline.last_read(), Some(messages[0].id().to_string()));
+    assert_eq!(timeline.read_up_to(), Some(all), "others see what they saw");
+    assert_eq!(serde_json::from_slice::<UnreadMark>(&serde_json::to_vec(&kept).unwrap()).unwrap(), kept);
+    // Reading on moves the private mark until it is where the other one is.
+    let second = mark(&timeline, 2);
+    assert!(timeline.read_on(second));
+    assert_eq!((timeline.unread().messages, timeline.read_up_to()), (1, Some(all)));
+    let first = mark(&timeline, 0);
+    assert!(!timeline.read_on(first), "an older one never raises the count");
+    assert!(timeline.read_on(all));
+    assert_eq!((timeline.unread().messages, timeline.unread_mark()), (0, None));
+    let begin = timeline.mark_unread(messages[0].id()).unwrap();
+    assert_eq!((timeline.unread().messages, begin.message), (4, None));
+    assert_eq!(timeline.mark_unread(EventId([9; 32])), None);
 }
 
 // Rules: EV10
@@ -240,11 +315,11 @@ fn a_message_from_tomorrow_waits_without_getting_lost() {
     let mut timeline = timeline();
     let tomorrow = UnixMillis(NOW.0 + 24 * 3_600_000);
     let message = grace.post("from tomorrow", tomorrow);
-    assert!(!timeline.apply(&message, GRACE, 1, NOW));
+    assert_eq!(timeline.apply(&message, GRACE, 1, NOW), Applied::Nothing);
     assert!(texts(&timeline).is_empty());
     assert_eq!(timeline.next_release(), Some(UnixMillis(tomorrow.0 - AHEAD_MAX_MS)));
     assert!(timeline.release(NOW).is_empty());
-    assert_eq!(timeline.release(tomorrow), vec![message.id()]);
+    assert_eq!(timeline.release(tomorrow), vec![Applied::New(message.id())]);
     assert_eq!(texts(&timeline), ["from tomorrow"]);
 }
 
@@ -260,7 +335,7 @@ fn pages_join_without_a_gap_or_an_overlap() {
     loop {
         let (page, more) = timeline.page(before, None, 10).unwrap();
         before = page.first().map(|entry| entry.id);
-        pages.push(page.iter().map(|entry| entry.text.clone()).collect());
+        pages.push(page.iter().map(|entry| timeline.message(entry).text).collect());
         if !more {
             break;
         }
@@ -268,7 +343,7 @@ fn pages_join_without_a_gap_or_an_overlap() {
     let joined: Vec<String> = pages.into_iter().rev().flatten().collect();
     assert_eq!(joined, texts(&timeline));
     let (after, more) = timeline.page(None, before, 3).unwrap();
-    assert_eq!(after.iter().map(|entry| entry.text.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert_eq!(after.iter().map(|entry| timeline.message(entry).text).collect::<Vec<_>>(), ["1", "2", "3"]);
     assert!(more);
     assert!(timeline.page(Some(EventId([3; 32])), None, 3).is_none());
 }

@@ -8,7 +8,7 @@ use momoland_protocol::signed::Signed;
 use crate::input::{Input, LinkId, Remote};
 use crate::output::Notice;
 use crate::replica::tests::{acknowledged_by, hostile_link, world};
-use crate::session::{HISTORY_EVENTS, TAIL_EVENTS};
+use crate::session::{ASKED_MAX, HISTORY_EVENTS, TAIL_EVENTS};
 use crate::sim::world::{Step, World};
 
 /// More than a newcomer is given at once, and more than one question asks for.
@@ -149,6 +149,7 @@ fn event_at(world: &World, room: RoomId, incarnation: u8, seq: u64, prev: EventI
         targets: Vec::new(),
         body_hash: body.hash(),
         body_length: u32::try_from(body.len()).unwrap(),
+        place: None,
     };
     Event { header: Signed::sign(header, &person.key).unwrap(), body: Some(body) }
 }
@@ -269,4 +270,42 @@ fn what_comes_from_its_middle_is_asked_for_whatever_was_compared_before() {
     let link = &world.replica_of(2).links[&link];
     let asked: Vec<Seq> = link.asked.iter().map(|asked| asked.from).collect();
     assert_eq!(asked, [Seq(LONG - 1 - HISTORY_EVENTS)]);
+}
+
+/// More chains than are asked about at once, all of them long.
+fn many_long_chains(authors: usize) -> (World, RoomId) {
+    let (mut world, room) = world(authors + 1);
+    world.cut(0, authors + 1);
+    for number in 0..TAIL_EVENTS * 3 {
+        for author in 1..=authors {
+            world.post(author, room, &format!("message {number:05} of {author}"));
+        }
+    }
+    world.settle();
+    (world, room)
+}
+
+// Rules: SY16
+#[test]
+fn what_somebody_reads_back_to_is_asked_for_first() {
+    let authors = ASKED_MAX + 4;
+    let (mut world, room) = many_long_chains(authors);
+    let reader = authors + 1;
+    world.connect(0, reader);
+    step_until(&mut world, |world| (1..=authors).all(|author| world.begins_at(reader, room, author).is_some()));
+    let begins = |world: &World| (1..=authors).map(|author| world.begins_at(reader, room, author)).collect::<Vec<_>>();
+    // The chain that would be asked for last: the questions go in the order of devices.
+    let last = (1..=authors).max_by_key(|author| world.person(*author).device()).unwrap();
+    let device = world.person(last).device();
+    let shown = world.shown_by_chain(reader, room);
+    let wanted = shown.into_iter().map(|(chain, ..)| chain).find(|chain| chain.device == device).unwrap();
+    let before = begins(&world);
+    assert!(world.replica_of(reader).lacks_history(room.conversation()));
+    world.input(reader, Input::Fetch { log: room.conversation(), chains: vec![wanted] });
+    step_until(&mut world, |world| world.begins_at(reader, room, last) == Some(Seq(1)));
+    let untouched = begins(&world).into_iter().zip(before).filter(|(now, before)| now == before).count();
+    assert!(untouched > 0, "the others were not all asked before");
+    world.settle();
+    assert_eq!(begins(&world), vec![Some(Seq(1)); authors]);
+    assert!(!world.replica_of(reader).lacks_history(room.conversation()));
 }

@@ -326,3 +326,31 @@ proptest! {
         }
     }
 }
+
+/// The longer branch of a split is taken in after its other: as a client does that was away while the server lost both.
+#[test]
+fn a_long_branch_is_folded_once_for_all_that_comes_at_once() {
+    const LOST: usize = 1_000;
+    let (stage, common) = Stage::new();
+    let (mut one, mut other) = (common.clone(), common.clone());
+    stage.go(&mut one, 1, stage.remove(3));
+    for number in 0..LOST {
+        let mut settings = other.roster().settings().clone();
+        settings.topic = format!("topic {number}");
+        stage.go(&mut other, 1, RosterOp::Configure { settings });
+    }
+    let lost = after(&other, &common);
+    let mut line = one.clone();
+    let taken = line.take_all(lost.clone());
+    assert_eq!((taken.new.len(), taken.refused), (LOST, None));
+    assert_eq!(taken.reordered_after, Some(common.roster().version()));
+    assert!(line.folds <= 2, "{} folds for {LOST} changes", line.folds);
+    // It is what it comes to one by one, in the other order, and by what lies on the disk.
+    assert_eq!(line.roster(), taking(&other, &after(&one, &common)).roster());
+    let mut again = common.clone();
+    assert_eq!(again.take_again(&after(&line, &common)), []);
+    assert_eq!(again.roster(), line.roster());
+    assert!(again.folds <= 2, "{} folds at a start", again.folds);
+    let few = taking(&one, &lost[..20]);
+    assert_eq!(few.roster().version(), common.roster().version() + 21);
+}

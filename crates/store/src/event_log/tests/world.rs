@@ -129,6 +129,18 @@ impl World {
 
     /// The next event of a device's chain.
     pub(super) fn next_event(&mut self, room: RoomId, log: LogId, device: SecretKey) -> Event {
+        self.next_event_about(room, log, device, Action::POST, None)
+    }
+
+    /// The next event of a device's chain, about another.
+    pub(super) fn next_event_about(
+        &mut self,
+        room: RoomId,
+        log: LogId,
+        device: SecretKey,
+        action: Action,
+        about: Option<(EventPlace, EventId)>,
+    ) -> Event {
         let hlc = self.tick();
         let body = BodyBytes::new(&Body::Plain(hlc.0.to_be_bytes().to_vec())).unwrap();
         let chain = chain_of(device.clone(), log);
@@ -141,10 +153,11 @@ impl World {
             prev: events.last().map_or(EventId::ZERO, Event::id),
             hlc,
             roster: RosterHash([1; 32]),
-            action: Action::POST,
-            targets: Vec::new(),
+            action,
+            targets: about.iter().map(|(_, target)| *target).collect(),
             body_hash: body.hash(),
             body_length: u32::try_from(body.len()).unwrap(),
+            place: about.map(|(place, _)| place),
         };
         // Every third body was dropped on its way.
         let body = Some(body).filter(|_| !hlc.0.is_multiple_of(3));
@@ -220,6 +233,7 @@ impl World {
             rosters: self.rosters.iter().map(|(room, changes)| (*room, changes.clone())).collect(),
             chains: chains.collect(),
             forks: Vec::new(),
+            deletions: Vec::new(),
             registers: self.registers.values().cloned().collect(),
         }
     }

@@ -5,7 +5,8 @@
 //! head           how far it had come (`head`)
 //! seal           written at a clean close, removed at open: each file of sled's with its length and hash
 //! sled/          sled's own
-//! before-open/   sled/ as it was found, while an opening that may change it is under way; whole or not there
+//! before-open/   sled/ as it was found, while an opening that may change it is under way, or as it is to be, while it is
+//!                written anew; whole or not there
 //! ```
 //!
 //! sled repairs what it opens: it overwrites whatever follows the first torn message of its log. After a clean close a seal that
@@ -81,10 +82,35 @@ impl Folder {
 
     /// Waits until sled has let go of its log. Its threads may outlive the handle by a moment.
     pub(super) fn wait_until_sled_is_gone(&self) -> bool {
-        match File::open(self.sled_log()) {
-            Ok(file) => wait_for_lock(&file).unwrap_or(false),
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        is_let_go(&self.sled_log())
+    }
+
+    /// Where sled's files are to be written anew.
+    pub(super) fn begin_anew(&self) -> Result<PathBuf, StoreError> {
+        let new = self.copy().with_extension("new");
+        remove_folder(&new)?;
+        Ok(new)
+    }
+
+    /// Sled's files were written anew, and its handle is dropped: brings them to the disk, as what is to be put into place.
+    pub(super) fn finish_anew(&self) -> Result<(), StoreError> {
+        let (copy, new) = (self.copy(), self.copy().with_extension("new"));
+        if !is_let_go(&new.join("db")) {
+            return Err(StoreError::Locked { path: new });
         }
+        let files = list(&new).map_err(|error| StoreError::io(&error, &new))?;
+        for path in files.values() {
+            let synced = OpenOptions::new().write(true).open(path).and_then(|file| file.sync_all());
+            synced.map_err(|error| StoreError::io(&error, path))?;
+        }
+        sync_folder(&new)?;
+        fs::rename(&new, &copy).map_err(|error| StoreError::io(&error, &copy))?;
+        sync_folder(&self.root)
+    }
+
+    /// Sled's files could not be written anew.
+    pub(super) fn give_up_anew(&self) -> Result<(), StoreError> {
+        remove_folder(&self.copy().with_extension("new"))
     }
 
     /// Records sled's files as they are. Only once nothing writes to them any more.
@@ -177,6 +203,14 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
         File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| StoreError::io(&error, path))?;
     }
     Ok(())
+}
+
+/// Whether nobody holds a log of sled's any more, after waiting for it.
+fn is_let_go(log: &Path) -> bool {
+    match File::open(log) {
+        Ok(file) => wait_for_lock(&file).unwrap_or(false),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 fn wait_for_lock(file: &File) -> io::Result<bool> {

@@ -45,6 +45,8 @@ pub(super) struct Ledger {
     pub(super) commit: u64,
     /// Where the sum of all records stands.
     pub(super) tally: Tally,
+    /// Something was overwritten or removed that is to leave the disk: sled's files are to be written anew.
+    pub(super) erase_due: bool,
 }
 
 /// What a record holds.
@@ -198,7 +200,7 @@ impl Ledger {
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&self.id);
         bytes.extend_from_slice(&self.schema.0.to_le_bytes());
-        bytes.push(0);
+        bytes.push(u8::from(self.erase_due));
         bytes.extend_from_slice(&self.commit.to_le_bytes());
         bytes.extend_from_slice(&self.tally.records.to_le_bytes());
         bytes.extend_from_slice(&self.tally.sum.to_le_bytes());
@@ -213,11 +215,11 @@ impl Ledger {
             }
             let id = take::<16>(&mut rest)?;
             let schema = SchemaVersion(u32::from_le_bytes(take::<4>(&mut rest)?));
-            take::<1>(&mut rest)?;
+            let erase_due = take::<1>(&mut rest)? != [0];
             let commit = u64::from_le_bytes(take::<8>(&mut rest)?);
             let records = u64::from_le_bytes(take::<8>(&mut rest)?);
             let sum = u64::from_le_bytes(take::<8>(&mut rest)?);
-            Some(Self { id, schema, commit, tally: Tally { records, sum } })
+            Some(Self { id, schema, commit, tally: Tally { records, sum }, erase_due })
         };
         fields().ok_or_else(|| StoreError::damaged("the ledger cannot be read"))
     }
@@ -292,7 +294,7 @@ mod tests {
     #[test]
     fn a_ledger_comes_back_as_it_was() {
         let tally = Tally { records: 3, sum: u64::MAX };
-        let ledger = Ledger { id: [7; 16], schema: SchemaVersion(2), commit: 9, tally };
+        let ledger = Ledger { id: [7; 16], schema: SchemaVersion(2), commit: 9, tally, erase_due: true };
         let stored = ledger.encode();
         assert_eq!(stored.len(), LEDGER_BYTES + CHECKSUM_BYTES);
         assert_eq!(Ledger::decode(&stored), Ok(ledger));

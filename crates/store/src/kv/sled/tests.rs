@@ -187,3 +187,106 @@ fn no_value_is_long_enough_for_a_file_of_its_own() {
     let db = store.db().unwrap();
     assert_eq!(db.range(record::end_of_records()..).count(), 0, "pieces of a value that is gone");
 }
+
+/// Whether the bytes are in any file of a store.
+fn is_somewhere(folder: &Path, needle: &[u8]) -> bool {
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else if fs::read(entry.path()).unwrap().windows(needle.len()).any(|window| window == needle) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+#[test]
+fn what_was_erased_is_in_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "a long secret ".repeat(4_000);
+    let store = SledStore::open(folder.path(), V1).unwrap();
+    for number in 0..200 {
+        store.commit(put(&format!("key {number}"), &format!("value {number}")), Durability::Buffered).unwrap();
+    }
+    store.commit(put("one", "a short secret"), Durability::Synced).unwrap();
+    store.commit(put("two", &long), Durability::Synced).unwrap();
+    let mut batch = put("one", "nothing");
+    batch.delete("two").erase();
+    store.commit(batch, Durability::Synced).unwrap();
+    drop(store);
+    assert!(is_somewhere(folder.path(), b"secret"), "else nothing is shown here");
+    for round in 0..3 {
+        let store = SledStore::open(folder.path(), V1).unwrap();
+        assert!(!is_somewhere(folder.path(), b"secret"), "opening {round}");
+        assert_eq!(store.get(b"one").unwrap().as_deref(), Some(&b"nothing"[..]));
+        assert_eq!(store.get(b"two").unwrap(), None);
+        assert_eq!(store.range(&KeyRange::prefix("key "), Order::Ascending, 1000).unwrap().len(), 200);
+        store.commit(put("three", &format!("after it {round}")), Durability::Synced).unwrap();
+        drop(store);
+        assert!(folder.path().join("seal").exists());
+        assert!(!folder.path().join("before-open").exists());
+    }
+}
+
+#[test]
+fn an_erasing_that_is_cut_off_at_any_step_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledStore::open(folder.path(), V1).unwrap();
+    store.commit(put("kept", "kept"), Durability::Synced).unwrap();
+    store.commit(put("one", "a secret"), Durability::Synced).unwrap();
+    let mut batch = Batch::new();
+    batch.delete("one").erase();
+    store.commit(batch, Durability::Synced).unwrap();
+    drop(store);
+    // Killed while it was being written: half of a folder.
+    let new = folder.path().join("before-open.new");
+    fs::create_dir_all(&new).unwrap();
+    fs::write(new.join("db"), b"half of a sled").unwrap();
+    // Not as the last close left it: the folder is copied first, and the copy has the secret too.
+    fs::remove_file(folder.path().join("seal")).unwrap();
+    let store = SledStore::open(folder.path(), V1).unwrap();
+    assert!(!is_somewhere(folder.path(), b"secret"));
+    assert_eq!(store.get(b"kept").unwrap().as_deref(), Some(&b"kept"[..]));
+    store.commit(put("one", "another secret"), Durability::Synced).unwrap();
+    let mut batch = Batch::new();
+    batch.delete("one").erase();
+    store.commit(batch, Durability::Synced).unwrap();
+    drop(store);
+    // Killed once it was whole, before it was put into place.
+    let folder_of = Folder::new(folder.path());
+    let (_, mark) = Head::open(&folder_of.head()).unwrap().unwrap();
+    let db = open_sled(&folder_of).unwrap();
+    let ledger = read_ledger(&db, &folder_of, &mark).unwrap();
+    assert!(ledger.erase_due);
+    let path = folder_of.begin_anew().unwrap();
+    copy_records(&db, &folder_of, &path, &ledger).unwrap();
+    folder_of.finish_anew().unwrap();
+    drop(db);
+    let store = SledStore::open(folder.path(), V1).unwrap();
+    assert!(!is_somewhere(folder.path(), b"secret"));
+    assert_eq!(store.get(b"kept").unwrap().as_deref(), Some(&b"kept"[..]));
+    assert_eq!(store.get(b"one").unwrap(), None);
+}
+
+#[test]
+fn what_was_erased_in_a_group_of_batches_is_in_no_file_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(folder.path(), V1).unwrap());
+    store.commit(put("one", "a secret"), Durability::Synced).unwrap();
+    let writer = crate::writer::Writer::spawn(Arc::clone(&store), |_, result| result.unwrap()).unwrap();
+    for number in 0..50 {
+        writer.submit(2, put(&format!("key {number}"), "beside it")).unwrap();
+        let mut batch = put("one", &format!("nothing {number}"));
+        batch.erase();
+        writer.submit(3, batch).unwrap();
+    }
+    writer.close();
+    drop(store);
+    assert!(is_somewhere(folder.path(), b"secret"), "else nothing is shown here");
+    drop(SledStore::open(folder.path(), V1).unwrap());
+    assert!(!is_somewhere(folder.path(), b"secret"));
+}

@@ -1,0 +1,18 @@
+//! A feed: posts with likes and comments, ranked; a pure fold of a log's events.
+//!
+//! The client's engine folds the feeds of its rooms with it, the server the public one for browsers and readers, so both
+//! show the same order for the same events. No clock, disk, thread or randomness of its own.
+//!
+//! Not here: who may do what (`replica` decides that by the roster before an event gets here), what is told to fronts.
+#![warn(missing_docs)]
+
+mod feed;
+mod item;
+mod rank;
+mod snapshots;
+#[cfg(test)]
+mod fixture;
+
+pub use feed::{Change, Comment, Feed, Page, Post};
+pub use rank::{Order, hotness};
+pub use snapshots::{Cursor, Snapshots};

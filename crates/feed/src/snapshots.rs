@@ -1,0 +1,118 @@
+//! Pages that stay stable while posts, likes and deletions arrive.
+//!
+//! A reader who turns pages goes on in the order that the first page had: who asks for a first page of an order that
+//! moves gets a cursor into a list of ids that was made then. What is new since is not in it, what was taken back since
+//! is skipped, so everything that was there throughout is read once. Lists are kept for the last [`KEPT`] readers.
+//!
+//! Test: `every_post_that_was_there_throughout_is_read_once`.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::str::FromStr;
+
+use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::id::EventId;
+
+use crate::feed::{Feed, Page, Post};
+use crate::rank::Order;
+
+/// Lists kept at most: of 10,000 posts one is 320 kB.
+const KEPT: usize = 16;
+
+/// Where a reader goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    list: u64,
+    place: usize,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{}", self.list, self.place)
+    }
+}
+
+/// A text that is no cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParseCursorError;
+
+impl FromStr for Cursor {
+    type Err = ParseCursorError;
+
+    fn from_str(text: &str) -> Result<Self, ParseCursorError> {
+        let (list, place) = text.split_once('-').ok_or(ParseCursorError)?;
+        let list = u64::from_str_radix(list, 16).map_err(|_| ParseCursorError)?;
+        let place = place.parse().map_err(|_| ParseCursorError)?;
+        Ok(Self { list, place })
+    }
+}
+
+/// The lists of the last readers.
+#[derive(Debug)]
+pub struct Snapshots {
+    lists: VecDeque<(u64, Vec<EventId>)>,
+    next: u64,
+}
+
+impl Snapshots {
+    /// `seed`: random, so that a cursor from before a restart is not taken for one of now.
+    pub fn new(seed: u64) -> Self {
+        Self { lists: VecDeque::new(), next: seed }
+    }
+
+    /// The first page of an order, and where it goes on.
+    pub fn first(
+        &mut self,
+        feed: &Feed,
+        by: Order,
+        limit: usize,
+        now: UnixMillis,
+        shown: impl Fn(&Post) -> bool,
+    ) -> (Vec<Post>, Option<Cursor>) {
+        let list = self.next;
+        self.next = self.next.wrapping_add(1);
+        let ids: Vec<EventId> = feed.ids(by, now).collect();
+        let (page, end) = read(feed, &ids, 0, limit, shown);
+        if !page.more {
+            return (page.items, None);
+        }
+        if self.lists.len() == KEPT {
+            self.lists.pop_front();
+        }
+        self.lists.push_back((list, ids));
+        (page.items, Some(Cursor { list, place: end }))
+    }
+
+    /// The page behind a cursor, and where it goes on. `None`: its list is not kept any more; the reader begins again.
+    pub fn next(
+        &mut self,
+        feed: &Feed,
+        cursor: Cursor,
+        limit: usize,
+        shown: impl Fn(&Post) -> bool,
+    ) -> Option<(Vec<Post>, Option<Cursor>)> {
+        let at = self.lists.iter().position(|(list, _)| *list == cursor.list)?;
+        // Who goes on reading is kept longest.
+        let (list, ids) = self.lists.remove(at)?;
+        let (page, end) = read(feed, &ids, cursor.place, limit, shown);
+        self.lists.push_back((list, ids));
+        Some((page.items, page.more.then_some(Cursor { list, place: end })))
+    }
+}
+
+fn read(feed: &Feed, ids: &[EventId], from: usize, limit: usize, shown: impl Fn(&Post) -> bool) -> (Page<Post>, usize) {
+    let mut items = Vec::new();
+    let mut end = from;
+    for (place, id) in ids.iter().enumerate().skip(from) {
+        let Some(post) = feed.post(*id).filter(&shown) else { continue };
+        if items.len() == limit {
+            return (Page { items, more: true }, end);
+        }
+        items.push(post);
+        end = place + 1;
+    }
+    (Page { items, more: false }, end)
+}
+
+#[cfg(test)]
+mod tests;
