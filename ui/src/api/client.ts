@@ -5,7 +5,7 @@
 import { ApiError } from "@/api/error";
 import type { Method, Params, Result } from "@/api/methods";
 import type { Transport } from "@/api/transport";
-import type { Event } from "@/api/types.gen";
+import type { Event } from "@/api/types";
 
 export type Off = () => void;
 /** Whether the way to the engine is open. Nothing to do with the server: that is `net.status`. */

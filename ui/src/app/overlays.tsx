@@ -1,6 +1,10 @@
+import type { Doc } from "@/api/types";
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
+import { ActivityDialog } from "@/features/dialogs/activity";
+import { AnnounceDialog } from "@/features/dialogs/announce";
 import { BrowseRoomsDialog } from "@/features/dialogs/browse-rooms";
 import { DeleteMessageDialog, LeaveRoomDialog, RemoveMemberDialog } from "@/features/dialogs/confirm";
+import { CreateDocDialog, DocSettingsDialog } from "@/features/dialogs/document";
 import { CreateRoomDialog } from "@/features/dialogs/create-room";
 import { InviteDialog } from "@/features/dialogs/invite";
 import { JoinByInviteDialog } from "@/features/dialogs/join-by-invite";
@@ -10,10 +14,19 @@ import { RoomSettingsDialog } from "@/features/dialogs/room-settings";
 import { Palette } from "@/features/palette/palette";
 import { useAppState } from "@/state/context";
 
+function findDoc(docs: readonly Doc[], docId: string): Doc | undefined {
+  return docs.find((doc) => doc.docId === docId);
+}
+
 /** What lies over the panes. What is about a room goes when the room does. */
 export function Overlays() {
   const overlay = useAppState((state) => state.overlay);
   const room = useAppState((state) => (state.overlay !== null && "roomId" in state.overlay ? (state.rooms?.get(state.overlay.roomId) ?? null) : null));
+
+  const doc = useAppState((state) => {
+    const list = state.overlay?.kind === "docSettings" ? state.docs.get(state.overlay.roomId) : undefined;
+    return (list?.kind === "ready" && state.overlay?.kind === "docSettings" ? findDoc(list.docs, state.overlay.docId) : undefined) ?? null;
+  });
 
   switch (overlay?.kind) {
     case undefined:
@@ -38,6 +51,14 @@ export function Overlays() {
       return room && <DeleteMessageDialog room={room} messageId={overlay.messageId} />;
     case "receipts":
       return room && <ReceiptsDialog room={room} messageId={overlay.messageId} />;
+    case "createDoc":
+      return room && <CreateDocDialog room={room} />;
+    case "docSettings":
+      return room && doc && <DocSettingsDialog room={room} doc={doc} />;
+    case "activity":
+      return room && <ActivityDialog room={room} />;
+    case "announce":
+      return <AnnounceDialog />;
     case "shortcuts":
       return <ShortcutsDialog />;
     case "profile":

@@ -1,11 +1,15 @@
 import { Dialog } from "radix-ui";
 import { useFocusReturn } from "@/components/focus";
 import { NARROW, WITHOUT_DETAILS, useMedia } from "@/components/media";
+import { usePresence } from "@/app/presence";
 import { useShortcuts } from "@/app/shortcuts";
 import { useStartingRoom } from "@/app/starting-room";
 import { AccountRow } from "@/features/account/account-row";
 import { Conversation } from "@/features/conversation/conversation";
 import { Details } from "@/features/details/details";
+import { DocumentPane } from "@/features/documents/document-pane";
+import { Announcements } from "@/features/inbox/announcements";
+import { Inbox } from "@/features/inbox/inbox";
 import { RoomList } from "@/features/rooms/room-list";
 import { useActions, useAppState } from "@/state/context";
 import { strings } from "@/strings/strings";
@@ -16,17 +20,23 @@ export function Shell() {
   const narrow = useMedia(NARROW);
   const sheet = useMedia(WITHOUT_DETAILS);
   const roomId = useAppState((state) => state.openRoomId);
+  const inbox = useAppState((state) => state.inboxOpen);
+  const docOpen = useAppState((state) => state.openDocId !== null);
   const details = useAppState((state) => state.details);
   useShortcuts();
   useStartingRoom();
+  usePresence();
 
   const pane = !sheet && details.pane && roomId !== null;
   return (
-    <div className={`grid h-full grid-rows-[minmax(0,1fr)] ${narrow ? "grid-cols-[minmax(0,1fr)]" : pane ? "grid-cols-[var(--size-rooms)_minmax(0,1fr)_var(--size-details)]" : "grid-cols-[var(--size-rooms)_minmax(0,1fr)]"}`}>
-      {narrow ? roomId === null && <NarrowList /> : <RoomList foot={<AccountRow />} />}
-      {(!narrow || roomId !== null) && <Conversation />}
-      {pane && <Details />}
-      {sheet && details.sheet && roomId !== null && <DetailsSheet onClose={() => actions.setDetails({ sheet: false })} />}
+    <div className="flex flex-col h-full">
+      <Announcements />
+      <div className={`grid flex-1 min-h-0 grid-rows-[minmax(0,1fr)] ${narrow ? "grid-cols-[minmax(0,1fr)]" : pane ? "grid-cols-[var(--size-rooms)_minmax(0,1fr)_var(--size-details)]" : "grid-cols-[var(--size-rooms)_minmax(0,1fr)]"}`}>
+        {narrow ? roomId === null && !inbox && <NarrowList /> : <RoomList foot={<AccountRow />} />}
+        {inbox ? <Inbox /> : docOpen ? <DocumentPane /> : (!narrow || roomId !== null) && <Conversation />}
+        {pane && <Details />}
+        {sheet && details.sheet && roomId !== null && <DetailsSheet onClose={() => actions.setDetails({ sheet: false })} />}
+      </div>
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import type { CSSProperties } from "react";
-import type { PresenceStatus } from "@/api/types.gen";
+import type { PresenceStatus } from "@/api/types";
 
 export type AvatarProps = {
   userId: string;

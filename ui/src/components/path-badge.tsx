@@ -1,4 +1,4 @@
-import type { PeerPath } from "@/api/types.gen";
+import type { PeerPath } from "@/api/types";
 
 export type PathBadgeProps = {
   path: PeerPath;

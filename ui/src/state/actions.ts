@@ -2,7 +2,8 @@
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
 import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
-import type { CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Receipt, RegisterParams, RemoveMemberParams, Role, UpdateRoomParams } from "@/api/types.gen";
+import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, UpdateRoomParams } from "@/api/types";
+import { createDocLine, type DocLine } from "@/state/doc-line";
 import { placeOf } from "@/state/links";
 import { lastRoomOf, rememberRoom } from "@/state/preferences";
 import { ownAccount, startingRoom } from "@/state/selectors";
@@ -84,7 +85,11 @@ export function createActions(client: Client, store: Store, sync: Sync) {
   }
 
   function openRoom(roomId: string | null): void {
-    if (roomId === store.getState().openRoomId) return;
+    const { openRoomId, openDocId } = store.getState();
+    if (roomId === openRoomId) {
+      if (openDocId !== null) store.dispatch({ type: "openDoc", docId: null });
+      return;
+    }
     stopTyping();
     sync.drafts.flush();
     store.dispatch({ type: "openRoom", roomId });
@@ -104,6 +109,11 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     openRoom(roomId);
     if (await sync.seek(roomId, messageId)) store.dispatch({ type: "jump", roomId, messageId });
     else store.dispatch({ type: "notice", notice: { kind: "messageAway" } });
+  }
+
+  function markNotificationRead(notificationId: string | null): void {
+    store.dispatch({ type: "notificationRead", notificationId });
+    client.call("notifications.markRead", notificationId === null ? {} : { notificationId }).catch(() => undefined);
   }
 
   /** A room that was just made or joined: known to the list before it is opened. */
@@ -260,6 +270,71 @@ export function createActions(client: Client, store: Store, sync: Sync) {
       const firstNew = store.getState().marker?.firstNew;
       if (typeof firstNew === "string") await jumpTo(roomId, firstNew);
     },
+    async setNotify(roomId: string, level: NotifyLevel): Promise<void> {
+      await client.call("rooms.setNotify", { roomId, level });
+    },
+    async setFavourite(roomId: string, on: boolean): Promise<void> {
+      await client.call("rooms.setFavourite", { roomId, on });
+    },
+    /** `text` is what one says one is doing; empty says nothing. */
+    async setPresence(status: Exclude<PresenceStatus, "offline">, text: string): Promise<void> {
+      await client.call("presence.set", { status, text });
+      store.dispatch({ type: "ownPresence", status, text });
+    },
+    /** A courtesy, like typing: nobody is told when it does not get through. */
+    tellPresence: (status: "online" | "away", text: string) => void client.call("presence.set", { status, text }).catch(() => undefined),
+    openInbox(): void {
+      stopTyping();
+      sync.drafts.flush();
+      store.dispatch({ type: "openInbox" });
+    },
+    closeInbox: () => store.dispatch({ type: "openRoom", roomId: null }),
+    readOlderNotifications: () => void sync.readOlderNotifications(),
+    /** To what a notification is about; from then on it is read. */
+    openNotification(notification: Notification): void {
+      markNotificationRead(notification.notificationId);
+      if (notification.roomId === undefined) return;
+      if (notification.messageId !== undefined) void jumpTo(notification.roomId, notification.messageId);
+      else if (store.getState().rooms?.has(notification.roomId) === true) openRoom(notification.roomId);
+      else store.dispatch({ type: "notice", notice: { kind: "messageAway" } });
+    },
+    /** One, or all of them. */
+    markNotificationRead,
+    dismissAnnouncement: (announcementId: string) => store.dispatch({ type: "announcementGone", announcementId }),
+    async announce(params: AnnounceParams): Promise<void> {
+      await client.call("admin.announce", params);
+    },
+    async activity(roomId: string, before?: string): Promise<Activities> {
+      return client.call("activity.list", { roomId, limit: 50, ...(before === undefined ? {} : { before }) });
+    },
+    readDocs: (roomId: string) => void sync.readDocs(roomId),
+    openDoc(docId: string | null): void {
+      stopTyping();
+      store.dispatch({ type: "openDoc", docId });
+    },
+    async createDoc(params: CreateDocParams): Promise<void> {
+      const { docId } = await client.call("docs.create", params);
+      await sync.readDocs(params.roomId);
+      store.dispatch({ type: "openDoc", docId });
+    },
+    async renameDoc(docId: string, title: string): Promise<void> {
+      await client.call("docs.rename", { docId, title });
+    },
+    async setDocEditors(params: SetEditorsParams): Promise<void> {
+      await client.call("docs.setEditors", params);
+    },
+    async archiveDoc(docId: string, archived: boolean): Promise<void> {
+      await client.call("docs.archive", { docId, archived });
+    },
+    async deleteDoc(docId: string): Promise<void> {
+      await client.call("docs.delete", { docId });
+    },
+    async restoreDoc(roomId: string, docId: string): Promise<void> {
+      await client.call("docs.restore", { docId });
+      await sync.readDocs(roomId);
+    },
+    /** The way between an editor and the engine's copy of its document. */
+    docLine: (docId: string): DocLine => createDocLine(client, docId),
     readPinned: (roomId: string) => void sync.readPinned(roomId),
     discard: (unsent: Unsent) => store.dispatch({ type: "unsentGone", id: unsent.id }),
     /** A key was pressed in a composer. */

@@ -6,8 +6,8 @@
 import type { ApiError } from "@/api/error";
 import type { LinkState } from "@/api/client";
 import type {
-  DeliveryState, Drafts, Event, Member, Members, Message, Messages, NetStatus, PeerStatus, PresenceList, Room, Rooms, Whoami,
-} from "@/api/types.gen";
+  Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
+} from "@/api/types";
 import {
   INITIAL, type Change, type Draft, type Marker, type Notice, type Overlay, type Person, type Pinned, type State, type Timeline,
   type Unsent,
@@ -45,6 +45,18 @@ export type Action =
   | { type: "pinned"; roomId: string; pinned: Pinned }
   | { type: "jump"; roomId: string; messageId: string }
   | { type: "notice"; notice: Notice }
+  | { type: "inbox"; list: Notifications }
+  | { type: "inboxLoading" }
+  | { type: "inboxOlder"; list: Notifications }
+  | { type: "inboxFailed" }
+  | { type: "notificationRead"; notificationId: string | null }
+  | { type: "docs"; roomId: string; list: Docs }
+  | { type: "docsLoading"; roomId: string }
+  | { type: "docsFailed"; roomId: string; error: ApiError }
+  | { type: "openDoc"; docId: string | null }
+  | { type: "openInbox" }
+  | { type: "announcementGone"; announcementId: string }
+  | { type: "ownPresence"; status: PresenceStatus; text: string | null }
   | { type: "unsent"; unsent: Unsent }
   | { type: "retrying"; id: string }
   | { type: "unsentGone"; id: string }
@@ -139,6 +151,35 @@ export function reduce(state: State, action: Action): State {
       return { ...state, jump: { roomId: action.roomId, messageId: action.messageId, round: (state.jump?.round ?? 0) + 1 } };
     case "notice":
       return { ...state, notice: action.notice };
+    case "inbox":
+      return { ...state, inbox: { notifications: action.list.notifications, unread: action.list.unreadCount, next: action.list.next ?? null, older: "idle" } };
+    case "inboxLoading":
+      return state.inbox === null ? state : { ...state, inbox: { ...state.inbox, older: "loading" } };
+    case "inboxOlder": {
+      if (state.inbox === null) return state;
+      const held = new Set(state.inbox.notifications.map((each) => each.notificationId));
+      const older = action.list.notifications.filter((each) => !held.has(each.notificationId));
+      return { ...state, inbox: { notifications: [...state.inbox.notifications, ...older], unread: action.list.unreadCount, next: action.list.next ?? null, older: "idle" } };
+    }
+    case "inboxFailed":
+      return state.inbox === null ? state : { ...state, inbox: { ...state.inbox, older: "failed" } };
+    case "notificationRead":
+      return notificationRead(state, action.notificationId);
+    case "docs":
+      return { ...state, docs: new Map(state.docs).set(action.roomId, { kind: "ready", docs: action.list.docs }) };
+    case "docsLoading":
+      return state.docs.get(action.roomId)?.kind === "ready" ? state : { ...state, docs: new Map(state.docs).set(action.roomId, { kind: "loading" }) };
+    case "docsFailed":
+      return state.docs.get(action.roomId)?.kind === "ready" ? state : { ...state, docs: new Map(state.docs).set(action.roomId, { kind: "failed", error: action.error }) };
+    case "openDoc":
+      // Whoever writes in a document does not read the conversation behind it.
+      return { ...state, openDocId: action.docId, attending: false, details: { ...state.details, sheet: false } };
+    case "openInbox":
+      return { ...openRoom(state, null), inboxOpen: true };
+    case "announcementGone":
+      return { ...state, announcements: state.announcements.filter((each) => each.announcementId !== action.announcementId) };
+    case "ownPresence":
+      return ownPresence(state, action.status, action.text);
     case "unsent":
       return { ...state, unsent: [...state.unsent.filter((unsent) => unsent.id !== action.unsent.id), action.unsent] };
     case "retrying":
@@ -159,6 +200,22 @@ function reduceEvent(state: State, event: Event, now: number): State {
     case "account.changed":
     case "resync":
       // `sync.ts` reads everything again.
+      return state;
+    case "doc.changed":
+      return withDoc(state, event.doc);
+    case "doc.removed":
+      return { ...mapDocs(state, event.roomId, (docs) => docs.filter((doc) => doc.docId !== event.docId)), openDocId: state.openDocId === event.docId ? null : state.openDocId };
+    case "doc.update":
+    case "doc.awareness":
+    case "doc.reset":
+      // For the editor that has it open: it hears of them itself.
+      return state;
+    case "notification.new":
+      return notified(state, event.notification);
+    case "announcement.new":
+      return announced(state, event.announcement);
+    case "activity.new":
+      // Read when somebody looks at it; the dialog hears of nothing meanwhile.
       return state;
     case "location.changed":
     case "post.new":
@@ -197,7 +254,8 @@ function reduceEvent(state: State, event: Event, now: number): State {
       const person = state.people.get(event.userId);
       if (person === undefined) return state;
       const lastSeen = event.lastSeen ?? person.lastSeen;
-      return { ...state, people: new Map(state.people).set(event.userId, { ...person, displayName: event.displayName, status: event.status, ...(lastSeen === undefined ? {} : { lastSeen }) }) };
+      const next: Person = { userId: person.userId, handle: person.handle, displayName: event.displayName, status: event.status };
+      return { ...state, people: new Map(state.people).set(event.userId, { ...next, ...(event.text === undefined ? {} : { text: event.text }), ...(lastSeen === undefined ? {} : { lastSeen }) }) };
     }
   }
 }
@@ -232,8 +290,9 @@ function withoutRoom(state: State, roomId: string): State {
     drafts: without(state.drafts, roomId),
     changes: state.changes.filter((change) => change.roomId !== roomId),
     pinned: without(state.pinned, roomId),
+    docs: without(state.docs, roomId),
     unsent: state.unsent.filter((unsent) => unsent.roomId !== roomId),
-    ...(state.openRoomId === roomId ? { openRoomId: null, marker: null } : {}),
+    ...(state.openRoomId === roomId ? { openRoomId: null, openDocId: null, marker: null } : {}),
   };
 }
 
@@ -248,8 +307,8 @@ function mapRoom(state: State, roomId: string, change: (room: Room) => Room): St
 
 function withPeople(people: State["people"], list: readonly (Omit<Person, "status"> & { status: Person["status"] })[]): State["people"] {
   const next = new Map(people);
-  for (const { userId, handle, displayName, status, lastSeen } of list) {
-    next.set(userId, { userId, handle, displayName, status, ...(lastSeen === undefined ? {} : { lastSeen }) });
+  for (const { userId, handle, displayName, status, text, lastSeen } of list) {
+    next.set(userId, { userId, handle, displayName, status, ...(text === undefined || text === "" ? {} : { text }), ...(lastSeen === undefined ? {} : { lastSeen }) });
   }
   return next;
 }
@@ -284,6 +343,46 @@ function withTyping(state: State, roomId: string, userId: string, at: number | n
 
 function liveTyping(typing: State["typing"], now: number): State["typing"] {
   return new Map([...typing].map(([roomId, people]) => [roomId, new Map([...people].filter(([, at]) => now - at < TYPING_MS))]));
+}
+
+// Documents
+
+function mapDocs(state: State, roomId: string, change: (docs: readonly Doc[]) => readonly Doc[]): State {
+  const list = state.docs.get(roomId);
+  return list?.kind === "ready" ? { ...state, docs: new Map(state.docs).set(roomId, { kind: "ready", docs: change(list.docs) }) } : state;
+}
+
+/** The newest change first, as the engine lists them. */
+function withDoc(state: State, doc: Doc): State {
+  const next = mapDocs(state, doc.roomId, (docs) => [doc, ...docs.filter((each) => each.docId !== doc.docId)].filter((each) => !each.deleted).sort((a, b) => b.changedAt - a.changedAt));
+  return doc.deleted && state.openDocId === doc.docId ? { ...next, openDocId: null } : next;
+}
+
+// What concerns the reader
+
+function notified(state: State, notification: Notification): State {
+  if (state.inbox === null || state.inbox.notifications.some((each) => each.notificationId === notification.notificationId)) return state;
+  const unread = state.inbox.unread + (notification.read ? 0 : 1);
+  return { ...state, inbox: { ...state.inbox, notifications: [notification, ...state.inbox.notifications], unread }, arrival: notification.read ? state.arrival : notification };
+}
+
+function notificationRead(state: State, notificationId: string | null): State {
+  if (state.inbox === null) return state;
+  const fresh = state.inbox.notifications.filter((each) => !each.read && (notificationId === null || each.notificationId === notificationId)).length;
+  const notifications = state.inbox.notifications.map((each) => (notificationId === null || each.notificationId === notificationId ? { ...each, read: true } : each));
+  return { ...state, inbox: { ...state.inbox, notifications, unread: notificationId === null ? 0 : Math.max(0, state.inbox.unread - fresh) } };
+}
+
+/** Told again after a reconnection, it is still one. */
+function announced(state: State, announcement: Announcement): State {
+  return state.announcements.some((each) => each.announcementId === announcement.announcementId) ? state : { ...state, announcements: [...state.announcements, announcement] };
+}
+
+function ownPresence(state: State, status: PresenceStatus, text: string | null): State {
+  const own = state.session.kind === "signedIn" ? state.people.get(state.session.account.userId) : undefined;
+  if (own === undefined) return state;
+  const { userId, handle, displayName } = own;
+  return { ...state, people: new Map(state.people).set(userId, { userId, handle, displayName, status, ...(text === null || text === "" ? {} : { text }) }) };
 }
 
 // What is written
@@ -375,13 +474,13 @@ function firstPage(before: Timeline | undefined, page: Messages): Ready {
 // Reading
 
 function openRoom(state: State, roomId: string | null): State {
-  if (roomId === state.openRoomId) return state;
+  if (roomId === state.openRoomId) return state.inboxOpen || state.openDocId !== null ? { ...state, inboxOpen: false, openDocId: null } : state;
   const room = roomId === null ? undefined : state.rooms?.get(roomId);
   const marker: Marker | null = roomId === null ? null : { readUpTo: room?.readUpTo ?? null, unread: room?.unreadCount ?? 0, firstNew: null, held: false };
   const left = state.openRoomId === null ? undefined : state.timelines.get(state.openRoomId);
   // What was scrolled through is on the disk; it is read again when somebody comes back.
   const timelines = left?.kind === "ready" && left.messages.length > KEPT_MESSAGES_MAX ? without(state.timelines, state.openRoomId) : state.timelines;
-  const next = { ...state, timelines, openRoomId: roomId, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
+  const next = { ...state, timelines, openRoomId: roomId, openDocId: null, inboxOpen: false, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
   return roomId === null ? next : settleMarker(next, roomId);
 }
 

@@ -1,5 +1,5 @@
 // What screens ask of the state. Pure; a selector that builds a list is read through a shallow comparison.
-import type { Message, NetStatus, OwnAccount, PeerPath, PeerStatus, PresenceStatus, Reaction, Role, Room } from "@/api/types.gen";
+import type { Message, NetStatus, OwnAccount, PeerPath, PeerStatus, PresenceStatus, Reaction, Role, Room } from "@/api/types";
 import type { Change, Person, State, Timeline } from "@/state/state";
 
 export function ownAccount(state: State): OwnAccount | null {
@@ -16,20 +16,30 @@ export function timelineOf(state: State, roomId: string): Timeline | undefined {
 
 // Rooms
 
+/** Whether the engine tells of notifications. With it come rooms' levels, favourites, activity, and not being disturbed. */
+export function tellsNotifications(state: State): boolean {
+  return state.inbox !== null;
+}
+
 /** Rooms by name, as people look for them; a room does not move because somebody spoke in it. */
 export function chatRooms(state: State): readonly Room[] {
-  return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "chat").sort(byName);
+  return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "chat" && room.favourite !== true).sort(byName);
+}
+
+/** What somebody wants at the top, rooms and people alike. */
+export function favouriteRooms(state: State): readonly Room[] {
+  return [...(state.rooms?.values() ?? [])].filter((room) => room.favourite === true).sort(byName);
 }
 
 /** Conversations of two, the latest first. */
 export function directRooms(state: State): readonly Room[] {
   const latest = (room: Room): number => room.lastMessage?.sentAt ?? 0;
-  return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "direct").sort((a, b) => latest(b) - latest(a) || byName(a, b));
+  return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "direct" && room.favourite !== true).sort((a, b) => latest(b) - latest(a) || byName(a, b));
 }
 
 /** All rooms in the order of the list on the screen. */
 export function listedRooms(state: State): readonly Room[] {
-  return [...chatRooms(state), ...directRooms(state)];
+  return [...favouriteRooms(state), ...chatRooms(state), ...directRooms(state)];
 }
 
 /** What a window begins with: the room that was open last, else the one with the newest message. */
@@ -60,7 +70,7 @@ export function mentionsOf(state: State, room: Room): number {
 }
 
 export function unreadTotal(state: State): number {
-  return listedRooms(state).reduce((sum, room) => sum + unreadOf(state, room), 0);
+  return listedRooms(state).reduce((sum, room) => sum + (room.notify === "none" ? mentionsOf(state, room) : unreadOf(state, room)), 0);
 }
 
 export function mayManage(room: Room): boolean {
@@ -129,8 +139,8 @@ export function rosterEntries(roster: ReadonlyMap<string, Role>, people: State["
 }
 
 export function presenceOf(state: State, userId: string): PresenceStatus {
-  // Whoever looks at this window is here, whatever the server last said.
-  if (userId === ownAccount(state)?.userId) return "online";
+  // Whoever looks at this window is here, whatever the server last said; but they may want to be left alone.
+  if (userId === ownAccount(state)?.userId) return state.people.get(userId)?.status === "dnd" ? "dnd" : "online";
   if (reachable(state.net, userId) && state.people.get(userId)?.status === "offline") return "online";
   return state.people.get(userId)?.status ?? "offline";
 }

@@ -4,7 +4,7 @@
 // be had again from the engine, but for what a person has typed: drafts and texts that could not be sent.
 import type { ApiError } from "@/api/error";
 import type { LinkState } from "@/api/client";
-import type { Message, NetStatus, OwnAccount, PresenceStatus, Role, Room } from "@/api/types.gen";
+import type { Announcement, Doc, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/api/types";
 
 export type Session =
   | { kind: "starting" }
@@ -18,6 +18,8 @@ export type Person = {
   handle: string;
   displayName: string;
   status: PresenceStatus;
+  /** What they say they are doing. */
+  text?: string;
   lastSeen?: number;
 };
 
@@ -71,13 +73,25 @@ export type Marker = {
 /** The pinned messages of a room. */
 export type Pinned = { kind: "loading" } | { kind: "failed"; error: ApiError } | { kind: "ready"; messages: readonly Message[] };
 
+/** What concerns the reader, wherever it happened. `null` in the state while the engine has not told of any. */
+export type Inbox = {
+  /** The newest first. */
+  notifications: readonly Notification[];
+  unread: number;
+  next: string | null;
+  older: "idle" | "loading" | "failed";
+};
+
 /** What happened elsewhere and is worth a word. */
 export type Notice = { kind: "roomGone"; roomName: string } | { kind: "messageAway" } | { kind: "failed"; error: ApiError };
 
 /** Where the log was asked to go. A new number is a new wish, also for the same message. */
 export type Jump = { roomId: string; messageId: string; round: number };
 
-export type DetailsTab = "members" | "pinned";
+/** The documents of a room, as the engine lists them. */
+export type DocList = { kind: "loading" } | { kind: "failed"; error: ApiError } | { kind: "ready"; docs: readonly Doc[] };
+
+export type DetailsTab = "members" | "documents" | "pinned";
 
 /** What lies over the panes. One at a time; closing it gives the focus back. */
 export type Overlay =
@@ -92,6 +106,10 @@ export type Overlay =
   | { kind: "roomSettings"; roomId: string }
   | { kind: "leaveRoom"; roomId: string }
   | { kind: "removeMember"; roomId: string; userId: string }
+  | { kind: "createDoc"; roomId: string }
+  | { kind: "docSettings"; roomId: string; docId: string }
+  | { kind: "activity"; roomId: string }
+  | { kind: "announce" }
   | { kind: "profile" }
   | { kind: "signOut" };
 
@@ -117,6 +135,17 @@ export type State = {
   pinned: ReadonlyMap<string, Pinned>;
   jump: Jump | null;
   openRoomId: string | null;
+  /** The document in the middle pane, in the place of the open room's conversation. */
+  openDocId: string | null;
+  /** By room. */
+  docs: ReadonlyMap<string, DocList>;
+  /** Whether the inbox is in the middle pane, in the place of a room. */
+  inboxOpen: boolean;
+  inbox: Inbox | null;
+  /** Told to everybody by an administrator, until they are put away. */
+  announcements: readonly Announcement[];
+  /** What last came in and is worth a toast. */
+  arrival: Notification | null;
   marker: Marker | null;
   /** Whether the open room's newest message is on the screen of a window that has the focus. */
   attending: boolean;
@@ -143,6 +172,12 @@ export const INITIAL: State = {
   pinned: new Map(),
   jump: null,
   openRoomId: null,
+  openDocId: null,
+  docs: new Map(),
+  inboxOpen: false,
+  inbox: null,
+  announcements: [],
+  arrival: null,
   marker: null,
   attending: false,
   overlay: null,

@@ -4,7 +4,7 @@
 // Started once by `app/main.tsx`. Not here: what people do (`actions.ts`).
 import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
-import type { Event, Message } from "@/api/types.gen";
+import type { Event, Message } from "@/api/types";
 import { createDrafts, type Drafts } from "@/state/drafts";
 import { TYPING_MS } from "@/state/reduce";
 import type { Store } from "@/state/store";
@@ -26,9 +26,11 @@ export type Sync = {
   readMembers: (roomId: string) => Promise<void>;
   readTimeline: (roomId: string) => Promise<void>;
   readOlder: (roomId: string, limit?: number) => Promise<void>;
+  readOlderNotifications: () => Promise<void>;
   /** Reads back until a message is held. Answers whether it is. */
   seek: (roomId: string, messageId: string) => Promise<boolean>;
   readPinned: (roomId: string) => Promise<void>;
+  readDocs: (roomId: string) => Promise<void>;
   drafts: Drafts;
   /** After an event that put the order of a room in doubt. */
   rereadSoon: (roomId: string) => void;
@@ -49,15 +51,34 @@ export function createSync(client: Client, store: Store): Sync {
       store.dispatch({ type: "net", status });
       store.dispatch({ type: "whoami", whoami });
       if (whoami.account === null) return;
-      const [rooms, people] = await Promise.all([client.call("rooms.list", {}), client.call("presence.list", {}), drafts.read()]);
+      const [rooms, people] = await Promise.all([client.call("rooms.list", {}), client.call("presence.list", {}), drafts.read(), readInbox()]);
       if (mine !== reading) return;
       store.dispatch({ type: "people", list: people });
       store.dispatch({ type: "rooms", list: rooms });
       // Other rooms' timelines may have holes now: those are read again when they are opened.
       const { openRoomId } = store.getState();
-      if (openRoomId !== null) await Promise.all([readMembers(openRoomId), readTimeline(openRoomId)]);
+      if (openRoomId !== null) await Promise.all([readMembers(openRoomId), readTimeline(openRoomId), ...(store.getState().docs.has(openRoomId) ? [readDocs(openRoomId)] : [])]);
     } catch (thrown) {
       if (mine === reading) store.dispatch({ type: "startFailed", error: ApiError.from(thrown) });
+    }
+  }
+
+  async function readInbox(): Promise<void> {
+    try {
+      store.dispatch({ type: "inbox", list: await client.call("notifications.list", { limit: PAGE }) });
+    } catch {
+      // Without the list there is no inbox; everything it would name is in its room.
+    }
+  }
+
+  async function readOlderNotifications(): Promise<void> {
+    const { inbox } = store.getState();
+    if (typeof inbox?.next !== "string" || inbox.older === "loading") return;
+    store.dispatch({ type: "inboxLoading" });
+    try {
+      store.dispatch({ type: "inboxOlder", list: await client.call("notifications.list", { before: inbox.next, limit: PAGE }) });
+    } catch {
+      store.dispatch({ type: "inboxFailed" });
     }
   }
 
@@ -123,6 +144,15 @@ export function createSync(client: Client, store: Store): Sync {
     }
   }
 
+  async function readDocs(roomId: string): Promise<void> {
+    store.dispatch({ type: "docsLoading", roomId });
+    try {
+      store.dispatch({ type: "docs", roomId, list: await client.call("docs.list", { roomId }) });
+    } catch (thrown) {
+      store.dispatch({ type: "docsFailed", roomId, error: ApiError.from(thrown) });
+    }
+  }
+
   /** Pins are read again when one of them changes, where somebody looked at them. */
   function pinsTouched(roomId: string, message: Message): void {
     const pinned = store.getState().pinned.get(roomId);
@@ -170,6 +200,14 @@ export function createSync(client: Client, store: Store): Sync {
       case "member.joined":
       case "member.left":
       case "presence.changed":
+      case "doc.changed":
+      case "doc.removed":
+      case "doc.update":
+      case "doc.awareness":
+      case "doc.reset":
+      case "notification.new":
+      case "announcement.new":
+      case "activity.new":
       case "location.changed":
       case "post.new":
       case "post.changed":
@@ -209,6 +247,8 @@ export function createSync(client: Client, store: Store): Sync {
     readOlder,
     seek,
     readPinned,
+    readDocs,
+    readOlderNotifications,
     drafts,
     rereadSoon,
   };

@@ -1,6 +1,6 @@
 // Every word that the window says, in one place. A sentence with a gap is a function, so that nothing is glued together
 // in a screen and another language can order it as it needs. The engine's own sentences (refusals) are shown as they are.
-import type { DeliveryState, PeerPath, PresenceStatus, Role } from "@/api/types.gen";
+import type { ActivityKind, DeliveryState, PeerPath, PresenceStatus, Role } from "@/api/types";
 
 const plural = new Intl.PluralRules("en");
 const list = new Intl.ListFormat("en", { type: "conjunction" });
@@ -12,7 +12,7 @@ function count(n: number, one: string, other: string): string {
 
 const roles: Readonly<Record<Role, string>> = { owner: "Owner", moderator: "Moderator", member: "Member", reader: "Reader" };
 const delivery: Readonly<Record<DeliveryState, string>> = { stored: "Kept on this device", relayed: "At the relay", delivered: "Delivered", read: "Read by all" };
-const presence: Readonly<Record<PresenceStatus, string>> = { online: "here", away: "idle", dnd: "not to be disturbed", offline: "offline" };
+const presence: Readonly<Record<PresenceStatus, string>> = { online: "here", away: "idle", dnd: "do not disturb", offline: "offline" };
 const paths: Readonly<Record<PeerPath, string>> = { direct: "direct", turn: "turn", relay: "relay" };
 
 export const strings = {
@@ -102,11 +102,18 @@ export const strings = {
     menu: "Settings",
     theme: "Theme",
     themes: { light: "Light", dark: "Dark", system: "System" },
-    editName: "Edit name",
+    editName: "Name and status",
+    status: "Status",
+    statuses: { online: "Here", away: "Away", dnd: "Do not disturb" },
+    statusText: "What you are doing",
+    statusTextHint: "Others see it beside your name. Optional.",
+    statusPlaceholder: "On the slip until noon",
+    announce: "Announce to everybody",
+    shortcuts: "Keyboard shortcuts",
     goOffline: "Go offline",
     goOnline: "Go online",
     signOut: "Sign out",
-    profileTitle: "Edit name",
+    profileTitle: "Name and status",
     profileBody: "Others see it at once, in every room.",
     name: "Name",
     signOutTitle: "Sign out of this device?",
@@ -234,6 +241,7 @@ export const strings = {
   details: {
     label: "Details",
     members: "Members",
+    documents: "Documents",
     pinned: "Pinned",
     tabs: "What to show",
     pinnedEmpty: "Nothing is pinned here. Pin a message that people should find again.",
@@ -317,6 +325,115 @@ export const strings = {
     deleteAction: "Delete",
   },
 
+  inbox: {
+    label: "Inbox",
+    unread: (n: number) => `${number.format(n)} unread in the inbox`,
+    markAll: "Mark all read",
+    empty: "Nothing for you yet. Mentions, answers, reactions and announcements come here.",
+    older: "Show earlier ones",
+    olderFailed: "Earlier ones could not be had.",
+    open: "Open",
+    fresh: "Unread",
+    kinds: { mention: "Mention", reply: "Answer", reaction: "Reaction", invite: "Invite", personal: "For you", announcement: "Announcement", room: "Room" },
+  },
+
+  announce: {
+    title: "Announce to everybody",
+    body: "Everybody on this server sees it, also who comes online later, until it expires.",
+    message: "Message",
+    level: "How important",
+    levels: { info: "Information", success: "Good news", warning: "Warning", error: "Trouble" },
+    ttl: "It lasts",
+    action: "Announce",
+    done: "Announced",
+    dismiss: "Put away",
+    region: "Announcements",
+  },
+
+  activity: {
+    title: (room: string) => `Activity in ${room}`,
+    menu: "Activity",
+    empty: "Nothing has happened here yet.",
+    more: "Show earlier",
+    line: (kind: ActivityKind, who: string, whom: string) =>
+      ({
+        created: `${who} made this room`,
+        joined: `${who} joined`,
+        left: `${who} left`,
+        removed: `${who} removed ${whom}`,
+        banned: `${who} banned ${whom}`,
+        invited: `${who} made an invite`,
+        role: `${who} changed the role of ${whom}`,
+        renamed: `${who} changed the room`,
+        pinned: `${who} pinned a message`,
+        message: `${who} wrote`,
+        document: `${who} worked on a document`,
+      })[kind],
+  },
+
+  docs: {
+    create: "New document",
+    createTitle: "New document",
+    createBody: (room: string) => `Everybody in ${room} can read it.`,
+    createAction: "Create document",
+    title: "Title",
+    who: "Who can write in it",
+    editing: {
+      members: "Everybody in the room",
+      membersHint: "Whoever may write messages here.",
+      listed: "People you choose",
+      listedHint: "You, and who is on the list.",
+      author: "Only you",
+      authorHint: "Others read along.",
+    },
+    editors: "They can write too",
+    settings: "Document settings",
+    menu: "Document menu",
+    archive: "Archive",
+    unarchive: "Take out of the archive",
+    delete: "Delete document",
+    deleted: (title: string) => `${title} was deleted.`,
+    restore: "Undo",
+    empty: "No documents yet. Write one together, also without a network.",
+    noArchived: "Nothing is archived here.",
+    listFailed: "The documents could not be read.",
+    showArchived: (n: number) => `${number.format(n)} archived`,
+    showCurrent: "Back to the others",
+    by: (name: string, when: string) => `${name}, ${when}`,
+    back: (room: string) => `Back to ${room}`,
+    failed: "This document could not be read.",
+    saved: "Saved on this device",
+    saving: "Saving…",
+    notSaved: "What you wrote is not saved.",
+    here: (names: readonly string[]) => `${list.format(names)} ${names.length === 1 ? "is" : "are"} in this document`,
+    body: (title: string) => `Text of ${title}`,
+    tools: {
+      label: "Formatting",
+      bold: "Bold",
+      italic: "Italic",
+      strike: "Strike through",
+      code: "Code",
+      heading: (level: number) => `Heading ${level}`,
+      bullets: "List",
+      numbers: "Numbered list",
+      tasks: "Check list",
+      quote: "Quote",
+      block: "Code block",
+      table: "Table",
+      undo: "Undo",
+      redo: "Redo",
+    },
+  },
+
+  notify: {
+    label: "Tell me about",
+    levels: { all: "Every message", mentions: "Mentions only", none: "Nothing" },
+    muted: "Muted",
+    favourite: "Add to favourites",
+    notFavourite: "Remove from favourites",
+    favourites: "Favourites",
+  },
+
   shortcuts: {
     title: "Keyboard shortcuts",
     everywhere: "Everywhere",
@@ -356,6 +473,10 @@ export const strings = {
     close: "close",
     theme: (theme: string) => `Theme: ${theme}`,
     toggleDetails: "Show or hide details",
+    link: "Link",
+    pinnedIn: (room: string) => `Pinned in ${room}`,
+    notify: (level: string) => `Tell me about: ${level}`,
+    status: (status: string) => `Status: ${status}`,
   },
 } as const;
 

@@ -4,7 +4,7 @@ import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
 import type { Client, LinkState } from "@/api/client";
 import type { Method, Params, Result } from "@/api/methods";
-import type { Event, Member, Message, Room } from "@/api/types.gen";
+import type { Event, Member, Message, Room } from "@/api/types";
 import { createActions } from "@/state/actions";
 import { AppContext } from "@/state/context";
 import { createAppStore, type Store } from "@/state/store";

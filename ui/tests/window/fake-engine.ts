@@ -4,9 +4,10 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as Y from "yjs";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Method, Params, Result } from "@/api/methods";
-import type { Draft, ErrorKind, Event, Member, Message, NetStatus, OwnAccount, Receipt, Room } from "@/api/types.gen";
+import type { Activity, Doc, DocPresence, Draft, ErrorKind, Event, Member, Message, NetStatus, Notification, OwnAccount, Receipt, Room } from "@/api/types";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
@@ -23,6 +24,8 @@ export class Refused extends Error {
   }
 }
 
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+
 export type World = {
   account: OwnAccount | null;
   net: NetStatus;
@@ -30,6 +33,12 @@ export type World = {
   members: Map<string, Member[]>;
   messages: Map<string, Message[]>;
   receipts: Receipt[];
+  notifications: Notification[];
+  activities: Activity[];
+  docs: Doc[];
+  replicas: Map<string, Y.Doc>;
+  /** Who is in every document. */
+  present: DocPresence[];
   drafts: Map<string, Draft>;
 };
 
@@ -54,6 +63,7 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
   let answers: Answers = usual();
   let refusing = false;
   let sent = 0;
+  let opened = 0;
 
   function usual(): Answers {
     return {
@@ -124,6 +134,48 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         else world.drafts.set(roomId, { roomId, text, ...(replyTo === undefined ? {} : { replyTo }), changedAt: Date.now() });
         return {};
       },
+      "rooms.setNotify": ({ roomId, level }) => changeRoom(roomId, { notify: level }),
+      "rooms.setFavourite": ({ roomId, on }) => changeRoom(roomId, { favourite: on }),
+      "notifications.list": () => ({ notifications: world.notifications, unreadCount: world.notifications.filter((each) => !each.read).length }),
+      "notifications.markRead": ({ notificationId }) => {
+        world.notifications = world.notifications.map((each) => (notificationId === undefined || each.notificationId === notificationId ? { ...each, read: true } : each));
+        return {};
+      },
+      "activity.list": ({ roomId }) => ({ activities: world.activities.filter((each) => each.roomId === roomId) }),
+      "admin.announce": ({ message, level }) => {
+        emit({ type: "announcement.new", announcement: { announcementId: `announced-${message}`, message, level, at: Date.now() } });
+        return {};
+      },
+      "presence.set": () => ({}),
+      "docs.list": ({ roomId, deleted = false }) => ({ docs: world.docs.filter((doc) => doc.roomId === roomId && doc.deleted === deleted) }),
+      "docs.create": ({ roomId, title, editing, editors = [] }) => {
+        const docId = `doc-${world.docs.length}`;
+        world.docs.unshift({ docId, roomId, title, author: "ada", editing, editors, createdAt: Date.now(), changedAt: Date.now(), archived: false, deleted: false });
+        return { docId };
+      },
+      "docs.open": ({ docId }) => {
+        opened += 1;
+        const replica = replicaOf(docId);
+        return { doc: docOf(docId), clientId: 1_000 + opened, update: base64(Y.encodeStateAsUpdate(replica)), stateVector: base64(Y.encodeStateVector(replica)), present: world.present };
+      },
+      "docs.close": () => ({}),
+      "docs.update": ({ docId, update }) => {
+        const bytes = Buffer.from(update, "base64");
+        Y.applyUpdate(replicaOf(docId), bytes);
+        emit({ type: "doc.update", docId, update });
+        return {};
+      },
+      "docs.state": ({ docId, stateVector }) => {
+        const replica = replicaOf(docId);
+        const theirs = stateVector === undefined ? undefined : Buffer.from(stateVector, "base64");
+        return { update: base64(Y.encodeStateAsUpdate(replica, theirs)), stateVector: base64(Y.encodeStateVector(replica)) };
+      },
+      "docs.awareness": () => ({}),
+      "docs.rename": ({ docId, title }) => changeDoc(docId, { title }),
+      "docs.archive": ({ docId, archived }) => changeDoc(docId, { archived }),
+      "docs.delete": ({ docId }) => changeDoc(docId, { deleted: true }),
+      "docs.restore": ({ docId }) => changeDoc(docId, { deleted: false }),
+      "docs.setEditors": ({ docId, editing = "listed", editors = [] }) => changeDoc(docId, { editing, editors }),
       "typing.set": () => ({}),
       "presence.list": () => {
         const users = [...new Map([...world.members.values()].flat().map((member) => [member.userId, member])).values()];
@@ -141,6 +193,34 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
     world.messages.set(roomId, messages.with(at, message));
     emit({ type: "message.changed", roomId, message });
     return message;
+  }
+
+  function changeRoom(roomId: string, how: Partial<Room>): Record<symbol, never> {
+    world.rooms = world.rooms.map((each) => (each.roomId === roomId ? { ...each, ...how } : each));
+    const room = world.rooms.find((each) => each.roomId === roomId);
+    if (room !== undefined) emit({ type: "room.changed", room });
+    return {};
+  }
+
+  function replicaOf(docId: string): Y.Doc {
+    const held = world.replicas.get(docId);
+    if (held !== undefined) return held;
+    const replica = new Y.Doc();
+    world.replicas.set(docId, replica);
+    return replica;
+  }
+
+  function docOf(docId: string): Doc {
+    const doc = world.docs.find((each) => each.docId === docId);
+    if (doc === undefined) throw new Refused("not_found", "There is no such document.");
+    return doc;
+  }
+
+  function changeDoc(docId: string, how: Partial<Doc>): Record<symbol, never> {
+    const doc = { ...docOf(docId), ...how, changedAt: Date.now() };
+    world.docs = world.docs.map((each) => (each.docId === docId ? doc : each));
+    emit({ type: "doc.changed", doc });
+    return {};
   }
 
   function emit(event: Event): void {

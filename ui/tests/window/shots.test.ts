@@ -61,6 +61,21 @@ const hover = async (page: Page, words: string): Promise<void> => {
   await page.getByRole("article").filter({ hasText: words }).hover();
 };
 
+async function writePlan(page: Page): Promise<void> {
+  await open("boat-shed")(page);
+  if ((page.viewportSize()?.width ?? 0) < 1080) await page.keyboard.press("Control+.");
+  await page.getByRole("tab", { name: "Documents" }).click();
+  await page.getByRole("button", { name: /Slipway plan/u }).click();
+  await page.getByRole("textbox", { name: "Text of Slipway plan" }).click();
+  for (const line of ["# Slipway plan", "The sleepers go first, then the rail. **Nobody** stands below the winch.", "## Before Thursday", "- [ ] grease the lower block", "check the shackles"]) {
+    await page.keyboard.type(line);
+    await page.keyboard.press("Enter");
+  }
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("> Low water is at 10:40.");
+  await page.getByText("Saved on this device").waitFor();
+}
+
 const SHOTS: readonly Shot[] = [
   { name: "busy", world: busy(), themes: ["light", "dark"], go: async (page) => {
     await open("boat-shed")(page);
@@ -133,6 +148,50 @@ const SHOTS: readonly Shot[] = [
     await open("boat-shed")(page);
     await page.getByRole("tab", { name: "Pinned" }).click();
     await page.getByRole("button", { name: "Go to the message of Ingrid Solheim" }).waitFor();
+  } },
+  { name: "inbox", world: busy(), themes: ["light", "dark"], go: async (page, engine) => {
+    await page.getByRole("button", { name: /Inbox/u }).click();
+    await page.getByText("Yuki Tanabe mentioned you").waitFor();
+    engine.emit({ type: "announcement.new", announcement: { announcementId: "a", message: "The server moves to a new machine on Sunday morning.", level: "warning", at: Date.now() } });
+    await page.getByRole("region", { name: "Announcements" }).waitFor();
+  } },
+  { name: "documents", world: busy(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("tab", { name: "Documents" }).click();
+    await page.getByText("Slipway plan").waitFor();
+  } },
+  { name: "document", world: { ...busy(), present: [{ userId: "ingrid", deviceId: "ingrid-1", state: {} }] }, themes: ["light", "dark"], go: writePlan },
+  { name: "document-narrow", world: busy(), size: [360, 740], go: writePlan },
+  { name: "document-read-only", world: busy(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("tab", { name: "Documents" }).click();
+    await page.getByRole("button", { name: /Rules of the shed/u }).click();
+    await page.getByRole("textbox", { name: "Text of Rules of the shed" }).waitFor();
+  } },
+  { name: "create-document", world: busy(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("tab", { name: "Documents" }).click();
+    await page.getByRole("button", { name: "New document" }).click();
+    await page.getByRole("radio", { name: "People you choose" }).click();
+    await page.waitForTimeout(250);
+  } },
+  { name: "room-menu", world: busy(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("button", { name: "Room menu" }).click();
+    await page.waitForTimeout(250);
+  } },
+  { name: "toast", world: busy(), themes: ["light", "dark"], go: async (page, engine) => {
+    await open("deliveries")(page);
+    engine.emit({ type: "notification.new", notification: { notificationId: "x1", kind: "reply", title: "Ingrid Solheim answered you", body: "Until then we have the small winch.", level: "info", roomId: "boat-shed", userId: "ingrid", at: Date.now(), read: false } });
+    await page.getByText("Ingrid Solheim answered you").waitFor();
+    await page.waitForTimeout(400);
+  } },
+  { name: "activity", world: busy(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("button", { name: "Room menu" }).click();
+    await page.getByRole("menuitem", { name: "Activity" }).click();
+    await page.getByText("Ingrid Solheim pinned a message").waitFor();
+    await page.waitForTimeout(250);
   } },
   { name: "shortcuts", world: busy(), go: async (page) => {
     await open("boat-shed")(page);

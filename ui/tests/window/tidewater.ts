@@ -1,5 +1,5 @@
 // The small world that the pictures show: a boat club with one busy room. Times are of today, so that day rules hold.
-import type { Member, Message, NetStatus, Room } from "@/api/types.gen";
+import type { Doc, Member, Message, NetStatus, OwnAccount, Room } from "@/api/types";
 import type { World } from "./fake-engine.js";
 
 const person = (userId: string, displayName: string, status: Member["status"], role: Member["role"] = "member", lastSeen?: number): Member => ({
@@ -46,6 +46,8 @@ export function net(): NetStatus {
   };
 }
 
+export const OWN: OwnAccount = { userId: "ada", deviceId: "ada-1", handle: "ada", displayName: "Ada Okafor", server: "https://tidewater.example", admin: false };
+
 export function tidewater(): World {
   const log = [
     message("ingrid", "09:02", "Morning. Low water is at 10:40, so we have about two hours on the slip."),
@@ -58,7 +60,7 @@ export function tidewater(): World {
     message("ada", "09:29", "Straps, winch, tea. In that order.", "stored"),
   ];
   return {
-    account: { userId: "ada", deviceId: "ada-1", handle: "ada", displayName: "Ada Okafor", server: "https://tidewater.example", admin: false },
+    account: OWN,
     net: net(),
     rooms: [
       room("boat-shed", { topic: "Rebuild of the shed: plans, tides, deliveries", role: "owner", readUpTo: log[3]?.messageId ?? "", unreadCount: 1 }),
@@ -76,6 +78,11 @@ export function tidewater(): World {
     messages: new Map([["boat-shed", log]]),
     receipts: [{ userId: "ingrid", state: "read" }, { userId: "mateo", state: "read" }, { userId: "sam", state: "delivered" }],
     drafts: new Map(),
+    notifications: [],
+    activities: [],
+    docs: [],
+    replicas: new Map(),
+    present: [],
   };
 }
 
@@ -101,6 +108,25 @@ export function busy(): World {
     if (each.roomId === "tides-and-weather") return { ...each, unreadCount: 24, mentionsCount: 2 };
     return each;
   });
+  world.notifications = [
+    { notificationId: "n4", kind: "mention", title: "Yuki Tanabe mentioned you", body: "@ada no signal at the shed today, but our laptops find each other anyway.", level: "info", roomId: "boat-shed", messageId: log[6]?.messageId ?? "", userId: "yuki", at: at("09:24"), read: false },
+    { notificationId: "n3", kind: "reply", title: "Sam Whitlock answered you", body: "Good, then I bring the tea.", level: "info", roomId: "general", userId: "sam", at: at("08:50"), read: false },
+    { notificationId: "n2", kind: "announcement", title: "Announcement", body: "The server moves to a new machine on Sunday morning. Everything goes on between your computers meanwhile.", level: "warning", at: at("08:00"), read: false },
+    { notificationId: "n1", kind: "reaction", title: "Mateo Ruiz reacted with 🙌", body: "The crane is booked for Thursday.", level: "info", roomId: "deliveries", userId: "mateo", at: at("07:30") - DAY_MS, read: true },
+  ];
+  const doc = (docId: string, title: string, more: Partial<Doc> = {}): Doc => ({ docId, roomId: "boat-shed", title, author: "ingrid", editing: "members", editors: [], createdAt: at("07:00"), changedAt: Date.now() - 120_000, archived: false, deleted: false, ...more });
+  world.docs = [
+    doc("plan", "Slipway plan"),
+    doc("rota", "Workshop rota", { author: "ada", changedAt: Date.now() - 7_200_000 }),
+    doc("rules", "Rules of the shed", { editing: "author", changedAt: Date.now() - 3 * DAY_MS, readOnly: "Only Ingrid Solheim writes in this document." }),
+    doc("old", "Last year’s rota", { archived: true }),
+  ];
+  world.activities = [
+    { activityId: "a3", kind: "pinned", roomId: "boat-shed", userId: "ingrid", at: at("09:04") },
+    { activityId: "a2", kind: "role", roomId: "boat-shed", userId: "ada", targetUserId: "ingrid", at: at("08:00") - DAY_MS },
+    { activityId: "a1", kind: "created", roomId: "boat-shed", userId: "ada", at: at("07:00") - DAY_MS },
+  ];
+  world.rooms = world.rooms.map((each) => (each.roomId === "spring-regatta" ? { ...each, notify: "none", unreadCount: 4 } : each.roomId === "general" ? { ...each, favourite: true } : each));
   world.drafts.set("deliveries", { roomId: "deliveries", text: "The crane comes on", changedAt: 1 });
   return world;
 }

@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
 import { composer, expectSteady, focused, fromEnd, log, openPage, openRoom, openWindow, until, type Opened } from "./harness.js";
-import { busy, message, PEOPLE, room, tidewater } from "./tidewater.js";
+import { busy, message, OWN, PEOPLE, room, tidewater } from "./tidewater.js";
 
 /** A room with so many messages, of which the last are new. */
 function longWithNew(count: number, unread: number): World {
@@ -145,6 +145,54 @@ describe("axe finds nothing", () => {
       await openRoom(page, "boat-shed");
       await page.getByRole("tab", { name: "Pinned" }).click();
       await page.getByRole("button", { name: "Go to the message of Ingrid Solheim" }).waitFor();
+    } },
+    { name: "the inbox", world: busy, go: async (page, started) => {
+      await page.getByRole("button", { name: /Inbox/ }).click();
+      await page.getByText("Yuki Tanabe mentioned you").waitFor();
+      for (const level of ["info", "success", "warning", "error"] as const) started.emit({ type: "announcement.new", announcement: { announcementId: level, message: `This is ${level}.`, level, at: Date.now() } });
+      await page.getByText("This is error.").waitFor();
+    } },
+    { name: "the documents of a room", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("tab", { name: "Documents" }).click();
+      await page.getByText("Slipway plan").waitFor();
+    } },
+    { name: "a document", world: () => ({ ...busy(), present: [{ userId: "ingrid", deviceId: "ingrid-1", state: {} }] }), go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("tab", { name: "Documents" }).click();
+      await page.getByRole("button", { name: /Slipway plan/ }).click();
+      await page.getByRole("textbox", { name: "Text of Slipway plan" }).click();
+      await page.keyboard.type("Words.");
+      await page.getByText("Saved on this device").waitFor();
+    } },
+    { name: "a document that one may only read", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("tab", { name: "Documents" }).click();
+      await page.getByRole("button", { name: /Rules of the shed/ }).click();
+      await page.getByRole("textbox", { name: "Text of Rules of the shed" }).waitFor();
+    } },
+    { name: "a new document", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("tab", { name: "Documents" }).click();
+      await page.getByRole("button", { name: "New document" }).click();
+      await page.getByRole("radio", { name: "People you choose" }).click();
+    } },
+    { name: "the activity of a room", world: busy, go: async (page) => {
+      await openRoom(page, "boat-shed");
+      await page.getByRole("button", { name: "Room menu" }).click();
+      await page.getByRole("menuitem", { name: "Activity" }).click();
+      await page.getByText("Ingrid Solheim pinned a message").waitFor();
+    } },
+    { name: "announcing", world: () => ({ ...busy(), account: { ...OWN, admin: true } }), go: async (page) => {
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByRole("menuitem", { name: "Announce to everybody" }).click();
+      await page.getByRole("button", { name: "Announce", exact: true }).click();
+      await page.getByText("This is needed.").waitFor();
+    } },
+    { name: "name and status", go: async (page) => {
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByRole("menuitem", { name: "Name and status" }).click();
+      await page.getByLabel("What you are doing").waitFor();
     } },
     { name: "the shortcuts", go: async (page) => {
       await openRoom(page, "boat-shed");

@@ -12,14 +12,18 @@ const words = strings.account;
 export function ProfileDialog() {
   const actions = useActions();
   const account = useAppState(ownAccount);
+  const own = useAppState((state) => state.people.get(account?.userId ?? ""));
   const [name, setName] = useState(account?.displayName ?? "");
+  const [text, setText] = useState(own?.text ?? "");
   const [error, setError] = useState<ApiError | null>(null);
 
   async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     if (name.trim() === "") return;
     try {
-      await actions.setDisplayName(name.trim());
+      // Only what was changed here.
+      if (name.trim() !== account?.displayName) await actions.setDisplayName(name.trim());
+      if (text.trim() !== (own?.text ?? "")) await actions.setPresence(own === undefined || own.status === "offline" ? "online" : own.status, text.trim());
       actions.closeOverlay();
     } catch (thrown) {
       setError(ApiError.from(thrown));
@@ -28,8 +32,9 @@ export function ProfileDialog() {
 
   return (
     <Dialog title={words.profileTitle} body={words.profileBody} closeLabel={strings.close} onClose={actions.closeOverlay}>
-      <form onSubmit={(event) => void submit(event)}>
+      <form className="grid gap-4" onSubmit={(event) => void submit(event)}>
         <Field label={words.name} value={name} onValue={setName} problem={name.trim() === "" ? strings.welcome.required : undefined} maxLength={64} autoFocus autoComplete="name" />
+        <Field label={words.statusText} value={text} onValue={setText} hint={words.statusTextHint} placeholder={words.statusPlaceholder} maxLength={100} autoComplete="off" />
         {error !== null && <Refusal>{error.message}</Refusal>}
         <DialogActions>
           <Button onClick={actions.closeOverlay}>{strings.cancel}</Button>

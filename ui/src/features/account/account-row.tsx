@@ -1,14 +1,15 @@
-import { LogOut, Pencil, Settings, Wifi, WifiOff } from "lucide-react";
+import { Keyboard, LogOut, Megaphone, Pencil, Settings, Wifi, WifiOff } from "lucide-react";
 import { Popover } from "radix-ui";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
 import { Avatar } from "@/components/avatar";
 import { IconButton } from "@/components/icon-button";
+import { COMMAND_KEY } from "@/components/keys";
 import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
 import { PathBadge } from "@/components/path-badge";
 import { useActions, useAppState } from "@/state/context";
 import { useTheme } from "@/state/preferences";
-import { connectionOf, ownAccount, type Connection } from "@/state/selectors";
+import { connectionOf, ownAccount, presenceOf, tellsNotifications, type Connection } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.account;
@@ -18,8 +19,17 @@ export function AccountRow() {
   const actions = useActions();
   const account = useAppState(ownAccount);
   const offline = useAppState((state) => state.net?.server === "offline");
+  const levels = useAppState(tellsNotifications);
   const [theme, setTheme] = useTheme();
+
+  const own = useAppState((state) => state.people.get(ownAccount(state)?.userId ?? ""));
+  const status = own?.status ?? "online";
+  const presence = useAppState((state) => presenceOf(state, account?.userId ?? ""));
   if (account === null) return null;
+
+  function setStatus(next: "online" | "away" | "dnd"): void {
+    actions.setPresence(next, own?.text ?? "").catch((thrown: unknown) => toast.error(ApiError.from(thrown).message));
+  }
 
   function setOnline(online: boolean): void {
     actions.setOnline(online).catch((thrown: unknown) => toast.error(ApiError.from(thrown).message));
@@ -27,7 +37,7 @@ export function AccountRow() {
 
   return (
     <div className="flex items-center gap-2.5 flex-none py-2.5 ps-3.5 pe-2.5 border-t border-line">
-      <Avatar userId={account.userId} name={account.displayName} size={30} />
+      <Avatar userId={account.userId} name={account.displayName} size={30} {...(presence === "dnd" ? { presence } : {})} />
       <div className="flex-1 min-w-0">
         <p className="truncate foreign font-medium">{account.displayName}</p>
         <ConnectionLine />
@@ -47,6 +57,13 @@ export function AccountRow() {
           options={(["light", "dark", "system"] as const).map((value) => ({ value, label: words.themes[value] }))}
         />
         <MenuLine />
+        <MenuChoice
+          label={words.status}
+          value={status === "offline" ? "online" : status}
+          onValue={setStatus}
+          options={(levels ? (["online", "away", "dnd"] as const) : (["online", "away"] as const)).map((value) => ({ value, label: words.statuses[value] }))}
+        />
+        <MenuLine />
         <MenuItem icon={Pencil} onChoose={() => actions.show({ kind: "profile" })}>
           {words.editName}
         </MenuItem>
@@ -57,6 +74,14 @@ export function AccountRow() {
         ) : (
           <MenuItem icon={WifiOff} onChoose={() => setOnline(false)}>
             {words.goOffline}
+          </MenuItem>
+        )}
+        <MenuItem icon={Keyboard} keys={[COMMAND_KEY, "/"]} onChoose={() => actions.show({ kind: "shortcuts" })}>
+          {words.shortcuts}
+        </MenuItem>
+        {account.admin && levels && (
+          <MenuItem icon={Megaphone} onChoose={() => actions.show({ kind: "announce" })}>
+            {words.announce}
           </MenuItem>
         )}
         <MenuLine />

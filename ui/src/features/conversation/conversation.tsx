@@ -1,15 +1,17 @@
-import { ChevronLeft, Ellipsis, Hash, Lock, LogOut, PanelRight, Settings, UserPlus } from "lucide-react";
-import type { Room } from "@/api/types.gen";
+import { Activity, ChevronLeft, Ellipsis, Hash, Lock, LogOut, PanelRight, Settings, Star, StarOff, UserPlus } from "lucide-react";
+import { toast } from "sonner";
+import { ApiError } from "@/api/error";
+import type { Room } from "@/api/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
 import { COMMAND_KEY } from "@/components/keys";
 import { WITHOUT_DETAILS, useMedia } from "@/components/media";
-import { Menu, MenuItem, MenuLine } from "@/components/menu";
+import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
 import { Composer } from "@/features/conversation/composer";
 import { MessageList } from "@/features/conversation/message-list";
 import { useActions, useAppState } from "@/state/context";
-import { mayManage, mayPost, openRoom, pathTo, presenceOf, timelineOf, typingIn } from "@/state/selectors";
+import { mayManage, mayPost, openRoom, pathTo, presenceOf, tellsNotifications, timelineOf, typingIn } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.conversation;
@@ -63,6 +65,7 @@ function Head({ room }: { room: Room }) {
   const sheet = useMedia(WITHOUT_DETAILS);
   const shown = useAppState((state) => (sheet ? state.details.sheet : state.details.pane));
   const presence = useAppState((state) => presenceOf(state, room.peerUserId ?? ""));
+  const levels = useAppState(tellsNotifications);
   const Icon = room.visibility === "private" ? Lock : Hash;
 
   return (
@@ -84,7 +87,7 @@ function Head({ room }: { room: Room }) {
         {room.topic !== "" && <p className="flex-[1_1_40%] min-w-0 truncate foreign ps-2.5 border-s border-line-strong leading-4 text-ink-3 touch:hidden">{room.topic}</p>}
         <HereLine room={room} />
       </div>
-      {room.kind === "chat" && (
+      {(room.kind === "chat" || levels) && (
         <Menu
           trigger={
             <IconButton label={words.roomMenu}>
@@ -92,6 +95,51 @@ function Head({ room }: { room: Room }) {
             </IconButton>
           }
         >
+          <RoomMenu room={room} />
+        </Menu>
+      )}
+      <IconButton
+        label={shown ? words.hideDetails : words.showDetails}
+        keys={[COMMAND_KEY, "."]}
+        aria-pressed={shown}
+        onClick={() => actions.setDetails(sheet ? { sheet: !shown } : { pane: !shown })}
+      >
+        <PanelRight aria-hidden="true" />
+      </IconButton>
+    </header>
+  );
+}
+
+function RoomMenu({ room }: { room: Room }) {
+  const actions = useActions();
+  const levels = useAppState(tellsNotifications);
+  const refuse = (thrown: unknown): void => void toast.error(ApiError.from(thrown).message);
+  return (
+    <>
+      {levels && (
+        <>
+          <MenuChoice
+            label={strings.notify.label}
+            value={room.notify ?? "all"}
+            onValue={(level) => void actions.setNotify(room.roomId, level).catch(refuse)}
+            options={(["all", "mentions", "none"] as const).map((value) => ({ value, label: strings.notify.levels[value] }))}
+          />
+          <MenuLine />
+          <MenuItem icon={room.favourite === true ? StarOff : Star} onChoose={() => void actions.setFavourite(room.roomId, room.favourite !== true).catch(refuse)}>
+            {room.favourite === true ? strings.notify.notFavourite : strings.notify.favourite}
+          </MenuItem>
+        </>
+      )}
+      {room.kind === "chat" && (
+        <>
+          {levels && (
+            <>
+              <MenuItem icon={Activity} onChoose={() => actions.show({ kind: "activity", roomId: room.roomId })}>
+                {strings.activity.menu}
+              </MenuItem>
+              <MenuLine />
+            </>
+          )}
           <MenuItem icon={UserPlus} onChoose={() => actions.show({ kind: "invite", roomId: room.roomId })}>
             {strings.dialogs.invite}
           </MenuItem>
@@ -104,17 +152,9 @@ function Head({ room }: { room: Room }) {
           <MenuItem icon={LogOut} danger onChoose={() => actions.show({ kind: "leaveRoom", roomId: room.roomId })}>
             {strings.dialogs.leave}
           </MenuItem>
-        </Menu>
+        </>
       )}
-      <IconButton
-        label={shown ? words.hideDetails : words.showDetails}
-        keys={[COMMAND_KEY, "."]}
-        aria-pressed={shown}
-        onClick={() => actions.setDetails(sheet ? { sheet: !shown } : { pane: !shown })}
-      >
-        <PanelRight aria-hidden="true" />
-      </IconButton>
-    </header>
+    </>
   );
 }
 

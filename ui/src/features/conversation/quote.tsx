@@ -1,4 +1,4 @@
-import type { Message } from "@/api/types.gen";
+import type { Message } from "@/api/types";
 import { plainText } from "@/features/conversation/markdown";
 import { paintable } from "@/features/conversation/text";
 import { useAppState } from "@/state/context";

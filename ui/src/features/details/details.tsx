@@ -3,13 +3,14 @@ import { Tabs } from "radix-ui";
 import { useMemo } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
-import type { Role, Room } from "@/api/types.gen";
+import type { Role, Room } from "@/api/types";
 import { Avatar } from "@/components/avatar";
 import { useMinute } from "@/components/clock";
 import { IconButton } from "@/components/icon-button";
 import { Menu, MenuChoice, MenuHead, MenuItem, MenuLine } from "@/components/menu";
 import { PathBadge } from "@/components/path-badge";
 import { useActions, useAppState } from "@/state/context";
+import { Documents } from "@/features/details/documents";
 import { lastSeenWords } from "@/features/details/last-seen";
 import { PinnedMessages } from "@/features/details/pinned";
 import { carriedBetween, mayManage, openRoom, ownAccount, pathTo, presenceOf, rosterEntries, type RosterEntry } from "@/state/selectors";
@@ -17,7 +18,7 @@ import type { DetailsTab } from "@/state/state";
 import { bytes, strings } from "@/strings/strings";
 
 const words = strings.details;
-const TABS: readonly DetailsTab[] = ["members", "pinned"];
+const TABS: readonly DetailsTab[] = ["members", "documents", "pinned"];
 const NOBODY: ReadonlyMap<string, Role> = new Map();
 
 /** The right pane: who belongs to the open room, how they are reached, and what peers carried. */
@@ -39,7 +40,7 @@ export function Details({ onClose }: { onClose?: () => void }) {
               <Tabs.Trigger
                 key={each}
                 value={each}
-                className="grid place-items-center h-7 touch:h-9 px-2.5 rounded-control font-medium text-ink-2 transition-colors duration-(--fast) hover:text-ink data-[state=active]:bg-selected data-[state=active]:text-ink"
+                className="grid place-items-center h-7 touch:h-9 px-2 rounded-control font-medium text-ink-2 transition-colors duration-(--fast) hover:text-ink data-[state=active]:bg-selected data-[state=active]:text-ink"
               >
                 {words[each]}
               </Tabs.Trigger>
@@ -54,6 +55,9 @@ export function Details({ onClose }: { onClose?: () => void }) {
         <Tabs.Content value="members" tabIndex={-1} className="flex flex-col flex-1 min-h-0 data-[state=inactive]:hidden focus-visible:shadow-none">
           {room === null ? <p className="flex-1 px-5 text-ink-3">{words.noRoom}</p> : <Roster room={room} />}
           <Carried />
+        </Tabs.Content>
+        <Tabs.Content value="documents" tabIndex={-1} className="flex flex-col flex-1 min-h-0 data-[state=inactive]:hidden focus-visible:shadow-none">
+          {room === null ? <p className="flex-1 px-5 text-ink-3">{words.noRoom}</p> : <Documents key={room.roomId} room={room} />}
         </Tabs.Content>
         <Tabs.Content value="pinned" tabIndex={-1} className="flex flex-col flex-1 min-h-0 data-[state=inactive]:hidden focus-visible:shadow-none">
           {room === null ? <p className="flex-1 px-5 text-ink-3">{words.noRoom}</p> : <PinnedMessages key={room.roomId} room={room} />}
@@ -115,7 +119,11 @@ function MemberRow({ room, entry: { person, role } }: { room: Room; entry: Roste
           <span className="truncate foreign">{person.displayName}</span>
           {own && <span className="text-ink-3">{strings.you}</span>}
         </span>
-        {role !== "member" && room.kind === "chat" && <span className="block text-micro text-ink-3">{strings.roles[role]}</span>}
+        {person.text !== undefined ? (
+          <span className="block truncate foreign text-micro text-ink-3">{person.text}</span>
+        ) : (
+          role !== "member" && room.kind === "chat" && <span className="block text-micro text-ink-3">{strings.roles[role]}</span>
+        )}
       </span>
       {!own && !offline && path !== null && <PathBadge path={path.path} word={strings.paths[path.path]} title={words.pathTitle(path.path)} rttMs={path.rttMs} />}
       {offline && person.lastSeen !== undefined && <span className="flex-none text-micro text-ink-3 tabular-nums">{lastSeenWords(person.lastSeen, minute)}</span>}

@@ -1,17 +1,22 @@
-import { Compass, Hash, Link, Lock, LogOut, Monitor, Moon, PanelRight, Pencil, Plus, Search, Sun, Wifi, WifiOff, type LucideIcon } from "lucide-react";
+import {
+  Activity, Bell, BellOff, Circle, Compass, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, Megaphone, MessageSquare, Monitor, Moon, PanelRight, Pencil,
+  Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Wifi, WifiOff, type LucideIcon,
+} from "lucide-react";
 import { Command } from "cmdk";
 import { Dialog } from "radix-ui";
 import { useState, type ReactNode } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
+import type { Room } from "@/api/types";
 import { Avatar } from "@/components/avatar";
 import { useFocusReturn } from "@/components/focus";
 import { COMMAND_KEY, Keys } from "@/components/keys";
 import { WITHOUT_DETAILS } from "@/components/media";
 import { matchName, type Match } from "@/features/palette/match";
 import { useActions, useAppState } from "@/state/context";
+import { placeOf } from "@/state/links";
 import { useTheme } from "@/state/preferences";
-import { chatRooms, ownAccount, presenceOf } from "@/state/selectors";
+import { listedRooms, mayManage, mayPost, openRoom, ownAccount, presenceOf, tellsNotifications } from "@/state/selectors";
 import type { Person } from "@/state/state";
 import { strings } from "@/strings/strings";
 
@@ -25,7 +30,7 @@ type Entry = { key: string; name: string; note?: string; picture: ReactNode; key
 export function Palette() {
   const actions = useActions();
   const [query, setQuery] = useState("");
-  const rooms = useAppState(chatRooms);
+  const rooms = useAppState(listedRooms).filter((room) => room.kind === "chat");
   const people = useAppState((state) => state.people);
   const account = useAppState(ownAccount);
   const commands = useCommands();
@@ -48,6 +53,9 @@ export function Palette() {
         },
       }),
     );
+
+  const docs = useAppState((state) => (state.openRoomId === null ? undefined : state.docs.get(state.openRoomId)));
+  const docEntries = (docs?.kind === "ready" ? docs.docs : []).map((doc): Entry => ({ key: `doc-${doc.docId}`, name: doc.title, picture: <FileText aria-hidden="true" />, run: () => actions.openDoc(doc.docId) }));
 
   function choose(entry: Entry): void {
     actions.closeOverlay();
@@ -78,7 +86,16 @@ export function Palette() {
               <Command.Empty className="px-2 py-6 text-center text-ink-3">{words.empty}</Command.Empty>
               <Group heading={words.rooms} entries={roomEntries} query={query} onChoose={choose} />
               <Group heading={words.people} entries={personEntries} query={query} onChoose={choose} />
-              <Group heading={words.commands} entries={commands} query={query} onChoose={choose} shownMax={20} />
+              <Group heading={strings.details.documents} entries={docEntries} query={query} onChoose={choose} />
+              {placeOf(query.trim()) !== null && (
+                <Group
+                  heading={words.link}
+                  entries={[{ key: "link", name: query.trim(), picture: <MessageSquare aria-hidden="true" />, run: () => actions.follow(query.trim()) }]}
+                  query={query}
+                  onChoose={choose}
+                />
+              )}
+              <Group heading={words.commands} entries={commands} query={query} onChoose={choose} shownMax={40} />
             </Command.List>
           </Command>
           <div aria-hidden="true" className="flex items-center gap-4 h-[38px] px-4 border-t border-line text-small text-ink-3 touch:hidden">
@@ -151,6 +168,8 @@ function useCommands(): readonly Entry[] {
   const actions = useActions();
   const details = useAppState((state) => state.details);
   const offline = useAppState((state) => state.net?.server === "offline");
+  const ownText = useAppState((state) => state.people.get(ownAccount(state)?.userId ?? "")?.text ?? "");
+  const admin = useAppState((state) => ownAccount(state)?.admin === true);
   const [, setTheme] = useTheme();
   const themes: Readonly<Record<"light" | "dark" | "system", LucideIcon>> = { light: Sun, dark: Moon, system: Monitor };
   const entry = (name: string, Icon: LucideIcon, run: () => void, keys?: readonly string[]): Entry => ({
@@ -161,7 +180,32 @@ function useCommands(): readonly Entry[] {
     ...(keys === undefined ? {} : { keys }),
   });
 
+  const room = useAppState(openRoom);
+  const inbox = useAppState(tellsNotifications);
+  const refuse = (thrown: unknown): void => void toast.error(ApiError.from(thrown).message);
+  const ofRoom = (of: Room): readonly Entry[] => [
+    entry(strings.shortcuts.firstNew, MailOpen, () => void actions.jumpToFirstNew(of.roomId), [COMMAND_KEY, "J"]),
+    ...(mayPost(of) ? [entry(strings.docs.create, FilePlus, () => actions.show({ kind: "createDoc", roomId: of.roomId }))] : []),
+    entry(words.pinnedIn(of.name), Pin, () => actions.setDetails({ tab: "pinned", ...(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: true } : { pane: true }) })),
+    ...(inbox
+      ? [entry(of.favourite === true ? strings.notify.notFavourite : strings.notify.favourite, of.favourite === true ? StarOff : Star, () => void actions.setFavourite(of.roomId, of.favourite !== true).catch(refuse))]
+      : []),
+    ...(inbox ? (["all", "mentions", "none"] as const) : [])
+      .filter((level) => level !== (of.notify ?? "all"))
+      .map((level) => entry(words.notify(strings.notify.levels[level]), level === "none" ? BellOff : Bell, () => void actions.setNotify(of.roomId, level).catch(refuse))),
+    ...(of.kind === "chat"
+      ? [
+          entry(strings.dialogs.invite, UserPlus, () => actions.show({ kind: "invite", roomId: of.roomId })),
+          ...(inbox ? [entry(strings.activity.title(of.name), Activity, () => actions.show({ kind: "activity", roomId: of.roomId }))] : []),
+          ...(mayManage(of) ? [entry(strings.dialogs.settingsTitle(of.name), Settings, () => actions.show({ kind: "roomSettings", roomId: of.roomId }))] : []),
+          entry(strings.dialogs.leaveTitle(of.name), LogOut, () => actions.show({ kind: "leaveRoom", roomId: of.roomId })),
+        ]
+      : []),
+  ];
+
   return [
+    ...(inbox ? [entry(strings.inbox.label, InboxIcon, () => actions.openInbox())] : []),
+    ...(room === null ? [] : ofRoom(room)),
     entry(strings.rooms.create, Plus, () => actions.show({ kind: "createRoom" })),
     entry(strings.rooms.browse, Compass, () => actions.show({ kind: "browseRooms" })),
     entry(strings.rooms.join, Link, () => actions.show({ kind: "joinByInvite" })),
@@ -172,6 +216,9 @@ function useCommands(): readonly Entry[] {
       [COMMAND_KEY, "."],
     ),
     ...(["light", "dark", "system"] as const).map((theme) => entry(words.theme(strings.account.themes[theme]), themes[theme], () => setTheme(theme))),
+    ...(inbox ? (["online", "away", "dnd"] as const) : (["online", "away"] as const)).map((status) => entry(words.status(strings.account.statuses[status]), status === "dnd" ? BellOff : Circle, () => void actions.setPresence(status, ownText).catch(refuse))),
+    entry(strings.account.shortcuts, Keyboard, () => actions.show({ kind: "shortcuts" }), [COMMAND_KEY, "/"]),
+    ...(admin && inbox ? [entry(strings.account.announce, Megaphone, () => actions.show({ kind: "announce" }))] : []),
     entry(strings.account.editName, Pencil, () => actions.show({ kind: "profile" })),
     entry(offline ? strings.account.goOnline : strings.account.goOffline, offline ? Wifi : WifiOff, () => {
       actions.setOnline(offline).catch((thrown: unknown) => toast.error(ApiError.from(thrown).message));

@@ -1,6 +1,6 @@
-import { Compass, Hash, Link, Lock, PencilLine, Plus, Search, SquarePen, type LucideIcon } from "lucide-react";
+import { BellOff, Compass, Hash, Inbox as InboxIcon, Link, Lock, PencilLine, Plus, Search, SquarePen, type LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
-import type { Room } from "@/api/types.gen";
+import type { Room } from "@/api/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { Count } from "@/components/count";
@@ -10,7 +10,7 @@ import { COMMAND_KEY, Keys } from "@/components/keys";
 import { Mark } from "@/components/mark";
 import { Menu, MenuItem } from "@/components/menu";
 import { useActions, useAppState } from "@/state/context";
-import { chatRooms, directRooms, mentionsOf, ownAccount, presenceOf, unreadOf } from "@/state/selectors";
+import { chatRooms, directRooms, favouriteRooms, mentionsOf, ownAccount, presenceOf, unreadOf } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.rooms;
@@ -21,6 +21,7 @@ export function RoomList({ foot }: { foot: ReactNode }) {
   const actions = useActions();
   const account = useAppState(ownAccount);
   const known = useAppState((state) => state.rooms !== null);
+  const favourites = useAppState(favouriteRooms);
   const rooms = useAppState(chatRooms);
   const people = useAppState(directRooms);
 
@@ -49,9 +50,17 @@ export function RoomList({ foot }: { foot: ReactNode }) {
         <Keys keys={[COMMAND_KEY, "K"]} className="ms-auto touch:hidden" />
       </button>
       <div className="flex-1 min-h-0 overflow-y-auto scroller px-2 pb-2">
+        <InboxRow />
+        {favourites.length > 0 && (
+          <Group label={strings.notify.favourites} first>
+            {favourites.map((room) => (
+              <RoomRow key={room.roomId} room={room} />
+            ))}
+          </Group>
+        )}
         <Group
           label={words.rooms}
-          first
+          first={favourites.length === 0}
           end={
             <Menu
               align="start"
@@ -91,6 +100,26 @@ export function RoomList({ foot }: { foot: ReactNode }) {
   );
 }
 
+/** There once the engine has told of what is in it. */
+function InboxRow() {
+  const actions = useActions();
+  const inbox = useAppState((state) => state.inbox);
+  const open = useAppState((state) => state.inboxOpen);
+  if (inbox === null) return null;
+  return (
+    <button
+      type="button"
+      aria-current={open ? "page" : undefined}
+      onClick={() => actions.openInbox()}
+      className={`flex items-center gap-2.5 w-full h-[30px] touch:h-10 mb-2 px-2 rounded-control text-start transition-colors duration-(--fast) hover:bg-hover ${open ? "bg-selected text-ink font-medium" : inbox.unread > 0 ? "text-ink font-strong" : "text-ink-2"}`}
+    >
+      <InboxIcon aria-hidden="true" className="flex-none size-4 stroke-[1.75] text-ink-2" />
+      <span className="flex-1 min-w-0 truncate">{strings.inbox.label}</span>
+      {inbox.unread > 0 && <Count shown={capped(inbox.unread)} label={strings.inbox.unread(inbox.unread)} forYou />}
+    </button>
+  );
+}
+
 function WaysToRooms() {
   const actions = useActions();
   return (
@@ -127,7 +156,8 @@ function RoomRow({ room }: { room: Room }) {
   const mentions = useAppState((state) => mentionsOf(state, room));
   const drafted = useAppState((state) => state.openRoomId !== room.roomId && (state.drafts.get(room.roomId)?.text ?? "").trim() !== "");
   const presence = useAppState((state) => presenceOf(state, room.peerUserId ?? ""));
-  const tone = open ? "bg-selected text-ink font-medium" : unread > 0 ? "text-ink font-strong" : "text-ink-2";
+  const muted = room.notify === "none";
+  const tone = open ? "bg-selected text-ink font-medium" : muted && mentions === 0 ? "text-ink-3" : unread > 0 ? "text-ink font-strong" : "text-ink-2";
   const Icon: LucideIcon = room.visibility === "private" ? Lock : Hash;
 
   return (
@@ -148,11 +178,12 @@ function RoomRow({ room }: { room: Room }) {
           <Icon aria-label={room.visibility === "private" ? words.privateRoom : words.publicRoom} role="img" className={`flex-none size-4 stroke-[1.75] ${open || unread > 0 ? "text-ink-2" : "text-ink-3"}`} />
         )}
         <span className="flex-1 min-w-0 truncate foreign">{room.name}</span>
+        {muted && <BellOff role="img" aria-label={strings.notify.muted} className="flex-none size-3.5 stroke-[1.75] text-ink-3" />}
         {drafted && <PencilLine role="img" aria-label={words.draft} className="flex-none size-3.5 stroke-[1.75] text-ink-3" />}
         {mentions > 0 ? (
           <Count shown={capped(mentions)} label={words.mentions(mentions, unread)} forYou />
         ) : (
-          unread > 0 && <Count shown={capped(unread)} label={words.unread(unread)} forYou={room.kind === "direct"} />
+          unread > 0 && !muted && <Count shown={capped(unread)} label={words.unread(unread)} forYou={room.kind === "direct"} />
         )}
       </button>
     </li>

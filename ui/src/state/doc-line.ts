@@ -1,0 +1,66 @@
+// What an open editor says to the engine about its document, and what it hears. Bytes only: neither side of it is in the
+// state, since a keystroke concerns nobody but the editor.
+import type { Client, Off } from "@/api/client";
+import type { OpenedDoc } from "@/api/types";
+
+export type DocLineEvent =
+  | { kind: "update"; update: Uint8Array }
+  | { kind: "awareness"; userId: string; deviceId: string; state: unknown }
+  /** What the editor holds counts no more: it has to begin anew. */
+  | { kind: "reset" }
+  /** The way to the engine is open again, or events were dropped: there may be more than was heard. */
+  | { kind: "again" };
+
+export type DocLine = {
+  open: () => Promise<OpenedDoc>;
+  /** Answers once it is on this device's disk. */
+  update: (update: Uint8Array) => Promise<void>;
+  /** What the asker lacks, and what the engine has. */
+  state: (stateVector: Uint8Array) => Promise<{ update: Uint8Array; stateVector: Uint8Array }>;
+  /** Lossy by design: nobody is told when it does not get through. */
+  awareness: (state: unknown) => void;
+  close: () => void;
+  listen: (listener: (event: DocLineEvent) => void) => Off;
+};
+
+export function createDocLine(client: Client, docId: string): DocLine {
+  return {
+    open: () => client.call("docs.open", { docId }),
+    update: async (update) => {
+      await client.call("docs.update", { docId, update: toBase64(update) });
+    },
+    state: async (stateVector) => {
+      const state = await client.call("docs.state", { docId, stateVector: toBase64(stateVector) });
+      return { update: fromBase64(state.update), stateVector: fromBase64(state.stateVector) };
+    },
+    awareness: (state) => void client.call("docs.awareness", { docId, state }).catch(() => undefined),
+    close: () => void client.call("docs.close", { docId }).catch(() => undefined),
+    listen(listener) {
+      const offs = [
+        client.onEvent((event) => {
+          if (event.type === "resync") listener({ kind: "again" });
+          if (!("docId" in event) || event.docId !== docId) return;
+          if (event.type === "doc.update") listener({ kind: "update", update: fromBase64(event.update) });
+          else if (event.type === "doc.awareness") listener({ kind: "awareness", userId: event.userId, deviceId: event.deviceId, state: event.state });
+          else if (event.type === "doc.reset") listener({ kind: "reset" });
+        }),
+        client.onLink((link) => link === "open" && listener({ kind: "again" })),
+      ];
+      return () => offs.forEach((off) => off());
+    },
+  };
+}
+
+/** In pieces: a document has more bytes than a call takes arguments. */
+const PIECE_BYTES = 0x8000;
+
+export function toBase64(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) text += String.fromCharCode(...bytes.subarray(at, at + PIECE_BYTES));
+  return btoa(text);
+}
+
+export function fromBase64(text: string): Uint8Array {
+  const bytes = atob(text);
+  return Uint8Array.from(bytes, (character) => character.charCodeAt(0));
+}

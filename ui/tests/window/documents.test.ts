@@ -1,0 +1,199 @@
+// A document in the built window, against a scripted engine that holds real Yjs replicas: what is typed reaches it, what
+// others write is shown, and what is refused is said and not lost.
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import * as Y from "yjs";
+import { Refused, type FakeEngine } from "./fake-engine.js";
+import { asked, composer, openRoom, openWindow, until } from "./harness.js";
+import { busy } from "./tidewater.js";
+
+const text = (page: Page) => page.getByRole("textbox", { name: "Text of Slipway plan" });
+
+async function openPlan(page: Page): Promise<void> {
+  await openRoom(page, "boat-shed");
+  await page.getByRole("tab", { name: "Documents" }).click();
+  await page.getByRole("button", { name: /Slipway plan/ }).click();
+  await text(page).waitFor();
+}
+
+/** What the engine's replica says. */
+const held = (engine: FakeEngine): string => engine.world.replicas.get("plan")?.getXmlFragment("default").toJSON() ?? "";
+
+/** Somebody else writes a paragraph, as their own Yjs would. */
+function writes(engine: FakeEngine, words: string): void {
+  const replica = engine.world.replicas.get("plan") ?? new Y.Doc();
+  const theirs = new Y.Doc();
+  Y.applyUpdate(theirs, Y.encodeStateAsUpdate(replica));
+  const before = Y.encodeStateVector(theirs);
+  const paragraph = new Y.XmlElement("paragraph");
+  paragraph.insert(0, [new Y.XmlText(words)]);
+  theirs.getXmlFragment("default").push([paragraph]);
+  const update = Y.encodeStateAsUpdate(theirs, before);
+  Y.applyUpdate(replica, update);
+  engine.world.replicas.set("plan", replica);
+  engine.emit({ type: "doc.update", docId: "plan", update: Buffer.from(update).toString("base64") });
+}
+
+test("what is typed is in the engine's replica, under the id that it gave, and what others write is on the page", async () => {
+  const { page, engine } = await openWindow(busy());
+  await openPlan(page);
+  await text(page).click();
+  await page.keyboard.type("The sleepers go first.");
+  await until("the engine has it", () => held(engine).includes("The sleepers go first."));
+  await page.getByText("Saved on this device").waitFor();
+  expect([...(engine.world.replicas.get("plan")?.store.clients.keys() ?? [])]).toEqual([1_001]);
+  writes(engine, "Then the rail.");
+  await text(page).getByText("Then the rail.").waitFor();
+  expect(await text(page).textContent()).toContain("The sleepers go first.");
+});
+
+test("undo takes back one's own, not what others wrote", async () => {
+  const { page, engine } = await openWindow(busy());
+  await openPlan(page);
+  await text(page).click();
+  await page.keyboard.type("mine");
+  writes(engine, "theirs");
+  await text(page).getByText("theirs").waitFor();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await until("mine is gone", async () => !((await text(page).textContent()) ?? "").includes("mine"));
+  expect(await text(page).textContent()).toContain("theirs");
+});
+
+test("others' carets are there with the names that they have here, and go when they go", async () => {
+  const { page, engine } = await openWindow({ ...busy(), present: [{ userId: "ingrid", deviceId: "ingrid-1", state: { user: { name: "Somebody else" } } }] });
+  writes(engine, "The plan.");
+  await openPlan(page);
+  await page.getByRole("img", { name: "Ingrid Solheim is in this document" }).waitFor();
+  const replica = engine.world.replicas.get("plan");
+  if (replica === undefined) throw new Error("nobody wrote");
+  const fragment = replica.getXmlFragment("default");
+  const at = Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(fragment, 0)) as unknown;
+  engine.emit({ type: "doc.awareness", docId: "plan", userId: "ingrid", deviceId: "ingrid-1", state: { user: { name: "Somebody else" }, cursor: { anchor: at, head: at } } });
+  await text(page).locator(".caret-name", { hasText: "Ingrid Solheim" }).waitFor();
+  engine.emit({ type: "doc.awareness", docId: "plan", userId: "ingrid", deviceId: "ingrid-1", state: null });
+  await until("the caret is gone", async () => (await text(page).locator(".caret").count()) === 0);
+  await text(page).click();
+  await until("one's own place is told", () => asked(engine, "docs.awareness").some((params) => JSON.stringify(params).includes("anchor")));
+});
+
+describe("what goes wrong", () => {
+  test("a refusal is said, the text stays, and it is sent when it is tried again", async () => {
+    const { page, engine } = await openWindow(busy());
+    await openPlan(page);
+    engine.answer({ "docs.update": () => { throw new Refused("internal", "The disk is full."); } });
+    await text(page).click();
+    await page.keyboard.type("precious");
+    await page.getByRole("alert").getByText("What you wrote is not saved. The disk is full.").waitFor();
+    expect(await text(page).textContent()).toContain("precious");
+    engine.answer({ "docs.update": ({ docId, update }) => {
+      const replica = engine.world.replicas.get(docId) ?? new Y.Doc();
+      engine.world.replicas.set(docId, replica);
+      Y.applyUpdate(replica, Buffer.from(update, "base64"));
+      return {};
+    } });
+    await page.getByRole("button", { name: "Try again" }).click();
+    await until("the engine has it", () => held(engine).includes("precious"));
+    await until("the line is gone", async () => (await page.getByRole("alert").count()) === 0);
+  });
+
+  test("a document that cannot be read is an error, never an empty page", async () => {
+    const { page, engine } = await openWindow(busy());
+    engine.answer({ "docs.open": () => { throw new Refused("internal", "Its bytes are damaged."); } });
+    await openRoom(page, "boat-shed");
+    await page.getByRole("tab", { name: "Documents" }).click();
+    await page.getByRole("button", { name: /Slipway plan/ }).click();
+    await page.getByRole("alert").getByText("This document could not be read. Its bytes are damaged.").waitFor();
+    expect(await text(page).count()).toBe(0);
+    expect(asked(engine, "docs.update")).toEqual([]);
+  });
+
+  test("what was typed while the way to the engine was broken is there when it is back", async () => {
+    const { page, engine } = await openWindow(busy());
+    await openPlan(page);
+    await text(page).click();
+    engine.cut(true);
+    await page.getByText("Connecting…").waitFor();
+    await text(page).click();
+    await page.keyboard.type("offline words");
+    writes(engine, "said meanwhile");
+    engine.cut(false);
+    await until("both are one", () => held(engine).includes("offline words") && held(engine).includes("said meanwhile"));
+    await text(page).getByText("said meanwhile").waitFor();
+    await page.getByText("Saved on this device").waitFor();
+  });
+
+  test("a document whose past was taken back is begun anew", async () => {
+    const { page, engine } = await openWindow(busy());
+    await openPlan(page);
+    writes(engine, "revoked words");
+    await text(page).getByText("revoked words").waitFor();
+    engine.world.replicas.set("plan", new Y.Doc());
+    writes(engine, "what counts");
+    engine.emit({ type: "doc.reset", docId: "plan" });
+    await text(page).getByText("what counts").waitFor();
+    await until("the revoked words are gone", async () => !((await text(page).textContent()) ?? "").includes("revoked words"));
+    expect(held(engine)).not.toContain("revoked words");
+  });
+});
+
+test("who may only read is told why, and can type nothing", async () => {
+  const { page, engine } = await openWindow(busy());
+  await openRoom(page, "boat-shed");
+  await page.getByRole("tab", { name: "Documents" }).click();
+  await page.getByRole("button", { name: /Rules of the shed/ }).click();
+  await page.getByText("Only Ingrid Solheim writes in this document.").waitFor();
+  await page.getByRole("textbox", { name: "Text of Rules of the shed" }).click();
+  await page.keyboard.type("nevertheless");
+  expect(await page.getByRole("toolbar", { name: "Formatting" }).count()).toBe(0);
+  expect(asked(engine, "docs.update")).toEqual([]);
+});
+
+test("a document is made, renamed, archived and left for the conversation", async () => {
+  const { page, engine } = await openWindow(busy());
+  await openRoom(page, "boat-shed");
+  await page.getByRole("tab", { name: "Documents" }).click();
+  await page.getByRole("button", { name: "New document" }).click();
+  await page.getByLabel("Title").fill("Launch list");
+  await page.keyboard.press("Enter");
+  await page.getByRole("textbox", { name: "Text of Launch list" }).waitFor();
+  expect(asked(engine, "docs.create")).toEqual([{ roomId: "boat-shed", title: "Launch list", editing: "members" }]);
+  await page.getByRole("button", { name: "Document menu" }).click();
+  await page.getByRole("menuitem", { name: "Document settings" }).click();
+  await page.getByLabel("Title").fill("Launching");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Launching" }).waitFor();
+  await page.getByRole("button", { name: "Document menu" }).click();
+  await page.getByRole("menuitem", { name: "Archive" }).click();
+  await page.getByRole("button", { name: "2 archived" }).waitFor();
+  await page.getByRole("button", { name: "Back to boat-shed" }).click();
+  await composer(page).waitFor();
+  await until("the engine was told", () => asked(engine, "docs.close").length > 0);
+});
+
+test("a document that was deleted is closed, and can be had back", async () => {
+  const { page, engine } = await openWindow(busy());
+  await openPlan(page);
+  await page.getByRole("button", { name: "Document menu" }).click();
+  await page.getByRole("menuitem", { name: "Delete document" }).click();
+  await composer(page).waitFor();
+  await until("it is not listed", async () => (await page.getByRole("button", { name: /Slipway plan/ }).count()) === 0);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("button", { name: /Slipway plan/ }).waitFor();
+  expect(asked(engine, "docs.restore")).toEqual([{ docId: "plan" }]);
+});
+
+test("pasted HTML is what the page may hold and nothing else", async () => {
+  const { page, engine } = await openWindow(busy());
+  await openPlan(page);
+  await text(page).click();
+  await page.evaluate(() => {
+    const data = new DataTransfer();
+    data.setData("text/html", '<h1>Title</h1><p onclick="alert(1)">words <a href="javascript:alert(1)">bad</a> <a href="https://a.example/">good</a></p><script>alert(1)</script><img src="https://evil.example/x.png"><iframe src="https://evil.example"></iframe>');
+    document.activeElement?.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+  });
+  await text(page).getByRole("heading", { name: "Title" }).waitFor();
+  expect(await text(page).locator("script, img, iframe, [onclick]").count()).toBe(0);
+  expect(await text(page).locator("a").evaluateAll((links) => links.map((link) => link.getAttribute("href")))).toEqual(["https://a.example/"]);
+  await until("the engine has it", () => held(engine).includes("Title"));
+  expect(held(engine)).not.toContain("javascript:");
+});
