@@ -50,9 +50,10 @@ impl Reissue {
     fn unsaid(self) -> Vec<Event> {
         let Self { device: _, mut dead, unwanted, mut said } = self;
         dead.retain(|event| !unwanted.contains(&event.id()));
-        dead.sort_by_key(|event| event.header.get().order());
-        // A message that was written anew, and taken back again, is one message.
+        dead.sort_by_key(|event| std::cmp::Reverse(event.header.get().order()));
+        // A message that was written anew, and taken back again, is one message, and stood where it came last.
         dead.retain(|event| said.insert(event.header.get().body_hash));
+        dead.reverse();
         dead
     }
 }
