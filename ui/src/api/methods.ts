@@ -1,14 +1,16 @@
 // The methods of the API: each with what it takes and what it answers. The types are the engine's own; this table
 // only pairs them. A method that the engine does not have yet is not listed, so it cannot be called by mistake.
 import type {
-  Activities, AnnounceParams, ChangePasswordParams, CreateRoomParams, DeviceParams, Devices, Diagnosis, DirectParams,
-  Directory, DoctorParams, Done, Drafts, EditParams, Invite, InviteParams, JoinRoomParams, ListActivityParams,
-  ListMessagesParams, ListNotificationsParams, ListPresenceParams, Locations, LoginParams, LogoutParams,
-  MarkNotificationsReadParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams, Notifications,
-  OneMessage, PinParams, Pins, PresenceList, ProfileParams, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
-  RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetFavouriteParams, SetNotifyParams,
-  SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams,
-  SharedLocation, SignedIn, StopLocationParams, UpdateRoomParams, Whoami,
+  Activities, AnnounceParams, ChangePasswordParams, CommentParams, Commented, Comments, CreateRoomParams,
+  DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory, DoctorParams, Done, Drafts, EditParams,
+  EditPostParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams, ListCommentsParams,
+  ListMessagesParams, ListNotificationsParams, ListPostsParams, ListPresenceParams, Locations, LoginParams,
+  LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams,
+  Notifications, OneMessage, PinParams, Pins, Posts, PresenceList, ProfileParams, PublishParams, Published,
+  ReactParams, Receipts, RegisterParams, RemoveMemberParams, RoomCreated, RoomParams, Rooms, SendParams, Sent,
+  SetDraftParams, SetFavouriteParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPresenceParams,
+  SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StopLocationParams, UpdateRoomParams,
+  Whoami,
 } from "@/api/types.gen";
 
 export type Methods = {
@@ -59,6 +61,13 @@ export type Methods = {
   "location.share": { params: ShareLocationParams; result: SharedLocation };
   "location.stop": { params: StopLocationParams; result: Done };
   "location.list": { params: RoomParams; result: Locations };
+  "feed.publish": { params: PublishParams; result: Published };
+  "feed.edit": { params: EditPostParams; result: Done };
+  "feed.delete": { params: DeletePostParams; result: Done };
+  "feed.list": { params: ListPostsParams; result: Posts };
+  "feed.like": { params: LikeParams; result: Done };
+  "feed.comment": { params: CommentParams; result: Commented };
+  "feed.comments": { params: ListCommentsParams; result: Comments };
 };
 
 export type Method = keyof Methods;

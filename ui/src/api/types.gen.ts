@@ -393,6 +393,131 @@ at: number,
  */
 until?: number, };
 
+export type PublishParams = { 
+/**
+ * The feed of a room; without it the server's public feed.
+ */
+roomId?: string, 
+/**
+ * One line of at most 200 characters; may be empty where the body is not.
+ */
+title: string, 
+/**
+ * Markdown, at most 32 KiB.
+ */
+body: string, 
+/**
+ * At most ten of at most 32 characters.
+ */
+tags?: Array<string>, };
+
+export type Published = { postId: string, };
+
+export type EditPostParams = { postId: string, title?: string, body?: string, tags?: Array<string>, };
+
+export type DeletePostParams = { 
+/**
+ * The post's id, or the comment's.
+ */
+postId: string, };
+
+export type LikeParams = { 
+/**
+ * The post's id, or the comment's.
+ */
+postId: string, on: boolean, };
+
+export type CommentParams = { postId: string, 
+/**
+ * Markdown, at most 32 KiB.
+ */
+text: string, 
+/**
+ * The comment that it answers.
+ */
+replyTo?: string, };
+
+export type Commented = { commentId: string, };
+
+export type FeedOrder = "new" | "top" | "hot";
+
+export type ListPostsParams = { 
+/**
+ * The feed of a room; without it the server's public feed.
+ */
+roomId?: string, 
+/**
+ * `new` unless said otherwise.
+ */
+order?: FeedOrder, 
+/**
+ * As `next` of an earlier answer gives it: goes on in the order that the first page had, so that what is liked or
+ * published meanwhile moves nothing past the reader.
+ */
+before?: string, 
+/**
+ * 1 to 200; 20 unless said otherwise.
+ */
+limit?: number, };
+
+export type Posts = { 
+/**
+ * First those that are read first.
+ */
+posts: Array<Post>, 
+/**
+ * Where it goes on; absent at the end.
+ */
+next?: string, };
+
+export type Post = { postId: string, roomId: string, 
+/**
+ * The author's user id.
+ */
+author: string, 
+/**
+ * The author may share no room with this person, so the name comes along.
+ */
+authorName: string, title: string, body: string, tags: Array<string>, publishedAt: number, editedAt?: number, likesCount: number, 
+/**
+ * Whether this person likes it.
+ */
+liked: boolean, commentsCount: number, 
+/**
+ * It was taken back: only in the event that says so.
+ */
+deleted: boolean, };
+
+export type ListCommentsParams = { postId: string, 
+/**
+ * Comments before this comment, as `next` of an earlier answer gives it.
+ */
+before?: string, 
+/**
+ * 1 to 1,000; 50 unless said otherwise.
+ */
+limit?: number, };
+
+export type Comments = { 
+/**
+ * Oldest first.
+ */
+comments: Array<Comment>, 
+/**
+ * Where older comments go on; absent at the beginning.
+ */
+next?: string, };
+
+export type Comment = { commentId: string, postId: string, roomId: string, 
+/**
+ * The author's user id.
+ */
+author: string, authorName: string, 
+/**
+ * Empty where it was taken back: the answers to it keep their place.
+ */
+text: string, replyTo?: string, sentAt: number, likesCount: number, liked: boolean, deleted: boolean, };
+
 export type SetNotifyParams = { roomId: string, level: NotifyLevel, };
 
 export type SetFavouriteParams = { roomId: string, on: boolean, };
@@ -461,6 +586,10 @@ displayName: string, status: PresenceStatus, text?: string, lastSeen?: number, }
 /**
  * Of a live one: when it ends by itself.
  */
-until?: number, ended?: boolean, } | { "type": "notification.new", notification: Notification, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "activity.new", activity: Activity, } | { "type": "resync", };
+until?: number, ended?: boolean, } | { "type": "post.new", post: Post, } | { "type": "post.changed", post: Post, } | { "type": "comment.new", comment: Comment, } | { "type": "comment.changed", comment: Comment, } | { "type": "ranking.changed", roomId: string, order: FeedOrder, 
+/**
+ * The first twenty.
+ */
+postIds: Array<string>, } | { "type": "notification.new", notification: Notification, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "activity.new", activity: Activity, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

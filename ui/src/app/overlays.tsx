@@ -9,6 +9,7 @@ import { JoinByInviteDialog } from "@/features/dialogs/join-by-invite";
 import { ReceiptsDialog } from "@/features/dialogs/receipts";
 import { ShortcutsDialog } from "@/features/dialogs/shortcuts";
 import { RoomSettingsDialog } from "@/features/dialogs/room-settings";
+import { DeletePostDialog } from "@/features/feed/delete-post";
 import { Palette } from "@/features/palette/palette";
 import { useAppState } from "@/state/context";
 
@@ -44,6 +45,10 @@ export function Overlays() {
       return room && <ActivityDialog room={room} />;
     case "announce":
       return <AnnounceDialog />;
+    case "deletePost":
+      return <DeletePostDialog postId={overlay.postId} commentId={overlay.commentId} />;
+    case "map":
+      return null;
     case "shortcuts":
       return <ShortcutsDialog />;
     case "profile":

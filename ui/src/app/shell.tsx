@@ -6,8 +6,10 @@ import { useShortcuts } from "@/app/shortcuts";
 import { useStartingRoom } from "@/app/starting-room";
 import { AccountRow } from "@/features/account/account-row";
 import { Conversation } from "@/features/conversation/conversation";
+import { MessageText } from "@/features/conversation/message-text";
 import { Details } from "@/features/details/details";
 import { Announcements } from "@/features/inbox/announcements";
+import { Feed } from "@/features/feed/feed";
 import { Inbox } from "@/features/inbox/inbox";
 import { RoomList } from "@/features/rooms/room-list";
 import { useActions, useAppState } from "@/state/context";
@@ -20,6 +22,7 @@ export function Shell() {
   const sheet = useMedia(WITHOUT_DETAILS);
   const roomId = useAppState((state) => state.openRoomId);
   const inbox = useAppState((state) => state.inboxOpen);
+  const feed = useAppState((state) => state.feedOpen);
   const details = useAppState((state) => state.details);
   useShortcuts();
   useStartingRoom();
@@ -30,8 +33,8 @@ export function Shell() {
     <div className="flex flex-col h-full">
       <Announcements />
       <div className={`grid flex-1 min-h-0 grid-rows-[minmax(0,1fr)] ${narrow ? "grid-cols-[minmax(0,1fr)]" : pane ? "grid-cols-[var(--size-rooms)_minmax(0,1fr)_var(--size-details)]" : "grid-cols-[var(--size-rooms)_minmax(0,1fr)]"}`}>
-        {narrow ? roomId === null && !inbox && <NarrowList /> : <RoomList foot={<AccountRow />} />}
-        {inbox ? <Inbox /> : (!narrow || roomId !== null) && <Conversation />}
+        {narrow ? roomId === null && !inbox && !feed && <NarrowList /> : <RoomList foot={<AccountRow />} />}
+        {inbox ? <Inbox /> : feed ? <Feed Text={MessageText} /> : (!narrow || roomId !== null) && <Conversation />}
         {pane && <Details />}
         {sheet && details.sheet && roomId !== null && <DetailsSheet onClose={() => actions.setDetails({ sheet: false })} />}
       </div>

@@ -8,6 +8,8 @@ import type { LinkState } from "@/api/client";
 import type {
   Announcement, DeliveryState, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
 } from "@/api/types.gen";
+import { feedEvent, reduceFeed, type FeedAction } from "@/state/feed";
+import { placesEvent, reducePlaces, type PlacesAction } from "@/state/places";
 import {
   INITIAL, type Change, type Draft, type Marker, type Notice, type Overlay, type Person, type Pinned, type State, type Timeline,
   type Unsent,
@@ -51,6 +53,9 @@ export type Action =
   | { type: "inboxFailed" }
   | { type: "notificationRead"; notificationId: string | null }
   | { type: "openInbox" }
+  | { type: "openFeed" }
+  | { type: "feed"; feed: FeedAction }
+  | { type: "places"; places: PlacesAction }
   | { type: "announcementGone"; announcementId: string }
   | { type: "ownPresence"; status: PresenceStatus; text: string | null }
   | { type: "unsent"; unsent: Unsent }
@@ -161,6 +166,12 @@ export function reduce(state: State, action: Action): State {
       return notificationRead(state, action.notificationId);
     case "openInbox":
       return { ...openRoom(state, null), inboxOpen: true };
+    case "openFeed":
+      return { ...openRoom(state, null), feedOpen: true };
+    case "feed":
+      return { ...state, feed: reduceFeed(state.feed, action.feed) };
+    case "places":
+      return { ...state, places: reducePlaces(state.places, action.places) };
     case "announcementGone":
       return { ...state, announcements: state.announcements.filter((each) => each.announcementId !== action.announcementId) };
     case "ownPresence":
@@ -194,8 +205,13 @@ function reduceEvent(state: State, event: Event, now: number): State {
       // Read when somebody looks at it; the dialog hears of nothing meanwhile.
       return state;
     case "location.changed":
-      // No screen shows it.
-      return state;
+      return { ...state, places: placesEvent(state.places, event) };
+    case "post.new":
+    case "post.changed":
+    case "comment.new":
+    case "comment.changed":
+    case "ranking.changed":
+      return { ...state, feed: feedEvent(state.feed, event, state.session.kind === "signedIn" ? state.session.account.userId : "") };
     case "net.changed":
       return { ...state, net: event.status };
     case "peer.changed":
@@ -254,6 +270,7 @@ function withoutRoom(state: State, roomId: string): State {
     drafts: without(state.drafts, roomId),
     changes: state.changes.filter((change) => change.roomId !== roomId),
     pinned: without(state.pinned, roomId),
+    places: without(state.places, roomId),
     unsent: state.unsent.filter((unsent) => unsent.roomId !== roomId),
     ...(state.openRoomId === roomId ? { openRoomId: null, marker: null } : {}),
   };
@@ -424,13 +441,13 @@ function firstPage(before: Timeline | undefined, page: Messages): Ready {
 // Reading
 
 function openRoom(state: State, roomId: string | null): State {
-  if (roomId === state.openRoomId) return state.inboxOpen ? { ...state, inboxOpen: false } : state;
+  if (roomId === state.openRoomId) return state.inboxOpen || state.feedOpen ? { ...state, inboxOpen: false, feedOpen: false } : state;
   const room = roomId === null ? undefined : state.rooms?.get(roomId);
   const marker: Marker | null = roomId === null ? null : { readUpTo: room?.readUpTo ?? null, unread: room?.unreadCount ?? 0, firstNew: null, held: false };
   const left = state.openRoomId === null ? undefined : state.timelines.get(state.openRoomId);
   // What was scrolled through is on the disk; it is read again when somebody comes back.
   const timelines = left?.kind === "ready" && left.messages.length > KEPT_MESSAGES_MAX ? without(state.timelines, state.openRoomId) : state.timelines;
-  const next = { ...state, timelines, openRoomId: roomId, inboxOpen: false, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
+  const next = { ...state, timelines, openRoomId: roomId, inboxOpen: false, feedOpen: false, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
   return roomId === null ? next : settleMarker(next, roomId);
 }
 

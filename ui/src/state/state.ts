@@ -5,6 +5,8 @@
 import type { ApiError } from "@/api/error";
 import type { LinkState } from "@/api/client";
 import type { Announcement, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/api/types.gen";
+import { INITIAL_FEED, type FeedState } from "@/state/feed";
+import type { PlacesState } from "@/state/places";
 
 export type Session =
   | { kind: "starting" }
@@ -88,7 +90,7 @@ export type Notice = { kind: "roomGone"; roomName: string } | { kind: "messageAw
 /** Where the log was asked to go. A new number is a new wish, also for the same message. */
 export type Jump = { roomId: string; messageId: string; round: number };
 
-export type DetailsTab = "members" | "pinned";
+export type DetailsTab = "members" | "pinned" | "places";
 
 /** What lies over the panes. One at a time; closing it gives the focus back. */
 export type Overlay =
@@ -105,6 +107,8 @@ export type Overlay =
   | { kind: "removeMember"; roomId: string; userId: string }
   | { kind: "activity"; roomId: string }
   | { kind: "announce" }
+  | { kind: "deletePost"; postId: string; commentId?: string }
+  | { kind: "map"; roomId: string }
   | { kind: "profile" }
   | { kind: "signOut" };
 
@@ -133,6 +137,10 @@ export type State = {
   /** Whether the inbox is in the middle pane, in the place of a room. */
   inboxOpen: boolean;
   inbox: Inbox | null;
+  /** Whether the feed is in the middle pane, in the place of a room. */
+  feedOpen: boolean;
+  feed: FeedState;
+  places: PlacesState;
   /** Told to everybody by an administrator, until they are put away. */
   announcements: readonly Announcement[];
   /** What last came in and is worth a toast. */
@@ -165,6 +173,9 @@ export const INITIAL: State = {
   openRoomId: null,
   inboxOpen: false,
   inbox: null,
+  feedOpen: false,
+  feed: INITIAL_FEED,
+  places: new Map(),
   announcements: [],
   arrival: null,
   marker: null,

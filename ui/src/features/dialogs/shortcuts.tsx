@@ -47,6 +47,15 @@ const GROUPS: readonly { label: string; shortcuts: readonly Shortcut[] }[] = [
       { keys: ["M"], does: words.menu },
     ],
   },
+  {
+    label: words.feed,
+    shortcuts: [
+      { keys: ["J", "K"], does: strings.feed.next },
+      { keys: ["L"], does: strings.feed.likeKey },
+      { keys: ["C"], does: strings.feed.commentKey },
+      { keys: ["N"], does: strings.feed.newPost },
+    ],
+  },
 ];
 
 /** Every key there is, in one place. */

@@ -1,5 +1,5 @@
 import {
-  Activity, Bell, BellOff, Circle, Compass, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, Megaphone, MessageSquare, Monitor, Moon, PanelRight, Pencil,
+  Activity, Bell, BellOff, Circle, Compass, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, Megaphone, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
   Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Wifi, WifiOff, type LucideIcon,
 } from "lucide-react";
 import { Command } from "cmdk";
@@ -198,6 +198,7 @@ function useCommands(): readonly Entry[] {
 
   return [
     ...(inbox ? [entry(strings.inbox.label, InboxIcon, () => actions.openInbox())] : []),
+    entry(strings.feed.label, Newspaper, () => actions.openFeed()),
     ...(room === null ? [] : ofRoom(room)),
     entry(strings.rooms.create, Plus, () => actions.show({ kind: "createRoom" })),
     entry(strings.rooms.browse, Compass, () => actions.show({ kind: "browseRooms" })),
