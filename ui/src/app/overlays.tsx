@@ -1,3 +1,4 @@
+import { lazy, Suspense } from "react";
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
 import { ActivityDialog } from "@/features/dialogs/activity";
 import { AnnounceDialog } from "@/features/dialogs/announce";
@@ -12,6 +13,8 @@ import { RoomSettingsDialog } from "@/features/dialogs/room-settings";
 import { DeletePostDialog } from "@/features/feed/delete-post";
 import { Palette } from "@/features/palette/palette";
 import { useAppState } from "@/state/context";
+
+const MapDialog = lazy(() => import("@/features/places/places").then((places) => ({ default: places.MapDialog })));
 
 /** What lies over the panes. What is about a room goes when the room does. */
 export function Overlays() {
@@ -48,7 +51,13 @@ export function Overlays() {
     case "deletePost":
       return <DeletePostDialog postId={overlay.postId} commentId={overlay.commentId} />;
     case "map":
-      return null;
+      return (
+        room && (
+          <Suspense>
+            <MapDialog room={room} />
+          </Suspense>
+        )
+      );
     case "shortcuts":
       return <ShortcutsDialog />;
     case "profile":

@@ -1,4 +1,6 @@
 import { Dialog } from "radix-ui";
+import { lazy, Suspense } from "react";
+import type { Room } from "@/api/types.gen";
 import { useFocusReturn } from "@/components/focus";
 import { NARROW, WITHOUT_DETAILS, useMedia } from "@/components/media";
 import { usePresence } from "@/app/presence";
@@ -14,6 +16,14 @@ import { Inbox } from "@/features/inbox/inbox";
 import { RoomList } from "@/features/rooms/room-list";
 import { useActions, useAppState } from "@/state/context";
 import { strings } from "@/strings/strings";
+
+/** The map and its world are had when somebody looks at them. */
+const Places = lazy(() => import("@/features/places/places").then((places) => ({ default: places.Places })));
+const places = (room: Room) => (
+  <Suspense fallback={<p className="px-5 text-ink-3">{strings.places.loading}</p>}>
+    <Places key={room.roomId} room={room} />
+  </Suspense>
+);
 
 /** The three panes; fewer where there is no room for them. */
 export function Shell() {
@@ -35,7 +45,7 @@ export function Shell() {
       <div className={`grid flex-1 min-h-0 grid-rows-[minmax(0,1fr)] ${narrow ? "grid-cols-[minmax(0,1fr)]" : pane ? "grid-cols-[var(--size-rooms)_minmax(0,1fr)_var(--size-details)]" : "grid-cols-[var(--size-rooms)_minmax(0,1fr)]"}`}>
         {narrow ? roomId === null && !inbox && !feed && <NarrowList /> : <RoomList foot={<AccountRow />} />}
         {inbox ? <Inbox /> : feed ? <Feed Text={MessageText} /> : (!narrow || roomId !== null) && <Conversation />}
-        {pane && <Details />}
+        {pane && <Details places={places} />}
         {sheet && details.sheet && roomId !== null && <DetailsSheet onClose={() => actions.setDetails({ sheet: false })} />}
       </div>
     </div>
@@ -70,7 +80,7 @@ function DetailsSheet({ onClose }: { onClose: () => void }) {
           className="slides fixed z-30 inset-y-0 end-0 w-[320px] max-w-full shadow-3 focus:outline-none touch:w-[calc(100%-48px)]"
         >
           <Dialog.Title className="sr-only">{strings.details.label}</Dialog.Title>
-          <Details onClose={onClose} />
+          <Details places={places} onClose={onClose} />
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>

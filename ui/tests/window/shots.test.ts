@@ -167,6 +167,33 @@ const SHOTS: readonly Shot[] = [
     await page.getByRole("button", { name: "Feed", exact: true }).click();
     await page.getByRole("button", { name: "Write the first post" }).waitFor();
   } },
+  { name: "places", world: club(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("tab", { name: "Places" }).click();
+    await page.getByRole("list", { name: "People on the map" }).waitFor();
+    await page.waitForTimeout(400);
+  } },
+  { name: "places-share", world: club(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("tab", { name: "Places" }).click();
+    await page.getByRole("button", { name: "Share where you are" }).click();
+    await page.getByRole("application").click({ position: { x: 90, y: 90 } });
+    await page.waitForTimeout(400);
+  } },
+  { name: "map", world: club(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("tab", { name: "Places" }).click();
+    await page.getByRole("button", { name: "Larger map" }).click();
+    await page.getByRole("dialog").getByRole("list", { name: "People on the map" }).waitFor();
+    await page.waitForTimeout(400);
+  } },
+  { name: "map-narrow", world: club(), size: [360, 740], themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.keyboard.press("Control+Shift+L");
+    await page.getByRole("button", { name: "Larger map" }).click();
+    await page.getByRole("dialog", { name: "Map, boat-shed" }).getByRole("button", { name: /Yuki Tanabe/u }).click();
+    await page.waitForTimeout(400);
+  } },
   { name: "room-menu", world: busy(), go: async (page) => {
     await open("boat-shed")(page);
     await page.getByRole("button", { name: "Room menu" }).click();

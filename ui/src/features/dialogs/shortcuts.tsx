@@ -17,6 +17,7 @@ const GROUPS: readonly { label: string; shortcuts: readonly Shortcut[] }[] = [
       { keys: ["Alt", "↑", "↓"], does: words.rooms },
       { keys: ["Alt", "⇧", "↑", "↓"], does: words.unread },
       { keys: [COMMAND_KEY, "J"], does: words.firstNew },
+      { keys: [COMMAND_KEY, "⇧", "L"], does: words.places },
       { keys: ["F6"], does: words.pane },
       { keys: ["Esc"], does: words.close },
     ],

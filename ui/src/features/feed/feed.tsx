@@ -56,7 +56,7 @@ export function Feed({ Text }: { Text: TextView }) {
         </h1>
         <RadioGroup.Root aria-label={words.order} value={order} onValueChange={(value) => actions.setFeedOrder(ORDERS.find((each) => each === value) ?? "new")} className="flex gap-0.5 p-0.5 rounded-control bg-sunken">
           {ORDERS.map((each) => (
-            <RadioGroup.Item key={each} value={each} className="h-7 touch:h-8 px-2.5 rounded-[5px] font-medium text-ink-2 transition-colors duration-(--fast) hover:text-ink data-[state=checked]:bg-raised data-[state=checked]:text-ink data-[state=checked]:shadow-1">
+            <RadioGroup.Item key={each} value={each} className="h-7 touch:h-8 px-2.5 rounded-[5px] font-medium text-ink-2 transition-colors duration-(--fast) hover:text-ink data-[state=checked]:bg-raised dark:data-[state=checked]:bg-selected data-[state=checked]:text-ink data-[state=checked]:shadow-1">
               {words.orders[each]}
             </RadioGroup.Item>
           ))}

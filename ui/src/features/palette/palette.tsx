@@ -1,5 +1,5 @@
 import {
-  Activity, Bell, BellOff, Circle, Compass, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, Megaphone, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
+  Activity, Bell, BellOff, Circle, Compass, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, Megaphone, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
   Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Wifi, WifiOff, type LucideIcon,
 } from "lucide-react";
 import { Command } from "cmdk";
@@ -182,6 +182,7 @@ function useCommands(): readonly Entry[] {
   const ofRoom = (of: Room): readonly Entry[] => [
     entry(strings.shortcuts.firstNew, MailOpen, () => void actions.jumpToFirstNew(of.roomId), [COMMAND_KEY, "J"]),
     entry(words.pinnedIn(of.name), Pin, () => actions.setDetails({ tab: "pinned", ...(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: true } : { pane: true }) })),
+    entry(words.placesIn(of.name), MapPin, () => actions.setDetails({ tab: "places", ...(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: true } : { pane: true }) }), [COMMAND_KEY, "⇧", "L"]),
     entry(of.favourite ? strings.notify.notFavourite : strings.notify.favourite, of.favourite ? StarOff : Star, () => void actions.setFavourite(of.roomId, !of.favourite).catch(refuse)),
     ...(["all", "mentions", "none"] as const)
       .filter((level) => level !== of.notify)
