@@ -69,6 +69,29 @@ describe("reading", () => {
     await card(page, /Spring regatta/).getByRole("button", { name: "Like, 30 likes" }).waitFor();
   });
 
+  test("glides to the new places, unless less motion is wanted", async () => {
+    const { page, engine } = await openFeed();
+    await page.getByRole("radio", { name: "Top" }).click();
+    await until("in that order", async () => (await titles(page))[0] === "The shed is open, by Ingrid Solheim");
+    await page.evaluate(() => {
+      const glides: string[] = [];
+      const animate = Reflect.get(Element.prototype, "animate");
+      Element.prototype.animate = function (...given) {
+        glides.push(this.getAttribute("data-entry") ?? "");
+        return animate.apply(this, given);
+      };
+      Object.assign(window, { glides });
+    });
+    const glides = (): Promise<string[]> => page.evaluate(() => (window as unknown as { glides: string[] }).glides);
+    engine.emit({ type: "ranking.changed", roomId: FEED_ROOM, order: "top", postIds: ["regatta", "launch", "lamps", "tea"] });
+    await until("it is first", async () => (await titles(page))[0] === "Spring regatta: who sails what, by Priya Nair");
+    expect(await glides()).toEqual([]);
+    await page.emulateMedia({ reducedMotion: "no-preference" });
+    engine.emit({ type: "ranking.changed", roomId: FEED_ROOM, order: "top", postIds: ["launch", "regatta", "lamps", "tea"] });
+    await until("it is second", async () => (await titles(page))[1] === "Spring regatta: who sails what, by Priya Nair");
+    expect((await glides()).toSorted()).toEqual(["launch", "regatta"]);
+  });
+
   test("says that a server has no feed yet, that nothing was posted, and comes back with the server", async () => {
     const { page, engine } = await openFeed({ ...club(), posts: null });
     await page.getByRole("heading", { name: "No feed yet" }).waitFor();
