@@ -1,3 +1,4 @@
+import { lazy, Suspense } from "react";
 import type { Doc } from "@/api/types";
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
 import { ActivityDialog } from "@/features/dialogs/activity";
@@ -11,8 +12,11 @@ import { JoinByInviteDialog } from "@/features/dialogs/join-by-invite";
 import { ReceiptsDialog } from "@/features/dialogs/receipts";
 import { ShortcutsDialog } from "@/features/dialogs/shortcuts";
 import { RoomSettingsDialog } from "@/features/dialogs/room-settings";
+import { DeletePostDialog } from "@/features/feed/delete-post";
 import { Palette } from "@/features/palette/palette";
 import { useAppState } from "@/state/context";
+
+const MapDialog = lazy(() => import("@/features/places/places").then((places) => ({ default: places.MapDialog })));
 
 function findDoc(docs: readonly Doc[], docId: string): Doc | undefined {
   return docs.find((doc) => doc.docId === docId);
@@ -59,6 +63,16 @@ export function Overlays() {
       return room && <ActivityDialog room={room} />;
     case "announce":
       return <AnnounceDialog />;
+    case "deletePost":
+      return <DeletePostDialog postId={overlay.postId} commentId={overlay.commentId} />;
+    case "map":
+      return (
+        room && (
+          <Suspense>
+            <MapDialog room={room} />
+          </Suspense>
+        )
+      );
     case "shortcuts":
       return <ShortcutsDialog />;
     case "profile":

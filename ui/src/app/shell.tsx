@@ -1,4 +1,6 @@
 import { Dialog } from "radix-ui";
+import { lazy, Suspense } from "react";
+import type { Room } from "@/api/types";
 import { useFocusReturn } from "@/components/focus";
 import { NARROW, WITHOUT_DETAILS, useMedia } from "@/components/media";
 import { usePresence } from "@/app/presence";
@@ -6,13 +8,23 @@ import { useShortcuts } from "@/app/shortcuts";
 import { useStartingRoom } from "@/app/starting-room";
 import { AccountRow } from "@/features/account/account-row";
 import { Conversation } from "@/features/conversation/conversation";
+import { MessageText } from "@/features/conversation/message-text";
 import { Details } from "@/features/details/details";
 import { DocumentPane } from "@/features/documents/document-pane";
 import { Announcements } from "@/features/inbox/announcements";
+import { Feed } from "@/features/feed/feed";
 import { Inbox } from "@/features/inbox/inbox";
 import { RoomList } from "@/features/rooms/room-list";
 import { useActions, useAppState } from "@/state/context";
 import { strings } from "@/strings/strings";
+
+/** The map and its world are had when somebody looks at them. */
+const Places = lazy(() => import("@/features/places/places").then((places) => ({ default: places.Places })));
+const places = (room: Room) => (
+  <Suspense fallback={<p className="px-5 text-ink-3">{strings.places.loading}</p>}>
+    <Places key={room.roomId} room={room} />
+  </Suspense>
+);
 
 /** The three panes; fewer where there is no room for them. */
 export function Shell() {
@@ -22,6 +34,7 @@ export function Shell() {
   const roomId = useAppState((state) => state.openRoomId);
   const inbox = useAppState((state) => state.inboxOpen);
   const docOpen = useAppState((state) => state.openDocId !== null);
+  const feed = useAppState((state) => state.feedOpen);
   const details = useAppState((state) => state.details);
   useShortcuts();
   useStartingRoom();
@@ -32,9 +45,9 @@ export function Shell() {
     <div className="flex flex-col h-full">
       <Announcements />
       <div className={`grid flex-1 min-h-0 grid-rows-[minmax(0,1fr)] ${narrow ? "grid-cols-[minmax(0,1fr)]" : pane ? "grid-cols-[var(--size-rooms)_minmax(0,1fr)_var(--size-details)]" : "grid-cols-[var(--size-rooms)_minmax(0,1fr)]"}`}>
-        {narrow ? roomId === null && !inbox && <NarrowList /> : <RoomList foot={<AccountRow />} />}
-        {inbox ? <Inbox /> : docOpen ? <DocumentPane /> : (!narrow || roomId !== null) && <Conversation />}
-        {pane && <Details />}
+        {narrow ? roomId === null && !inbox && !feed && <NarrowList /> : <RoomList foot={<AccountRow />} />}
+        {inbox ? <Inbox /> : feed ? <Feed Text={MessageText} /> : docOpen ? <DocumentPane /> : (!narrow || roomId !== null) && <Conversation />}
+        {pane && <Details places={places} />}
         {sheet && details.sheet && roomId !== null && <DetailsSheet onClose={() => actions.setDetails({ sheet: false })} />}
       </div>
     </div>
@@ -69,7 +82,7 @@ function DetailsSheet({ onClose }: { onClose: () => void }) {
           className="slides fixed z-30 inset-y-0 end-0 w-[320px] max-w-full shadow-3 focus:outline-none touch:w-[calc(100%-48px)]"
         >
           <Dialog.Title className="sr-only">{strings.details.label}</Dialog.Title>
-          <Details onClose={onClose} />
+          <Details places={places} onClose={onClose} />
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>

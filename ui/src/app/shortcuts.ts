@@ -47,7 +47,10 @@ export function useShortcuts(): void {
         void actions.jumpToFirstNew(roomId);
         return;
       }
-      if (commandHeld(event) && event.key === ".") {
+      if (commandHeld(event) && event.shiftKey && !event.altKey && event.key.toLowerCase() === "l" && roomId !== null) {
+        event.preventDefault();
+        actions.setDetails({ tab: "places", ...(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: true } : { pane: true }) });
+      } else if (commandHeld(event) && event.key === ".") {
         event.preventDefault();
         actions.setDetails(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: !details.sheet } : { pane: !details.pane });
       } else if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) {

@@ -9,7 +9,7 @@ import { useActions, useAppState } from "@/state/context";
 /** For the shell of one account: it has to be mounted anew for another. */
 export function useStartingRoom(): void {
   const actions = useActions();
-  const open = useAppState((state) => state.openRoomId !== null || state.inboxOpen);
+  const open = useAppState((state) => state.openRoomId !== null || state.inboxOpen || state.feedOpen);
   // On a device that has just signed in the rooms come one by one, and their messages after them.
   const rooms = useAppState((state) => (state.openRoomId === null ? state.rooms : null));
   const chosen = useRef(false);

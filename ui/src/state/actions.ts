@@ -2,8 +2,9 @@
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
 import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
-import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, UpdateRoomParams } from "@/api/types";
+import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/api/types";
 import { createDocLine, type DocLine } from "@/state/doc-line";
+import { createFeedActions } from "@/state/feed-actions";
 import { placeOf } from "@/state/links";
 import { lastRoomOf, rememberRoom } from "@/state/preferences";
 import { ownAccount, startingRoom } from "@/state/selectors";
@@ -287,6 +288,23 @@ export function createActions(client: Client, store: Store, sync: Sync) {
       stopTyping();
       sync.drafts.flush();
       store.dispatch({ type: "openInbox" });
+    },
+    openFeed(): void {
+      stopTyping();
+      sync.drafts.flush();
+      store.dispatch({ type: "openFeed" });
+      void sync.feed.read();
+    },
+    closeFeed: () => store.dispatch({ type: "openRoom", roomId: null }),
+    ...createFeedActions(client, store, sync.feed),
+    readPlaces: (roomId: string) => void sync.readPlaces(roomId),
+    async shareLocation(params: ShareLocationParams): Promise<void> {
+      await client.call("location.share", params);
+      await sync.readPlaces(params.roomId);
+    },
+    async stopLocation(roomId: string, keepLast: boolean): Promise<void> {
+      await client.call("location.stop", { roomId, keepLast });
+      await sync.readPlaces(roomId);
     },
     closeInbox: () => store.dispatch({ type: "openRoom", roomId: null }),
     readOlderNotifications: () => void sync.readOlderNotifications(),

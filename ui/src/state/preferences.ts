@@ -9,6 +9,7 @@ const SERVER_KEY = "momoland.server";
 const LAST_ROOM_KEY = "momoland.lastRoom.";
 const RECENT_EMOJI_KEY = "momoland.emoji.recent";
 const SKIN_TONE_KEY = "momoland.emoji.tone";
+const POST_DRAFT_KEY = "momoland.feed.draft.";
 const RECENT_EMOJI_MAX = 36;
 const DEFAULT_SERVER = "http://127.0.0.1:7420";
 const listeners = new Set<() => void>();
@@ -102,4 +103,15 @@ export function skinTone(): 0 | 1 | 2 | 3 | 4 | 5 {
 
 export function rememberSkinTone(tone: number): void {
   keep(SKIN_TONE_KEY, String(tone));
+}
+
+// The feed
+
+/** What this person began to post, as it was handed to `keepPostDraft`; empty where there is nothing. */
+export function keptPostDraft(userId: string): string {
+  return read(POST_DRAFT_KEY + userId) ?? "";
+}
+
+export function keepPostDraft(userId: string, draft: string): void {
+  keep(POST_DRAFT_KEY + userId, draft);
 }

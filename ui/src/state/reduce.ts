@@ -8,6 +8,8 @@ import type { LinkState } from "@/api/client";
 import type {
   Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
 } from "@/api/types";
+import { feedEvent, reduceFeed, type FeedAction } from "@/state/feed";
+import { placesEvent, reducePlaces, type PlacesAction } from "@/state/places";
 import {
   INITIAL, type Change, type Draft, type Marker, type Notice, type Overlay, type Person, type Pinned, type State, type Timeline,
   type Unsent,
@@ -55,6 +57,9 @@ export type Action =
   | { type: "docsFailed"; roomId: string; error: ApiError }
   | { type: "openDoc"; docId: string | null }
   | { type: "openInbox" }
+  | { type: "openFeed" }
+  | { type: "feed"; feed: FeedAction }
+  | { type: "places"; places: PlacesAction }
   | { type: "announcementGone"; announcementId: string }
   | { type: "ownPresence"; status: PresenceStatus; text: string | null }
   | { type: "unsent"; unsent: Unsent }
@@ -176,6 +181,12 @@ export function reduce(state: State, action: Action): State {
       return { ...state, openDocId: action.docId, attending: false, details: { ...state.details, sheet: false } };
     case "openInbox":
       return { ...openRoom(state, null), inboxOpen: true };
+    case "openFeed":
+      return { ...openRoom(state, null), feedOpen: true };
+    case "feed":
+      return { ...state, feed: reduceFeed(state.feed, action.feed) };
+    case "places":
+      return { ...state, places: reducePlaces(state.places, action.places) };
     case "announcementGone":
       return { ...state, announcements: state.announcements.filter((each) => each.announcementId !== action.announcementId) };
     case "ownPresence":
@@ -218,13 +229,13 @@ function reduceEvent(state: State, event: Event, now: number): State {
       // Read when somebody looks at it; the dialog hears of nothing meanwhile.
       return state;
     case "location.changed":
+      return { ...state, places: placesEvent(state.places, event) };
     case "post.new":
     case "post.changed":
     case "comment.new":
     case "comment.changed":
     case "ranking.changed":
-      // No screen shows it.
-      return state;
+      return { ...state, feed: feedEvent(state.feed, event, state.session.kind === "signedIn" ? state.session.account.userId : "") };
     case "net.changed":
       return { ...state, net: event.status };
     case "peer.changed":
@@ -291,6 +302,7 @@ function withoutRoom(state: State, roomId: string): State {
     changes: state.changes.filter((change) => change.roomId !== roomId),
     pinned: without(state.pinned, roomId),
     docs: without(state.docs, roomId),
+    places: without(state.places, roomId),
     unsent: state.unsent.filter((unsent) => unsent.roomId !== roomId),
     ...(state.openRoomId === roomId ? { openRoomId: null, openDocId: null, marker: null } : {}),
   };
@@ -474,13 +486,16 @@ function firstPage(before: Timeline | undefined, page: Messages): Ready {
 // Reading
 
 function openRoom(state: State, roomId: string | null): State {
-  if (roomId === state.openRoomId) return state.inboxOpen || state.openDocId !== null ? { ...state, inboxOpen: false, openDocId: null } : state;
+  if (roomId === state.openRoomId) {
+    const covered = state.inboxOpen || state.feedOpen || state.openDocId !== null;
+    return covered ? { ...state, inboxOpen: false, feedOpen: false, openDocId: null } : state;
+  }
   const room = roomId === null ? undefined : state.rooms?.get(roomId);
   const marker: Marker | null = roomId === null ? null : { readUpTo: room?.readUpTo ?? null, unread: room?.unreadCount ?? 0, firstNew: null, held: false };
   const left = state.openRoomId === null ? undefined : state.timelines.get(state.openRoomId);
   // What was scrolled through is on the disk; it is read again when somebody comes back.
   const timelines = left?.kind === "ready" && left.messages.length > KEPT_MESSAGES_MAX ? without(state.timelines, state.openRoomId) : state.timelines;
-  const next = { ...state, timelines, openRoomId: roomId, openDocId: null, inboxOpen: false, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
+  const next = { ...state, timelines, openRoomId: roomId, openDocId: null, inboxOpen: false, feedOpen: false, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
   return roomId === null ? next : settleMarker(next, roomId);
 }
 

@@ -77,6 +77,13 @@ export function mayManage(room: Room): boolean {
   return room.kind === "chat" && (room.role === "owner" || room.role === "moderator");
 }
 
+/** Whether the reader moderates a feed, as its roster says. The engine decides. */
+export function mayModerateFeed(state: State, roomId: string): boolean {
+  const account = ownAccount(state);
+  const role = account === null ? undefined : state.rosters.get(roomId)?.get(account.userId);
+  return role === "moderator" || role === "owner";
+}
+
 export function mayPost(room: Room): boolean {
   return room.role !== "reader";
 }

@@ -5,6 +5,8 @@
 import type { ApiError } from "@/api/error";
 import type { LinkState } from "@/api/client";
 import type { Announcement, Doc, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/api/types";
+import { INITIAL_FEED, type FeedState } from "@/state/feed";
+import type { PlacesState } from "@/state/places";
 
 export type Session =
   | { kind: "starting" }
@@ -91,7 +93,7 @@ export type Jump = { roomId: string; messageId: string; round: number };
 /** The documents of a room, as the engine lists them. */
 export type DocList = { kind: "loading" } | { kind: "failed"; error: ApiError } | { kind: "ready"; docs: readonly Doc[] };
 
-export type DetailsTab = "members" | "documents" | "pinned";
+export type DetailsTab = "members" | "documents" | "pinned" | "places";
 
 /** What lies over the panes. One at a time; closing it gives the focus back. */
 export type Overlay =
@@ -110,6 +112,8 @@ export type Overlay =
   | { kind: "docSettings"; roomId: string; docId: string }
   | { kind: "activity"; roomId: string }
   | { kind: "announce" }
+  | { kind: "deletePost"; postId: string; commentId?: string }
+  | { kind: "map"; roomId: string }
   | { kind: "profile" }
   | { kind: "signOut" };
 
@@ -142,6 +146,10 @@ export type State = {
   /** Whether the inbox is in the middle pane, in the place of a room. */
   inboxOpen: boolean;
   inbox: Inbox | null;
+  /** Whether the feed is in the middle pane, in the place of a room. */
+  feedOpen: boolean;
+  feed: FeedState;
+  places: PlacesState;
   /** Told to everybody by an administrator, until they are put away. */
   announcements: readonly Announcement[];
   /** What last came in and is worth a toast. */
@@ -176,6 +184,9 @@ export const INITIAL: State = {
   docs: new Map(),
   inboxOpen: false,
   inbox: null,
+  feedOpen: false,
+  feed: INITIAL_FEED,
+  places: new Map(),
   announcements: [],
   arrival: null,
   marker: null,

@@ -6,6 +6,7 @@ import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
 import type { Event, Message } from "@/api/types";
 import { createDrafts, type Drafts } from "@/state/drafts";
+import { createFeedSync, type FeedSync } from "@/state/feed-sync";
 import { TYPING_MS } from "@/state/reduce";
 import type { Store } from "@/state/store";
 
@@ -32,6 +33,8 @@ export type Sync = {
   readPinned: (roomId: string) => Promise<void>;
   readDocs: (roomId: string) => Promise<void>;
   drafts: Drafts;
+  feed: FeedSync;
+  readPlaces: (roomId: string) => Promise<void>;
   /** After an event that put the order of a room in doubt. */
   rereadSoon: (roomId: string) => void;
 };
@@ -41,6 +44,7 @@ export function createSync(client: Client, store: Store): Sync {
   // Answers of an earlier reading must not overwrite those of a later one.
   let reading = 0;
   const drafts = createDrafts(client, store);
+  const feed = createFeedSync(client, store);
 
   async function readAll(): Promise<void> {
     reading += 1;
@@ -56,8 +60,10 @@ export function createSync(client: Client, store: Store): Sync {
       store.dispatch({ type: "people", list: people });
       store.dispatch({ type: "rooms", list: rooms });
       // Other rooms' timelines may have holes now: those are read again when they are opened.
-      const { openRoomId } = store.getState();
-      if (openRoomId !== null) await Promise.all([readMembers(openRoomId), readTimeline(openRoomId), ...(store.getState().docs.has(openRoomId) ? [readDocs(openRoomId)] : [])]);
+      const { openRoomId, feedOpen, places, docs } = store.getState();
+      if (feedOpen) void feed.read();
+      for (const roomId of places.keys()) void readPlaces(roomId);
+      if (openRoomId !== null) await Promise.all([readMembers(openRoomId), readTimeline(openRoomId), ...(docs.has(openRoomId) ? [readDocs(openRoomId)] : [])]);
     } catch (thrown) {
       if (mine === reading) store.dispatch({ type: "startFailed", error: ApiError.from(thrown) });
     }
@@ -153,6 +159,15 @@ export function createSync(client: Client, store: Store): Sync {
     }
   }
 
+  async function readPlaces(roomId: string): Promise<void> {
+    store.dispatch({ type: "places", places: { type: "reading", roomId } });
+    try {
+      store.dispatch({ type: "places", places: { type: "read", roomId, list: await client.call("location.list", { roomId }) } });
+    } catch (thrown) {
+      store.dispatch({ type: "places", places: { type: "readFailed", roomId, error: ApiError.from(thrown) } });
+    }
+  }
+
   /** Pins are read again when one of them changes, where somebody looked at them. */
   function pinsTouched(roomId: string, message: Message): void {
     const pinned = store.getState().pinned.get(roomId);
@@ -208,12 +223,18 @@ export function createSync(client: Client, store: Store): Sync {
       case "notification.new":
       case "announcement.new":
       case "activity.new":
+        break;
       case "location.changed":
+        // Whether the last point stays for others to see is not told.
+        if (event.ended === true && before.places.has(event.roomId)) void readPlaces(event.roomId);
+        break;
       case "post.new":
       case "post.changed":
       case "comment.new":
       case "comment.changed":
       case "ranking.changed":
+        feed.heard(event, before.feed);
+        break;
       case "doc.changed":
       case "doc.update":
       case "doc.reset":
@@ -250,6 +271,8 @@ export function createSync(client: Client, store: Store): Sync {
     readDocs,
     readOlderNotifications,
     drafts,
+    feed,
+    readPlaces,
     rereadSoon,
   };
 }

@@ -7,12 +7,14 @@ import { fileURLToPath } from "node:url";
 import * as Y from "yjs";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Method, Params, Result } from "@/api/methods";
-import type { Activity, Doc, DocPresence, Draft, ErrorKind, Event, Member, Message, NetStatus, Notification, OwnAccount, Receipt, Room } from "@/api/types";
+import type { Activity, Comment, Doc, DocPresence, Draft, ErrorKind, Event, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/api/types";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
 // Radix and Sonner put style elements in while they run; scripts are only ours.
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
+
+export const FEED_ROOM = "public-feed";
 
 export class Refused extends Error {
   readonly kind: ErrorKind;
@@ -40,6 +42,10 @@ export type World = {
   /** Who is in every document. */
   present: DocPresence[];
   drafts: Map<string, Draft>;
+  /** `null` on a server without a public feed. */
+  posts: Post[] | null;
+  comments: Comment[];
+  locations: Location[];
 };
 
 type Answers = { [M in Method]?: (params: Params<M>, world: World) => Result<M> };
@@ -146,6 +152,66 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         emit({ type: "announcement.new", announcement: { announcementId: `announced-${message}`, message, level, at: Date.now() } });
         return {};
       },
+      "feed.list": ({ order = "new", before, limit = 20 }) => {
+        const likes = (post: Post): number => (order === "new" ? 0 : order === "top" ? post.likesCount : Math.log10(Math.max(1, post.likesCount)) + post.publishedAt / 45_000_000);
+        const all = feed().toSorted((a, b) => likes(b) - likes(a) || b.publishedAt - a.publishedAt);
+        const start = before === undefined ? 0 : Number(before);
+        return { posts: all.slice(start, start + limit), ...(start + limit < all.length ? { next: String(start + limit) } : {}) };
+      },
+      "feed.publish": ({ title, body, tags = [] }) => {
+        sent += 1;
+        const post: Post = { postId: `posted-${sent}`, roomId: FEED_ROOM, author: "ada", authorName: "Ada Okafor", title, body, tags, publishedAt: Date.now(), likesCount: 0, liked: false, commentsCount: 0, deleted: false };
+        world.posts = [...feed(), post];
+        emit({ type: "post.new", post });
+        return { postId: post.postId };
+      },
+      "feed.edit": ({ postId, ...more }) => {
+        changePost(postId, (post) => ({ ...post, ...more, editedAt: Date.now() }));
+        return {};
+      },
+      "feed.delete": ({ postId }) => {
+        const comment = world.comments.find((each) => each.commentId === postId);
+        if (comment === undefined) {
+          changePost(postId, (post) => ({ ...post, deleted: true }));
+          world.posts = feed().filter((post) => post.postId !== postId);
+        } else changeComment(postId, (each) => ({ ...each, text: "", deleted: true }));
+        return {};
+      },
+      "feed.like": ({ postId, on }) => {
+        const like = <T extends { liked: boolean; likesCount: number }>(it: T): T => (it.liked === on ? it : { ...it, liked: on, likesCount: it.likesCount + (on ? 1 : -1) });
+        if (world.comments.some((each) => each.commentId === postId)) changeComment(postId, like);
+        else changePost(postId, like);
+        return {};
+      },
+      "feed.comment": ({ postId, text, replyTo }) => {
+        sent += 1;
+        const comment: Comment = { commentId: `comment-${sent}`, postId, roomId: FEED_ROOM, author: "ada", authorName: "Ada Okafor", text, ...(replyTo === undefined ? {} : { replyTo }), sentAt: Date.now(), likesCount: 0, liked: false, deleted: false };
+        world.comments.push(comment);
+        emit({ type: "comment.new", comment });
+        changePost(postId, (post) => ({ ...post, commentsCount: post.commentsCount + 1 }));
+        return { commentId: comment.commentId };
+      },
+      "feed.comments": ({ postId, before, limit = 50 }) => {
+        const all = world.comments.filter((comment) => comment.postId === postId);
+        const end = before === undefined ? all.length : Number(before);
+        const start = Math.max(0, end - limit);
+        return { comments: all.slice(start, end), ...(start > 0 ? { next: String(start) } : {}) };
+      },
+      "location.list": ({ roomId }) => ({ locations: world.locations.filter((each) => each.roomId === roomId) }),
+      "location.share": ({ roomId, lat, lng, accuracyM, ttlS }) => {
+        const more = { ...(accuracyM === undefined ? {} : { accuracyM }), ...(ttlS === undefined ? {} : { until: Date.now() + ttlS * 1_000 }) };
+        world.locations = [...world.locations.filter((each) => each.roomId !== roomId || each.userId !== "ada"), { roomId, userId: "ada", lat, lng, at: Date.now(), ...more }];
+        emit({ type: "location.changed", roomId, userId: "ada", lat, lng, at: Date.now(), ...more });
+        return { lat, lng, ...more };
+      },
+      "location.stop": ({ roomId, keepLast = false }) => {
+        const own = world.locations.find((each) => each.roomId === roomId && each.userId === "ada");
+        if (own === undefined) return {};
+        world.locations = world.locations.filter((each) => each !== own);
+        if (keepLast) world.locations.push({ roomId: own.roomId, userId: own.userId, lat: own.lat, lng: own.lng, at: own.at });
+        emit({ type: "location.changed", roomId: own.roomId, userId: "ada", lat: own.lat, lng: own.lng, at: Date.now(), ended: true });
+        return {};
+      },
       "presence.set": () => ({}),
       "docs.list": ({ roomId, deleted = false }) => ({ docs: world.docs.filter((doc) => doc.roomId === roomId && doc.deleted === deleted) }),
       "docs.create": ({ roomId, title, editing, editors = [] }) => {
@@ -182,6 +248,29 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         return { users, count: users.filter((user) => user.status !== "offline").length };
       },
     };
+  }
+
+  function feed(): Post[] {
+    if (world.posts === null) throw new Refused("not_found", "This server has no public feed yet. It is there once its administrator has signed in with Momoland.");
+    return world.posts;
+  }
+
+  function changePost(postId: string, how: (post: Post) => Post): void {
+    const at = feed().findIndex((post) => post.postId === postId);
+    const held = feed()[at];
+    if (held === undefined) throw new Refused("not_found", "There is no such post or comment here, or it was taken back.");
+    const post = how(held);
+    world.posts = feed().with(at, post);
+    emit({ type: "post.changed", post });
+  }
+
+  function changeComment(commentId: string, how: (comment: Comment) => Comment): void {
+    world.comments = world.comments.map((each) => {
+      if (each.commentId !== commentId) return each;
+      const comment = how(each);
+      emit({ type: "comment.changed", comment });
+      return comment;
+    });
   }
 
   function change(roomId: string, messageId: string, how: (message: Message) => Message): Message {

@@ -6,7 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openBrowser } from "./browser.js";
 import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
-import { busy, message, room, tidewater } from "./tidewater.js";
+import { busy, club, message, room, tidewater } from "./tidewater.js";
 
 const FOLDER = fileURLToPath(new URL("../../../screenshots/window", import.meta.url));
 let browser: Browser;
@@ -174,6 +174,60 @@ const SHOTS: readonly Shot[] = [
     await page.getByRole("button", { name: "New document" }).click();
     await page.getByRole("radio", { name: "People you choose" }).click();
     await page.waitForTimeout(250);
+  } },
+  { name: "feed", world: club(), themes: ["light", "dark"], go: async (page, engine) => {
+    await page.getByRole("button", { name: "Feed", exact: true }).click();
+    await page.getByRole("button", { name: "4 comments" }).click();
+    await page.getByText("This comment was deleted.").waitFor();
+    const launch = club().posts?.[0];
+    if (launch !== undefined) engine.emit({ type: "post.new", post: { ...launch, postId: "fresh" } });
+    await page.getByRole("button", { name: "1 new post" }).waitFor();
+  } },
+  { name: "feed-compose", world: club(), themes: ["light", "dark"], go: async (page) => {
+    await page.getByRole("button", { name: "Feed", exact: true }).click();
+    await page.getByRole("button", { name: "New post" }).click();
+    await page.getByLabel("Title").fill("Low water");
+    await page.getByLabel("Text").fill("At **10:40**, on the slip.");
+    await page.waitForTimeout(250);
+  } },
+  { name: "feed-narrow", world: club(), size: [360, 740], themes: ["light", "dark"], go: async (page) => {
+    await page.getByRole("button", { name: "Feed", exact: true }).click();
+    await page.getByRole("article").first().waitFor();
+  } },
+  { name: "feed-none", world: { ...club(), posts: null }, go: async (page) => {
+    await page.getByRole("button", { name: "Feed", exact: true }).click();
+    await page.getByText("This server has no public feed yet.").waitFor();
+  } },
+  { name: "feed-empty", world: tidewater(), go: async (page) => {
+    await page.getByRole("button", { name: "Feed", exact: true }).click();
+    await page.getByRole("button", { name: "Write the first post" }).waitFor();
+  } },
+  { name: "places", world: club(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("tab", { name: "Places" }).click();
+    await page.getByRole("list", { name: "People on the map" }).waitFor();
+    await page.waitForTimeout(400);
+  } },
+  { name: "places-share", world: club(), go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("tab", { name: "Places" }).click();
+    await page.getByRole("button", { name: "Share where you are" }).click();
+    await page.getByRole("application").click({ position: { x: 90, y: 90 } });
+    await page.waitForTimeout(400);
+  } },
+  { name: "map", world: club(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("tab", { name: "Places" }).click();
+    await page.getByRole("button", { name: "Larger map" }).click();
+    await page.getByRole("dialog").getByRole("list", { name: "People on the map" }).waitFor();
+    await page.waitForTimeout(400);
+  } },
+  { name: "map-narrow", world: club(), size: [360, 740], themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.keyboard.press("Control+Shift+L");
+    await page.getByRole("button", { name: "Larger map" }).click();
+    await page.getByRole("dialog", { name: "Map, boat-shed" }).getByRole("button", { name: /Yuki Tanabe/u }).click();
+    await page.waitForTimeout(400);
   } },
   { name: "room-menu", world: busy(), go: async (page) => {
     await open("boat-shed")(page);

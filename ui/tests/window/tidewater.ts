@@ -1,6 +1,6 @@
 // The small world that the pictures show: a boat club with one busy room. Times are of today, so that day rules hold.
-import type { Doc, Member, Message, NetStatus, OwnAccount, Room } from "@/api/types";
-import type { World } from "./fake-engine.js";
+import type { Comment, Doc, Member, Message, NetStatus, OwnAccount, Post, Room } from "@/api/types";
+import { FEED_ROOM, type World } from "./fake-engine.js";
 
 const person = (userId: string, displayName: string, status: Member["status"], role: Member["role"] = "member", lastSeen?: number): Member => ({
   userId, handle: userId, displayName, role, status, ...(lastSeen === undefined ? {} : { lastSeen }),
@@ -83,7 +83,40 @@ export function tidewater(): World {
     docs: [],
     replicas: new Map(),
     present: [],
+    posts: [],
+    comments: [],
+    locations: [],
   };
+}
+
+/** The club with a feed that people read. */
+export function club(): World {
+  const world = tidewater();
+  const name = (userId: string): string => PEOPLE.find((each) => each.userId === userId)?.displayName ?? userId;
+  const post = (postId: string, author: string, hoursAgo: number, title: string, body: string, likesCount: number, more: Partial<Post> = {}): Post => ({
+    postId, roomId: FEED_ROOM, author, authorName: name(author), title, body, tags: [], publishedAt: Date.now() - hoursAgo * 3_600_000, likesCount, liked: false, commentsCount: 0, deleted: false, ...more,
+  });
+  const comment = (commentId: string, author: string, minutesAgo: number, text: string, more: Partial<Comment> = {}): Comment => ({
+    commentId, postId: "launch", roomId: FEED_ROOM, author, authorName: name(author), text, sentAt: Date.now() - minutesAgo * 60_000, likesCount: 0, liked: false, deleted: false, ...more,
+  });
+  world.posts = [
+    post("lamps", "tom", 30, "", "The harbour lamps are lit again, all nine of them.", 7),
+    post("regatta", "priya", 9, "Spring regatta: who sails what", "Entries close on **Friday**. So far:\n- two Folkboats\n- the gig, if she floats\n- Yuki in `whatever is left`", 12, { tags: ["regatta", "spring"], liked: true }),
+    post("launch", "ingrid", 3, "The shed is open", "The last beam went in this morning. Sag measured at 4.2 mm, well inside the limit, so the winch goes back on *tomorrow*.\n\nThanks to everybody who carried something heavy. The plan is at https://tidewater.example/slipway", 24, { tags: ["shed"], commentsCount: 4 }),
+    post("tea", "ada", 0.4, "Tea at four", "On the slip, if it stays dry.", 2),
+  ];
+  world.comments = [
+    comment("c1", "mateo", 150, "I found the winch manual at last. Grease the *lower* block first.", { likesCount: 3 }),
+    comment("c2", "ada", 140, "Bring it along, and the long straps.", { replyTo: "c1" }),
+    comment("c3", "sam", 90, "", { deleted: true }),
+    comment("c4", "yuki", 12, "From here it looks straight.", { replyTo: "c3", likesCount: 1, liked: true }),
+  ];
+  world.locations = [
+    { roomId: "boat-shed", userId: "ingrid", lat: 59.9139, lng: 10.7522, accuracyM: 20, at: Date.now() - 30_000, until: Date.now() + 42 * 60_000 },
+    { roomId: "boat-shed", userId: "mateo", lat: 43.3623, lng: -8.4115, accuracyM: 1_200, at: Date.now() - 3 * 3_600_000 },
+    { roomId: "boat-shed", userId: "yuki", lat: 35.4437, lng: 139.638, at: Date.now() - 60_000, until: Date.now() + 5 * 3_600_000 },
+  ];
+  return world;
 }
 
 /** The same club on a busier day: everything that a message can be. */

@@ -1,6 +1,6 @@
 import { MessageSquare, UserMinus, X } from "lucide-react";
 import { Tabs } from "radix-ui";
-import { useMemo } from "react";
+import { useMemo, type ReactNode } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
 import type { Role, Room } from "@/api/types";
@@ -18,11 +18,11 @@ import type { DetailsTab } from "@/state/state";
 import { bytes, strings } from "@/strings/strings";
 
 const words = strings.details;
-const TABS: readonly DetailsTab[] = ["members", "documents", "pinned"];
+const TABS: readonly DetailsTab[] = ["members", "documents", "pinned", "places"];
 const NOBODY: ReadonlyMap<string, Role> = new Map();
 
 /** The right pane: who belongs to the open room, how they are reached, and what peers carried. */
-export function Details({ onClose }: { onClose?: () => void }) {
+export function Details({ places, onClose }: { /** Where people are, of a room. */ places: (room: Room) => ReactNode; onClose?: () => void }) {
   const actions = useActions();
   const room = useAppState(openRoom);
   const tab = useAppState((state) => state.details.tab);
@@ -61,6 +61,9 @@ export function Details({ onClose }: { onClose?: () => void }) {
         </Tabs.Content>
         <Tabs.Content value="pinned" tabIndex={-1} className="flex flex-col flex-1 min-h-0 data-[state=inactive]:hidden focus-visible:shadow-none">
           {room === null ? <p className="flex-1 px-5 text-ink-3">{words.noRoom}</p> : <PinnedMessages key={room.roomId} room={room} />}
+        </Tabs.Content>
+        <Tabs.Content value="places" tabIndex={-1} className="flex flex-col flex-1 min-h-0 data-[state=inactive]:hidden focus-visible:shadow-none">
+          {room === null ? <p className="flex-1 px-5 text-ink-3">{words.noRoom}</p> : places(room)}
         </Tabs.Content>
       </Tabs.Root>
     </aside>

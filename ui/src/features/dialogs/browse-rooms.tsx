@@ -4,7 +4,7 @@ import type { DirectoryRoom } from "@/api/types";
 import { Button } from "@/components/button";
 import { Dialog } from "@/components/dialog";
 import { Field, Refusal } from "@/components/field";
-import { useAttempt } from "@/features/dialogs/use-attempt";
+import { useAttempt } from "@/components/use-attempt";
 import { useActions } from "@/state/context";
 import { strings } from "@/strings/strings";
 

@@ -3,7 +3,7 @@ import type { Room } from "@/api/types";
 import { Button } from "@/components/button";
 import { Dialog, DialogActions } from "@/components/dialog";
 import { Refusal } from "@/components/field";
-import { useAttempt } from "@/features/dialogs/use-attempt";
+import { useAttempt } from "@/components/use-attempt";
 import { useActions, useAppState } from "@/state/context";
 import { ownAccount } from "@/state/selectors";
 import { strings } from "@/strings/strings";

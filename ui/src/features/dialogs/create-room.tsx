@@ -5,7 +5,7 @@ import { Button } from "@/components/button";
 import { Choice } from "@/components/choice";
 import { Dialog, DialogActions } from "@/components/dialog";
 import { Field, Refusal } from "@/components/field";
-import { useAttempt } from "@/features/dialogs/use-attempt";
+import { useAttempt } from "@/components/use-attempt";
 import { useActions } from "@/state/context";
 import { strings } from "@/strings/strings";
 

@@ -6,7 +6,7 @@ import { Button } from "@/components/button";
 import { copyText } from "@/components/clipboard";
 import { Dialog, DialogActions } from "@/components/dialog";
 import { Field, Pick, Refusal } from "@/components/field";
-import { useAttempt } from "@/features/dialogs/use-attempt";
+import { useAttempt } from "@/components/use-attempt";
 import { useActions } from "@/state/context";
 import { strings } from "@/strings/strings";
 

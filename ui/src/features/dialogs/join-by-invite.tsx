@@ -2,7 +2,7 @@ import { useState, type SubmitEvent } from "react";
 import { Button } from "@/components/button";
 import { Dialog, DialogActions } from "@/components/dialog";
 import { Field, Refusal } from "@/components/field";
-import { useAttempt } from "@/features/dialogs/use-attempt";
+import { useAttempt } from "@/components/use-attempt";
 import { useActions } from "@/state/context";
 import { strings } from "@/strings/strings";
 

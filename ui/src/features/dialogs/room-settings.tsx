@@ -5,7 +5,7 @@ import { Choice } from "@/components/choice";
 import { Dialog, DialogActions } from "@/components/dialog";
 import { Field, Refusal } from "@/components/field";
 import { VISIBILITIES } from "@/features/dialogs/create-room";
-import { useAttempt } from "@/features/dialogs/use-attempt";
+import { useAttempt } from "@/components/use-attempt";
 import { useActions } from "@/state/context";
 import { strings } from "@/strings/strings";
 

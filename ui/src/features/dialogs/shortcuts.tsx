@@ -17,6 +17,7 @@ const GROUPS: readonly { label: string; shortcuts: readonly Shortcut[] }[] = [
       { keys: ["Alt", "↑", "↓"], does: words.rooms },
       { keys: ["Alt", "⇧", "↑", "↓"], does: words.unread },
       { keys: [COMMAND_KEY, "J"], does: words.firstNew },
+      { keys: [COMMAND_KEY, "⇧", "L"], does: words.places },
       { keys: ["F6"], does: words.pane },
       { keys: ["Esc"], does: words.close },
     ],
@@ -45,6 +46,15 @@ const GROUPS: readonly { label: string; shortcuts: readonly Shortcut[] }[] = [
       { keys: ["U"], does: strings.tools.markUnread },
       { keys: ["I"], does: strings.tools.receipts },
       { keys: ["M"], does: words.menu },
+    ],
+  },
+  {
+    label: words.feed,
+    shortcuts: [
+      { keys: ["J", "K"], does: strings.feed.next },
+      { keys: ["L"], does: strings.feed.likeKey },
+      { keys: ["C"], does: strings.feed.commentKey },
+      { keys: ["N"], does: strings.feed.newPost },
     ],
   },
 ];

@@ -1,5 +1,5 @@
 import {
-  Activity, Bell, BellOff, Circle, Compass, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, Megaphone, MessageSquare, Monitor, Moon, PanelRight, Pencil,
+  Activity, Bell, BellOff, Circle, Compass, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, Megaphone, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
   Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Wifi, WifiOff, type LucideIcon,
 } from "lucide-react";
 import { Command } from "cmdk";
@@ -187,6 +187,7 @@ function useCommands(): readonly Entry[] {
     entry(strings.shortcuts.firstNew, MailOpen, () => void actions.jumpToFirstNew(of.roomId), [COMMAND_KEY, "J"]),
     ...(mayPost(of) ? [entry(strings.docs.create, FilePlus, () => actions.show({ kind: "createDoc", roomId: of.roomId }))] : []),
     entry(words.pinnedIn(of.name), Pin, () => actions.setDetails({ tab: "pinned", ...(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: true } : { pane: true }) })),
+    entry(words.placesIn(of.name), MapPin, () => actions.setDetails({ tab: "places", ...(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: true } : { pane: true }) }), [COMMAND_KEY, "⇧", "L"]),
     ...(inbox
       ? [entry(of.favourite === true ? strings.notify.notFavourite : strings.notify.favourite, of.favourite === true ? StarOff : Star, () => void actions.setFavourite(of.roomId, of.favourite !== true).catch(refuse))]
       : []),
@@ -205,6 +206,7 @@ function useCommands(): readonly Entry[] {
 
   return [
     ...(inbox ? [entry(strings.inbox.label, InboxIcon, () => actions.openInbox())] : []),
+    entry(strings.feed.label, Newspaper, () => actions.openFeed()),
     ...(room === null ? [] : ofRoom(room)),
     entry(strings.rooms.create, Plus, () => actions.show({ kind: "createRoom" })),
     entry(strings.rooms.browse, Compass, () => actions.show({ kind: "browseRooms" })),

@@ -1,4 +1,4 @@
-import { BellOff, Compass, Hash, Inbox as InboxIcon, Link, Lock, PencilLine, Plus, Search, SquarePen, type LucideIcon } from "lucide-react";
+import { BellOff, Compass, Hash, Inbox as InboxIcon, Link, Lock, Newspaper, PencilLine, Plus, Search, SquarePen, type LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 import type { Room } from "@/api/types";
 import { Avatar } from "@/components/avatar";
@@ -51,6 +51,7 @@ export function RoomList({ foot }: { foot: ReactNode }) {
       </button>
       <div className="flex-1 min-h-0 overflow-y-auto scroller px-2 pb-2">
         <InboxRow />
+        <FeedRow />
         {favourites.length > 0 && (
           <Group label={strings.notify.favourites} first>
             {favourites.map((room) => (
@@ -111,11 +112,28 @@ function InboxRow() {
       type="button"
       aria-current={open ? "page" : undefined}
       onClick={() => actions.openInbox()}
-      className={`flex items-center gap-2.5 w-full h-[30px] touch:h-10 mb-2 px-2 rounded-control text-start transition-colors duration-(--fast) hover:bg-hover ${open ? "bg-selected text-ink font-medium" : inbox.unread > 0 ? "text-ink font-strong" : "text-ink-2"}`}
+      className={`flex items-center gap-2.5 w-full h-[30px] touch:h-10 px-2 rounded-control text-start transition-colors duration-(--fast) hover:bg-hover ${open ? "bg-selected text-ink font-medium" : inbox.unread > 0 ? "text-ink font-strong" : "text-ink-2"}`}
     >
       <InboxIcon aria-hidden="true" className="flex-none size-4 stroke-[1.75] text-ink-2" />
       <span className="flex-1 min-w-0 truncate">{strings.inbox.label}</span>
       {inbox.unread > 0 && <Count shown={capped(inbox.unread)} label={strings.inbox.unread(inbox.unread)} forYou />}
+    </button>
+  );
+}
+
+/** What everybody on this server reads. */
+function FeedRow() {
+  const actions = useActions();
+  const open = useAppState((state) => state.feedOpen);
+  return (
+    <button
+      type="button"
+      aria-current={open ? "page" : undefined}
+      onClick={() => actions.openFeed()}
+      className={`flex items-center gap-2.5 w-full h-[30px] touch:h-10 mb-2 px-2 rounded-control text-start transition-colors duration-(--fast) hover:bg-hover ${open ? "bg-selected text-ink font-medium" : "text-ink-2"}`}
+    >
+      <Newspaper aria-hidden="true" className="flex-none size-4 stroke-[1.75] text-ink-2" />
+      <span className="flex-1 min-w-0 truncate">{strings.feed.label}</span>
     </button>
   );
 }

@@ -8,7 +8,7 @@ export type Attempt = {
   run: (work: () => Promise<void>) => Promise<boolean>;
 };
 
-/** One thing that a dialog tries, and what came of it. */
+/** One thing that is tried where a person asked for it, and what came of it. */
 export function useAttempt(): Attempt {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
