@@ -16,25 +16,25 @@ export function timelineOf(state: State, roomId: string): Timeline | undefined {
 
 // Rooms
 
-/** Whether the engine tells of notifications. With it come rooms' levels, favourites, activity, and not being disturbed. */
+/** Whether the engine tells of notifications. With it come announcements and activity. */
 export function tellsNotifications(state: State): boolean {
   return state.inbox !== null;
 }
 
 /** Rooms by name, as people look for them; a room does not move because somebody spoke in it. */
 export function chatRooms(state: State): readonly Room[] {
-  return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "chat" && room.favourite !== true).sort(byName);
+  return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "chat" && !room.favourite).sort(byName);
 }
 
 /** What somebody wants at the top, rooms and people alike. */
 export function favouriteRooms(state: State): readonly Room[] {
-  return [...(state.rooms?.values() ?? [])].filter((room) => room.favourite === true).sort(byName);
+  return [...(state.rooms?.values() ?? [])].filter((room) => room.favourite).sort(byName);
 }
 
 /** Conversations of two, the latest first. */
 export function directRooms(state: State): readonly Room[] {
   const latest = (room: Room): number => room.lastMessage?.sentAt ?? 0;
-  return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "direct" && room.favourite !== true).sort((a, b) => latest(b) - latest(a) || byName(a, b));
+  return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "direct" && !room.favourite).sort((a, b) => latest(b) - latest(a) || byName(a, b));
 }
 
 /** All rooms in the order of the list on the screen. */

@@ -258,12 +258,12 @@ impl Home {
         }
         self.keep_account();
         self.set_server_state(ServerState::Online, None);
-        self.say_own_presence();
         if self.server_link.is_some() {
             self.server_down();
         }
         let link = LinkId(self.number());
         self.server_link = Some(link);
+        self.say_own_presence();
         let now = self.now();
         self.replica.handle_input(now, Input::LinkUp { link, remote: Remote::Relay });
         self.found_public_feed();

@@ -19,7 +19,7 @@ export function AccountRow() {
   const actions = useActions();
   const account = useAppState(ownAccount);
   const offline = useAppState((state) => state.net?.server === "offline");
-  const levels = useAppState(tellsNotifications);
+  const announces = useAppState(tellsNotifications);
   const [theme, setTheme] = useTheme();
 
   const own = useAppState((state) => state.people.get(ownAccount(state)?.userId ?? ""));
@@ -61,7 +61,7 @@ export function AccountRow() {
           label={words.status}
           value={status === "offline" ? "online" : status}
           onValue={setStatus}
-          options={(levels ? (["online", "away", "dnd"] as const) : (["online", "away"] as const)).map((value) => ({ value, label: words.statuses[value] }))}
+          options={(["online", "away", "dnd"] as const).map((value) => ({ value, label: words.statuses[value] }))}
         />
         <MenuLine />
         <MenuItem icon={Pencil} onChoose={() => actions.show({ kind: "profile" })}>
@@ -79,7 +79,7 @@ export function AccountRow() {
         <MenuItem icon={Keyboard} keys={[COMMAND_KEY, "/"]} onChoose={() => actions.show({ kind: "shortcuts" })}>
           {words.shortcuts}
         </MenuItem>
-        {account.admin && levels && (
+        {account.admin && announces && (
           <MenuItem icon={Megaphone} onChoose={() => actions.show({ kind: "announce" })}>
             {words.announce}
           </MenuItem>

@@ -65,7 +65,6 @@ function Head({ room }: { room: Room }) {
   const sheet = useMedia(WITHOUT_DETAILS);
   const shown = useAppState((state) => (sheet ? state.details.sheet : state.details.pane));
   const presence = useAppState((state) => presenceOf(state, room.peerUserId ?? ""));
-  const levels = useAppState(tellsNotifications);
   const Icon = room.visibility === "private" ? Lock : Hash;
 
   return (
@@ -87,17 +86,15 @@ function Head({ room }: { room: Room }) {
         {room.topic !== "" && <p className="flex-[1_1_40%] min-w-0 truncate foreign ps-2.5 border-s border-line-strong leading-4 text-ink-3 touch:hidden">{room.topic}</p>}
         <HereLine room={room} />
       </div>
-      {(room.kind === "chat" || levels) && (
-        <Menu
-          trigger={
-            <IconButton label={words.roomMenu}>
-              <Ellipsis aria-hidden="true" />
-            </IconButton>
-          }
-        >
-          <RoomMenu room={room} />
-        </Menu>
-      )}
+      <Menu
+        trigger={
+          <IconButton label={words.roomMenu}>
+            <Ellipsis aria-hidden="true" />
+          </IconButton>
+        }
+      >
+        <RoomMenu room={room} />
+      </Menu>
       <IconButton
         label={shown ? words.hideDetails : words.showDetails}
         keys={[COMMAND_KEY, "."]}
@@ -112,27 +109,23 @@ function Head({ room }: { room: Room }) {
 
 function RoomMenu({ room }: { room: Room }) {
   const actions = useActions();
-  const levels = useAppState(tellsNotifications);
+  const activity = useAppState(tellsNotifications);
   const refuse = (thrown: unknown): void => void toast.error(ApiError.from(thrown).message);
   return (
     <>
-      {levels && (
-        <>
-          <MenuChoice
-            label={strings.notify.label}
-            value={room.notify ?? "all"}
-            onValue={(level) => void actions.setNotify(room.roomId, level).catch(refuse)}
-            options={(["all", "mentions", "none"] as const).map((value) => ({ value, label: strings.notify.levels[value] }))}
-          />
-          <MenuLine />
-          <MenuItem icon={room.favourite === true ? StarOff : Star} onChoose={() => void actions.setFavourite(room.roomId, room.favourite !== true).catch(refuse)}>
-            {room.favourite === true ? strings.notify.notFavourite : strings.notify.favourite}
-          </MenuItem>
-        </>
-      )}
+      <MenuChoice
+        label={strings.notify.label}
+        value={room.notify}
+        onValue={(level) => void actions.setNotify(room.roomId, level).catch(refuse)}
+        options={(["all", "mentions", "none"] as const).map((value) => ({ value, label: strings.notify.levels[value] }))}
+      />
+      <MenuLine />
+      <MenuItem icon={room.favourite ? StarOff : Star} onChoose={() => void actions.setFavourite(room.roomId, !room.favourite).catch(refuse)}>
+        {room.favourite ? strings.notify.notFavourite : strings.notify.favourite}
+      </MenuItem>
       {room.kind === "chat" && (
         <>
-          {levels && (
+          {activity && (
             <>
               <MenuItem icon={Activity} onChoose={() => actions.show({ kind: "activity", roomId: room.roomId })}>
                 {strings.activity.menu}

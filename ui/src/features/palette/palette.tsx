@@ -188,11 +188,9 @@ function useCommands(): readonly Entry[] {
     ...(mayPost(of) ? [entry(strings.docs.create, FilePlus, () => actions.show({ kind: "createDoc", roomId: of.roomId }))] : []),
     entry(words.pinnedIn(of.name), Pin, () => actions.setDetails({ tab: "pinned", ...(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: true } : { pane: true }) })),
     entry(words.placesIn(of.name), MapPin, () => actions.setDetails({ tab: "places", ...(window.matchMedia(WITHOUT_DETAILS).matches ? { sheet: true } : { pane: true }) }), [COMMAND_KEY, "⇧", "L"]),
-    ...(inbox
-      ? [entry(of.favourite === true ? strings.notify.notFavourite : strings.notify.favourite, of.favourite === true ? StarOff : Star, () => void actions.setFavourite(of.roomId, of.favourite !== true).catch(refuse))]
-      : []),
-    ...(inbox ? (["all", "mentions", "none"] as const) : [])
-      .filter((level) => level !== (of.notify ?? "all"))
+    entry(of.favourite ? strings.notify.notFavourite : strings.notify.favourite, of.favourite ? StarOff : Star, () => void actions.setFavourite(of.roomId, !of.favourite).catch(refuse)),
+    ...(["all", "mentions", "none"] as const)
+      .filter((level) => level !== of.notify)
       .map((level) => entry(words.notify(strings.notify.levels[level]), level === "none" ? BellOff : Bell, () => void actions.setNotify(of.roomId, level).catch(refuse))),
     ...(of.kind === "chat"
       ? [
@@ -218,7 +216,7 @@ function useCommands(): readonly Entry[] {
       [COMMAND_KEY, "."],
     ),
     ...(["light", "dark", "system"] as const).map((theme) => entry(words.theme(strings.account.themes[theme]), themes[theme], () => setTheme(theme))),
-    ...(inbox ? (["online", "away", "dnd"] as const) : (["online", "away"] as const)).map((status) => entry(words.status(strings.account.statuses[status]), status === "dnd" ? BellOff : Circle, () => void actions.setPresence(status, ownText).catch(refuse))),
+    ...(["online", "away", "dnd"] as const).map((status) => entry(words.status(strings.account.statuses[status]), status === "dnd" ? BellOff : Circle, () => void actions.setPresence(status, ownText).catch(refuse))),
     entry(strings.account.shortcuts, Keyboard, () => actions.show({ kind: "shortcuts" }), [COMMAND_KEY, "/"]),
     ...(admin && inbox ? [entry(strings.account.announce, Megaphone, () => actions.show({ kind: "announce" }))] : []),
     entry(strings.account.editName, Pencil, () => actions.show({ kind: "profile" })),
