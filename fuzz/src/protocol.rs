@@ -6,9 +6,10 @@
 
 use momoland_protocol::cbor::{self, Bounded};
 use momoland_protocol::certificate::DeviceCertificate;
-use momoland_protocol::content::MessageContent;
+use momoland_protocol::content::{DeletionContent, MessageContent, PinContent, ReactionContent};
 use momoland_protocol::ephemeral::Ephemeral;
 use momoland_protocol::event::{Body, Event, EventHeader};
+use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::location::{LivePosition, LocationContent};
 use momoland_protocol::peer::PeerFrame;
@@ -89,6 +90,12 @@ pub fn certificates(bytes: &[u8]) {
 /// What messages, and other bodies and ephemerals, say.
 pub fn contents(bytes: &[u8]) {
     one::<MessageContent>(bytes);
+    one::<ReactionContent>(bytes);
+    one::<PinContent>(bytes);
+    one::<DeletionContent>(bytes);
+    one::<PostContent>(bytes);
+    one::<LikeContent>(bytes);
+    one::<CommentContent>(bytes);
     one::<LocationContent>(bytes);
     one::<LivePosition>(bytes);
 }

@@ -16,6 +16,7 @@
 
 use minicbor::{Decode, Encode};
 use momoland_protocol::id::{AccountId, DeviceId};
+use momoland_protocol::server::Availability;
 use momoland_store::kv::{Batch, Expect, KeyRange, Order, RANGE_PAIRS_MAX, Store, StoreError};
 
 /// The schema of the whole store; raised when the layout above changes.
@@ -131,13 +132,18 @@ pub struct RetiredToken {
     pub sealed_successor: [u8; 32],
 }
 
-/// When an account was last here, and the status text that it had then.
+/// When an account was last here, and what its person had chosen then.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct LastSeenRecord {
     #[n(0)]
     pub at_ms: u64,
     #[n(1)]
     pub text: String,
+    /// Absent in a record of before there was a choice.
+    #[n(2)]
+    pub availability: Option<Availability>,
+    #[n(3)]
+    pub chosen_at_ms: Option<u64>,
 }
 
 impl Record for LastSeenRecord {

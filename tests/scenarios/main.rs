@@ -11,9 +11,10 @@ mod clocks;
 mod connectivity;
 mod crashes;
 mod doctor;
+mod documents;
 mod edits;
-#[cfg(target_os = "linux")]
 mod feed;
+#[cfg(target_os = "linux")]
 mod full_disk;
 mod half_open;
 mod history;

@@ -162,3 +162,30 @@ fn a_draft_survives_a_kill() {
     assert_eq!(ada.ask("drafts.list", json!({}))["drafts"], json!([]));
     assert!(ada.room(&room).expect("a room").get("draft").is_none());
 }
+
+#[test]
+fn what_somebody_wants_of_a_room_is_kept_and_changes_no_count() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let wants = |person: &Momo| {
+        let room = person.room(&room).expect("a room");
+        (room["notify"].clone(), room["favourite"].clone())
+    };
+    assert_eq!(wants(&ada), (json!("all"), json!(false)));
+    grace.send(&room, "@ada, look");
+    wait_counts(&ada, &room, (1, 1));
+    let mark = ada.mark();
+    ada.ask("rooms.setNotify", json!({ "roomId": room, "level": "none" }));
+    ada.wait_event(mark, "room.changed", ARRIVES_WITHIN, |event| {
+        event["type"] == "room.changed" && event["room"]["notify"] == "none"
+    });
+    ada.ask("rooms.setFavourite", json!({ "roomId": room, "on": true }));
+    ada.kill_and_start_again();
+    assert_eq!(wants(&ada), (json!("none"), json!(true)));
+    assert_eq!(counts(&ada, &room), (1, 1), "a muted room is counted all the same");
+    assert_eq!(wants(&grace), (json!("all"), json!(false)), "it is nobody else's business");
+    ada.refused_as("invalid", "rooms.setNotify", json!({ "roomId": room, "level": "some" }));
+    ada.refused_as("invalid", "rooms.setFavourite", json!({ "roomId": room }));
+    ada.refused_as("not_found", "rooms.setNotify", json!({ "roomId": "ab".repeat(32), "level": "all" }));
+    assert_eq!(wants(&ada), (json!("none"), json!(true)));
+}

@@ -9,6 +9,7 @@ mod session;
 mod persistence;
 mod projection;
 mod ephemeral;
+mod documents;
 mod engine;
 pub mod api;
 #[cfg(any(test, fuzzing))]

@@ -42,6 +42,10 @@ pub(crate) enum DiskEvent {
         ticket: u64,
         result: Result<(), PersistFailed>,
     },
+    /// What [`Persistence::write_journal`] was given is on the disk, or the disk takes nothing any more.
+    Journalled {
+        written: bool,
+    },
     /// A part of what was forgotten is gone.
     Swept,
     /// The disk took nothing of what nobody waits for.
@@ -59,6 +63,9 @@ const MARKS: u64 = u64::MAX - 1;
 
 /// Tickets from here on are of what somebody waits for besides the replica, which counts its own from 1.
 const KEPT: u64 = 1 << 62;
+
+/// The ticket of a batch of documents' journals.
+const JOURNAL: u64 = u64::MAX - 2;
 
 #[derive(Debug)]
 pub(crate) struct Persistence {
@@ -96,6 +103,7 @@ impl Persistence {
                 UNWATCHED => return,
                 SWEEP => DiskEvent::Swept,
                 MARKS => DiskEvent::Marked,
+                JOURNAL => DiskEvent::Journalled { written: result.is_ok() },
                 ticket if ticket >= KEPT => DiskEvent::Kept { ticket, result: result.map_err(|_| PersistFailed) },
                 ticket => DiskEvent::Persisted { ticket: Ticket(ticket), result: result.map_err(|_| PersistFailed) },
             };
@@ -126,6 +134,7 @@ impl Persistence {
             forks: forks.collect(),
             deletions: deletions.collect(),
             registers: held.registers,
+            logs: held.logs,
         };
         let reader = log.reader();
         let mut persistence = Self {
@@ -213,6 +222,11 @@ impl Persistence {
         self.submit(MARKS, batch);
     }
 
+    /// Writes to documents' journals; [`DiskEvent::Journalled`] tells when it is done.
+    pub(crate) fn write_journal(&mut self, batch: Batch) {
+        self.submit(JOURNAL, batch);
+    }
+
     /// The writer has room again: hands over what waits.
     pub(crate) fn resume(&mut self) {
         while let Some((ticket, batch)) = self.waiting.pop_front() {
@@ -237,7 +251,9 @@ impl Persistence {
     }
 
     fn failed(&mut self, ticket: u64) {
-        if (KEPT..MARKS).contains(&ticket) {
+        if ticket == JOURNAL {
+            let _ = self.answers.send(DiskEvent::Journalled { written: false });
+        } else if (KEPT..JOURNAL).contains(&ticket) {
             self.kept(ticket, Err(PersistFailed));
         } else if !matches!(ticket, UNWATCHED | SWEEP | MARKS) {
             let _ = self.answers.send(DiskEvent::Persisted { ticket: Ticket(ticket), result: Err(PersistFailed) });

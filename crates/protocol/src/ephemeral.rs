@@ -44,10 +44,14 @@ pub enum EphemeralSignal {
     },
 }
 
-/// The kinds of [`EphemeralSignal::Other`].
+/// The kinds of [`EphemeralSignal::Other`] that are in use.
 pub mod kind {
+    /// Keystrokes in a document, on their way into an event: [`crate::document::DocumentSignal`].
+    pub const DOCUMENT_KEYS: u16 = 1;
+    /// Who is where in a document: [`crate::document::DocumentSignal`].
+    pub const DOCUMENT_AWARENESS: u16 = 2;
     /// Where somebody is: a [`crate::location::LivePosition`].
-    pub const LOCATION: u16 = 1;
+    pub const LOCATION: u16 = 3;
 }
 
 /// How long "is typing" holds without being repeated, milliseconds. A lost stop costs no more than this.

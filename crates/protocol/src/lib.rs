@@ -21,6 +21,7 @@ pub mod signed;
 pub mod certificate;
 pub mod event;
 pub mod content;
+pub mod document;
 pub mod register;
 pub mod roster;
 pub mod handshake;

@@ -32,6 +32,17 @@ pub const TAGS_MAX: usize = 10;
 
 /// Characters of a tag.
 pub const TAG_CHARS_MAX: usize = 32;
+/// Characters of a document's title.
+pub const DOCUMENT_TITLE_CHARS_MAX: usize = 128;
+
+/// Accounts that may be listed as editors of one document.
+pub const DOCUMENT_EDITORS_MAX: usize = 1000;
+
+/// Chains that one change of a document's editors cuts.
+pub const DOCUMENT_CUTS_MAX: usize = 256;
+
+/// Bytes of the Yjs update in one event: [`BODY_BYTES_MAX`] less its wrapping. Longer ones are cut.
+pub const DOCUMENT_UPDATE_BYTES_MAX: usize = 47 * 1024 + 960;
 
 /// Bytes of a register's value.
 pub const REGISTER_VALUE_BYTES_MAX: usize = 4 * 1024;

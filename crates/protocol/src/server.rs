@@ -57,13 +57,49 @@ pub enum ClientFrame {
     /// The sender's own presence.
     #[n(5)]
     Presence {
-        /// Whether the person is away.
+        /// Whether nobody sits at this device.
         #[n(0)]
-        away: bool,
-        /// The status text; may be empty.
+        idle: bool,
+        /// How the person chose to appear, on all devices.
         #[n(1)]
-        text: String,
+        chosen: ChosenStatus,
     },
+}
+
+/// How a person wants to appear, whatever their devices do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Availability {
+    /// As their devices are: here, or away where all of them are idle.
+    #[default]
+    #[n(0)]
+    Online,
+    /// Away.
+    #[n(1)]
+    Away,
+    /// Not to be disturbed.
+    #[n(2)]
+    Busy,
+}
+
+/// What a person chose last; of two choices the later counts, whichever device it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct ChosenStatus {
+    /// How they want to appear.
+    #[n(0)]
+    pub availability: Availability,
+    /// The status text; may be empty.
+    #[n(1)]
+    pub text: String,
+    /// When it was chosen; 0: never.
+    #[n(2)]
+    pub at: UnixMillis,
+}
+
+impl Bounded for ChosenStatus {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        bound_line(&self.text, limits::STATUS_TEXT_CHARS_MAX, "text")
+    }
 }
 
 /// The client's half of the handshake.
@@ -283,12 +319,12 @@ pub struct AccountPresence {
     /// Its devices that are connected; none: offline.
     #[n(1)]
     pub devices: Vec<DeviceId>,
-    /// Whether all of them are away.
+    /// Whether nobody sits at any of them.
     #[n(2)]
-    pub away: bool,
-    /// The status text; may be empty.
+    pub idle: bool,
+    /// What the person chose.
     #[n(3)]
-    pub text: String,
+    pub chosen: ChosenStatus,
     /// When the last device went, where none is connected and one ever was.
     #[n(4)]
     pub last_seen: Option<UnixMillis>,
@@ -464,7 +500,7 @@ impl Bounded for ClientFrame {
                 ephemeral.check_bounds()
             }
             Self::Introduce { to: _, signal } => bound(signal.len() <= limits::SIGNAL_BYTES_MAX, "signal"),
-            Self::Presence { away: _, text } => bound_line(text, limits::STATUS_TEXT_CHARS_MAX, "text"),
+            Self::Presence { idle: _, chosen } => chosen.check_bounds(),
         }
     }
 }

@@ -4,10 +4,12 @@
 use momoland_protocol::cbor::{self, Bounded, DecodeError};
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::content::{Mentions, MessageContent, ReactionContent};
+use momoland_protocol::document::{Announcement, DocumentUpdate, Editors, NewDocument};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, EventPlace};
 use momoland_protocol::id::{AccountId, BodyHash, ChainId, EventId, Incarnation, LogId, RosterHash, Seq, SetHash};
 use momoland_protocol::limits::{
-    BODY_BYTES_MAX, EMOJI_BYTES_MAX, FRAME_BYTES_MAX, MENTIONS_MAX, ROOM_NAME_CHARS_MAX, TARGETS_MAX,
+    BODY_BYTES_MAX, DOCUMENT_EDITORS_MAX, DOCUMENT_TITLE_CHARS_MAX, DOCUMENT_UPDATE_BYTES_MAX, EMOJI_BYTES_MAX,
+    FRAME_BYTES_MAX, MENTIONS_MAX, ROOM_NAME_CHARS_MAX, TARGETS_MAX,
 };
 use momoland_protocol::replication::{ChainRange, Frame};
 use momoland_protocol::roster::{History, Posting, Role, Settings, Visibility};
@@ -178,4 +180,36 @@ fn what_messages_and_reactions_may_say() {
     for emoji in ["", "a b", "a\0", "a\n", &"x".repeat(EMOJI_BYTES_MAX + 1)] {
         assert!(reaction(emoji).is_err(), "{emoji:?}");
     }
+}
+
+// Rules: EN5
+#[test]
+fn a_document_has_a_title_in_one_line_and_its_editors_in_order() {
+    let document = |title: &str, editors| {
+        let created_at = UnixMillis(1);
+        let announcement = Announcement::Document(NewDocument { title: title.to_owned(), editors, created_at });
+        let bytes = cbor::encode(&announcement);
+        cbor::decode::<Announcement>(&bytes, BODY_BYTES_MAX).err()
+    };
+    let refused = |field| Some(DecodeError::OutOfBounds(field));
+    assert_eq!(document(&"x".repeat(DOCUMENT_TITLE_CHARS_MAX), Editors::Members), None);
+    for title in ["", " ", "two\nlines", &"x".repeat(DOCUMENT_TITLE_CHARS_MAX + 1)] {
+        assert_eq!(document(title, Editors::Members), refused("title"), "{title:?}");
+    }
+    let listed = |numbers: &[u8]| Editors::Listed { accounts: numbers.iter().map(|it| AccountId([*it; 16])).collect() };
+    assert_eq!(document("x", listed(&[1, 2])), None);
+    assert_eq!(document("x", listed(&[2, 1])), refused("editors"));
+    assert_eq!(document("x", listed(&[1, 1])), refused("editors"));
+    let many = (0..=DOCUMENT_EDITORS_MAX).map(|number| {
+        let mut account = AccountId([0; 16]);
+        account.0[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        account
+    });
+    assert_eq!(document("x", Editors::Listed { accounts: many.collect() }), refused("editors"));
+    for update in [Vec::new(), vec![0; DOCUMENT_UPDATE_BYTES_MAX + 1]] {
+        let bytes = cbor::encode(&DocumentUpdate { update });
+        assert_eq!(cbor::decode::<DocumentUpdate>(&bytes, BODY_BYTES_MAX * 2).err(), refused("update"));
+    }
+    let full = cbor::encode(&DocumentUpdate { update: vec![0; DOCUMENT_UPDATE_BYTES_MAX] });
+    assert!(BodyBytes::new(&Body::Plain(full)).is_ok(), "what an update may have fits into a body");
 }

@@ -12,6 +12,10 @@ use momoland_protocol::certificate::{
 };
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::content::{DeletionContent, Mentions, MessageContent, PinContent, ReactionContent};
+use momoland_protocol::document::{
+    Announcement, DocumentChange, DocumentCut, DocumentSignal, DocumentUpdate, Editors, EditorsChange, NewDocument,
+    client_seed,
+};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, EventPlace};
 use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
@@ -28,8 +32,8 @@ use momoland_protocol::roster::{
     RosterChange, RosterOp, Settings, Visibility,
 };
 use momoland_protocol::server::{
-    AccountPresence, ClientFrame, ClientHello, DirectoryEntry, Goodbye, GoodbyeReason, Profile, Refusal, RefusalKind,
-    Request, Response, ServerFrame, ServerHello, TurnAccess, Welcome,
+    AccountPresence, Availability, ChosenStatus, ClientFrame, ClientHello, DirectoryEntry, Goodbye, GoodbyeReason,
+    Profile, Refusal, RefusalKind, Request, Response, ServerFrame, ServerHello, TurnAccess, Welcome,
 };
 use momoland_protocol::signed::{SecretKey, Signable, Signature, Signed};
 
@@ -177,6 +181,10 @@ fn feeds(vectors: &mut Vectors) {
     vectors.value("feed.comment", &CommentContent { text: "Thanks.".to_owned(), sent_at: AT });
 }
 
+fn chosen() -> ChosenStatus {
+    ChosenStatus { availability: Availability::Busy, text: "at the shed".to_owned(), at: AT }
+}
+
 fn objects(vectors: &mut Vectors) {
     let message = MessageContent { text: "Low water is at 10:40.".to_owned(), sent_at: AT, mentions: None };
     vectors.value("content.message", &message);
@@ -185,6 +193,24 @@ fn objects(vectors: &mut Vectors) {
     vectors.value("content.reaction", &ReactionContent { emoji: "\u{1f44d}".to_owned(), on: true });
     vectors.value("content.pin", &PinContent { on: false });
     vectors.value("content.deletion", &DeletionContent {});
+    for (name, editors) in [
+        ("author", Editors::Author),
+        ("members", Editors::Members),
+        ("listed", Editors::Listed { accounts: vec![AccountId([1; 16]), AccountId([2; 16])] }),
+    ] {
+        let document = NewDocument { title: "Tide tables".to_owned(), editors, created_at: AT };
+        vectors.value(&format!("document.announcement.{name}"), &Announcement::Document(document));
+    }
+    let cuts = vec![DocumentCut { chain: chain(), seq: Seq(7) }];
+    vectors.value("document.editors", &EditorsChange { editors: Editors::Author, cuts });
+    vectors.value("document.change.rename", &DocumentChange::Rename { title: "Tides".to_owned() });
+    vectors.value("document.change.archive", &DocumentChange::Archive { archived: true });
+    vectors.value("document.change.delete", &DocumentChange::Delete { deleted: true });
+    let signal = DocumentSignal { document: [7; 8], content: b"{}".to_vec() };
+    vectors.value("document.signal", &signal);
+    vectors.value("document.update", &DocumentUpdate { update: vec![1, 1, 7, 0, 4, 1, 1, b't', 2, b'h', b'i', 0] });
+    let seed = client_seed(RoomId([3; 32]).conversation(), key(1).device());
+    vectors.bytes("document.client.hash", &seed);
     vectors.signed("certificate", &certificate(1));
     let vouch = Vouch { by: key(2).device(), signature: key(2).sign(VOUCH_CONTEXT, b"account and device") };
     let vouched = DeviceCertificate { vouch: Some(vouch), ..certificate(1).get().clone() };
@@ -336,7 +362,7 @@ fn client_frames(vectors: &mut Vectors) {
     let ephemeral = Ephemeral { room, signal: EphemeralSignal::Typing { typing: false } };
     vectors.value("client.ephemeral", &ClientFrame::Ephemeral { ephemeral, except: vec![key(2).device()] });
     vectors.value("client.introduce", &ClientFrame::Introduce { to: key(2).device(), signal: vec![1, 2] });
-    vectors.value("client.presence", &ClientFrame::Presence { away: true, text: "at the shed".to_owned() });
+    vectors.value("client.presence", &ClientFrame::Presence { idle: true, chosen: chosen() });
 }
 
 fn server_frames(vectors: &mut Vectors) {
@@ -370,7 +396,7 @@ fn server_frames(vectors: &mut Vectors) {
     vectors.value("server.ephemeral", &ServerFrame::Ephemeral { device, account, ephemeral });
     vectors.value("server.introduced", &ServerFrame::Introduced { from: device, signal: vec![1, 2] });
     let presence =
-        AccountPresence { account, devices: vec![device], away: false, text: String::new(), last_seen: Some(AT) };
+        AccountPresence { account, devices: vec![device], idle: false, chosen: chosen(), last_seen: Some(AT) };
     vectors.value("server.presence", &ServerFrame::Presence { accounts: vec![presence] });
     vectors.value("server.online", &ServerFrame::Online { count: 3 });
     vectors.value("server.profiles", &ServerFrame::Profiles { profiles: vec![profile()] });

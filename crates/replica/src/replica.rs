@@ -8,6 +8,7 @@
 
 mod events;
 mod history;
+mod logs;
 mod rosters;
 mod sync;
 
@@ -124,6 +125,8 @@ pub struct DurableState {
     pub deletions: Vec<HeldDeletion>,
     /// The registers.
     pub registers: Vec<Signed<Register>>,
+    /// The logs that were announced in a room's conversation.
+    pub logs: Vec<(RoomId, LogId)>,
 }
 
 /// Why the machine wants to be woken.
@@ -225,6 +228,8 @@ pub struct Replica {
     rooms: BTreeMap<RoomId, Room>,
     rooms_of: BTreeMap<AccountId, BTreeSet<RoomId>>,
     logs: BTreeMap<LogId, Log>,
+    /// The room of each log that an event in a conversation announced, whether anything of it is held or not.
+    announced: BTreeMap<LogId, RoomId>,
     /// Rooms in which the relay need not push what peers bring.
     fed_by_peers: BTreeSet<RoomId>,
     /// Chains whose history somebody waits for, at most [`FETCHED_FIRST_MAX`].
@@ -257,6 +262,7 @@ impl Replica {
             rooms: BTreeMap::new(),
             rooms_of: BTreeMap::new(),
             logs: BTreeMap::new(),
+            announced: BTreeMap::new(),
             fed_by_peers: BTreeSet::new(),
             fetched_first: Vec::new(),
             incarnations: BTreeMap::new(),
@@ -274,6 +280,7 @@ impl Replica {
         for (room, changes) in state.rosters {
             replica.recover_roster(room, &changes);
         }
+        replica.announced = state.logs.into_iter().map(|(room, log)| (log, room)).collect();
         for held in state.chains {
             replica.recover_chain(&held);
         }
@@ -522,6 +529,7 @@ impl Replica {
         self.rooms_of.retain(|_, rooms| !rooms.is_empty());
         self.fed_by_peers.remove(&room);
         self.logs.retain(|_, log| log.room != room);
+        self.announced.retain(|_, of| *of != room);
         let logs = &self.logs;
         self.proofs.retain(|(log, _), _| logs.contains_key(log));
         self.fetched_first.retain(|(log, _)| logs.contains_key(log));

@@ -18,6 +18,7 @@
 //!  L d ‖ room (4) ‖ g ‖ account (16) ‖ name (2) ‖ target (32)        Signed<Register>
 //!  L d ‖ room (4) ‖ x ‖ target (16) ‖ chain (4) ‖ seq (8)            DeletionRecord: the deletion of the target that stands
 //!                                                                    there, and whether bodies were dropped for it
+//!  L d ‖ room (4) ‖ l ‖ log (32)                                     LogRecord: a log that was announced
 //!  L d ‖ room (4) ‖ r ‖ place (8)                                    CountersignedChange, as they were taken
 //!  L x                                                               never written, see below
 //! ```
@@ -70,7 +71,7 @@ pub use self::reader::EventReader;
 
 use self::keys::{ChainNumber, RoomNumber};
 use self::places::{Place, Places};
-use self::records::{ChainRecord, ForkRecord, RoomHead, RoomRecord};
+use self::records::{ChainRecord, ForkRecord, LogRecord, RoomHead, RoomRecord};
 use crate::kv::{Batch, Expect, KeyRange, Order, SchemaVersion, Store, StoreError};
 
 /// Pairs read at a time. Bounds what a read holds in memory: at most this many of the largest events, about 3 MiB.
@@ -93,6 +94,8 @@ pub struct HeldState {
     pub deletions: Vec<HeldDeletion>,
     /// The registers.
     pub registers: Vec<Signed<Register>>,
+    /// The logs that an event in a room's conversation announced.
+    pub logs: Vec<(RoomId, LogId)>,
 }
 
 /// A deletion that was put.
@@ -209,6 +212,10 @@ impl EventLog {
                     && let Some((target, _)) = header.amended()
                 {
                     batch.put(keys::edit(header.log, target, place, header.seq), Vec::new());
+                }
+                if header.action == Action::ANNOUNCE && header.log == room.conversation() {
+                    let log = LogId(event.id().0);
+                    batch.put(keys::log(place.room, log), cbor::encode(&LogRecord { log }));
                 }
             }
             None => spoil(batch, "an event", room),

@@ -1,6 +1,7 @@
 //! Who is online, away or gone, as others see it; and how many people are here.
 //!
-//! An account is online while one of its devices is connected, away while all of those are. What changed is collected
+//! An account is online while one of its devices is connected, idle while all of those are; what a person chose is of the
+//! account, and the latest choice counts. What changed is collected
 //! and told together: [`CHANGES_EVERY_MS`] after the first change, so that a device that reconnects at once was never gone.
 //!
 //! Not here: who may see whom (`rooms::membership`), and writing last-seen times down (the relay's driver).
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::{AccountId, DeviceId};
 use momoland_protocol::limits::DEVICES_PER_ACCOUNT_MAX;
-use momoland_protocol::server::AccountPresence;
+use momoland_protocol::server::{AccountPresence, ChosenStatus};
 use momoland_replica::input::Mono;
 
 /// Changes are told this long after the first of them, milliseconds: many people who come at once cost one frame.
@@ -34,15 +35,15 @@ pub struct Presence {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LastSeen {
     pub at: UnixMillis,
-    /// The status text, as it was last set.
-    pub text: String,
+    /// What the person chose last.
+    pub chosen: ChosenStatus,
 }
 
 #[derive(Debug, Default)]
 struct Standing {
-    /// Connected devices, and whether each is away.
+    /// Connected devices, and whether each is idle.
     devices: BTreeMap<DeviceId, bool>,
-    text: String,
+    chosen: ChosenStatus,
     last_seen: Option<UnixMillis>,
 }
 
@@ -59,7 +60,7 @@ impl Presence {
     /// Nobody is here; these were once.
     pub fn new(known: impl IntoIterator<Item = (AccountId, LastSeen)>) -> Self {
         let standing =
-            |seen: LastSeen| Standing { devices: BTreeMap::new(), text: seen.text, last_seen: Some(seen.at) };
+            |seen: LastSeen| Standing { devices: BTreeMap::new(), chosen: seen.chosen, last_seen: Some(seen.at) };
         let accounts = known.into_iter().map(|(account, seen)| (account, standing(seen))).collect();
         Self { accounts, ..Self::default() }
     }
@@ -82,21 +83,24 @@ impl Presence {
         if standing.devices.is_empty() {
             self.online -= 1;
             standing.last_seen = Some(wall);
-            gone = Some(LastSeen { at: wall, text: standing.text.clone() });
+            gone = Some(LastSeen { at: wall, chosen: standing.chosen.clone() });
         }
         self.note(now, account);
         gone
     }
 
-    /// A device says how it is.
-    pub fn set(&mut self, now: Mono, account: AccountId, device: DeviceId, away: bool, text: String) {
+    /// A device says how it is, and what its person chose; an earlier choice than the last changes nothing.
+    pub fn set(&mut self, now: Mono, account: AccountId, device: DeviceId, idle: bool, chosen: ChosenStatus) {
         let Some(standing) = self.accounts.get_mut(&account) else { return };
         let Some(known) = standing.devices.get_mut(&device) else { return };
-        if *known == away && standing.text == text {
+        let is_later = standing.chosen.at < chosen.at;
+        if *known == idle && !is_later {
             return;
         }
-        *known = away;
-        standing.text = text;
+        *known = idle;
+        if is_later {
+            standing.chosen = chosen;
+        }
         self.note(now, account);
     }
 
@@ -140,8 +144,8 @@ impl Presence {
         Some(AccountPresence {
             account,
             devices: standing.devices.keys().copied().take(DEVICES_PER_ACCOUNT_MAX).collect(),
-            away: online && standing.devices.values().all(|away| *away),
-            text: standing.text.clone(),
+            idle: online && standing.devices.values().all(|idle| *idle),
+            chosen: standing.chosen.clone(),
             last_seen: if online { None } else { standing.last_seen },
         })
     }
@@ -159,6 +163,8 @@ impl Presence {
 
 #[cfg(test)]
 mod tests {
+    use momoland_protocol::server::Availability;
+
     use super::*;
 
     const ADA: AccountId = AccountId([1; 16]);
@@ -194,35 +200,53 @@ mod tests {
         assert_eq!(presence.take_due(Mono(5_000)).online, None, "as many as were told");
     }
 
+    fn lunch(at: u64) -> ChosenStatus {
+        ChosenStatus { availability: Availability::Away, text: format!("lunch {at}"), at: UnixMillis(at) }
+    }
+
     #[test]
-    fn an_account_is_away_when_all_its_devices_are() {
+    fn an_account_is_idle_when_all_its_devices_are() {
         let mut presence = Presence::default();
         presence.arrive(Mono(0), ADA, DESK);
         presence.arrive(Mono(0), ADA, LAPTOP);
-        presence.set(Mono(0), ADA, DESK, true, "at lunch".to_owned());
+        presence.set(Mono(0), ADA, DESK, true, ChosenStatus::default());
         let seen = presence.of(ADA).unwrap();
-        assert_eq!((seen.away, seen.text.as_str(), seen.devices.len()), (false, "at lunch", 2));
-        presence.set(Mono(0), ADA, LAPTOP, true, "at lunch".to_owned());
-        assert!(presence.of(ADA).unwrap().away);
+        assert_eq!((seen.idle, seen.devices.len()), (false, 2));
+        presence.set(Mono(0), ADA, LAPTOP, true, ChosenStatus::default());
+        assert!(presence.of(ADA).unwrap().idle);
         presence.depart(Mono(0), WALL, ADA, DESK);
-        assert!(presence.of(ADA).unwrap().away);
-        presence.set(Mono(0), ADA, DESK, false, String::new());
-        assert_eq!(presence.of(ADA).unwrap().text, "at lunch", "a device that went says nothing more");
+        assert!(presence.of(ADA).unwrap().idle);
+        presence.set(Mono(0), ADA, DESK, false, lunch(9));
+        assert_eq!(presence.of(ADA).unwrap().chosen, ChosenStatus::default(), "a device that went says nothing more");
         presence.check_invariants();
     }
 
     #[test]
-    fn the_last_device_leaves_a_time_and_the_text() {
+    fn the_latest_choice_counts_whichever_device_it_comes_from() {
+        let mut presence = Presence::default();
+        presence.arrive(Mono(0), ADA, DESK);
+        presence.set(Mono(0), ADA, DESK, false, lunch(5));
+        presence.arrive(Mono(0), ADA, LAPTOP);
+        presence.take_due(Mono(10_000));
+        presence.set(Mono(10_000), ADA, LAPTOP, false, lunch(4));
+        assert_eq!(presence.poll_timeout(), None, "who missed it tells nobody anything");
+        assert_eq!(presence.of(ADA).unwrap().chosen, lunch(5));
+        presence.set(Mono(10_000), ADA, LAPTOP, false, lunch(6));
+        assert_eq!(presence.of(ADA).unwrap().chosen, lunch(6));
+    }
+
+    #[test]
+    fn the_last_device_leaves_a_time_and_the_choice() {
         let mut presence = Presence::default();
         presence.arrive(Mono(0), ADA, DESK);
         presence.arrive(Mono(0), ADA, LAPTOP);
-        presence.set(Mono(0), ADA, DESK, true, "back at five".to_owned());
+        presence.set(Mono(0), ADA, DESK, true, lunch(5));
         assert_eq!(presence.depart(Mono(0), WALL, ADA, DESK), None);
         let gone = presence.depart(Mono(0), WALL, ADA, LAPTOP).unwrap();
-        assert_eq!(gone, LastSeen { at: WALL, text: "back at five".to_owned() });
+        assert_eq!(gone, LastSeen { at: WALL, chosen: lunch(5) });
         assert_eq!(presence.depart(Mono(0), WALL, ADA, LAPTOP), None);
         let seen = presence.of(ADA).unwrap();
-        assert_eq!((seen.devices.len(), seen.away, seen.last_seen), (0, false, Some(WALL)));
+        assert_eq!((seen.devices.len(), seen.idle, seen.last_seen), (0, false, Some(WALL)));
         let restarted = Presence::new([(ADA, gone)]);
         assert_eq!(restarted.of(ADA), Some(seen));
         assert_eq!(restarted.of(BOB), None);
@@ -234,7 +258,7 @@ mod tests {
         let mut presence = Presence::default();
         presence.arrive(Mono(0), ADA, DESK);
         presence.take_due(Mono(10_000));
-        presence.set(Mono(10_000), ADA, DESK, false, String::new());
+        presence.set(Mono(10_000), ADA, DESK, false, ChosenStatus::default());
         assert_eq!(presence.poll_timeout(), None);
     }
 }

@@ -329,9 +329,11 @@ impl Driver {
             ClientFrame::Request { id, request } => self.request(link, peer, id, request),
             ClientFrame::Ephemeral { ephemeral, except } => self.ephemeral(peer, ephemeral, except),
             ClientFrame::Introduce { to, signal } => self.introduce(peer, to, signal),
-            ClientFrame::Presence { away, text } => {
+            ClientFrame::Presence { idle, mut chosen } => {
                 let now = self.now();
-                self.presence.set(now.mono, peer.account, peer.device, away, text);
+                // A clock that is ahead is not to settle the matter for all time.
+                chosen.at = chosen.at.min(now.wall);
+                self.presence.set(now.mono, peer.account, peer.device, idle, chosen);
             }
             // The connection refuses a second one.
             ClientFrame::Hello(_) => {}

@@ -230,7 +230,7 @@ impl Waiting {
         let mut bytes = 0;
         while let Some(next) = self.presence.first_entry() {
             // Ids with their marks, the text, and what is of fixed size.
-            bytes += next.get().devices.len() * 34 + next.get().text.len() + 40;
+            bytes += next.get().devices.len() * 34 + next.get().chosen.text.len() + 50;
             if !accounts.is_empty() && (accounts.len() >= PROFILES_PER_FRAME_MAX || bytes > PRESENCE_BYTES_MAX) {
                 break;
             }
@@ -262,6 +262,7 @@ mod tests {
     use momoland_protocol::id::{DeviceId, RoomId};
     use momoland_protocol::limits::{DEVICES_PER_ACCOUNT_MAX, STATUS_TEXT_CHARS_MAX};
     use momoland_protocol::replication::Frame;
+    use momoland_protocol::server::ChosenStatus;
 
     use super::*;
 
@@ -340,14 +341,14 @@ mod tests {
     #[test]
     fn presence_is_told_once_an_account_in_frames_that_fit() {
         let outbox = Outbox::default();
-        let presence = |number: u16, away| {
+        let presence = |number: u16, idle| {
             let mut account = [0; 16];
             account[..2].copy_from_slice(&number.to_be_bytes());
             AccountPresence {
                 account: AccountId(account),
                 devices: vec![DeviceId([9; 32]); DEVICES_PER_ACCOUNT_MAX],
-                away,
-                text: "\u{1F600}".repeat(STATUS_TEXT_CHARS_MAX),
+                idle,
+                chosen: ChosenStatus { text: "\u{1F600}".repeat(STATUS_TEXT_CHARS_MAX), ..ChosenStatus::default() },
                 last_seen: None,
             }
         };

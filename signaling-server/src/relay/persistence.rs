@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::AccountId;
+use momoland_protocol::server::ChosenStatus;
 use momoland_replica::deletions::Deletion;
 use momoland_replica::output::Record;
 use momoland_replica::replica::{DurableState, HeldChain, HeldDeletion, HeldFork};
@@ -27,7 +28,7 @@ pub(super) struct Loaded {
 /// [`RecordError`].
 pub(super) fn load(store: &Arc<dyn Store>) -> Result<Loaded, RecordError> {
     let (log, held) = EventLog::open(Arc::clone(store))?;
-    let event_log::HeldState { rosters, chains, forks, deletions, registers } = held;
+    let event_log::HeldState { rosters, chains, forks, deletions, registers, logs } = held;
     let chains = chains
         .into_iter()
         .map(|held| {
@@ -48,9 +49,12 @@ pub(super) fn load(store: &Arc<dyn Store>) -> Result<Loaded, RecordError> {
         .collect();
     let last_seen = records::last_seen_of_all(&**store)?
         .into_iter()
-        .map(|(account, LastSeenRecord { at_ms, text })| (account, LastSeen { at: UnixMillis(at_ms), text }))
+        .map(|(account, LastSeenRecord { at_ms, text, availability, chosen_at_ms })| {
+            let (availability, at) = (availability.unwrap_or_default(), UnixMillis(chosen_at_ms.unwrap_or(0)));
+            (account, LastSeen { at: UnixMillis(at_ms), chosen: ChosenStatus { availability, text, at } })
+        })
         .collect();
-    Ok(Loaded { log, state: DurableState { rosters, chains, forks, deletions, registers }, last_seen })
+    Ok(Loaded { log, state: DurableState { rosters, chains, forks, deletions, registers, logs }, last_seen })
 }
 
 /// Puts the replica's records into one batch, in their order.

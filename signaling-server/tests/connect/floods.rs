@@ -6,7 +6,7 @@ use momoland_protocol::id::{RosterHash, random};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::replication::Frame;
 use momoland_protocol::roster::Visibility;
-use momoland_protocol::server::{ClientFrame, GoodbyeReason, RefusalKind, Request, Response};
+use momoland_protocol::server::{ChosenStatus, ClientFrame, GoodbyeReason, RefusalKind, Request, Response};
 use signaling_server::connect::Pace;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -16,9 +16,12 @@ use crate::world::{Server, goodbye, send, server_hello};
 #[tokio::test]
 async fn malformed_and_oversized_frames_end_the_connection_with_a_reason() {
     let server = Server::start().await;
-    let mut trailing = cbor::encode(&ClientFrame::Presence { away: false, text: String::new() });
+    let mut trailing = cbor::encode(&ClientFrame::Presence { idle: false, chosen: ChosenStatus::default() });
     trailing.push(0);
-    let too_long = cbor::encode(&ClientFrame::Presence { away: false, text: "x".repeat(10_000) });
+    let too_long = cbor::encode(&ClientFrame::Presence {
+        idle: false,
+        chosen: ChosenStatus { text: "x".repeat(10_000), ..ChosenStatus::default() },
+    });
     for (number, message) in [
         Message::Binary(vec![0xff; 100].into()),
         Message::Binary(Vec::new().into()),

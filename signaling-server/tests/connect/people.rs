@@ -1,6 +1,7 @@
+use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::roster::{RosterOp, Visibility};
-use momoland_protocol::server::{ClientFrame, ServerFrame};
+use momoland_protocol::server::{Availability, ChosenStatus, ClientFrame, ServerFrame};
 use signaling_server::accounts::DisplayName;
 use signaling_server::connect::Pace;
 use std::time::Duration;
@@ -24,20 +25,22 @@ async fn presence_follows_devices_as_they_come_and_go() {
     let account = bob.device.account;
     let bob_device = bob.id();
     let seen = ada.sees(account, |presence| !presence.devices.is_empty()).await;
-    assert_eq!((seen.devices, seen.away, seen.last_seen), (vec![bob_device], false, None));
+    assert_eq!((seen.devices, seen.idle, seen.last_seen), (vec![bob_device], false, None));
 
-    bob.send(ClientFrame::Presence { away: true, text: "at lunch".to_owned() }).await;
-    ada.sees(account, |presence| presence.away && presence.text == "at lunch").await;
+    let lunch = |at| ChosenStatus { availability: Availability::Busy, text: "at lunch".to_owned(), at: UnixMillis(at) };
+    bob.send(ClientFrame::Presence { idle: true, chosen: lunch(7) }).await;
+    ada.sees(account, |presence| presence.idle && presence.chosen == lunch(7)).await;
     let mut laptop = server.connect(server.another(&bob.device)).await;
-    ada.sees(account, |presence| presence.devices.len() == 2 && !presence.away).await;
-    laptop.send(ClientFrame::Presence { away: true, text: "at lunch".to_owned() }).await;
-    ada.sees(account, |presence| presence.devices.len() == 2 && presence.away).await;
+    ada.sees(account, |presence| presence.devices.len() == 2 && !presence.idle).await;
+    // The laptop knows of nothing.
+    laptop.send(ClientFrame::Presence { idle: true, chosen: ChosenStatus::default() }).await;
+    ada.sees(account, |presence| presence.devices.len() == 2 && presence.idle).await;
 
     drop(laptop);
     let bob = bob.vanish();
     let gone = ada.sees(account, |presence| presence.devices.is_empty()).await;
-    assert!(gone.last_seen.is_some() && !gone.away);
-    assert_eq!(gone.text, "at lunch", "what was set stays (CASES C56)");
+    assert!(gone.last_seen.is_some() && !gone.idle);
+    assert_eq!(gone.chosen, lunch(7), "what was chosen stays (CASES C56)");
 
     // Who comes later, also to a server that was started anew, sees when he was last here.
     let ada = ada.vanish();

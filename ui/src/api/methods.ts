@@ -10,7 +10,7 @@ import type {
   MessageParams, Messages, NetStatus, NoParams, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
   PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
   RenameDocParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetEditorsParams,
-  SetFavouriteParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
+  SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
   SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StopLocationParams, UpdateDocParams,
   UpdateRoomParams, Whoami,
 } from "@/api/types";
@@ -70,6 +70,7 @@ export type Methods = {
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };
+  "presence.setIdle": { params: SetIdleParams; result: Done };
   "notifications.list": { params: ListNotificationsParams; result: Notifications };
   "notifications.markRead": { params: MarkNotificationsReadParams; result: Done };
   "admin.announce": { params: AnnounceParams; result: Done };

@@ -8,7 +8,7 @@ export type ServerState = "online" | "connecting" | "offline";
 
 export type PeerPolicy = "all" | "turnOnly" | "none";
 
-export type PresenceStatus = "online" | "away" | "offline";
+export type PresenceStatus = "online" | "away" | "dnd" | "offline";
 
 export type RoomKind = "chat" | "direct";
 
@@ -135,6 +135,10 @@ unreadCount: number,
  * Those of them that mention this person, or everybody.
  */
 mentionsCount: number, 
+/**
+ * What of it this person wants to be told about.
+ */
+notify: NotifyLevel, favourite: boolean, 
 /**
  * What this person began to write here.
  */
@@ -323,9 +327,25 @@ export type UserPresence = { userId: string, handle: string, displayName: string
 
 export type SetPresenceParams = { 
 /**
- * `online` or `away`; `offline` is `net.setOnline`'s business and is refused here.
+ * `online`, `away` or `dnd`, on all devices; `offline` is `net.setOnline`'s business and is refused here.
  */
-status: PresenceStatus, text?: string, };
+status: PresenceStatus, 
+/**
+ * Without one, the text that is there stays; an empty one takes it away.
+ */
+text?: string, };
+
+export type SetIdleParams = { 
+/**
+ * Whether nobody sits at this device. Who is idle on all devices, and chose to be online, is shown as away.
+ */
+idle: boolean, };
+
+export type NotifyLevel = "all" | "mentions" | "none";
+
+export type SetNotifyParams = { roomId: string, level: NotifyLevel, };
+
+export type SetFavouriteParams = { roomId: string, on: boolean, };
 
 export type ShareLocationParams = { roomId: string, 
 /**
@@ -509,6 +529,104 @@ author: string, authorName: string,
  */
 text: string, replyTo?: string, sentAt: number, likesCount: number, liked: boolean, deleted: boolean, };
 
+export type DocEditing = "author" | "members" | "listed";
+
+export type Doc = { docId: string, roomId: string, title: string, 
+/**
+ * The account that created it.
+ */
+author: string, editing: DocEditing, 
+/**
+ * Who is listed, with `listed`.
+ */
+editors: Array<string>, createdAt: number, changedAt: number, archived: boolean, deleted: boolean, 
+/**
+ * Why this person can only read it, as a sentence; absent where they may write.
+ */
+readOnly?: string, };
+
+export type CreateDocParams = { roomId: string, title: string, editing: DocEditing, 
+/**
+ * Accounts, with `listed` only.
+ */
+editors?: Array<string>, };
+
+export type DocCreated = { docId: string, };
+
+export type Docs = { docs: Array<Doc>, };
+
+export type ListDocsParams = { roomId: string, 
+/**
+ * Those that were deleted, instead of the others.
+ */
+deleted?: boolean, };
+
+export type DocParams = { docId: string, };
+
+export type OpenedDoc = { doc: Doc, 
+/**
+ * The Yjs client id for this editor: each that is opened gets another one.
+ */
+clientId: number, 
+/**
+ * All of it, as one update.
+ */
+update: string, stateVector: string, 
+/**
+ * Who is in it, this device aside.
+ */
+present: Array<DocPresence>, };
+
+export type DocText = { text: string, };
+
+export type DocOp = DocInsert | DocDelete;
+
+export type DocInsert = { at: number, insert: string, };
+
+export type DocDelete = { at: number, 
+/**
+ * How much.
+ */
+delete: number, };
+
+export type EditDocParams = { docId: string, ops: Array<DocOp>, };
+
+export type UpdateDocParams = { docId: string, update: string, };
+
+export type DocStateParams = { docId: string, 
+/**
+ * What the asker has; nothing where it is left out.
+ */
+stateVector?: string, };
+
+export type DocState = { 
+/**
+ * What the asker lacks, as one update.
+ */
+update: string, stateVector: string, };
+
+export type DocPresence = { userId: string, deviceId: string, state: unknown, };
+
+export type DocAwarenessParams = { docId: string, 
+/**
+ * An object; `null` where this person goes.
+ */
+state: unknown, };
+
+export type SetEditorsParams = { docId: string, 
+/**
+ * Left out: those who are listed.
+ */
+editing?: DocEditing, 
+/**
+ * Accounts, with `listed`.
+ */
+editors?: Array<string>, };
+
+export type RenameDocParams = { docId: string, title: string, };
+
+export type ArchiveDocParams = { docId: string, archived: boolean, };
+
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
  * Absent where the peer is gone.
@@ -525,6 +643,6 @@ until?: number, ended?: boolean, } | { "type": "post.new", post: Post, } | { "ty
 /**
  * The first twenty.
  */
-postIds: Array<string>, } | { "type": "resync", };
+postIds: Array<string>, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.awareness", docId: string, userId: string, deviceId: string, state: unknown, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

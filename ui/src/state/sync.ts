@@ -214,6 +214,11 @@ export function createSync(client: Client, store: Store): Sync {
       case "comment.new":
       case "comment.changed":
       case "ranking.changed":
+      case "doc.changed":
+      case "doc.update":
+      case "doc.reset":
+      case "doc.awareness":
+      case "doc.removed":
         break;
     }
   }

@@ -69,7 +69,7 @@ export function tidewater(): World {
       room("treasurer", { visibility: "private" }),
       room("deliveries"),
       room("spring-regatta"),
-      room("Mateo Ruiz", { roomId: "dm-mateo", kind: "direct", visibility: "private", peerUserId: "mateo", unreadCount: 1, mentionsCount: 0, memberCount: 2 }),
+      room("Mateo Ruiz", { roomId: "dm-mateo", kind: "direct", visibility: "private", peerUserId: "mateo", unreadCount: 1, memberCount: 2 }),
       room("Ingrid Solheim", { roomId: "dm-ingrid", kind: "direct", visibility: "private", peerUserId: "ingrid", memberCount: 2 }),
       room("Yuki Tanabe", { roomId: "dm-yuki", kind: "direct", visibility: "private", peerUserId: "yuki", memberCount: 2 }),
       room("Tom Brandt", { roomId: "dm-tom", kind: "direct", visibility: "private", peerUserId: "tom", memberCount: 2 }),

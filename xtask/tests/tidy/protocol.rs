@@ -8,8 +8,13 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 21] = [
+const TOP: [&str; 26] = [
     "message-content",
+    "announcement",
+    "document-update",
+    "editors-change",
+    "document-change",
+    "document-signal",
     "read-mark",
     "delivery-mark",
     "reaction-content",
@@ -52,6 +57,10 @@ fn rule_of(name: &str) -> Option<&'static str> {
         "content.reaction" => Some("reaction-content"),
         "content.pin" => Some("pin-content"),
         "content.deletion" => Some("deletion-content"),
+        "document.update" => Some("document-update"),
+        "document.editors" => Some("editors-change"),
+        "document.signal" => Some("document-signal"),
+        "document.change.rename" | "document.change.archive" | "document.change.delete" => Some("document-change"),
         "register.read-mark" => Some("read-mark"),
         "register.delivery-mark" => Some("delivery-mark"),
         "register" => Some("signed-register"),
@@ -60,6 +69,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
         "handshake.peer.transcript" => Some("peer-transcript"),
         _ => match name.split('.').next() {
             Some("room") => None,
+            Some("document") => Some("announcement"),
             Some("certificate") => Some("signed-certificate"),
             Some("event") => Some("event"),
             Some("location") => Some("location-content"),

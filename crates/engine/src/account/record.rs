@@ -6,8 +6,10 @@
 //!   A a        the account: AccountRecord as JSON
 //!   A d <log>  what the person began to write: DraftRecord as JSON
 //!   A m <log>  how far one's own chains of a log were relayed and delivered: Marks as JSON
+//!   A n <log>  what the person wants of a room: Preferences as JSON
 //!   A p <id>   the names of an account: ProfileRecord as JSON
 //!   A r <log>  read marks that count although a register has an earlier one: ReadRecords as JSON
+//!   A s        how the person chose to appear: ChosenStatus as CBOR
 //!   A u <log>  where the person wants to go on reading: UnreadMark as JSON
 //! ```
 
@@ -22,20 +24,27 @@ use momoland_protocol::clock::Hlc;
 use momoland_protocol::id::{AccountId, LogId, ServerKey};
 use momoland_protocol::limits;
 use momoland_protocol::register::ReadMark;
+use momoland_protocol::server::ChosenStatus;
 use momoland_protocol::signed::Signed;
 use momoland_store::kv::{Batch, Durability, KeyRange, Order, Store, StoreError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::account::address::ServerAddress;
+use crate::api::types::NotifyLevel;
 use crate::projection::timeline::{Marks, UnreadMark};
 
 const ACCOUNT: &[u8] = b"Aa";
 const DRAFTS: &[u8] = b"Ad";
 const MARKS: &[u8] = b"Am";
+const PREFERENCES: &[u8] = b"An";
 const PROFILES: &[u8] = b"Ap";
 const READS: &[u8] = b"Ar";
+const STATUS: &[u8] = b"As";
 const UNREADS: &[u8] = b"Au";
+
+/// Bytes of a chosen status: its text, and some for the rest.
+const STATUS_BYTES_MAX: usize = limits::STATUS_TEXT_CHARS_MAX * 4 + 64;
 
 /// Names read at once when the store is opened.
 const PROFILES_MAX: usize = 100_000;
@@ -104,6 +113,14 @@ pub(crate) struct DraftRecord {
     pub(crate) changed_at: u64,
 }
 
+/// What a person wants of a room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Preferences {
+    pub(crate) notify: NotifyLevel,
+    pub(crate) favourite: bool,
+}
+
 /// Read marks by account: both ids in hexadecimal.
 type ReadRecords = Vec<(String, u64, String)>;
 
@@ -134,12 +151,22 @@ impl Records {
     pub(crate) fn remove_account(&self) -> Result<(), StoreError> {
         let mut batch = Batch::new();
         batch.delete(ACCOUNT);
-        for prefix in [DRAFTS, MARKS, PROFILES, READS, UNREADS] {
+        batch.delete(STATUS);
+        for prefix in [DRAFTS, MARKS, PREFERENCES, PROFILES, READS, UNREADS] {
             for (key, _) in self.store.range(&KeyRange::prefix(prefix), Order::Ascending, PROFILES_MAX)? {
                 batch.delete(key);
             }
         }
         self.store.commit(batch, Durability::Synced)
+    }
+
+    pub(crate) fn chosen_status(&self) -> Result<ChosenStatus, StoreError> {
+        let bytes = self.store.get(STATUS)?;
+        Ok(bytes.and_then(|bytes| cbor::decode(&bytes, STATUS_BYTES_MAX).ok()).unwrap_or_default())
+    }
+
+    pub(crate) fn put_chosen_status(batch: &mut Batch, chosen: &ChosenStatus) {
+        batch.put(STATUS, cbor::encode(chosen));
     }
 
     pub(crate) fn profiles(&self) -> Result<Vec<(AccountId, ProfileRecord)>, StoreError> {
@@ -166,7 +193,7 @@ impl Records {
 
     /// Of a room that is forgotten.
     pub(crate) fn delete_of_log(batch: &mut Batch, log: LogId) {
-        for prefix in [DRAFTS, MARKS, READS, UNREADS] {
+        for prefix in [DRAFTS, MARKS, PREFERENCES, READS, UNREADS] {
             batch.delete([prefix, log.as_bytes()].concat());
         }
     }
@@ -197,6 +224,14 @@ impl Records {
             Some(mark) => batch.put(key, to_json(mark)),
             None => batch.delete(key),
         };
+    }
+
+    pub(crate) fn preferences(&self, log: LogId) -> Result<Preferences, StoreError> {
+        Ok(self.of_log(PREFERENCES, log)?.unwrap_or_default())
+    }
+
+    pub(crate) fn put_preferences(batch: &mut Batch, log: LogId, preferences: &Preferences) {
+        batch.put([PREFERENCES, log.as_bytes()].concat(), to_json(preferences));
     }
 
     pub(crate) fn draft(&self, log: LogId) -> Result<Option<DraftRecord>, StoreError> {

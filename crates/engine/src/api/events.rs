@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::api::types::{Comment, FeedOrder, Member, Message, NetStatus, PeerStatus, Post, PresenceStatus, Room};
+use crate::api::types::{Comment, Doc, FeedOrder, Member, Message, NetStatus, PeerStatus, Post, PresenceStatus, Room};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
@@ -95,6 +95,27 @@ pub enum Event {
         /// The first twenty.
         post_ids: Vec<String>,
     },
+    /// A document is new here, or something about it changed: what it is called, who may write, when it changed.
+    #[serde(rename = "doc.changed")]
+    DocChanged { doc: Doc },
+    /// Somebody wrote in a document, this person included. `update` is a Yjs update of version 1, base64.
+    #[serde(rename = "doc.update")]
+    DocUpdate { doc_id: String, update: String },
+    /// Where somebody else is in a document, as their editor says it; `null` where they went.
+    #[serde(rename = "doc.awareness")]
+    DocAwareness {
+        doc_id: String,
+        user_id: String,
+        device_id: String,
+        #[ts(type = "unknown")]
+        state: Option<serde_json::Value>,
+    },
+    /// What counted in a document counts no more, which no update can say: read it anew with `docs.state`.
+    #[serde(rename = "doc.reset")]
+    DocReset { doc_id: String },
+    /// The document is not to be had any more.
+    #[serde(rename = "doc.removed")]
+    DocRemoved { doc_id: String, room_id: String },
     /// Events were dropped because this front did not read them in time: read the lists again.
     #[serde(rename = "resync")]
     Resync {},

@@ -29,10 +29,13 @@ pub fn typescript() -> String {
         Member, SetRoleParams, RemoveMemberParams, UpdateRoomParams, DirectParams, SendParams, Sent, ListMessagesParams,
         Messages, Message, Reaction, MessageFile, MarkReadParams, MessageParams, EditParams, ReactParams, PinParams,
         OneMessage, Pins, Receipts, Receipt, ReceiptState, SetDraftParams, Drafts, Draft, SetTypingParams,
-        ListPresenceParams, PresenceList, UserPresence, SetPresenceParams, ShareLocationParams, LocationPrecision,
+        ListPresenceParams, PresenceList, UserPresence, SetPresenceParams, SetIdleParams, NotifyLevel, SetNotifyParams, SetFavouriteParams, ShareLocationParams, LocationPrecision,
         SharedLocation, StopLocationParams, Locations, Location, PublishParams, Published, EditPostParams,
         DeletePostParams, LikeParams, CommentParams, Commented, FeedOrder, ListPostsParams, Posts, Post,
-        ListCommentsParams, Comments, Comment, Event, ErrorKind,
+        ListCommentsParams, Comments, Comment, DocEditing, Doc, CreateDocParams, DocCreated, Docs, ListDocsParams,
+        DocParams, OpenedDoc, DocText, DocOp, DocInsert, DocDelete, EditDocParams, UpdateDocParams, DocStateParams,
+        DocState, DocPresence, DocAwarenessParams, SetEditorsParams, RenameDocParams, ArchiveDocParams, Event,
+        ErrorKind,
     }
     file
 }

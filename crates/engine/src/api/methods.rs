@@ -4,12 +4,14 @@
 //! [`ApiError`]. Nothing here keeps state.
 
 mod account;
+mod docs;
 mod doctor;
 mod drafts;
 mod feed;
 mod location;
 mod messages;
 mod net;
+mod preferences;
 mod presence;
 mod rooms;
 
@@ -106,6 +108,8 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "rooms.remove" => rooms::remove,
         "rooms.update" => rooms::update,
         "rooms.direct" => rooms::direct,
+        "rooms.setNotify" => preferences::set_notify,
+        "rooms.setFavourite" => preferences::set_favourite,
         "messages.send" => messages::send,
         "messages.list" => messages::list,
         "messages.edit" => messages::edit,
@@ -118,9 +122,24 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "messages.markUnread" => messages::mark_unread,
         "drafts.set" => drafts::set,
         "drafts.list" => drafts::list,
+        "docs.create" => docs::create,
+        "docs.list" => docs::list,
+        "docs.open" => docs::open,
+        "docs.close" => docs::close,
+        "docs.text" => docs::text,
+        "docs.edit" => docs::edit,
+        "docs.update" => docs::update,
+        "docs.state" => docs::state,
+        "docs.awareness" => docs::awareness,
+        "docs.setEditors" => docs::set_editors,
+        "docs.rename" => docs::rename,
+        "docs.archive" => docs::archive,
+        "docs.delete" => docs::delete,
+        "docs.restore" => docs::restore,
         "typing.set" => presence::set_typing,
         "presence.list" => presence::list,
         "presence.set" => presence::set,
+        "presence.setIdle" => presence::set_idle,
         "location.share" => location::share,
         "location.stop" => location::stop,
         "location.list" => location::list,

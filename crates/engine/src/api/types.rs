@@ -12,13 +12,17 @@
 mod feed;
 mod location;
 mod messages;
+mod docs;
+mod preferences;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use self::docs::*;
 pub use self::feed::*;
 pub use self::location::*;
 pub use self::messages::*;
+pub use self::preferences::*;
 
 /// How sure the author may be that a message survives. States never go back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
@@ -70,6 +74,8 @@ pub enum PeerPolicy {
 pub enum PresenceStatus {
     Online,
     Away,
+    /// Here, and not to be disturbed.
+    Dnd,
     Offline,
 }
 
@@ -352,6 +358,9 @@ pub struct Room {
     pub unread_count: u32,
     /// Those of them that mention this person, or everybody.
     pub mentions_count: u32,
+    /// What of it this person wants to be told about.
+    pub notify: NotifyLevel,
+    pub favourite: bool,
     /// What this person began to write here.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -631,9 +640,17 @@ pub struct UserPresence {
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetPresenceParams {
-    /// `online` or `away`; `offline` is `net.setOnline`'s business and is refused here.
+    /// `online`, `away` or `dnd`, on all devices; `offline` is `net.setOnline`'s business and is refused here.
     pub status: PresenceStatus,
+    /// Without one, the text that is there stays; an empty one takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub text: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetIdleParams {
+    /// Whether nobody sits at this device. Who is idle on all devices, and chose to be online, is shown as away.
+    pub idle: bool,
 }

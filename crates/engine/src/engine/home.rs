@@ -1,10 +1,12 @@
 //! The state of the signed-in account: everything that ends with a sign-out.
 //!
-//! Here it is opened, timed and closed; `messages`, `rooms` and `ephemerals` are what it does for fronts.
+//! Here it is opened, timed and closed; `documents`, `messages`, `rooms` and `ephemerals` are what it does for fronts.
 
+mod documents;
 mod messages;
 mod amendments;
 mod drafts;
+mod preferences;
 mod reissue;
 mod rooms;
 mod ephemerals;
@@ -18,9 +20,10 @@ use std::time::Duration;
 use momoland_feed::Feed;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
-use momoland_protocol::event::{Event as StoredEvent, EventHeader};
+use momoland_protocol::event::{Action, Event as StoredEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
 use momoland_protocol::location::Point;
+use momoland_protocol::server::ChosenStatus;
 use momoland_protocol::signed::SecretKey;
 use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now};
@@ -31,14 +34,18 @@ use momoland_store::kv::{Batch, Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
+pub(super) use self::documents::DocumentStep;
+use self::documents::Documents;
+pub(crate) use self::documents::no_such_document;
 use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
 use self::reissue::Reissue;
-use crate::account::record::{Account, DraftRecord, ProfileRecord, Records};
+use crate::account::record::{Account, DraftRecord, Preferences, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
+use crate::documents::records::DocumentRecords;
 use crate::engine::actor::Channels;
 use crate::engine::peers::Peer;
 use crate::engine::repair::Repairs;
@@ -62,14 +69,24 @@ pub(crate) type Stored = oneshot::Receiver<Result<EventId, CommandRefusal>>;
 /// What a command was for.
 pub(super) enum Waiting {
     Send(oneshot::Sender<Result<EventId, CommandRefusal>>),
+    Document(DocumentStep),
     Nobody,
+}
+
+/// How this person appears to others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct OwnPresence {
+    /// What was chosen last, on this device or another.
+    pub(super) chosen: ChosenStatus,
+    /// Whether nobody sits at this device.
+    pub(super) idle: bool,
 }
 
 /// What a person had when the disk failed, beside what is on it.
 pub(super) struct Kept {
     /// With tokens that may have been renewed meanwhile.
     account: Account,
-    own_presence: (bool, String),
+    own_presence: OwnPresence,
     /// Up to where each room was read.
     read: Vec<(RoomId, EventId)>,
     /// Where the person is, in the rooms in which that is shared live.
@@ -101,7 +118,9 @@ pub(crate) struct Home {
     pub(super) feeds: BTreeMap<RoomId, RoomFeed>,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
+    pub(super) preferences: BTreeMap<RoomId, Preferences>,
     pub(super) progress: Progress,
+    pub(super) documents: Documents,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
     /// Rooms whose appearance changed in this turn.
@@ -123,7 +142,7 @@ pub(crate) struct Home {
     pub(super) requests: BTreeMap<u32, Request>,
     pub(super) adding_device: BTreeSet<RoomId>,
     pub(super) repairs: Repairs,
-    pub(super) own_presence: (bool, String),
+    pub(super) own_presence: OwnPresence,
     // Peers.
     pub(super) links: Option<PeerLinks>,
     /// For links that begin from now on.
@@ -144,11 +163,13 @@ impl Home {
         channels: Channels,
     ) -> Result<Self, StoreError> {
         let key = Arc::new(key);
+        let documents = Documents::new(DocumentRecords::new(Arc::clone(&store)));
         let (persistence, state) = Persistence::start(store, channels.disk.clone())?;
         let own = Own::Device { key: Arc::clone(&key), account: account.id };
         let config = Config { own, server: account.server_key, recent_bytes_max: RECENT_BYTES_MAX };
         let replica = Replica::new(config, random(), state);
         let profiles = records.profiles()?.into_iter().collect();
+        let own_presence = OwnPresence { chosen: records.chosen_status()?, idle: false };
         let dialer = Dialer::new(key.device(), u64::from_be_bytes(random()));
         let mut home = Self {
             account,
@@ -172,7 +193,9 @@ impl Home {
             feeds: BTreeMap::new(),
             marks: BTreeMap::new(),
             drafts: BTreeMap::new(),
+            preferences: BTreeMap::new(),
             progress: Progress::default(),
+            documents,
             waiting: BTreeMap::new(),
             next_number: 0,
             dirty: BTreeSet::new(),
@@ -189,7 +212,7 @@ impl Home {
             requests: BTreeMap::new(),
             adding_device: BTreeSet::new(),
             repairs: Repairs::default(),
-            own_presence: (false, String::new()),
+            own_presence,
             links: None,
             ice_servers: Vec::new(),
             dialer,
@@ -198,6 +221,7 @@ impl Home {
             roaming: Roaming::new(Duration::ZERO, UnixMillis::now().0, roaming::addresses()),
         };
         home.fold_rooms()?;
+        home.recover_documents()?;
         Ok(home)
     }
 
@@ -209,6 +233,7 @@ impl Home {
             if let Some(draft) = self.records.draft(room.conversation())? {
                 self.drafts.insert(room, draft);
             }
+            self.preferences.insert(room, self.records.preferences(room.conversation())?);
             let Some(roster) = self.replica.roster(room) else { continue };
             self.members.insert(room, roster.members().map(|member| member.account).collect());
         }
@@ -225,6 +250,7 @@ impl Home {
         let mut history = History::default();
         let mut reissue = Reissue::new(self.key.device());
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
+        let mut announced = Vec::new();
         let mut visit = |event: StoredEvent| {
             let header = event.header.get();
             let version = roster.version_of(header.roster).unwrap_or(0);
@@ -236,6 +262,9 @@ impl Home {
                 timeline.apply(&event, author, version, now);
                 locations.apply(&event, author, version);
                 feed.apply(&event, author, version);
+                if header.action == Action::ANNOUNCE {
+                    announced.push((event, author, version));
+                }
             }
         };
         match read {
@@ -267,6 +296,9 @@ impl Home {
             self.show_read_again(room);
         }
         self.issue_again(room, reissue);
+        for (event, author, version) in announced {
+            self.document_event(room, &event, author, version, false);
+        }
         Ok(())
     }
 
@@ -295,6 +327,7 @@ impl Home {
     /// tokens that it renewed at the last moment are kept, since the old ones count as stolen from then on. The account
     /// with the last of them.
     pub(crate) async fn close(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) -> Account {
+        self.write_journal_at_last();
         if let Some(links) = self.links.take() {
             links.shutdown().await;
         }
@@ -381,6 +414,8 @@ impl Home {
             self.requests.values().map(|request| request.deadline).min(),
             self.marks.values().filter_map(MarkState::due_at).min(),
             self.repairs.next_timeout(),
+            self.documents.next_timeout(),
+            self.documents.next_live_ms().map(|at| self.instant_of(at)),
             self.server.is_some().then(|| self.started + self.roaming.next_look()),
             self.next_position(),
             release.map(|at| Instant::now() + Duration::from_millis(at.0.saturating_sub(wall).max(1))),
@@ -405,6 +440,8 @@ impl Home {
         self.look_around();
         self.write_due_marks();
         self.positions_due();
+        self.issue_due_documents();
+        self.expire_live();
         let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
         for room in rooms {
             let released = self.timelines.get_mut(&room).map(|timeline| timeline.release(now.wall)).unwrap_or_default();
@@ -423,6 +460,7 @@ impl Home {
         if std::mem::take(&mut self.dial_dirty) {
             self.update_wanted();
             self.update_modes();
+            self.awareness_follows_presence();
         }
         self.dial();
         self.repair_rosters();
@@ -433,6 +471,9 @@ impl Home {
                 let _ = reader.send(());
             }
         }
+        self.write_journal();
+        self.send_live();
+        self.tell_documents();
         for room in std::mem::take(&mut self.dirty) {
             if let Some(room) = self.room(room) {
                 self.tell(Event::RoomChanged { room });
@@ -470,6 +511,11 @@ impl Home {
                 if result.is_err() {
                     self.disk_failed();
                 }
+                return;
+            }
+            DiskEvent::Journalled { written } => {
+                self.persistence.resume();
+                self.journal_written(written);
                 return;
             }
             DiskEvent::Swept => {

@@ -155,6 +155,14 @@ impl Home {
         self.drain();
     }
 
+    /// Whether these devices are all of a room that are here.
+    pub(super) fn reaches_all(&self, room: RoomId, reached: &[DeviceId]) -> bool {
+        let Some(roster) = self.replica.roster(room) else { return true };
+        let own = self.key.device();
+        let mut here = self.presence.all_devices().into_iter().map(|(device, _)| device);
+        here.all(|device| device == own || reached.contains(&device) || roster.role_of_device(device).is_none())
+    }
+
     /// After sleep, and in another network, links are looked at now.
     pub(super) fn look_around(&mut self) {
         let now = self.started.elapsed();
@@ -305,6 +313,7 @@ impl Home {
         self.replica.handle_input(now, Input::LinkUp { link, remote: Remote::Device { device, account } });
         self.replica.handle_input(now, Input::Credit { link, bytes: LINK_CREDIT });
         self.drain();
+        self.tell_awareness_again();
         let changed = self.presence.linked(device, account);
         self.tell_presence(changed);
         self.tell_peer(connection);

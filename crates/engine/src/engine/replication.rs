@@ -70,6 +70,7 @@ impl Home {
         match notice {
             Notice::Stored { room, event, author, roster_version, command } => {
                 self.stored(room, &event, author, roster_version);
+                self.document_event(room, &event, author, roster_version, command.is_some());
                 if let Some(command) = command {
                     self.answer_sent(command, Ok(event.id()));
                 }
@@ -84,7 +85,10 @@ impl Home {
             Notice::Acknowledged { log, chain, seq, by } => {
                 let room = RoomId(log.0);
                 let own = self.account.id;
-                let Some(timeline) = self.timelines.get_mut(&room) else { return };
+                let Some(timeline) = self.timelines.get_mut(&room) else {
+                    self.document_reached(log, chain, seq, by);
+                    return;
+                };
                 match by {
                     Remote::Relay => timeline.note_relayed(chain, seq),
                     // Another device of one's own is no other member.
@@ -198,9 +202,13 @@ impl Home {
     }
 
     fn answer_sent(&mut self, command: CommandId, answer: Result<EventId, CommandRefusal>) {
-        if let Some(Waiting::Send(waiting)) = self.waiting.remove(&command) {
-            // The caller may have gone; the message stays.
-            let _ = waiting.send(answer);
+        match self.waiting.remove(&command) {
+            Some(Waiting::Send(waiting)) => {
+                // The caller may have gone; the message stays.
+                let _ = waiting.send(answer);
+            }
+            Some(Waiting::Document(step)) => self.document_step(step, answer),
+            Some(Waiting::Nobody) | None => {}
         }
     }
 
@@ -209,6 +217,7 @@ impl Home {
             Some(Waiting::Send(answer)) => {
                 let _ = answer.send(Err(why));
             }
+            Some(Waiting::Document(step)) => self.document_step(step, Err(why)),
             Some(Waiting::Nobody) | None => tracing::debug!(%why, "a command of our own was refused"),
         }
     }
@@ -269,6 +278,10 @@ impl Home {
                 self.tell(Event::Resync {});
             }
         }
+        if reordered {
+            self.documents_reordered(room);
+        }
+        self.documents_follow_roster(room);
         let before = self.members.insert(room, members.clone());
         if let Some(before) = before {
             let room_id = room.to_string();
@@ -318,6 +331,7 @@ impl Home {
     }
 
     fn room_forgotten(&mut self, room: RoomId) {
+        self.documents_forgotten(room);
         self.timelines.remove(&room);
         self.histories.remove(&room);
         self.readers.remove(&room);
@@ -326,6 +340,7 @@ impl Home {
         self.marks.remove(&room);
         self.positions.forget(room);
         self.drafts.remove(&room);
+        self.preferences.remove(&room);
         self.feeds.remove(&room);
         self.progress.forget(room);
         self.dirty.remove(&room);
@@ -338,4 +353,4 @@ impl Home {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::engine) mod tests;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::Ephemeral;
 use momoland_protocol::id::{AccountId, DeviceId, RoomId, RosterHash, ServerKey};
 use momoland_protocol::limits;
@@ -12,7 +13,8 @@ use momoland_protocol::roster::{
     CountersignedChange, Founder, Genesis, History, Posting, Role as WireRole, RosterOp, Settings, Visibility,
 };
 use momoland_protocol::server::{
-    ClientFrame, Profile, Refusal, RefusalKind, Request as WireRequest, Response, ServerFrame, Welcome,
+    Availability, ChosenStatus, ClientFrame, Profile, Refusal, RefusalKind, Request as WireRequest, Response,
+    ServerFrame, Welcome,
 };
 use momoland_replica::input::{Input, LinkId, Remote};
 use momoland_store::kv::Batch;
@@ -25,7 +27,7 @@ use crate::account::record::{ProfileRecord, Records, StoredTokens};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{NetStatus, ServerState};
-use crate::engine::home::Home;
+use crate::engine::home::{Home, OwnPresence};
 use crate::link::Signal;
 use crate::link::server::{ServerEvent, ServerLink, ServerLinkConfig};
 
@@ -223,7 +225,7 @@ impl Home {
     }
 
     pub(crate) fn keep_tokens(&mut self, tokens: &Tokens) {
-        let now = momoland_protocol::clock::UnixMillis::now().0;
+        let now = UnixMillis::now().0;
         self.account.tokens = StoredTokens {
             access: tokens.access.clone(),
             access_expires_at: now.saturating_add(tokens.access_expires_in.saturating_mul(1_000)),
@@ -246,7 +248,7 @@ impl Home {
             self.restart_server("The server took this device for another.");
             return;
         }
-        let local = momoland_protocol::clock::UnixMillis::now().0;
+        let local = UnixMillis::now().0;
         self.account.clock_offset_ms = i64::try_from(i128::from(welcome.time.0) - i128::from(local)).unwrap_or(0);
         self.account.certificate = welcome.certificate;
         self.account.admin = welcome.admin;
@@ -256,10 +258,7 @@ impl Home {
         }
         self.keep_account();
         self.set_server_state(ServerState::Online, None);
-        let (away, text) = self.own_presence.clone();
-        if away || !text.is_empty() {
-            self.send_to_server(&ClientFrame::Presence { away, text }, 0);
-        }
+        self.say_own_presence();
         if self.server_link.is_some() {
             self.server_down();
         }
@@ -307,6 +306,7 @@ impl Home {
             ServerFrame::Presence { accounts } => {
                 let changed = self.presence.told_by_server(accounts);
                 self.tell_presence(changed);
+                self.follow_chosen_status();
                 self.dial_dirty = true;
                 self.net_dirty = true;
             }
@@ -522,15 +522,50 @@ impl Home {
     pub(super) fn send_ephemeral(&mut self, ephemeral: Ephemeral) {
         let mut except = self.send_ephemeral_to_peers(&ephemeral);
         except.truncate(limits::PROFILES_PER_FRAME_MAX);
-        if self.server_link.is_some() {
+        // Where all who are here were reached, the server has nobody to pass it to.
+        if self.server_link.is_some() && !self.reaches_all(ephemeral.room, &except) {
             self.send_to_server(&ClientFrame::Ephemeral { ephemeral, except }, 0);
         }
     }
 
-    pub(crate) fn set_own_presence(&mut self, away: bool, text: String) {
-        self.own_presence = (away, text.clone());
-        self.send_to_server_if_online(&ClientFrame::Presence { away, text });
+    /// How this person wants to appear from now on, on all devices. Without a text the one that is there stays.
+    pub(crate) fn choose_status(&mut self, availability: Availability, text: Option<String>) {
+        let held = &self.own_presence.chosen;
+        // After the last one, whatever the clock says.
+        let at = self.now().wall.max(UnixMillis(held.at.0.saturating_add(1)));
+        let text = text.unwrap_or_else(|| held.text.clone());
+        self.take_chosen_status(ChosenStatus { availability, text, at });
+        self.say_own_presence();
+    }
+
+    /// Whether nobody sits at this device.
+    pub(crate) fn set_idle(&mut self, idle: bool) {
+        if self.own_presence.idle != idle {
+            self.own_presence.idle = idle;
+            self.say_own_presence();
+            self.tell_presence(vec![self.account.id]);
+        }
+    }
+
+    fn take_chosen_status(&mut self, chosen: ChosenStatus) {
+        let mut batch = Batch::new();
+        Records::put_chosen_status(&mut batch, &chosen);
+        self.persistence.write(batch);
+        self.own_presence.chosen = chosen;
         self.tell_presence(vec![self.account.id]);
+    }
+
+    /// The server knows what another device of this person chose later.
+    fn follow_chosen_status(&mut self) {
+        let known = self.presence.chosen(self.account.id);
+        if let Some(chosen) = known.filter(|chosen| chosen.at > self.own_presence.chosen.at).cloned() {
+            self.take_chosen_status(chosen);
+        }
+    }
+
+    fn say_own_presence(&mut self) {
+        let OwnPresence { chosen, idle } = self.own_presence.clone();
+        self.send_to_server_if_online(&ClientFrame::Presence { idle, chosen });
     }
 
     pub(super) fn send_to_server_if_online(&mut self, frame: &ClientFrame) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::{AccountId, DeviceId};
-use momoland_protocol::server::AccountPresence;
+use momoland_protocol::server::{AccountPresence, Availability, ChosenStatus};
 
 use crate::api::types::PresenceStatus;
 
@@ -22,7 +22,7 @@ pub(crate) struct Shown {
 
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
-    /// As the server said last; empty while it is away.
+    /// As the server said last; without devices while it is away.
     by_server: BTreeMap<AccountId, AccountPresence>,
     /// Devices that are linked.
     linked: BTreeMap<DeviceId, AccountId>,
@@ -48,12 +48,14 @@ impl Presence {
 
     /// The server is away.
     pub(crate) fn server_lost(&mut self, now: UnixMillis) -> Vec<AccountId> {
-        let gone = std::mem::take(&mut self.by_server);
-        for presence in gone.values().filter(|presence| !presence.devices.is_empty()) {
+        // What somebody chose goes on while a link shows that they are here.
+        for presence in self.by_server.values_mut().filter(|presence| !presence.devices.is_empty()) {
             self.last_seen.insert(presence.account, now);
+            presence.devices.clear();
+            presence.idle = false;
         }
         self.online_count = 0;
-        self.changed(gone.into_keys().collect())
+        self.changed(self.by_server.keys().copied().collect())
     }
 
     /// A peer link is proven.
@@ -86,15 +88,20 @@ impl Presence {
         let by_server = self.by_server.get(&account);
         let connected = by_server.is_some_and(|presence| !presence.devices.is_empty());
         let linked = self.linked.values().any(|linked| *linked == account);
-        let away = connected && by_server.is_some_and(|presence| presence.away);
-        let status = match (connected || linked, away) {
-            (true, false) => PresenceStatus::Online,
-            (true, true) => PresenceStatus::Away,
-            (false, _) => PresenceStatus::Offline,
+        let idle = connected && by_server.is_some_and(|presence| presence.idle);
+        let chosen = by_server.map(|presence| &presence.chosen);
+        let status = match connected || linked {
+            true => appearance(chosen.map_or(Availability::Online, |chosen| chosen.availability), idle),
+            false => PresenceStatus::Offline,
         };
-        let text = by_server.map(|presence| presence.text.clone()).filter(|text| !text.is_empty());
+        let text = chosen.map(|chosen| chosen.text.clone()).filter(|text| !text.is_empty());
         let last_seen = self.last_seen.get(&account).copied().filter(|_| status == PresenceStatus::Offline);
         Shown { status, text, last_seen }
+    }
+
+    /// What an account chose last, as the server knows it.
+    pub(crate) fn chosen(&self, account: AccountId) -> Option<&ChosenStatus> {
+        self.by_server.get(&account).map(|presence| &presence.chosen)
     }
 
     /// Whether the server says that a device is connected to it.
@@ -112,6 +119,15 @@ impl Presence {
     }
 }
 
+/// How somebody appears who is here.
+pub(crate) fn appearance(chosen: Availability, idle: bool) -> PresenceStatus {
+    match (chosen, idle) {
+        (Availability::Busy, _) => PresenceStatus::Dnd,
+        (Availability::Away, _) | (Availability::Online, true) => PresenceStatus::Away,
+        (Availability::Online, false) => PresenceStatus::Online,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,7 +136,7 @@ mod tests {
     const LAPTOP: DeviceId = DeviceId([2; 32]);
 
     fn connected(devices: Vec<DeviceId>) -> AccountPresence {
-        AccountPresence { account: ADA, devices, away: false, text: String::new(), last_seen: None }
+        AccountPresence { account: ADA, devices, idle: false, chosen: ChosenStatus::default(), last_seen: None }
     }
 
     #[test]
@@ -143,5 +159,27 @@ mod tests {
         assert_eq!(presence.unlinked(LAPTOP, UnixMillis(8)), vec![ADA]);
         let shown = presence.of(ADA);
         assert_eq!((shown.status, shown.last_seen), (PresenceStatus::Offline, Some(UnixMillis(8))));
+    }
+
+    #[test]
+    fn what_somebody_chose_shows_over_what_their_devices_do() {
+        let mut presence = Presence::default();
+        let chosen = |availability| ChosenStatus { availability, text: "deep in it".to_owned(), at: UnixMillis(1) };
+        let mut status = |availability, idle| {
+            let chosen = chosen(availability);
+            presence.told_by_server(vec![AccountPresence { idle, chosen, ..connected(vec![LAPTOP]) }]);
+            presence.of(ADA).status
+        };
+        assert_eq!(status(Availability::Online, false), PresenceStatus::Online);
+        assert_eq!(status(Availability::Online, true), PresenceStatus::Away);
+        assert_eq!(status(Availability::Away, false), PresenceStatus::Away);
+        assert_eq!(status(Availability::Busy, true), PresenceStatus::Dnd);
+        // Without the server, a link shows that somebody is here, and not to be disturbed.
+        presence.linked(LAPTOP, ADA);
+        presence.server_lost(UnixMillis(7));
+        assert_eq!(presence.of(ADA).status, PresenceStatus::Dnd);
+        assert_eq!(presence.of(ADA).text.as_deref(), Some("deep in it"));
+        presence.unlinked(LAPTOP, UnixMillis(8));
+        assert_eq!(presence.of(ADA).status, PresenceStatus::Offline);
     }
 }

@@ -9,6 +9,7 @@ use momoland_protocol::register::{Register, RegisterKey, RegisterName};
 use momoland_protocol::replication::{ChainHead, Frame};
 use momoland_protocol::signed::Signed;
 
+use super::logs::announcement;
 use super::{Own, Pending, Replica, Staged, Written, toggled};
 use crate::admission::{Admission, Held, Rejection, admit};
 use crate::deletions::Deletion;
@@ -139,13 +140,13 @@ impl Replica {
         Ok((room, named, version))
     }
 
-    /// The room that a log belongs to: a conversation's log is named like its room.
-    pub(super) fn room_of(&self, log: LogId) -> Option<RoomId> {
+    /// The room that a log belongs to: a conversation's log is named like its room, another one was announced there.
+    pub(crate) fn room_of(&self, log: LogId) -> Option<RoomId> {
         let conversation = RoomId(log.0);
         if self.rooms.contains_key(&conversation) {
             return Some(conversation);
         }
-        self.logs.get(&log).map(|log| log.room)
+        self.announced.get(&log).copied().filter(|room| self.rooms.contains_key(room))
     }
 
     fn own_incarnation(&mut self, log: LogId) -> Incarnation {
@@ -357,6 +358,7 @@ impl Replica {
     pub(super) fn stored(&mut self, now: Now, command: Option<CommandId>, from: Option<LinkId>, staged: Vec<Staged>) {
         let mut heads: BTreeMap<(RoomId, LogId, ChainId), ChainHead> = BTreeMap::new();
         let mut forks: BTreeSet<(RoomId, LogId, ChainId)> = BTreeSet::new();
+        let mut announced = Vec::new();
         for Staged { room, mut event, author, roster_version } in staged {
             // Its deletion may have been taken while it was on its way to the disk.
             self.drop_deleted_bodies(room, event.header.get().log, [&mut event]);
@@ -386,7 +388,11 @@ impl Replica {
                 self.recent.insert(&event, self.config.recent_bytes_max);
                 self.owe_to_links(now, room, log, chain_id, seq, from);
             }
+            announced.extend(announcement(room, &event));
             self.outputs.push_back(Output::Notice(Notice::Stored { room, event, author, roster_version, command }));
+        }
+        for (room, log) in announced {
+            self.log_announced(now, room, log);
         }
         if let Some(from) = from {
             self.acknowledge(now, from, &heads);

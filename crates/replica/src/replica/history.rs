@@ -76,7 +76,11 @@ impl Replica {
             let lacks = match held {
                 Some(chain) => range.low < chain.staged_low.seq,
                 // Who is known to the roster only, so that nobody fills the memory with inventions.
-                None => range.high.0 > given_whole && roster.account_of(range.chain.device).is_some(),
+                None => {
+                    log == room.conversation()
+                        && range.high.0 > given_whole
+                        && roster.account_of(range.chain.device).is_some()
+                }
             };
             if lacks {
                 older.push(((log, range.chain), range.low));

@@ -1,7 +1,5 @@
 //! What goes to whom: links, comparisons, and sending within each link's credit.
 
-use std::collections::BTreeSet;
-
 use momoland_protocol::event::Event;
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, Seq, SetHash};
 use momoland_protocol::limits;
@@ -92,16 +90,20 @@ impl Replica {
                 .map(|(id, _)| *id)
                 .collect();
             for id in relays {
-                self.send_mode(id, room);
+                self.send_modes(id, room);
             }
         }
     }
 
-    /// Tells the relay how to push a room.
-    fn send_mode(&mut self, id: LinkId, room: RoomId) {
+    /// Tells the relay how to push a log of a room.
+    pub(super) fn send_mode(&mut self, id: LinkId, room: RoomId, log: LogId) {
         let mode = if self.fed_by_peers.contains(&room) { RelayMode::Digest } else { RelayMode::Full };
+        self.outputs.push_back(Output::Send { link: id, frame: Frame::Mode { log, mode } });
+    }
+
+    fn send_modes(&mut self, id: LinkId, room: RoomId) {
         for log in self.logs_of(room) {
-            self.outputs.push_back(Output::Send { link: id, frame: Frame::Mode { log, mode } });
+            self.send_mode(id, room, log);
         }
     }
 
@@ -124,13 +126,6 @@ impl Replica {
         }
     }
 
-    /// The logs of a room: its conversation always, others once they are held.
-    fn logs_of(&self, room: RoomId) -> Vec<LogId> {
-        let mut logs = BTreeSet::from([room.conversation()]);
-        logs.extend(self.logs.iter().filter(|(_, log)| log.room == room).map(|(id, _)| *id));
-        logs.into_iter().collect()
-    }
-
     /// Who may not have everything of a room any more is compared with anew once it may again: meanwhile what it sent was
     /// not looked at, and nothing was sent to it.
     pub(super) fn close_sessions(&mut self, room: RoomId) {
@@ -150,7 +145,7 @@ impl Replica {
         if let Some(link) = self.links.get_mut(&id) {
             link.rooms.entry(room).or_default().offered = true;
             if link.remote == Remote::Relay && self.fed_by_peers.contains(&room) {
-                self.send_mode(id, room);
+                self.send_modes(id, room);
             }
         }
         for log in self.logs_of(room) {
@@ -294,11 +289,10 @@ impl Replica {
                 self.begin_incarnation(log);
             }
         }
-        // One vector's at a time: it is said again where a link says more meanwhile.
-        let under_way = |pending: &Pending| matches!(pending, Pending::LoadCompared { link, .. } if *link == id);
-        if self.tickets.values().any(under_way) {
-            compared.clear();
-        }
+        // As many as one vector of all own chains needs: who says it again and again does not keep the disk busy.
+        let under_way = |pending: &&Pending| matches!(pending, Pending::LoadCompared { link, log: of, .. } if (*link, *of) == (id, log));
+        let under_way = self.tickets.values().filter(under_way).count();
+        compared.truncate(limits::CUTS_MAX.saturating_sub(under_way));
         for theirs in compared {
             let ticket = self.open_ticket(Pending::LoadCompared { link: id, log, theirs });
             let ChainRange { chain, low: _, high, head: _ } = theirs;
@@ -314,7 +308,10 @@ impl Replica {
         let mut held: Vec<(ChainId, Seq, bool)> = Vec::new();
         for (id, chain) in self.logs.get(&log).into_iter().flat_map(|log| &log.chains) {
             // A chain with cuts is given from its beginning: its end may not be what counts.
-            let long = chain.sendable().0 > long_from && roster.is_some_and(|roster| !roster.has_cuts(log, *id));
+            // Nor is a document anything without its beginning.
+            let long = log == room.conversation()
+                && chain.sendable().0 > long_from
+                && roster.is_some_and(|roster| !roster.has_cuts(log, *id));
             held.push((*id, chain.sendable(), long));
         }
         let Some(link) = self.links.get_mut(&id) else { return };

@@ -645,3 +645,110 @@ fn a_register_is_set_by_its_own_account_while_that_belongs() {
     world.settle();
     assert_eq!(set_by_second(&mut world, second, 8), None, "who is out sets nothing, whatever roster it names");
 }
+
+/// Writes an event into a log, as a device does.
+fn append(world: &mut World, node: usize, log: LogId, action: Action, text: &str) {
+    let body = BodyBytes::new(&Body::Plain(text.as_bytes().to_vec())).unwrap();
+    let id = CommandId(world.number());
+    world.input(
+        node,
+        Input::Command { id, command: Command::Append { log, action, targets: Vec::new(), place: None, body } },
+    );
+}
+
+/// What a node has on disk of a log, by author and place.
+fn held(world: &World, node: usize, log: LogId) -> Vec<(ChainId, Seq)> {
+    world.replica_of(node).chains(log).collect()
+}
+
+/// Announces a log and settles.
+fn announce(world: &mut World, node: usize, room: RoomId) -> LogId {
+    append(world, node, room.conversation(), Action::ANNOUNCE, "a document");
+    world.settle();
+    let announced = world.notices(node).iter().rev().find_map(|notice| match notice {
+        Notice::Stored { event, .. } if event.header.get().action == Action::ANNOUNCE => Some(LogId(event.id().0)),
+        _ => None,
+    });
+    announced.unwrap()
+}
+
+// Rules: SY19
+#[test]
+fn a_log_reaches_everybody_whoever_learns_of_it_first() {
+    let (mut world, room) = world(3);
+    world.connect(1, 2);
+    world.settle();
+    world.cut(0, 3);
+    let log = announce(&mut world, 1, room);
+    for node in [1, 2] {
+        append(&mut world, node, log, Action::DOCUMENT_UPDATE, "an update");
+    }
+    world.settle();
+    for node in [0, 1, 2] {
+        assert_eq!(held(&world, node, log).len(), 2, "node {node}");
+    }
+    // Who was away, and learns of it with everything else.
+    world.connect(0, 3);
+    world.settle();
+    assert_eq!(held(&world, 3, log), held(&world, 1, log));
+    append(&mut world, 3, log, Action::DOCUMENT_UPDATE, "an answer");
+    world.settle();
+    for node in 0..=2 {
+        assert_eq!(held(&world, node, log).len(), 3, "node {node}");
+    }
+    // Over a restart, and without the relay.
+    world.crash(2);
+    world.cut(0, 1);
+    world.connect(1, 2);
+    for _ in 0..300 {
+        append(&mut world, 1, log, Action::DOCUMENT_UPDATE, "a long chain");
+    }
+    world.settle();
+    assert_eq!(held(&world, 2, log), held(&world, 1, log));
+    world.connect(0, 1);
+    world.settle();
+    assert_eq!(held(&world, 3, log), held(&world, 1, log));
+    for node in 0..=3 {
+        world.replica_of(node).check_invariants();
+    }
+}
+
+// Rules: SY19
+#[test]
+fn a_newcomer_is_given_a_document_from_its_beginning() {
+    let (mut world, room) = world(2);
+    let log = announce(&mut world, 1, room);
+    for _ in 0..400 {
+        append(&mut world, 1, log, Action::DOCUMENT_UPDATE, "an update");
+    }
+    world.settle();
+    world.cut(0, 2);
+    world.crash(2);
+    world.connect(0, 2);
+    world.settle();
+    let lows: Vec<Seq> = world.replica_of(2).logs[&log].chains.values().map(|chain| chain.low.seq).collect();
+    assert_eq!(lows, [Seq(1)]);
+    assert_eq!(held(&world, 2, log), held(&world, 1, log));
+}
+
+// Rules: SY19
+#[test]
+fn a_log_that_nobody_announced_is_not_taken() {
+    let (mut world, room) = world(2);
+    let log = announce(&mut world, 1, room);
+    append(&mut world, 1, log, Action::DOCUMENT_UPDATE, "an update");
+    world.settle();
+    let stored = world.notices(1).iter().rev().find_map(|notice| match notice {
+        Notice::Stored { event, .. } => Some(event.clone()),
+        _ => None,
+    });
+    let event = stored.unwrap();
+    let unknown = LogId([9; 32]);
+    let link = LinkId(world.number());
+    let remote = world.remote(1);
+    world.input(2, Input::LinkUp { link, remote });
+    world.input(2, Input::Frame { link, frame: Frame::Events { log: unknown, events: vec![event] } });
+    world.settle();
+    assert!(held(&world, 2, unknown).is_empty());
+    assert!(!world.replica_of(2).logs.contains_key(&unknown));
+}

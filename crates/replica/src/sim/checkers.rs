@@ -6,6 +6,7 @@
 
 pub(crate) mod bounds;
 pub(crate) mod convergence;
+pub(crate) mod deletions;
 pub(crate) mod durability;
 pub(crate) mod progress;
 pub(crate) mod rights;

@@ -138,8 +138,16 @@ impl Contents {
                 .map(|((log, place, _), deletion)| HeldDeletion { log: *log, place: *place, deletion: *deletion })
                 .collect(),
             registers: self.registers.values().cloned().collect(),
+            logs: self.events.values().filter_map(|(room, event)| announced(*room, event)).collect(),
         }
     }
+}
+
+/// The log that an event announces.
+fn announced(room: RoomId, event: &Event) -> Option<(RoomId, LogId)> {
+    let header = event.header.get();
+    let announces = header.action == Action::ANNOUNCE && header.log == room.conversation();
+    announces.then(|| (room, LogId(event.id().0)))
 }
 
 /// The disk of one node.

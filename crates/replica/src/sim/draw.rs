@@ -114,6 +114,7 @@ fn draw_command(chance: &mut Chance, writer: usize, room: usize) -> Op {
             3 => Op::AddDevice(room),
             _ => Op::Join(draw_guest(chance), PUBLIC),
         },
+        5 => Op::Amend(writer, room, chance.small()),
         _ => Op::Post(writer, room),
     }
 }

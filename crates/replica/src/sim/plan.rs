@@ -73,6 +73,8 @@ pub enum Op {
     Post(usize, usize),
     /// A node writes so many: more than a newcomer is given at once.
     PostMany(usize, usize, u32),
+    /// A node edits, reacts to, retracts or redacts one of the events that it holds of a room.
+    Amend(usize, usize, u32),
     /// A node sets a register.
     Mark(usize, usize),
     /// A node asks the relay to hold back what peers bring, or not to.
@@ -160,6 +162,7 @@ impl Op {
         match self {
             Self::Post(..)
             | Self::PostMany(..)
+            | Self::Amend(..)
             | Self::Mark(..)
             | Self::Mode(..)
             | Self::Link(..)
@@ -207,6 +210,7 @@ impl Op {
         match *self {
             Self::Post(node, room) => ("post", vec![number(node), number(room)]),
             Self::PostMany(node, room, count) => ("post-many", vec![number(node), number(room), count.into()]),
+            Self::Amend(node, room, choice) => ("amend", vec![number(node), number(room), choice.into()]),
             Self::Mark(node, room) => ("mark", vec![number(node), number(room)]),
             Self::Mode(node, room, held) => ("mode", vec![number(node), number(room), held.into()]),
             Self::Step(choice) => ("step", vec![choice.into()]),
@@ -322,6 +326,7 @@ impl FromStr for Op {
         Ok(match name {
             "post" => Self::Post(w.writer(0)?, w.room(1)?),
             "post-many" => Self::PostMany(w.writer(0)?, w.room(1)?, w.number(2)?),
+            "amend" => Self::Amend(w.writer(0)?, w.room(1)?, w.number(2)?),
             "mark" => Self::Mark(w.writer(0)?, w.room(1)?),
             "mode" => Self::Mode(w.writer(0)?, w.room(1)?, w.flag(2)?),
             "step" => Self::Step(w.number(0)?),

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::id::{InviteKey, RoomId};
+use momoland_protocol::event::{Action, EventPlace};
+use momoland_protocol::id::{EventId, InviteKey, RoomId};
 use momoland_protocol::register::RegisterName;
 use momoland_protocol::replication::RelayMode;
 use momoland_protocol::roster::{Role, RosterOp, Visibility};
 use momoland_protocol::signed::SecretKey;
 
-use super::checkers::{bounds, convergence, progress, rights};
+use super::checkers::{bounds, convergence, deletions, progress, rights};
 use super::disk::Contents;
 use super::liar::Liar;
 use super::plan::{Lie, Op, PRIVATE, PUBLIC, Plan, Sort};
@@ -19,6 +20,9 @@ use super::world::{Node, World};
 use super::{HONEST, LIAR, PEOPLE, Planted, RELAY, TABLET};
 use crate::input::{Command, CommandId, Input};
 use crate::roster::Roster;
+
+/// What can be said of an event.
+const AMENDMENTS: [Action; 4] = [Action::EDIT, Action::REACT, Action::RETRACT, Action::REDACT];
 
 /// How much of everything a run saw.
 #[derive(Debug, Clone, Default)]
@@ -166,6 +170,7 @@ impl Run {
         match *op {
             Op::Post(node, room) => self.post(node, room),
             Op::PostMany(node, room, count) => (0..count).for_each(|_| self.post(node, room)),
+            Op::Amend(node, room, choice) => self.amend(node, room, choice),
             Op::Mark(node, room) => self.mark(node, room),
             Op::Mode(node, room, held_back) => self.set_mode(node, room, held_back),
             Op::Step(choice) => {
@@ -264,6 +269,22 @@ impl Run {
         self.written += 1;
         let text = format!("message {}", self.written);
         self.world.post(node, self.rooms[room], &text);
+    }
+
+    /// Says something of one of the events that a node holds; who has no right to it is refused, or it does not count.
+    fn amend(&mut self, node: Node, room: usize, choice: u32) {
+        let room = self.rooms[room];
+        let log = room.conversation();
+        let held =
+            self.world.disk(node).events.values().filter(|(of, event)| *of == room && event.header.get().log == log);
+        let targets: Vec<(EventPlace, EventId)> =
+            held.map(|(_, event)| (event.header.get().own_place(), event.id())).collect();
+        let (which, how) = (choice as usize / AMENDMENTS.len(), choice as usize % AMENDMENTS.len());
+        let Some(target) = targets.get(which % targets.len().max(1)).copied() else { return };
+        self.written += 1;
+        let text = format!("about it {}", self.written);
+        self.world.amend_at(node, room, AMENDMENTS[how], target, &text);
+        self.totals.count("events amended");
     }
 
     fn mark(&mut self, node: Node, room: usize) {
@@ -474,6 +495,7 @@ impl Run {
         for (place, room) in self.rooms.iter().copied().enumerate() {
             convergence::alike(&self.world, room, &self.members(place));
             for node in RELAY..=HONEST {
+                deletions::obeyed(&self.world, node, room);
                 bounds::held(&self.world, node, room);
                 if place == PRIVATE {
                     rights::invited(&self.world, node, room);

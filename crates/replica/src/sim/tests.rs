@@ -27,6 +27,17 @@ fn a_seed_replays_exactly() {
     }
 }
 
+/// A device was restored from a copy twice, and forked its chains in two rooms: the relay's vectors of both come at once, and
+/// in each it has to look at what lies on its disk.
+#[test]
+fn forks_in_two_rooms_are_seen_on_one_link() {
+    const PLAN: &str = "ban 2 0; post 1 0; run 1654; post 1 0; copy 1; steps 38; restore 1; link 1 2; post 1 1; \
+        steps 188; wait 2123; post 1 0; post 1 0; steps 109; copy 1; slow-disk 0 4000; post 1 1; \
+        run 1000; restore 1; run 1500; post 1 1";
+    let plan: Plan = PLAN.replace("; ", "\n").parse().unwrap();
+    run(&plan).unwrap();
+}
+
 #[test]
 fn a_seed_is_as_rich_as_promised() {
     for seed in 0..2_000 {

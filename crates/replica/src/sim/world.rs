@@ -494,7 +494,6 @@ impl World {
     }
 
     /// Says something of an event that is to stand at a place.
-    #[cfg(test)]
     pub(crate) fn amend_at(
         &mut self,
         node: Node,

@@ -148,6 +148,14 @@ pub(super) fn register(room: RoomNumber, key: &RegisterKey) -> Vec<u8> {
     [registers_of(room).as_slice(), account.as_bytes(), &name.0.to_be_bytes(), target].concat()
 }
 
+pub(super) fn logs_of(room: RoomNumber) -> Vec<u8> {
+    kind_of(room, b'l')
+}
+
+pub(super) fn log(room: RoomNumber, log: LogId) -> Vec<u8> {
+    numbered(logs_of(room), log.as_bytes())
+}
+
 pub(super) fn changes_of(room: RoomNumber) -> Vec<u8> {
     kind_of(room, b'r')
 }

@@ -84,6 +84,13 @@ pub(super) struct DeletionRecord {
     pub(super) dropped: bool,
 }
 
+/// That a log was announced in the room's conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(super) struct LogRecord {
+    #[n(0)]
+    pub(super) log: LogId,
+}
+
 /// What an event names as the one before it; `None` for the first.
 pub(super) fn prev_of(header: &EventHeader) -> Option<EventId> {
     Some(header.prev).filter(|_| header.seq > Seq(1))
@@ -129,6 +136,12 @@ impl Bounded for DeletionRecord {
     }
 }
 
+impl Bounded for LogRecord {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
 impl Bounded for ForkRecord {
     fn check_bounds(&self) -> Result<(), DecodeError> {
         bound(Seq::ZERO < self.seq && self.seq <= self.offered.get().seq, "seq")?;
@@ -166,6 +179,10 @@ impl Value for Event {
 
 impl Value for CountersignedChange {
     const BYTES_MAX: usize = 2 * (limits::ROSTER_CHANGE_BYTES_MAX + ENVELOPE_BYTES_MAX);
+}
+
+impl Value for LogRecord {
+    const BYTES_MAX: usize = 64;
 }
 
 impl Value for Signed<Register> {

@@ -11,7 +11,7 @@ use momoland_protocol::signed::Signed;
 
 use super::keys::{self, RoomNumber};
 use super::places::{Place, Places};
-use super::records::{self, ChainRecord, DeletionRecord, ForkRecord, RoomHead, RoomRecord, damaged};
+use super::records::{self, ChainRecord, DeletionRecord, ForkRecord, LogRecord, RoomHead, RoomRecord, damaged};
 use super::{EventLog, HeldChain, HeldDeletion, HeldFork, HeldState, PAGE_PAIRS, Room};
 use crate::kv::{KeyRange, Order, Store, StoreError};
 
@@ -53,6 +53,7 @@ pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, HeldState), Store
     held.forks.sort_by_key(|fork| (fork.log, fork.chain));
     held.deletions.sort_by_key(|deletion| (deletion.log, deletion.place, deletion.by));
     held.registers.sort_by_key(|register| register.get().key());
+    held.logs.sort();
     Ok((log, held))
 }
 
@@ -116,6 +117,14 @@ fn open_room(
             return Err(damaged(key, "a register of another key"));
         }
         held.registers.push(register);
+        Ok(())
+    })?;
+    each_pair(store, KeyRange::prefix(keys::logs_of(number)), |key, value| {
+        let LogRecord { log } = records::decode(key, value)?;
+        if keys::log(number, log) != key {
+            return Err(damaged(key, "a log of another name"));
+        }
+        held.logs.push((head.room, log));
         Ok(())
     })?;
     Ok(room)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::id::{AccountId, DeviceId};
-use momoland_protocol::server::{AccountPresence, GoodbyeReason, ServerFrame};
+use momoland_protocol::server::{AccountPresence, ChosenStatus, GoodbyeReason, ServerFrame};
 use momoland_replica::input::{Input, LinkId, Mono, Remote};
 use momoland_store::kv::Batch;
 use tokio::sync::broadcast::error::RecvError;
@@ -44,7 +44,9 @@ impl Driver {
         let now = self.now();
         if let Some(seen) = self.presence.depart(now.mono, now.wall, peer.account, peer.device) {
             let mut batch = Batch::new();
-            let record = LastSeenRecord { at_ms: seen.at.0, text: seen.text };
+            let ChosenStatus { availability, text, at } = seen.chosen;
+            let (availability, chosen_at_ms) = (Some(availability), Some(at.0));
+            let record = LastSeenRecord { at_ms: seen.at.0, text, availability, chosen_at_ms };
             records::put(&mut batch, records::last_seen_key(peer.account), &record);
             self.submit(OWN_TICKET, batch);
         }
@@ -73,8 +75,8 @@ impl Driver {
         self.presence.of(account).unwrap_or_else(|| AccountPresence {
             account,
             devices: Vec::new(),
-            away: false,
-            text: String::new(),
+            idle: false,
+            chosen: ChosenStatus::default(),
             last_seen: None,
         })
     }

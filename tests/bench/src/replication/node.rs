@@ -264,5 +264,6 @@ fn durable(held: HeldState) -> DurableState {
         forks: forks.collect(),
         deletions: deletions.collect(),
         registers: held.registers,
+        logs: held.logs,
     }
 }

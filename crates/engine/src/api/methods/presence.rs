@@ -3,11 +3,13 @@
 use momoland_protocol::cbor::bound_line;
 use momoland_protocol::id::{AccountId, RoomId};
 use momoland_protocol::limits::STATUS_TEXT_CHARS_MAX;
+use momoland_protocol::server::Availability;
 
 use super::id;
 use crate::api::error::ApiError;
 use crate::api::types::{
-    Done, ListPresenceParams, PresenceList, PresenceStatus, SetPresenceParams, SetTypingParams, UserPresence,
+    Done, ListPresenceParams, PresenceList, PresenceStatus, SetIdleParams, SetPresenceParams, SetTypingParams,
+    UserPresence,
 };
 use crate::engine::Engine;
 
@@ -32,19 +34,28 @@ pub(super) async fn list(engine: &Engine, params: ListPresenceParams) -> Result<
 }
 
 pub(super) async fn set(engine: &Engine, params: SetPresenceParams) -> Result<Done, ApiError> {
-    let away = match params.status {
-        PresenceStatus::Online => false,
-        PresenceStatus::Away => true,
+    let availability = match params.status {
+        PresenceStatus::Online => Availability::Online,
+        PresenceStatus::Away => Availability::Away,
+        PresenceStatus::Dnd => Availability::Busy,
         PresenceStatus::Offline => {
             return Err(ApiError::invalid("To be offline, use net.setOnline: then nothing reaches you either."));
         }
     };
-    let text = params.text.unwrap_or_default();
-    bound_line(&text, STATUS_TEXT_CHARS_MAX, "text")
+    bound_line(params.text.as_deref().unwrap_or_default(), STATUS_TEXT_CHARS_MAX, "text")
         .map_err(|_| ApiError::invalid("A status text has at most 128 characters, in one line."))?;
     engine
         .with_home(move |home| {
-            home.set_own_presence(away, text);
+            home.choose_status(availability, params.text);
+            Ok(Done {})
+        })
+        .await
+}
+
+pub(super) async fn set_idle(engine: &Engine, params: SetIdleParams) -> Result<Done, ApiError> {
+    engine
+        .with_home(move |home| {
+            home.set_idle(params.idle);
             Ok(Done {})
         })
         .await

@@ -24,11 +24,11 @@ impl Home {
         let Ephemeral { room, signal } = ephemeral;
         let may_say = |(owner, role)| owner == account && signal.role() <= role;
         let in_room = |roster: &Roster| roster.role_of_device(device).is_some_and(may_say);
-        if !self.replica.roster(room).is_some_and(in_room) {
+        if !self.replica.roster(room).is_some_and(in_room) || device == self.key.device() {
             return;
         }
         match signal {
-            // What one types on another device is nobody else's typing.
+            // One's other device is no other person.
             EphemeralSignal::Typing { .. } if account == self.account.id => {}
             EphemeralSignal::Typing { typing } => {
                 let now = self.mono_ms();
@@ -39,7 +39,7 @@ impl Home {
             EphemeralSignal::Other { kind: kind::LOCATION, payload } => {
                 self.hear_position(room, account, device, &payload);
             }
-            EphemeralSignal::Other { .. } => {}
+            EphemeralSignal::Other { kind, payload } => self.document_signal(room, account, device, kind, &payload),
         }
     }
 

@@ -174,9 +174,9 @@ impl Home {
         self.replica.roster(room).is_some()
     }
 
-    /// Own messages that have not left this device.
+    /// Own messages, and documents with changes of one's own, that have not left this device.
     pub(crate) fn unsent(&self) -> u64 {
-        self.timelines.values().map(Timeline::unsent).sum()
+        self.timelines.values().map(Timeline::unsent).sum::<u64>() + self.documents.unsent()
     }
 
     /// Marks everything up to a message as read; an older message than before changes nothing.

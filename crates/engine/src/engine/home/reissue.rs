@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 
 use momoland_protocol::event::{Action, Event};
-use momoland_protocol::id::{BodyHash, DeviceId, RoomId};
+use momoland_protocol::id::{BodyHash, DeviceId, EventId, RoomId};
 use momoland_replica::input::Command;
 
 use super::{Home, Waiting};
@@ -22,33 +22,38 @@ use super::{Home, Waiting};
 pub(super) struct Reissue {
     device: DeviceId,
     dead: Vec<Event>,
+    /// What the device itself deleted meanwhile.
+    unwanted: BTreeSet<EventId>,
     said: BTreeSet<BodyHash>,
 }
 
 impl Reissue {
     pub(super) fn new(device: DeviceId) -> Self {
-        Self { device, dead: Vec::new(), said: BTreeSet::new() }
+        Self { device, dead: Vec::new(), unwanted: BTreeSet::new(), said: BTreeSet::new() }
     }
 
     /// Takes an event, which counts by the roster held now or does not.
     pub(super) fn note(&mut self, event: &Event, counts: bool) {
         let header = event.header.get();
-        if header.device != self.device || header.action != Action::POST {
+        if header.device != self.device {
             return;
         }
-        if counts {
-            self.said.insert(header.body_hash);
-        } else if event.body.is_some() {
-            self.dead.push(event.clone());
+        match (header.action, counts) {
+            (Action::POST, true) => _ = self.said.insert(header.body_hash),
+            (Action::POST, false) if event.body.is_some() => self.dead.push(event.clone()),
+            (Action::RETRACT, _) => self.unwanted.extend(&header.targets),
+            _ => {}
         }
     }
 
     /// What is to be written anew, in the order in which it was written.
     fn unsaid(self) -> Vec<Event> {
-        let Self { device: _, mut dead, mut said } = self;
-        dead.sort_by_key(|event| event.header.get().order());
-        // A message that was written anew, and taken back again, is one message.
+        let Self { device: _, mut dead, unwanted, mut said } = self;
+        dead.retain(|event| !unwanted.contains(&event.id()));
+        dead.sort_by_key(|event| std::cmp::Reverse(event.header.get().order()));
+        // A message that was written anew, and taken back again, is one message, and stood where it came last.
         dead.retain(|event| said.insert(event.header.get().body_hash));
+        dead.reverse();
         dead
     }
 }
@@ -66,7 +71,7 @@ impl Home {
             let header = event.header.get();
             let (action, targets) = (header.action, header.targets.clone());
             let Some(body) = event.body else { continue };
-            self.command(Command::Append { log, action, targets, body }, Waiting::Nobody);
+            self.command(Command::Append { log, action, targets, place: None, body }, Waiting::Nobody);
         }
     }
 }

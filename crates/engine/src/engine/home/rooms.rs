@@ -12,10 +12,10 @@ use momoland_protocol::signed::Signed;
 use momoland_replica::input::{Command, Input};
 use momoland_replica::roster::Roster;
 
-use super::{Home, Waiting, no_such_room};
+use super::{Home, OwnPresence, Waiting, no_such_room};
 use crate::api::error::ApiError;
 use crate::api::types::{Member, PresenceStatus, Role, Room, RoomKind, UserPresence, Visibility};
-use crate::ephemeral::presence::Shown;
+use crate::ephemeral::presence::{self, Shown};
 
 impl Home {
     /// A room as fronts see it.
@@ -35,6 +35,7 @@ impl Home {
         };
         let settings = roster.settings();
         let unread = timeline.unread();
+        let preferences = self.preferences.get(&room).copied().unwrap_or_default();
         let name = match (kind, peer) {
             (RoomKind::Direct, Some(peer)) => self.display_name(peer),
             (RoomKind::Direct, None) => self.account.display_name.clone(),
@@ -54,6 +55,8 @@ impl Home {
             peer_user_id: peer.map(|peer| peer.to_string()),
             unread_count: unread.messages,
             mentions_count: unread.mentions,
+            notify: preferences.notify,
+            favourite: preferences.favourite,
             draft: self.drafts.get(&room).map(|draft| draft.text.clone()),
             read_up_to: timeline.last_read(),
             last_message: timeline.last().map(|entry| timeline.message(entry)),
@@ -96,9 +99,11 @@ impl Home {
     pub(crate) fn shown_presence(&self, account: AccountId) -> Shown {
         let mut shown = self.presence.of(account);
         if account == self.account.id && self.server.is_some() {
-            let (away, text) = &self.own_presence;
-            shown.status = if *away { PresenceStatus::Away } else { PresenceStatus::Online };
-            shown.text = Some(text.clone()).filter(|text| !text.is_empty());
+            let OwnPresence { chosen, idle } = &self.own_presence;
+            // Somebody may sit at another device.
+            let elsewhere = self.server_link.is_some() && shown.status == PresenceStatus::Online;
+            shown.status = presence::appearance(chosen.availability, *idle && !elsewhere);
+            shown.text = Some(chosen.text.clone()).filter(|text| !text.is_empty());
             shown.last_seen = None;
         }
         shown

@@ -26,10 +26,10 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A store whose commits can be held up: the disk is slow, and nothing that waits for it is on it.
 #[derive(Debug, Default)]
-struct HeldStore {
+pub(in crate::engine) struct HeldStore {
     store: MemoryStore,
     commits: AtomicUsize,
-    held: Mutex<()>,
+    pub(in crate::engine) held: Mutex<()>,
 }
 
 impl Store for HeldStore {
@@ -53,14 +53,14 @@ impl Store for HeldStore {
 }
 
 /// Ada's device on a store. What Grace's device would say to it is said in her name.
-struct Device {
-    home: Home,
+pub(in crate::engine) struct Device {
+    pub(in crate::engine) home: Home,
     disk: mpsc::UnboundedReceiver<DiskEvent>,
     events: broadcast::Receiver<Event>,
 }
 
 impl Device {
-    fn start(store: Arc<HeldStore>) -> Self {
+    pub(in crate::engine) fn start(store: Arc<HeldStore>) -> Self {
         let (account, key) = fixture::ada();
         let (disk_sender, disk) = mpsc::unbounded_channel();
         let channels = Channels { disk: disk_sender, server: mpsc::channel(1).0, peers: mpsc::channel(1).0 };
@@ -70,7 +70,7 @@ impl Device {
         Self { home, disk, events }
     }
 
-    async fn create_room(&mut self) -> RoomId {
+    pub(in crate::engine) async fn create_room(&mut self) -> RoomId {
         let device = self.home.key.device();
         let genesis = Genesis::Made { kind: RoomKind::Chat, device, nonce: Nonce([3; 32]) };
         let certificates = vec![self.home.account.certificate.clone()];
@@ -124,7 +124,7 @@ impl Device {
         self.home.settle();
     }
 
-    async fn until(&mut self, mut holds: impl FnMut(&mut Home) -> bool) {
+    pub(in crate::engine) async fn until(&mut self, mut holds: impl FnMut(&mut Home) -> bool) {
         while !holds(&mut self.home) {
             let event = tokio::time::timeout(WAIT_MAX, self.disk.recv()).await.unwrap().unwrap();
             self.home.disk(event);
@@ -248,6 +248,7 @@ async fn what_a_cut_took_back_is_written_anew_once() {
 }
 
 fn texts(home: &Home, room: RoomId) -> Vec<String> {
-    let (page, _) = home.timelines[&room].page(None, None, 100).unwrap();
-    page.into_iter().map(|entry| entry.text.clone()).collect()
+    let timeline = &home.timelines[&room];
+    let (page, _) = timeline.page(None, None, 100).unwrap();
+    page.into_iter().map(|entry| timeline.message(entry).text).collect()
 }

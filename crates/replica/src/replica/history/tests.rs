@@ -8,7 +8,7 @@ use momoland_protocol::signed::Signed;
 use crate::input::{Input, LinkId, Remote};
 use crate::output::Notice;
 use crate::replica::tests::{acknowledged_by, hostile_link, world};
-use crate::session::{ASKED_MAX, HISTORY_EVENTS, TAIL_EVENTS};
+use crate::session::{ASKED_MAX, HISTORY_EVENTS, TAIL_EVENTS, TAIL_EVENTS_MIN};
 use crate::sim::world::{Step, World};
 
 /// More than a newcomer is given at once, and more than one question asks for.
@@ -272,11 +272,11 @@ fn what_comes_from_its_middle_is_asked_for_whatever_was_compared_before() {
     assert_eq!(asked, [Seq(LONG - 1 - HISTORY_EVENTS)]);
 }
 
-/// More chains than are asked about at once, all of them long.
+/// More chains than are asked about at once, all of them longer than a newcomer is given of so many.
 fn many_long_chains(authors: usize) -> (World, RoomId) {
     let (mut world, room) = world(authors + 1);
     world.cut(0, authors + 1);
-    for number in 0..TAIL_EVENTS * 3 {
+    for number in 0..TAIL_EVENTS_MIN * 4 {
         for author in 1..=authors {
             world.post(author, room, &format!("message {number:05} of {author}"));
         }

@@ -4,7 +4,6 @@
 //! there is a room, go also to a device of a member that is to add itself; it has them from the relay alone. The relay's
 //! question for a roster (`Room` with version 0) says nothing of it.
 
-use momoland_protocol::id::RoomId;
 use momoland_protocol::replication::Frame;
 
 use crate::input::Remote;
@@ -15,7 +14,8 @@ pub(crate) fn sent(world: &World, node: Node, peer: Node, frame: &Frame) {
     let Remote::Device { device, account } = world.remote(peer) else { return };
     let (room, content) = match frame {
         Frame::Events { log, .. } | Frame::Have { log, .. } | Frame::Ack { log, .. } | Frame::Want { log, .. } => {
-            (RoomId(log.0), true)
+            let room = world.replica_of(node).room_of(*log).expect("a log that is known");
+            (room, true)
         }
         Frame::Registers { room, .. } => (*room, true),
         Frame::Room { version: 0, .. } => return,

@@ -235,6 +235,7 @@ impl World {
             forks: Vec::new(),
             deletions: Vec::new(),
             registers: self.registers.values().cloned().collect(),
+            logs: Vec::new(),
         }
     }
 

@@ -163,7 +163,7 @@ proptest! {
             let target = header.amended().and_then(|(_, target)| posts.get(&target));
             let deletes = matches!(header.action, Action::RETRACT | Action::REDACT);
             let foreign = header.action == Action::RETRACT && target != Some(author);
-            !foreign && !(deletes && beyond(event))
+            !(foreign || deletes && beyond(event))
         });
 
         let mut straight = timeline();

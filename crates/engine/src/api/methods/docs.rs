@@ -1,0 +1,176 @@
+//! `docs.*`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use momoland_protocol::document::{DocumentChange, Editors};
+use momoland_protocol::id::{AccountId, LogId, RoomId};
+use momoland_replica::output::CommandRefusal;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::id;
+use crate::api::error::{ApiError, ErrorKind};
+use crate::api::types::{
+    ArchiveDocParams, CreateDocParams, DocAwarenessParams, DocCreated, DocDelete, DocEditing, DocInsert, DocOp,
+    DocParams, DocState, DocStateParams, DocText, Docs, Done, EditDocParams, ListDocsParams, OpenedDoc,
+    RenameDocParams, SetEditorsParams, UpdateDocParams,
+};
+use crate::documents::awareness::STATE_BYTES_MAX;
+use crate::documents::document::{Edit, RAW_UPDATE_BYTES_MAX};
+use crate::engine::{Engine, no_such_document, refused};
+
+/// Changes in one call. Enough for any replacement; more are better sent as an update.
+const OPS_MAX: usize = 10_000;
+
+pub(super) async fn create(engine: &Engine, params: CreateDocParams) -> Result<DocCreated, ApiError> {
+    let CreateDocParams { room_id, title, editing, editors } = params;
+    let room: RoomId = id(&room_id, "room")?;
+    let editors = understand_editors(editing, editors)?;
+    let stored = engine.with_home(move |home| home.create_document(room, title, editors)).await?;
+    let document = settled(stored).await?;
+    Ok(DocCreated { doc_id: document.to_string() })
+}
+
+pub(super) async fn list(engine: &Engine, params: ListDocsParams) -> Result<Docs, ApiError> {
+    let room: RoomId = id(&params.room_id, "room")?;
+    let deleted = params.deleted.unwrap_or(false);
+    engine.with_home(move |home| Ok(Docs { docs: home.documents(room, deleted)? })).await
+}
+
+pub(super) async fn open(engine: &Engine, params: DocParams) -> Result<OpenedDoc, ApiError> {
+    let document = document(&params.doc_id)?;
+    engine
+        .with_home(move |home| {
+            let client_id = home.open_document(document)?;
+            let (update, state_vector) = home.document_state(document, None)?;
+            let doc = home.doc(document).ok_or_else(no_such_document)?;
+            let (update, state_vector) = (STANDARD.encode(update), STANDARD.encode(state_vector));
+            Ok(OpenedDoc { doc, client_id, update, state_vector, present: home.awareness(document) })
+        })
+        .await
+}
+
+pub(super) async fn close(engine: &Engine, params: DocParams) -> Result<Done, ApiError> {
+    let document = document(&params.doc_id)?;
+    engine.with_home(move |home| home.close_document(document).map(|()| Done {})).await
+}
+
+pub(super) async fn text(engine: &Engine, params: DocParams) -> Result<DocText, ApiError> {
+    let document = document(&params.doc_id)?;
+    engine.with_home(move |home| Ok(DocText { text: home.document_text(document)? })).await
+}
+
+pub(super) async fn edit(engine: &Engine, params: EditDocParams) -> Result<Done, ApiError> {
+    let document = document(&params.doc_id)?;
+    if params.ops.len() > OPS_MAX {
+        return Err(ApiError::invalid("One call makes at most 10,000 changes."));
+    }
+    let edits: Vec<Edit> = params.ops.into_iter().map(understand).collect();
+    let written = engine.with_home(move |home| home.edit_document(document, &edits)).await?;
+    settled(written).await.map(|()| Done {})
+}
+
+pub(super) async fn update(engine: &Engine, params: UpdateDocParams) -> Result<Done, ApiError> {
+    let document = document(&params.doc_id)?;
+    let update = bytes(&params.update, "An update")?;
+    let written = engine.with_home(move |home| home.update_document(document, &update)).await?;
+    settled(written).await.map(|()| Done {})
+}
+
+pub(super) async fn state(engine: &Engine, params: DocStateParams) -> Result<DocState, ApiError> {
+    let document = document(&params.doc_id)?;
+    let theirs = params.state_vector.map(|text| bytes(&text, "A state vector")).transpose()?;
+    engine
+        .with_home(move |home| {
+            let (update, state_vector) = home.document_state(document, theirs.as_deref())?;
+            Ok(DocState { update: STANDARD.encode(update), state_vector: STANDARD.encode(state_vector) })
+        })
+        .await
+}
+
+pub(super) async fn awareness(engine: &Engine, params: DocAwarenessParams) -> Result<Done, ApiError> {
+    let document = document(&params.doc_id)?;
+    let state = match params.state {
+        None | Some(Value::Null) => None,
+        Some(state @ Value::Object(_)) => Some(state.to_string()),
+        Some(_) => return Err(ApiError::invalid("Where somebody is, is an object, or null.")),
+    };
+    if state.as_ref().is_some_and(|state| state.len() > STATE_BYTES_MAX) {
+        return Err(ApiError::invalid("Where somebody is, is said in at most 4 KiB."));
+    }
+    engine.with_home(move |home| home.set_awareness(document, state).map(|()| Done {})).await
+}
+
+pub(super) async fn set_editors(engine: &Engine, params: SetEditorsParams) -> Result<Done, ApiError> {
+    let document = document(&params.doc_id)?;
+    let editors = understand_editors(params.editing.unwrap_or(DocEditing::Listed), params.editors)?;
+    let stored = engine.with_home(move |home| home.set_document_editors(document, editors)).await?;
+    settled(stored).await.map(|_| Done {})
+}
+
+pub(super) async fn rename(engine: &Engine, params: RenameDocParams) -> Result<Done, ApiError> {
+    change(engine, &params.doc_id, DocumentChange::Rename { title: params.title }).await
+}
+
+pub(super) async fn archive(engine: &Engine, params: ArchiveDocParams) -> Result<Done, ApiError> {
+    change(engine, &params.doc_id, DocumentChange::Archive { archived: params.archived }).await
+}
+
+pub(super) async fn delete(engine: &Engine, params: DocParams) -> Result<Done, ApiError> {
+    change(engine, &params.doc_id, DocumentChange::Delete { deleted: true }).await
+}
+
+pub(super) async fn restore(engine: &Engine, params: DocParams) -> Result<Done, ApiError> {
+    change(engine, &params.doc_id, DocumentChange::Delete { deleted: false }).await
+}
+
+async fn change(engine: &Engine, doc_id: &str, change: DocumentChange) -> Result<Done, ApiError> {
+    let document = document(doc_id)?;
+    let stored = engine.with_home(move |home| home.change_document(document, &change)).await?;
+    settled(stored).await.map(|_| Done {})
+}
+
+fn document(text: &str) -> Result<LogId, ApiError> {
+    id(text, "document")
+}
+
+fn understand(op: DocOp) -> Edit {
+    match op {
+        DocOp::Insert(DocInsert { at, insert }) => Edit::Insert { at, text: insert },
+        DocOp::Delete(DocDelete { at, delete }) => Edit::Delete { at, len: delete },
+    }
+}
+
+fn understand_editors(editing: DocEditing, editors: Option<Vec<String>>) -> Result<Editors, ApiError> {
+    match (editing, editors) {
+        (DocEditing::Author, None) => Ok(Editors::Author),
+        (DocEditing::Members, None) => Ok(Editors::Members),
+        (DocEditing::Listed, editors) => {
+            let accounts = editors.unwrap_or_default();
+            let mut accounts: Vec<AccountId> =
+                accounts.iter().map(|text| id(text, "person")).collect::<Result<_, _>>()?;
+            accounts.sort();
+            accounts.dedup();
+            Ok(Editors::Listed { accounts })
+        }
+        (DocEditing::Author | DocEditing::Members, Some(_)) => {
+            Err(ApiError::invalid("Editors are named where editing is “listed”, and nowhere else."))
+        }
+    }
+}
+
+fn bytes(text: &str, what: &str) -> Result<Vec<u8>, ApiError> {
+    let bytes = STANDARD.decode(text).map_err(|_| ApiError::invalid(format!("{what} is given in base64.")))?;
+    if bytes.len() > RAW_UPDATE_BYTES_MAX {
+        return Err(ApiError::invalid(format!("{what} has at most 2 MiB. Send it in parts.")));
+    }
+    Ok(bytes)
+}
+
+async fn settled<T>(written: oneshot::Receiver<Result<T, CommandRefusal>>) -> Result<T, ApiError> {
+    match written.await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(refusal)) => Err(refused(refusal)),
+        Err(_) => Err(ApiError::new(ErrorKind::Offline, "Momoland is closing; the change may not have been kept.")),
+    }
+}

@@ -1,0 +1,205 @@
+//! Parameters and results of `docs.*`.
+//!
+//! Offsets and lengths count UTF-16 code units, as Yjs does; updates and state vectors are Yjs's of version 1, in base64.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Who may write in a document. Whoever may, must be able to write in the room as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum DocEditing {
+    /// Its author alone.
+    Author,
+    /// Everybody who may write in the room.
+    Members,
+    /// Its author, and who is listed.
+    Listed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Doc {
+    pub doc_id: String,
+    pub room_id: String,
+    pub title: String,
+    /// The account that created it.
+    pub author: String,
+    pub editing: DocEditing,
+    /// Who is listed, with `listed`.
+    pub editors: Vec<String>,
+    #[ts(type = "number")]
+    pub created_at: u64,
+    #[ts(type = "number")]
+    pub changed_at: u64,
+    pub archived: bool,
+    pub deleted: bool,
+    /// Why this person can only read it, as a sentence; absent where they may write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub read_only: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateDocParams {
+    pub room_id: String,
+    pub title: String,
+    pub editing: DocEditing,
+    /// Accounts, with `listed` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub editors: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DocCreated {
+    pub doc_id: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListDocsParams {
+    pub room_id: String,
+    /// Those that were deleted, instead of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub deleted: Option<bool>,
+}
+
+/// The documents of a room, the newest change first.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Docs {
+    pub docs: Vec<Doc>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DocParams {
+    pub doc_id: String,
+}
+
+/// What an editor begins with.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenedDoc {
+    pub doc: Doc,
+    /// The Yjs client id for this editor: each that is opened gets another one.
+    #[ts(type = "number")]
+    pub client_id: u64,
+    /// All of it, as one update.
+    pub update: String,
+    pub state_vector: String,
+    /// Who is in it, this device aside.
+    pub present: Vec<DocPresence>,
+}
+
+/// Where somebody is in a document, as their editor says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DocPresence {
+    pub user_id: String,
+    pub device_id: String,
+    #[ts(type = "unknown")]
+    pub state: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DocAwarenessParams {
+    pub doc_id: String,
+    /// An object; `null` where this person goes.
+    #[ts(type = "unknown")]
+    pub state: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetEditorsParams {
+    pub doc_id: String,
+    /// Left out: those who are listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub editing: Option<DocEditing>,
+    /// Accounts, with `listed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub editors: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RenameDocParams {
+    pub doc_id: String,
+    pub title: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArchiveDocParams {
+    pub doc_id: String,
+    pub archived: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DocText {
+    pub text: String,
+}
+
+/// One change of the text. Of several, each counts on the text that the one before it left.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(untagged)]
+pub enum DocOp {
+    Insert(DocInsert),
+    Delete(DocDelete),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DocInsert {
+    pub at: u32,
+    pub insert: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DocDelete {
+    pub at: u32,
+    /// How much.
+    pub delete: u32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EditDocParams {
+    pub doc_id: String,
+    pub ops: Vec<DocOp>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateDocParams {
+    pub doc_id: String,
+    pub update: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DocStateParams {
+    pub doc_id: String,
+    /// What the asker has; nothing where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub state_vector: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DocState {
+    /// What the asker lacks, as one update.
+    pub update: String,
+    pub state_vector: String,
+}

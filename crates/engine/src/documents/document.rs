@@ -1,0 +1,795 @@
+//! One document: what the events of its log and this person's own changes add up to.
+//!
+//! The engine's home folds in events as they are stored, and asks for changes; a change is applied here at once, goes to
+//! the journal, and later, together with others, into an event ([`Document::take_unissued`]).
+//! `docs/protocol.md`, Documents, has the rules.
+//!
+//! # Invariants
+//! 1. The same events make the same document, whatever the order of arrival. Test:
+//!    `prop_documents_converge_in_any_order`.
+//! 2. An update counts whole or not at all; one that is not taken changes nothing. Test:
+//!    `an_update_that_is_not_taken_changes_nothing`.
+//! 3. Nobody writes under a client id of somebody else's device. Test: `an_id_of_another_device_is_refused`.
+//! 4. No bytes panic. Test: `prop_mutated_updates_do_no_harm`.
+//! 5. What is being typed decides nothing: when the event has come, or never comes, only events count. Tests:
+//!    `what_is_typed_shows_ahead_of_its_event`, `own_text_beside_what_never_came_is_made_again`.
+//! 6. An edit that was refused is in nobody's document, and what others wrote beside it stays. Test:
+//!    `what_was_written_beside_a_refused_edit_stays`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use momoland_protocol::event::{EventHeader, EventOrder};
+use momoland_protocol::id::{ChainId, DeviceId, LogId, Seq, random};
+use momoland_protocol::limits;
+use yrs::updates::decoder::Decode as _;
+use yrs::updates::encoder::Encode as _;
+use yrs::{
+    ClientID, Doc, OffsetKind, Options, ReadTxn as _, StateVector, Transact as _, TransactionMut, WriteTxn as _,
+    XmlElementPrelim, XmlFragment as _, XmlFragmentRef,
+};
+
+use super::depths::Depths;
+use super::lines::Lines;
+use super::update::{Id, Update, UpdateError, offset_of, units};
+
+/// The root that holds the content: y-prosemirror's and TipTap's.
+pub(super) const CONTENT: &str = "default";
+
+/// Client ids from here on belong to the device that they are derived from; lower ones to who uses them first.
+const BOUND_FROM: u64 = 1 << 52;
+
+/// Bits of a bound client id that the device chooses: for each life of an editor another id.
+const CHOSEN_BITS: u32 = 16;
+
+/// Bytes of one update that a front may bring; in base64 they fit into a request.
+pub(crate) const RAW_UPDATE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// How long what somebody types is shown before an event says it, milliseconds: ten times as long as an event takes.
+const LIVE_HOLDS_MS: u64 = 10_000;
+
+/// Bytes of changes that are sent live; more come with the event.
+const LIVE_BYTES_MAX: usize = limits::EPHEMERAL_BYTES_MAX - 64;
+
+/// One change of the text, as `docs.edit` takes it. Each counts on the text that the one before it left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Edit {
+    Insert { at: u32, text: String },
+    Delete { at: u32, len: u32 },
+}
+
+/// Why a change was not taken. Nothing changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EditRefusal {
+    /// An offset is beyond the end.
+    #[error("it reaches beyond the end: the text has {units} UTF-16 code units there")]
+    BeyondTheEnd {
+        /// What there is.
+        units: u32,
+    },
+    /// An offset is in the middle of a character.
+    #[error("offset {at} is in the middle of a character")]
+    InACharacter {
+        /// Which.
+        at: u32,
+    },
+    /// The bytes are no update that is taken.
+    #[error("{0}")]
+    Update(#[from] UpdateError),
+    /// It builds on what is not here.
+    #[error("it builds on changes that are not here")]
+    LeansOnUnknown,
+    /// It was made under a client id that another device uses, or that none may choose.
+    #[error("its client id {client} is not this device's")]
+    ForeignClient {
+        /// Which.
+        client: u64,
+    },
+    /// The document would be too long.
+    #[error("the document would be too long")]
+    TooLong,
+    /// Blocks would lie too deep within each other.
+    #[error("its blocks lie too deep within each other")]
+    TooDeep,
+}
+
+/// What became of an event's update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folded {
+    /// It counts, and perhaps others that waited for it.
+    Counts,
+    /// It will count once what it builds on is here.
+    Waits,
+    /// It does not, here and everywhere.
+    Refused,
+    /// It came later than others and counts before them: all events are to be folded anew.
+    OutOfOrder,
+}
+
+/// What became of something that the journal kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recovered {
+    /// No event says it yet, and it is to become one.
+    New,
+    /// Events say it.
+    Known,
+}
+
+/// Whether an event may be what it says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Its author may write.
+    Counts,
+    /// Its author may not, by the document's editors: it counts for nothing but the places of what others put beside it.
+    Refused,
+}
+
+/// A Yjs document, and where its content is.
+#[derive(Debug)]
+struct Page {
+    doc: Doc,
+    content: XmlFragmentRef,
+}
+
+/// What others are typing: the events that will say so are not here yet.
+#[derive(Debug)]
+struct Live {
+    /// Everything that counts, and what is being typed.
+    page: Page,
+    depths: Depths,
+    typed: BTreeMap<DeviceId, Typed>,
+    /// Until when it is kept though nobody types.
+    until_ms: u64,
+}
+
+/// What a device types that no event says yet.
+#[derive(Debug)]
+struct Typed {
+    update: Update,
+    /// Until when it is shown without an event.
+    until_ms: u64,
+}
+
+/// A document in memory.
+#[derive(Debug)]
+pub(crate) struct Document {
+    log: LogId,
+    own: DeviceId,
+    /// What events say that count, and one's own changes that build on nothing else.
+    page: Page,
+    /// What is shown, where others are typing.
+    live: Option<Live>,
+    /// Who uses the client ids below [`BOUND_FROM`], by the first event that does.
+    claims: BTreeMap<u64, (EventOrder, DeviceId)>,
+    /// Those of them that this device uses and no event says yet.
+    own_claims: BTreeSet<u64>,
+    /// Where each line is; dropped by what others write.
+    lines: Option<Lines>,
+    /// How deep everything lies.
+    depths: Depths,
+    /// Updates that build on what is not here yet, in no order.
+    waiting: Vec<(EventHeader, u64, Update)>,
+    /// What is left of updates that do not count, to be taken in where one that counts builds on it.
+    outlines: Vec<Update>,
+    /// What came to count since it was last asked.
+    counted: Vec<Vec<u8>>,
+    /// Own changes that are in no event yet.
+    unissued: Update,
+    /// Whether they build on what others are typing, and so are not in `page`.
+    leans: bool,
+    /// Own changes that were not sent live yet.
+    unsent: Update,
+    /// The events that count, and the version of the roster that each names.
+    places: BTreeMap<(ChainId, Seq), u64>,
+}
+
+impl Page {
+    fn new(client: u64) -> Self {
+        let mut options = Options::with_client_id(ClientID::new(client));
+        options.offset_kind = OffsetKind::Utf16;
+        // It would delete in answer to what others write, and no event would say so.
+        options.cleanup_formatting = false;
+        let doc = Doc::with_options(options);
+        let content = doc.transact_mut().get_or_insert_xml_fragment(CONTENT);
+        Self { doc, content }
+    }
+
+    /// How many clocks of each client are in it.
+    fn clocks(&self) -> StateVector {
+        self.doc.transact().state_vector()
+    }
+
+    /// Takes in an update that fits and lies well.
+    fn apply(&self, update: &Update) {
+        let applied = yrs::Update::decode_v1(&update.encode())
+            .map(|decoded| self.doc.transact_mut().apply_update(decoded).is_ok());
+        if !applied.is_ok_and(|applied| applied) {
+            tracing::error!("an update that was found good could not be applied");
+        }
+    }
+
+    fn state(&self) -> Vec<u8> {
+        self.doc.transact().encode_state_as_update_v1(&StateVector::default())
+    }
+}
+
+fn clock_in(clocks: &StateVector) -> impl Fn(u64) -> u32 + '_ {
+    |client| clocks.get(&ClientID::new(client))
+}
+
+impl Document {
+    /// An empty document, under a new client id of this device.
+    pub(crate) fn new(log: LogId, own: DeviceId) -> Self {
+        Self {
+            log,
+            own,
+            page: Page::new(bound_client(log, own, random())),
+            live: None,
+            claims: BTreeMap::new(),
+            own_claims: BTreeSet::new(),
+            lines: None,
+            depths: Depths::default(),
+            waiting: Vec::new(),
+            outlines: Vec::new(),
+            counted: Vec::new(),
+            unissued: Update::default(),
+            leans: false,
+            unsent: Update::default(),
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// The first change of a new document: a paragraph that all begin in, so that two who type into a new document at once
+    /// type into one line.
+    pub(crate) fn begin(&mut self) -> Result<Vec<u8>, EditRefusal> {
+        let content = self.page.content.clone();
+        self.change(|txn| {
+            content.insert(txn, 0, XmlElementPrelim::empty("paragraph"));
+        })
+    }
+
+    /// What people see.
+    fn shown(&self) -> &Page {
+        self.live.as_ref().map_or(&self.page, |live| &live.page)
+    }
+
+    // Events.
+
+    /// Folds in the update of an event that its roster allows.
+    pub(crate) fn fold(&mut self, header: &EventHeader, version: u64, bytes: &[u8], standing: Standing) -> Folded {
+        let Ok(update) = Update::decode(bytes) else { return Folded::Refused };
+        let folded = match standing {
+            Standing::Counts => self.fold_one(header, version, update),
+            Standing::Refused => {
+                if self.writes_under_own_ids(header, &update).is_some() {
+                    self.places.insert((header.chain(), header.seq), version);
+                    self.outlines.push(update.outline());
+                }
+                Folded::Refused
+            }
+        };
+        if folded == Folded::OutOfOrder || self.waiting.is_empty() {
+            return folded;
+        }
+        match self.fold_waiting() {
+            Folded::Refused | Folded::Waits => folded,
+            settled @ (Folded::Counts | Folded::OutOfOrder) => settled,
+        }
+    }
+
+    /// What waited may go on now.
+    fn fold_waiting(&mut self) -> Folded {
+        let mut counted = false;
+        loop {
+            let before = self.waiting.len();
+            for (header, version, update) in std::mem::take(&mut self.waiting) {
+                if self.fold_one(&header, version, update) == Folded::OutOfOrder {
+                    return Folded::OutOfOrder;
+                }
+            }
+            let went_on = self.waiting.len() < before;
+            counted |= went_on;
+            if self.waiting.is_empty() || !(went_on | self.take_in_outline()) {
+                return if counted { Folded::Counts } else { Folded::Waits };
+            }
+        }
+    }
+
+    /// Takes in the outline of an update that does not count, where something that waits builds on it, by way of other
+    /// outlines or at once.
+    fn take_in_outline(&mut self) -> bool {
+        let mut needed: Vec<usize> = Vec::new();
+        loop {
+            let builders = self.waiting.iter().map(|(_, _, update)| update);
+            let builders: Vec<&Update> =
+                builders.chain(needed.iter().filter_map(|it| self.outlines.get(*it))).collect();
+            let more = (0..self.outlines.len()).find(|place| {
+                let wanted = |outline| builders.iter().any(|update| update.builds_on(outline));
+                !needed.contains(place) && self.outlines.get(*place).is_some_and(wanted)
+            });
+            match more {
+                Some(more) => needed.push(more),
+                None => break,
+            }
+        }
+        let clocks = self.page.clocks();
+        let fits = |place: &usize| self.outlines.get(*place).is_some_and(|outline| outline.fits(clock_in(&clocks)));
+        let Some(place) = needed.into_iter().find(fits) else { return false };
+        let outline = self.outlines.swap_remove(place);
+        if self.depths.take(&outline) {
+            self.take_in(&outline);
+        }
+        true
+    }
+
+    /// The client ids below [`BOUND_FROM`] that an update uses; `None` where it uses one of another device's.
+    fn writes_under_own_ids(&self, header: &EventHeader, update: &Update) -> Option<Vec<u64>> {
+        let bound = |client: &u64| *client >= BOUND_FROM;
+        let own = update.clients().filter(bound).all(|client| is_bound(client, self.log, header.device));
+        own.then(|| update.clients().filter(|client| !bound(client)).collect())
+    }
+
+    fn fold_one(&mut self, header: &EventHeader, version: u64, update: Update) -> Folded {
+        let order = header.order();
+        let Some(claimed) = self.writes_under_own_ids(header, &update) else { return Folded::Refused };
+        for client in &claimed {
+            match self.claims.get(client) {
+                Some((first, device)) if *device != header.device && *first < order => return Folded::Refused,
+                Some((_, device)) if *device != header.device => return Folded::OutOfOrder,
+                Some(_) | None => {}
+            }
+            if header.device != self.own && self.own_claims.contains(client) {
+                return Folded::OutOfOrder;
+            }
+        }
+        // Held back here and not in `yrs`, which would take part of it.
+        if !update.fits(clock_in(&self.page.clocks())) {
+            self.waiting.push((header.clone(), version, update));
+            return Folded::Waits;
+        }
+        if !self.depths.take(&update) {
+            return Folded::Refused;
+        }
+        self.take_in(&update);
+        self.settle_typed(header.device, &update);
+        for client in claimed {
+            self.claim(client, order, header.device);
+        }
+        self.places.insert((header.chain(), header.seq), version);
+        self.counted.push(update.encode());
+        Folded::Counts
+    }
+
+    /// Applies what fits and lies well to all pages.
+    fn take_in(&mut self, update: &Update) {
+        self.page.apply(update);
+        if let Some(live) = &mut self.live {
+            live.depths.take(update);
+            live.page.apply(update);
+        }
+        self.lines = None;
+        self.settle_own();
+    }
+
+    fn claim(&mut self, client: u64, order: EventOrder, device: DeviceId) {
+        let claim = self.claims.entry(client).or_insert((order, device));
+        claim.0 = claim.0.min(order);
+        self.own_claims.remove(&client);
+    }
+
+    /// The updates that came to count since it was last asked, in order.
+    pub(crate) fn take_counted(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.counted)
+    }
+
+    /// An event that this device wrote of its own changes, which are here already, is stored.
+    pub(crate) fn issued(&mut self, header: &EventHeader, version: u64, bytes: &[u8]) {
+        if let Ok(update) = Update::decode(bytes) {
+            // Read anew meanwhile, before it was stored.
+            let mut rest = update.clone();
+            rest.trim(clock_in(&self.page.clocks()));
+            if rest.clients().next().is_some() {
+                self.fold_one(header, version, update);
+                return;
+            }
+            for client in update.clients().filter(|client| *client < BOUND_FROM) {
+                self.claim(client, header.order(), header.device);
+            }
+        }
+        self.places.insert((header.chain(), header.seq), version);
+    }
+
+    /// The events that count, and the version of the roster that each names.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (ChainId, Seq, u64)> + '_ {
+        self.places.iter().map(|((chain, seq), version)| (*chain, *seq, *version))
+    }
+
+    // Live.
+
+    /// Shows what a device types, ahead of its event. Whether it is shown.
+    pub(crate) fn type_live(&mut self, device: DeviceId, bytes: &[u8], now_ms: u64) -> bool {
+        let Ok(mut update) = Update::decode(bytes) else { return false };
+        let own = |client: u64| match client >= BOUND_FROM {
+            true => is_bound(client, self.log, device),
+            // Whose it is, an event says.
+            false => self.claims.get(&client).is_some_and(|(_, of)| *of == device),
+        };
+        if !update.clients().all(own) {
+            return false;
+        }
+        update.trim(clock_in(&self.shown().clocks()));
+        if update.is_empty() || !update.fits(clock_in(&self.shown().clocks())) {
+            // One before it was lost: the event brings both.
+            return false;
+        }
+        let live = match &mut self.live {
+            Some(live) => live,
+            None => {
+                let page = Page::new(self.page.doc.client_id().get());
+                let state = self.page.state();
+                let copied = yrs::Update::decode_v1(&state).map(|it| page.doc.transact_mut().apply_update(it).is_ok());
+                if !copied.is_ok_and(|copied| copied) {
+                    return false;
+                }
+                self.live.insert(Live { page, depths: self.depths.clone(), typed: BTreeMap::new(), until_ms: 0 })
+            }
+        };
+        if !live.depths.take(&update) {
+            return false;
+        }
+        live.page.apply(&update);
+        let typed = live.typed.entry(device).or_insert(Typed { update: Update::default(), until_ms: 0 });
+        typed.update.absorb(update);
+        typed.until_ms = now_ms.saturating_add(LIVE_HOLDS_MS);
+        live.until_ms = typed.until_ms;
+        self.lines = None;
+        true
+    }
+
+    /// An event says what its device typed. Where it says something else, what was shown is shown no more.
+    fn settle_typed(&mut self, device: DeviceId, update: &Update) {
+        let Some(live) = &mut self.live else { return };
+        let Some(typed) = live.typed.get_mut(&device) else { return };
+        if typed.update.contradicts(update) {
+            // At the next look.
+            typed.until_ms = 0;
+            return;
+        }
+        typed.update.trim(clock_in(&self.page.clocks()));
+        if typed.update.clients().next().is_none() {
+            live.typed.remove(&device);
+        }
+    }
+
+    /// What was typed long ago and no event says is shown no more. Whether anything that was shown is not.
+    pub(crate) fn expire_live(&mut self, now_ms: u64) -> bool {
+        // What one wrote oneself beside it goes first: see `rebase`.
+        if self.leans {
+            return false;
+        }
+        if self.live_until().is_none_or(|until| now_ms < until) {
+            return false;
+        }
+        let stale = |typed: &Typed| typed.until_ms <= now_ms;
+        let Some(live) = self.live.take() else { return false };
+        self.lines = None;
+        let settled = |page: &Page| page.doc.transact().snapshot();
+        for (device, typed) in &live.typed {
+            if !stale(typed) {
+                self.type_live(*device, &typed.update.encode(), typed.until_ms.saturating_sub(LIVE_HOLDS_MS));
+            }
+        }
+        settled(self.shown()) != settled(&live.page)
+    }
+
+    /// When [`Self::expire_live`] may have something to do.
+    pub(crate) fn live_until(&self) -> Option<u64> {
+        let live = self.live.as_ref()?;
+        let first = live.typed.values().map(|typed| typed.until_ms).min();
+        Some(first.unwrap_or(live.until_ms))
+    }
+
+    /// Own changes that no device was sent live yet; none where they are more than one signal holds.
+    pub(crate) fn take_unsent(&mut self) -> Option<Vec<u8>> {
+        let unsent = std::mem::take(&mut self.unsent);
+        Some(unsent.encode()).filter(|bytes| !unsent.is_empty() && bytes.len() <= LIVE_BYTES_MAX)
+    }
+
+    /// Whether own changes build on what others are typing, and cannot become events yet.
+    pub(crate) fn leans(&self) -> bool {
+        self.leans
+    }
+
+    /// What they build on has come.
+    fn settle_own(&mut self) {
+        if self.leans && self.unissued.fits(clock_in(&self.page.clocks())) {
+            let unissued = self.unissued.clone();
+            self.depths.take(&unissued);
+            self.page.apply(&unissued);
+            self.leans = false;
+        }
+    }
+
+    /// Makes the own changes of `before` again, which build on what will never come, beside what is here. The update that
+    /// says so.
+    pub(crate) fn rebase(&mut self, before: &Self) -> Result<Vec<u8>, EditRefusal> {
+        let mut lost = Update::default();
+        for typed in before.live.iter().flat_map(|live| live.typed.values()) {
+            lost.absorb(typed.update.clone());
+        }
+        let clocks = self.page.clocks();
+        let rebased = before.unissued.rebased(&lost, self.new_client(), clock_in(&clocks));
+        if !rebased.fits(clock_in(&clocks)) || !self.depths.take(&rebased) {
+            return Err(EditRefusal::LeansOnUnknown);
+        }
+        let decoded = yrs::Update::decode_v1(&rebased.encode()).map_err(|_| UpdateError::Malformed)?;
+        let before_gone = self.page.doc.transact().snapshot().delete_set;
+        let before_state = Update::decode(&self.page.state())?;
+        self.lines = None;
+        self.change(|txn| {
+            if txn.apply_update(decoded).is_err() {
+                tracing::error!("changes that were made again could not be applied");
+            }
+        })?;
+        // Who splits a line moves what is behind. What the dead one moved out of a block before this person let go of the
+        // block is in neither now, and was deleted by nobody.
+        let gone = self.page.doc.transact().snapshot().delete_set;
+        let at = |id: Id| yrs::ID::new(ClientID::new(id.client), id.clock);
+        let lost = |id: Id| gone.contains(&at(id)) && !before_gone.contains(&at(id)) && !rebased.deletes(id);
+        let mut moved = before_state.text_of(lost);
+        moved.push_str(&rebased.text_of(lost));
+        if !moved.is_empty() {
+            moved.push('\n');
+            self.edit(&[Edit::Insert { at: 0, text: moved }])?;
+        }
+        Ok(self.unissued())
+    }
+
+    // One's own.
+
+    /// The text.
+    pub(crate) fn text(&mut self) -> String {
+        let page = self.live.as_ref().map_or(&self.page, |live| &live.page);
+        let txn = page.doc.transact();
+        let lines = self.lines.get_or_insert_with(|| Lines::walk(&page.content, &txn));
+        lines.text(&txn)
+    }
+
+    /// Changes the text; all of it or nothing. The update that says so; empty where nothing changed.
+    ///
+    /// # Errors
+    /// [`EditRefusal`].
+    pub(crate) fn edit(&mut self, edits: &[Edit]) -> Result<Vec<u8>, EditRefusal> {
+        let mut lines = match self.lines.take() {
+            Some(lines) => lines,
+            None => Lines::walk(&self.shown().content, &self.shown().doc.transact()),
+        };
+        if let Err(refusal) = self.check(&lines, edits) {
+            self.lines = Some(lines);
+            return Err(refusal);
+        }
+        let content = self.shown().content.clone();
+        let update = self.change(|txn| {
+            for edit in edits {
+                match edit {
+                    Edit::Insert { at, text } => lines.insert(&content, txn, *at, text),
+                    Edit::Delete { at, len } => lines.delete(&content, txn, *at, *len),
+                }
+            }
+        });
+        self.lines = Some(lines);
+        update
+    }
+
+    /// Whether all offsets are there and between two characters.
+    fn check(&self, lines: &Lines, edits: &[Edit]) -> Result<(), EditRefusal> {
+        let mut held = lines.units();
+        let mut wide = lines.is_wide();
+        for edit in edits {
+            match edit {
+                Edit::Insert { at, text } => {
+                    if *at > held {
+                        return Err(EditRefusal::BeyondTheEnd { units: held });
+                    }
+                    let len = units(text);
+                    wide = wide || text.chars().count() != len as usize;
+                    held = held.checked_add(len).ok_or(EditRefusal::TooLong)?;
+                }
+                Edit::Delete { at, len } => {
+                    if at.checked_add(*len).is_none_or(|end| end > held) {
+                        return Err(EditRefusal::BeyondTheEnd { units: held });
+                    }
+                    held -= len;
+                }
+            }
+        }
+        if wide { check_characters(lines.text(&self.shown().doc.transact()), edits) } else { Ok(()) }
+    }
+
+    /// Takes an update that an editor on this machine made; all of it or nothing. What is new in it; empty where that is
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`EditRefusal`].
+    pub(crate) fn take_raw(&mut self, bytes: &[u8]) -> Result<Vec<u8>, EditRefusal> {
+        let clocks = self.shown().clocks();
+        let mut update = Update::decode(bytes)?;
+        update.trim(clock_in(&clocks));
+        if !update.fits(clock_in(&clocks)) {
+            return Err(EditRefusal::LeansOnUnknown);
+        }
+        for client in update.clients() {
+            let own = match client >= BOUND_FROM {
+                true => is_bound(client, self.log, self.own),
+                false => self.claims.get(&client).is_none_or(|(_, device)| *device == self.own),
+            };
+            if !own {
+                return Err(EditRefusal::ForeignClient { client });
+            }
+        }
+        if update.size() > limits::DOCUMENT_UPDATE_BYTES_MAX {
+            update.clone().into_parts(limits::DOCUMENT_UPDATE_BYTES_MAX)?;
+        }
+        let depths = self.live.as_mut().map_or(&mut self.depths, |live| &mut live.depths);
+        if !depths.take(&update) {
+            return Err(EditRefusal::TooDeep);
+        }
+        let decoded = yrs::Update::decode_v1(&update.encode()).map_err(|_| UpdateError::Malformed)?;
+        let clients: Vec<u64> = update.clients().filter(|client| *client < BOUND_FROM).collect();
+        self.own_claims.extend(clients.into_iter().filter(|client| !self.claims.contains_key(client)));
+        self.lines = None;
+        self.change(|txn| {
+            if txn.apply_update(decoded).is_err() {
+                tracing::error!("an update that was found good could not be applied");
+            }
+        })
+    }
+
+    /// Changes what is shown as this person, and notes what is to become an event.
+    fn change(&mut self, change: impl FnOnce(&mut TransactionMut<'_>)) -> Result<Vec<u8>, EditRefusal> {
+        let mut txn = self.shown().doc.transact_mut();
+        change(&mut txn);
+        let bytes = txn.encode_update_v1();
+        drop(txn);
+        let update = Update::decode(&bytes)?;
+        if update.is_empty() {
+            return Ok(Vec::new());
+        }
+        match &mut self.live {
+            Some(live) => {
+                live.depths.take(&update);
+                if self.leans || !update.fits(clock_in(&self.page.clocks())) {
+                    self.leans = true;
+                } else {
+                    self.depths.take(&update);
+                    self.page.apply(&update);
+                }
+            }
+            None => {
+                self.depths.take(&update);
+            }
+        }
+        self.unsent.absorb(update.clone());
+        self.unissued.absorb(update);
+        Ok(bytes)
+    }
+
+    /// Takes in again what the journal kept over a restart.
+    pub(crate) fn recover(&mut self, bytes: &[u8]) -> Recovered {
+        let Ok(mut update) = Update::decode(bytes) else { return Recovered::Known };
+        let clocks = self.page.clocks();
+        update.trim(clock_in(&clocks));
+        if update.is_empty() {
+            return Recovered::Known;
+        }
+        let clients: Vec<u64> = update.clients().filter(|client| *client < BOUND_FROM).collect();
+        self.own_claims.extend(clients.into_iter().filter(|client| !self.claims.contains_key(client)));
+        if self.leans || !update.fits(clock_in(&clocks)) || !self.depths.take(&update) {
+            // It was written beside what somebody typed: that may come yet, or it is made again.
+            self.unissued.absorb(update);
+            self.leans = true;
+            return Recovered::New;
+        }
+        let Ok(decoded) = yrs::Update::decode_v1(&update.encode()) else { return Recovered::Known };
+        self.lines = None;
+        let changed = self.change(|txn| {
+            if txn.apply_update(decoded).is_err() {
+                tracing::warn!("what the journal kept could not be applied");
+            }
+        });
+        if changed.is_ok_and(|changed| changed.is_empty()) { Recovered::Known } else { Recovered::New }
+    }
+
+    /// About how many bytes wait to become an event.
+    pub(crate) fn unissued_bytes(&self) -> usize {
+        self.unissued.size()
+    }
+
+    pub(crate) fn has_unissued(&self) -> bool {
+        !self.unissued.is_empty()
+    }
+
+    /// What no event says yet, as one update.
+    pub(crate) fn unissued(&self) -> Vec<u8> {
+        self.unissued.encode()
+    }
+
+    /// The events of these updates were refused: they wait again.
+    pub(crate) fn put_back(&mut self, parts: &[Vec<u8>]) {
+        let later = std::mem::take(&mut self.unissued);
+        for part in parts.iter().filter_map(|part| Update::decode(part).ok()) {
+            self.unissued.absorb(part);
+        }
+        self.unissued.absorb(later);
+    }
+
+    /// The updates of the events that say what none said yet.
+    pub(crate) fn take_unissued(&mut self, limit: usize) -> Vec<Vec<u8>> {
+        let unissued = std::mem::take(&mut self.unissued);
+        unissued.into_parts(limit).unwrap_or_else(|error| {
+            // Such a piece is refused before it is taken.
+            tracing::error!(%error, "a change cannot be said in events");
+            Vec::new()
+        })
+    }
+
+    /// What somebody lacks who has this much: all where that is nothing. And how much there is.
+    ///
+    /// # Errors
+    /// [`UpdateError::Malformed`] where `theirs` is no state vector.
+    pub(crate) fn state(&self, theirs: Option<&[u8]>) -> Result<(Vec<u8>, Vec<u8>), UpdateError> {
+        let theirs = match theirs {
+            Some(bytes) => StateVector::decode_v1(bytes).map_err(|_| UpdateError::Malformed)?,
+            None => StateVector::default(),
+        };
+        let txn = self.shown().doc.transact();
+        Ok((txn.encode_state_as_update_v1(&theirs), txn.state_vector().encode_v1()))
+    }
+
+    /// A client id for an editor on this machine, used by nothing that is here.
+    pub(crate) fn new_client(&self) -> u64 {
+        let known = self.shown().clocks();
+        let own = self.page.doc.client_id().get();
+        let start: [u8; 2] = random();
+        let candidates = (0..1_u16 << 8).map(|step| {
+            let chosen = u16::from_be_bytes(start).wrapping_add(step.wrapping_mul(257));
+            bound_client(self.log, self.own, chosen.to_be_bytes())
+        });
+        let unused = |client: &u64| *client != own && !known.contains_client(&ClientID::new(*client));
+        candidates.into_iter().find(unused).unwrap_or_else(|| bound_client(self.log, self.own, random()))
+    }
+}
+
+/// The client id of a device in a document with these chosen bits.
+fn bound_client(log: LogId, device: DeviceId, chosen: [u8; 2]) -> u64 {
+    bound_prefix(log, device) | u64::from(u16::from_be_bytes(chosen))
+}
+
+fn is_bound(client: u64, log: LogId, device: DeviceId) -> bool {
+    client >> CHOSEN_BITS == bound_prefix(log, device) >> CHOSEN_BITS
+}
+
+fn bound_prefix(log: LogId, device: DeviceId) -> u64 {
+    let hash = momoland_protocol::document::client_seed(log, device);
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hash[..8]);
+    BOUND_FROM | ((u64::from_be_bytes(bytes) >> 12 >> CHOSEN_BITS) << CHOSEN_BITS)
+}
+
+/// Whether no offset falls into the middle of a character: tried on a copy.
+fn check_characters(text: String, edits: &[Edit]) -> Result<(), EditRefusal> {
+    let mut text = text;
+    for edit in edits {
+        let place = |text: &str, at: u32| offset_of(text, at).ok_or(EditRefusal::InACharacter { at });
+        match edit {
+            Edit::Insert { at, text: new } => text.insert_str(place(&text, *at)?, new),
+            Edit::Delete { at, len } => {
+                let range = place(&text, *at)?..place(&text, at + len)?;
+                text.replace_range(range, "");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,670 @@
+//! A rich document as plain text: one line for each block that holds text, and where each line begins.
+//!
+//! The content of a document is the `XmlFragment` named `default`, which is where TipTap's collaboration extension
+//! (y-prosemirror) keeps it. `docs.text` shows the text of its blocks with line breaks between them, `docs.edit` changes
+//! the same blocks. So there is one content and no conversion, and whoever types by offsets and whoever types in an
+//! editor merge like two editors do.
+//!
+//! - A *line* is a block that holds text (a paragraph, a heading, what is inside of a list's item or a table's cell), in
+//!   the document's order. A picture or a rule is a line too, of one [`OBJECT`].
+//! - A line break that is typed splits its line into two blocks side by side, as an editor does; in a code block it is
+//!   typed as it is. A line break that is deleted joins two. Beside an object it stays.
+//! - Offsets count UTF-16 code units, as Yjs does.
+//!
+//! The index costs a walk over all blocks; one's own edits keep it up to date, everybody else's drop it.
+//!
+//! # Invariants
+//! 1. An edit changes the text as the same edit changes a string. Test: `prop_edits_are_those_of_a_string`.
+//! 2. The index kept over edits is the one that a fresh walk gives. Test: `prop_edits_are_those_of_a_string`.
+
+use std::sync::Arc;
+
+use yrs::types::text::YChange;
+use yrs::types::{Attrs, Delta};
+use yrs::{
+    Any, In, Out, ReadTxn, Text, TransactionMut, Xml, XmlElementPrelim, XmlElementRef, XmlFragment, XmlFragmentRef,
+    XmlOut, XmlTextPrelim, XmlTextRef,
+};
+
+use super::update::units;
+
+/// Stands for what is no text: a picture, a rule, a mention.
+const OBJECT: char = '\u{fffc}';
+
+/// The block that plain text is typed into.
+const PARAGRAPH: &str = "paragraph";
+
+/// Blocks that hold text even while they are empty.
+const TEXT_BLOCKS: [&str; 3] = [PARAGRAPH, "heading", CODE];
+
+/// The block in which a line break is text.
+const CODE: &str = "codeBlock";
+
+/// Elements that stand within a line.
+const INLINE: [&str; 4] = ["hardBreak", "image", "mention", "emoji"];
+
+/// A document's lines, as they are now.
+#[derive(Debug)]
+pub(super) struct Lines {
+    lines: Vec<Line>,
+    /// A line, and where it begins: the next edit is mostly near the last.
+    cursor: (usize, u32),
+    /// UTF-16 code units of the whole text.
+    units: u32,
+}
+
+#[derive(Debug)]
+struct Line {
+    block: Block,
+    runs: Vec<Run>,
+    units: u32,
+    /// Whether any of its characters takes two units, so that an offset may fall into the middle of one.
+    wide: bool,
+}
+
+#[derive(Debug)]
+enum Block {
+    Text(XmlElementRef),
+    Code(XmlElementRef),
+    /// A picture or a rule: nothing is typed into it.
+    Object(XmlElementRef),
+    /// Text that lies in the fragment itself, without a block.
+    Bare(XmlTextRef),
+}
+
+#[derive(Debug)]
+enum Run {
+    Text(XmlTextRef, u32),
+    Object,
+}
+
+/// What stands behind a place in a line, to be put elsewhere.
+enum Piece {
+    Text(Vec<(String, Option<Box<Attrs>>)>),
+    Object(Arc<str>, Vec<(String, Any)>),
+}
+
+impl Lines {
+    /// Walks over all blocks.
+    pub(super) fn walk<T: ReadTxn>(fragment: &XmlFragmentRef, txn: &T) -> Self {
+        let mut lines = Vec::new();
+        // The blocks that are still to be looked at, the next one last.
+        let mut ahead: Vec<XmlOut> = fragment.children(txn).collect();
+        ahead.reverse();
+        while let Some(node) = ahead.pop() {
+            match node {
+                XmlOut::Text(text) => {
+                    let units = text.len(txn);
+                    let wide = is_wide(&text, txn);
+                    lines.push(Line {
+                        block: Block::Bare(text.clone()),
+                        runs: vec![Run::Text(text, units)],
+                        units,
+                        wide,
+                    });
+                }
+                XmlOut::Fragment(_) => {}
+                XmlOut::Element(element) => {
+                    let children: Vec<XmlOut> = element.children(txn).collect();
+                    let inline = |child: &XmlOut| match child {
+                        XmlOut::Text(_) => true,
+                        XmlOut::Element(element) => INLINE.contains(&&**element.tag()),
+                        XmlOut::Fragment(_) => false,
+                    };
+                    if children.is_empty() || children.iter().all(inline) {
+                        lines.push(Line::of(element, children, txn));
+                    } else {
+                        ahead.extend(children.into_iter().rev());
+                    }
+                }
+            }
+        }
+        let mut lines = Self { lines, cursor: (0, 0), units: 0 };
+        lines.units = lines.count();
+        lines
+    }
+
+    /// UTF-16 code units of the whole text.
+    pub(super) fn units(&self) -> u32 {
+        self.units
+    }
+
+    /// Whether any character takes two units.
+    pub(super) fn is_wide(&self) -> bool {
+        self.lines.iter().any(|line| line.wide)
+    }
+
+    /// The whole text.
+    pub(super) fn text<T: ReadTxn>(&self, txn: &T) -> String {
+        let mut text = String::with_capacity(self.units as usize);
+        for (place, line) in self.lines.iter().enumerate() {
+            if place > 0 {
+                text.push('\n');
+            }
+            if matches!(line.block, Block::Object(_)) {
+                text.push(OBJECT);
+            }
+            for run in &line.runs {
+                match run {
+                    Run::Text(run, _) => push_text(run, txn, &mut text),
+                    Run::Object => text.push(OBJECT),
+                }
+            }
+        }
+        text
+    }
+
+    /// Types a text at an offset that is not beyond the end.
+    pub(super) fn insert(&mut self, fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, at: u32, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if self.lines.is_empty() {
+            let block = fragment.insert(txn, 0, XmlElementPrelim::empty(PARAGRAPH));
+            self.lines.push(Line { block: Block::Text(block), runs: Vec::new(), units: 0, wide: false });
+        }
+        let (mut place, offset) = self.locate(at);
+        if let Some(Line { block: Block::Object(element), .. }) = self.lines.get(place) {
+            // Beside it, in a paragraph of its own.
+            let (element, before) = (element.clone(), offset == 0);
+            let new = Line::beside(txn, &element, fragment, before, &XmlElementTemplate::paragraph());
+            let Some(new) = new else { return };
+            if !before {
+                place += 1;
+            }
+            self.lines.insert(place, new);
+            self.cursor = (0, 0);
+            // The break between the two is new as well, and takes the place of the first or last one that was typed.
+            let text = if before { text.strip_suffix('\n') } else { text.strip_prefix('\n') }.unwrap_or(text);
+            self.type_into(fragment, txn, place, 0, text);
+            self.units = self.count();
+            return;
+        }
+        let literal = self.lines.get(place).is_some_and(Line::takes_breaks);
+        if literal || !text.contains('\n') {
+            if let Some(line) = self.lines.get_mut(place) {
+                line.insert(txn, offset, text);
+            }
+            self.units += units(text);
+            return;
+        }
+        self.type_into(fragment, txn, place, offset, text);
+        self.units += units(text);
+    }
+
+    /// Types lines into a block that holds text.
+    fn type_into(
+        &mut self,
+        fragment: &XmlFragmentRef,
+        txn: &mut TransactionMut<'_>,
+        place: usize,
+        offset: u32,
+        text: &str,
+    ) {
+        let mut pieces = text.split('\n');
+        let first = pieces.next().unwrap_or_default();
+        let rest: Vec<&str> = pieces.collect();
+        let Some(line) = self.lines.get_mut(place) else { return };
+        if rest.is_empty() {
+            line.insert(txn, offset, first);
+            return;
+        }
+        let Some(element) = line.element() else { return };
+        let tail = line.take_from(txn, offset);
+        line.insert(txn, offset, first);
+        // What goes on behind the break goes on in a block like this; a break at the end begins a paragraph.
+        let like =
+            if tail.is_empty() { XmlElementTemplate::paragraph() } else { XmlElementTemplate::of(&element, txn) };
+        let mut after = element;
+        let mut new = Vec::with_capacity(rest.len());
+        for (number, text) in rest.iter().enumerate() {
+            let last = number + 1 == rest.len();
+            let template = if last { like.clone() } else { XmlElementTemplate::paragraph() };
+            let Some(mut line) = Line::beside(txn, &after, fragment, false, &template) else { break };
+            line.insert(txn, 0, text);
+            if let Some(element) = line.element() {
+                after = element;
+            }
+            new.push(line);
+        }
+        if let Some(last) = new.last_mut() {
+            last.append(txn, tail);
+        }
+        self.lines.splice(place + 1..place + 1, new);
+    }
+
+    /// Deletes what lies between two offsets, neither beyond the end. A line break beside an object stays.
+    pub(super) fn delete(&mut self, fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, at: u32, len: u32) {
+        if len == 0 {
+            return;
+        }
+        let (first, from) = self.locate(at);
+        let (last, to) = self.locate(at + len);
+        if first == last {
+            if let Some(line) = self.lines.get_mut(first) {
+                line.delete(txn, fragment, from, to - from);
+            }
+            self.units = self.units.saturating_sub(len);
+            if self.lines.get(first).is_some_and(|line| matches!(line.block, Block::Object(_))) {
+                self.units = self.count();
+            }
+            return;
+        }
+        let joins = |line: Option<&Line>| line.is_some_and(|line| line.element().is_some() && !line.is_object());
+        let joined = joins(self.lines.get(first)) && joins(self.lines.get(last));
+        let mut tail = Vec::new();
+        if let Some(line) = self.lines.get_mut(last) {
+            match joined {
+                true => tail = line.take_from(txn, to),
+                false => line.delete(txn, fragment, 0, to),
+            }
+        }
+        // What lies between goes as a whole; from the last to the first, so that places stay right.
+        let end = if joined { last + 1 } else { last };
+        let gone: Vec<Line> = self.lines.drain(first + 1..end).collect();
+        for line in gone.iter().rev() {
+            line.remove(txn, fragment);
+        }
+        if let Some(line) = self.lines.get_mut(first) {
+            let behind = line.units.saturating_sub(from);
+            line.delete(txn, fragment, from, behind);
+            line.append(txn, tail);
+        }
+        self.cursor = (0, 0);
+        self.units = self.count();
+    }
+
+    /// The line of an offset, and where in it.
+    fn locate(&mut self, at: u32) -> (usize, u32) {
+        let (mut place, mut start) = self.cursor;
+        while at < start && place > 0 {
+            place -= 1;
+            start -= self.lines.get(place).map_or(0, |line| line.units + 1);
+        }
+        while let Some(line) = self.lines.get(place)
+            && at > start + line.units
+            && place + 1 < self.lines.len()
+        {
+            start += line.units + 1;
+            place += 1;
+        }
+        self.cursor = (place, start);
+        (place, at.saturating_sub(start))
+    }
+
+    fn count(&self) -> u32 {
+        let breaks = u32::try_from(self.lines.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        self.lines.iter().map(|line| line.units).fold(breaks, u32::saturating_add)
+    }
+
+    /// # Panics
+    /// Where the index is not what a walk gives.
+    #[cfg(test)]
+    pub(super) fn check_invariants<T: ReadTxn>(&self, fragment: &XmlFragmentRef, txn: &T) {
+        let fresh = Self::walk(fragment, txn);
+        let of = |lines: &Self| lines.lines.iter().map(|line| (line.units, line.runs.len())).collect::<Vec<_>>();
+        assert_eq!(of(self), of(&fresh), "the index has drifted");
+        assert_eq!(self.units, fresh.units, "the length has drifted");
+        assert_eq!(self.text(txn), fresh.text(txn));
+        for (held, fresh) in self.lines.iter().zip(&fresh.lines) {
+            assert!(held.wide || !fresh.wide, "a wide character was overlooked");
+        }
+    }
+}
+
+impl Line {
+    fn of<T: ReadTxn>(element: XmlElementRef, children: Vec<XmlOut>, txn: &T) -> Self {
+        let tag = Arc::clone(element.tag());
+        if children.is_empty() && !TEXT_BLOCKS.contains(&&*tag) {
+            return Self { block: Block::Object(element), runs: Vec::new(), units: 1, wide: false };
+        }
+        let (mut runs, mut units, mut wide) = (Vec::with_capacity(children.len()), 0_u32, false);
+        for child in children {
+            let run = match child {
+                XmlOut::Text(text) => {
+                    let units = text.len(txn);
+                    wide = wide || is_wide(&text, txn);
+                    Run::Text(text, units)
+                }
+                XmlOut::Element(_) | XmlOut::Fragment(_) => Run::Object,
+            };
+            units = units.saturating_add(run.units());
+            runs.push(run);
+        }
+        let block = if &*tag == CODE { Block::Code(element) } else { Block::Text(element) };
+        Self { block, runs, units, wide }
+    }
+
+    /// A new, empty block before or behind another.
+    fn beside(
+        txn: &mut TransactionMut<'_>,
+        element: &XmlElementRef,
+        fragment: &XmlFragmentRef,
+        before: bool,
+        template: &XmlElementTemplate,
+    ) -> Option<Self> {
+        let parent = Container::of(element, fragment)?;
+        let place = parent.place_of(element, txn)? + u32::from(!before);
+        let new = parent.insert(txn, place, XmlElementPrelim::empty(Arc::clone(&template.tag)));
+        for (key, value) in &template.attributes {
+            new.insert_attribute(txn, key.as_str(), value.clone());
+        }
+        let block = if &*template.tag == CODE { Block::Code(new) } else { Block::Text(new) };
+        Some(Self { block, runs: Vec::new(), units: 0, wide: false })
+    }
+
+    fn element(&self) -> Option<XmlElementRef> {
+        match &self.block {
+            Block::Text(element) | Block::Code(element) | Block::Object(element) => Some(element.clone()),
+            Block::Bare(_) => None,
+        }
+    }
+
+    fn is_object(&self) -> bool {
+        matches!(self.block, Block::Object(_))
+    }
+
+    /// Whether a line break is text here.
+    fn takes_breaks(&self) -> bool {
+        matches!(self.block, Block::Code(_) | Block::Bare(_))
+    }
+
+    fn insert(&mut self, txn: &mut TransactionMut<'_>, offset: u32, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let (len, mut start) = (units(text), 0);
+        self.units += len;
+        self.wide = self.wide || has_wide(text);
+        for run in &mut self.runs {
+            if let Run::Text(run, held) = run
+                && (start..=start + *held).contains(&offset)
+            {
+                run.insert(txn, offset - start, text);
+                *held += len;
+                return;
+            }
+            start += run.units();
+        }
+        // Between two objects, or in an empty block.
+        let Some(element) = self.element() else { return };
+        let mut place = 0;
+        let mut start = 0;
+        for run in &self.runs {
+            if start >= offset {
+                break;
+            }
+            start += run.units();
+            place += 1;
+        }
+        let new = element.insert(txn, place, XmlTextPrelim::new(text));
+        self.runs.insert(place as usize, Run::Text(new, len));
+    }
+
+    /// Deletes part of the line. An object that goes leaves an empty line.
+    fn delete(&mut self, txn: &mut TransactionMut<'_>, fragment: &XmlFragmentRef, from: u32, len: u32) {
+        if len == 0 {
+            return;
+        }
+        if let Block::Object(element) = &self.block {
+            let element = element.clone();
+            if let Some(line) = Self::beside(txn, &element, fragment, false, &XmlElementTemplate::paragraph()) {
+                self.remove(txn, fragment);
+                *self = line;
+            }
+            return;
+        }
+        let (mut start, mut place) = (0, 0);
+        let end = from + len;
+        let element = self.element();
+        self.runs.retain_mut(|run| {
+            let (begin, length) = (start, run.units());
+            start += length;
+            let (cut_from, cut_to) = (from.max(begin), end.min(begin + length));
+            if cut_from >= cut_to {
+                place += 1;
+                return true;
+            }
+            match run {
+                Run::Text(text, held) => {
+                    text.remove_range(txn, cut_from - begin, cut_to - cut_from);
+                    *held -= cut_to - cut_from;
+                    place += 1;
+                    true
+                }
+                Run::Object => {
+                    if let Some(element) = &element {
+                        element.remove(txn, place);
+                    }
+                    false
+                }
+            }
+        });
+        self.units = self.units.saturating_sub(len);
+    }
+
+    /// Takes out what stands behind an offset, with its formatting.
+    fn take_from(&mut self, txn: &mut TransactionMut<'_>, offset: u32) -> Vec<Piece> {
+        let Some(element) = self.element() else { return Vec::new() };
+        let (mut start, mut kept) = (0, 0);
+        let mut pieces = Vec::new();
+        for run in &mut self.runs {
+            let (begin, length) = (start, run.units());
+            start += length;
+            if start <= offset {
+                kept += 1;
+                continue;
+            }
+            let place = u32::try_from(kept).unwrap_or(u32::MAX);
+            match run {
+                Run::Text(text, held) => {
+                    let from = offset.saturating_sub(begin);
+                    pieces.push(Piece::Text(chunks_from(text, txn, from)));
+                    if from > 0 {
+                        text.remove_range(txn, from, length - from);
+                        *held = from;
+                        kept += 1;
+                    } else {
+                        element.remove(txn, place);
+                    }
+                }
+                Run::Object => {
+                    if let Some(XmlOut::Element(object)) = element.get(txn, place) {
+                        pieces.push(Piece::Object(Arc::clone(object.tag()), attributes_of(&object, txn)));
+                    }
+                    element.remove(txn, place);
+                }
+            }
+        }
+        self.runs.truncate(kept);
+        self.units = self.units.min(offset);
+        pieces
+    }
+
+    /// Puts pieces at its end.
+    fn append(&mut self, txn: &mut TransactionMut<'_>, pieces: Vec<Piece>) {
+        for piece in pieces {
+            match piece {
+                Piece::Text(chunks) => {
+                    for (text, attributes) in chunks {
+                        self.append_text(txn, &text, attributes);
+                    }
+                }
+                Piece::Object(tag, attributes) => {
+                    let Some(element) = self.element() else { continue };
+                    let place = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
+                    let object = element.insert(txn, place, XmlElementPrelim::empty(tag));
+                    for (key, value) in attributes {
+                        object.insert_attribute(txn, key, value);
+                    }
+                    self.runs.push(Run::Object);
+                    self.units += 1;
+                }
+            }
+        }
+    }
+
+    fn append_text(&mut self, txn: &mut TransactionMut<'_>, text: &str, attributes: Option<Box<Attrs>>) {
+        let Some(element) = self.element() else { return };
+        if !matches!(self.runs.last(), Some(Run::Text(..))) {
+            let place = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
+            let new = element.insert(txn, place, XmlTextPrelim::new(""));
+            self.runs.push(Run::Text(new, 0));
+        }
+        let Some(Run::Text(run, held)) = self.runs.last_mut() else { return };
+        // Without attributes, what comes would take on those of what it comes behind.
+        let attributes = attributes.map(|attributes| *attributes).unwrap_or_default();
+        let delta: [Delta<In>; 2] =
+            [Delta::Retain(*held, None), Delta::Inserted(In::from(text), Some(Box::new(attributes)))];
+        let skip = usize::from(*held == 0);
+        run.apply_delta(txn, delta.into_iter().skip(skip));
+        let len = units(text);
+        *held += len;
+        self.units += len;
+        self.wide = self.wide || has_wide(text);
+    }
+
+    /// Takes the block out of the document, and what is empty without it.
+    fn remove(&self, txn: &mut TransactionMut<'_>, fragment: &XmlFragmentRef) {
+        let mut element = match &self.block {
+            Block::Text(element) | Block::Code(element) | Block::Object(element) => element.clone(),
+            Block::Bare(text) => {
+                let place = fragment.children(txn).position(|child| child.id() == XmlOut::Text(text.clone()).id());
+                if let Some(place) = place.and_then(|place| u32::try_from(place).ok()) {
+                    fragment.remove(txn, place);
+                }
+                return;
+            }
+        };
+        while let Some(parent) = Container::of(&element, fragment) {
+            let Some(place) = parent.place_of(&element, txn) else { return };
+            parent.remove(txn, place);
+            match parent {
+                Container::Element(parent) if parent.len(txn) == 0 => element = parent,
+                Container::Element(_) | Container::Fragment(_) => return,
+            }
+        }
+    }
+}
+
+impl Run {
+    fn units(&self) -> u32 {
+        match self {
+            Self::Text(_, units) => *units,
+            Self::Object => 1,
+        }
+    }
+}
+
+/// A kind of block: its name and attributes.
+#[derive(Clone)]
+struct XmlElementTemplate {
+    tag: Arc<str>,
+    attributes: Vec<(String, Any)>,
+}
+
+impl XmlElementTemplate {
+    fn paragraph() -> Self {
+        Self { tag: PARAGRAPH.into(), attributes: Vec::new() }
+    }
+
+    fn of<T: ReadTxn>(element: &XmlElementRef, txn: &T) -> Self {
+        Self { tag: Arc::clone(element.tag()), attributes: attributes_of(element, txn) }
+    }
+}
+
+/// What blocks lie in.
+enum Container {
+    Element(XmlElementRef),
+    Fragment(XmlFragmentRef),
+}
+
+impl Container {
+    fn of(element: &XmlElementRef, fragment: &XmlFragmentRef) -> Option<Self> {
+        match element.parent()? {
+            XmlOut::Element(parent) => Some(Self::Element(parent)),
+            // The root knows its own kind by the name under which it was asked for.
+            XmlOut::Fragment(_) => Some(Self::Fragment(fragment.clone())),
+            XmlOut::Text(_) => None,
+        }
+    }
+
+    fn place_of<T: ReadTxn>(&self, element: &XmlElementRef, txn: &T) -> Option<u32> {
+        let id = XmlOut::Element(element.clone()).id();
+        let place = match self {
+            Self::Element(parent) => parent.children(txn).position(|child| child.id() == id),
+            Self::Fragment(parent) => parent.children(txn).position(|child| child.id() == id),
+        };
+        place.and_then(|place| u32::try_from(place).ok())
+    }
+
+    fn insert(&self, txn: &mut TransactionMut<'_>, place: u32, new: XmlElementPrelim) -> XmlElementRef {
+        match self {
+            Self::Element(parent) => parent.insert(txn, place, new),
+            Self::Fragment(parent) => parent.insert(txn, place, new),
+        }
+    }
+
+    fn remove(&self, txn: &mut TransactionMut<'_>, place: u32) {
+        match self {
+            Self::Element(parent) => parent.remove(txn, place),
+            Self::Fragment(parent) => parent.remove(txn, place),
+        }
+    }
+}
+
+/// The text of a run behind an offset, in pieces of one formatting each.
+fn chunks_from<T: ReadTxn>(text: &XmlTextRef, txn: &T, from: u32) -> Vec<(String, Option<Box<Attrs>>)> {
+    let mut skip = from;
+    let mut chunks = Vec::new();
+    for piece in text.diff(txn, YChange::identity) {
+        let chunk = match &piece.insert {
+            Out::Any(Any::String(chunk)) => chunk.to_string(),
+            _ => OBJECT.to_string(),
+        };
+        let len = units(&chunk);
+        if len <= skip {
+            skip -= len;
+            continue;
+        }
+        let at = super::update::offset_of(&chunk, skip).unwrap_or(chunk.len());
+        skip = 0;
+        chunks.push((chunk.get(at..).unwrap_or_default().to_owned(), piece.attributes));
+    }
+    chunks
+}
+
+fn push_text<T: ReadTxn>(run: &XmlTextRef, txn: &T, text: &mut String) {
+    for piece in run.diff(txn, YChange::identity) {
+        match &piece.insert {
+            Out::Any(Any::String(chunk)) => text.push_str(chunk),
+            _ => text.push(OBJECT),
+        }
+    }
+}
+
+fn attributes_of<T: ReadTxn>(element: &XmlElementRef, txn: &T) -> Vec<(String, Any)> {
+    let attributes = element.attributes(txn).filter_map(|(key, value)| match value {
+        Out::Any(value) => Some((key.to_owned(), value)),
+        _ => None,
+    });
+    let mut attributes: Vec<(String, Any)> = attributes.collect();
+    // Yrs keeps them in a hash map; in one order, so that one edit is one update.
+    attributes.sort_by(|(one, _), (other, _)| one.cmp(other));
+    attributes
+}
+
+fn is_wide<T: ReadTxn>(text: &XmlTextRef, txn: &T) -> bool {
+    text.diff(txn, YChange::identity).iter().any(|piece| match &piece.insert {
+        Out::Any(Any::String(chunk)) => has_wide(chunk),
+        _ => false,
+    })
+}
+
+fn has_wide(text: &str) -> bool {
+    // Four bytes of UTF-8 are two units of UTF-16.
+    text.bytes().any(|byte| byte >= 0xf0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+use proptest::prelude::*;
+use yrs::{Doc, OffsetKind, Options, Transact as _, WriteTxn as _, XmlFragment as _};
+
+use super::*;
+
+fn doc() -> (Doc, XmlFragmentRef) {
+    let options = Options { offset_kind: OffsetKind::Utf16, cleanup_formatting: false, ..Options::default() };
+    let doc = Doc::with_options(options);
+    let fragment = doc.transact_mut().get_or_insert_xml_fragment("default");
+    (doc, fragment)
+}
+
+fn block(doc: &Doc, parent: &impl XmlFragment, tag: &str, text: &str) -> XmlElementRef {
+    let mut txn = doc.transact_mut();
+    let element = parent.push_back(&mut txn, XmlElementPrelim::empty(tag));
+    if !text.is_empty() {
+        element.push_back(&mut txn, XmlTextPrelim::new(text));
+    }
+    element
+}
+
+/// A heading, a list of two, a code block, a rule, a paragraph.
+fn rich() -> (Doc, XmlFragmentRef) {
+    let (doc, fragment) = doc();
+    let heading = block(&doc, &fragment, "heading", "Plan");
+    heading.insert_attribute(&mut doc.transact_mut(), "level", Any::from(2.0));
+    let list = block(&doc, &fragment, "bulletList", "");
+    for text in ["bread", "milk"] {
+        let item = block(&doc, &list, "listItem", "");
+        block(&doc, &item, "paragraph", text);
+    }
+    block(&doc, &fragment, "codeBlock", "a\nb");
+    block(&doc, &fragment, "horizontalRule", "");
+    block(&doc, &fragment, "paragraph", "the end");
+    (doc, fragment)
+}
+
+fn text(doc: &Doc, fragment: &XmlFragmentRef) -> String {
+    let txn = doc.transact();
+    Lines::walk(fragment, &txn).text(&txn)
+}
+
+fn edited(
+    world: &(Doc, XmlFragmentRef),
+    edit: impl FnOnce(&mut Lines, &XmlFragmentRef, &mut TransactionMut<'_>),
+) -> String {
+    let (doc, fragment) = world;
+    let mut lines = Lines::walk(fragment, &doc.transact());
+    edit(&mut lines, fragment, &mut doc.transact_mut());
+    lines.check_invariants(fragment, &doc.transact());
+    text(doc, fragment)
+}
+
+// Rules: DO2
+#[test]
+fn blocks_are_lines() {
+    let (doc, fragment) = rich();
+    assert_eq!(text(&doc, &fragment), "Plan\nbread\nmilk\na\nb\n\u{fffc}\nthe end");
+}
+
+#[test]
+fn a_break_splits_a_block_and_keeps_its_kind() {
+    let world = rich();
+    let shown = edited(&world, |lines, fragment, txn| lines.insert(fragment, txn, 2, "X\nY\nZ"));
+    assert_eq!(shown, "PlX\nY\nZan\nbread\nmilk\na\nb\n\u{fffc}\nthe end");
+    let (doc, fragment) = &world;
+    let txn = doc.transact();
+    let tags: Vec<String> =
+        fragment.children(&txn).filter_map(|it| Some(it.into_xml_element()?.tag().to_string())).collect();
+    assert_eq!(tags[..3], ["heading", "paragraph", "heading"], "what goes on behind a break is a heading still");
+    let last = fragment.get(&txn, 2).unwrap().into_xml_element().unwrap();
+    assert_eq!(last.get_attribute(&txn, "level"), Some(Out::Any(Any::from(2.0))));
+}
+
+#[test]
+fn a_break_in_a_code_block_is_text() {
+    let world = rich();
+    // In the middle of its first line.
+    let shown = edited(&world, |lines, fragment, txn| lines.insert(fragment, txn, 17, "\nx"));
+    assert_eq!(shown, "Plan\nbread\nmilk\na\nx\nb\n\u{fffc}\nthe end");
+    assert_eq!(world.1.len(&world.0.transact()), 5, "the blocks are as many as before");
+}
+
+#[test]
+fn deleting_over_blocks_joins_them_and_leaves_no_empty_list() {
+    let world = rich();
+    let shown = edited(&world, |lines, fragment, txn| lines.delete(fragment, txn, 2, 12));
+    assert_eq!(shown, "Plk\na\nb\n\u{fffc}\nthe end");
+    assert_eq!(world.1.len(&world.0.transact()), 4, "the list went with its items");
+}
+
+#[test]
+fn nothing_is_typed_into_a_rule() {
+    let world = rich();
+    let at = 20;
+    let shown = edited(&world, |lines, fragment, txn| lines.insert(fragment, txn, at, "before\n"));
+    assert_eq!(shown, "Plan\nbread\nmilk\na\nb\nbefore\n\u{fffc}\nthe end");
+    let world = rich();
+    let shown = edited(&world, |lines, fragment, txn| lines.insert(fragment, txn, at + 1, "\nbehind"));
+    assert_eq!(shown, "Plan\nbread\nmilk\na\nb\n\u{fffc}\nbehind\nthe end");
+    let world = rich();
+    let shown = edited(&world, |lines, fragment, txn| lines.delete(fragment, txn, at, 1));
+    assert_eq!(shown, "Plan\nbread\nmilk\na\nb\n\nthe end", "a rule that is deleted leaves its line");
+}
+
+#[test]
+fn formatting_goes_along_with_its_text() {
+    let (doc, fragment) = doc();
+    let paragraph = block(&doc, &fragment, "paragraph", "plain bold");
+    let bold = Attrs::from([("bold".into(), Any::from(true))]);
+    let run = paragraph.get(&doc.transact(), 0).unwrap().into_xml_text().unwrap();
+    run.format(&mut doc.transact_mut(), 6, 4, bold.clone());
+    let world = (doc, fragment);
+    edited(&world, |lines, fragment, txn| lines.insert(fragment, txn, 8, "\n"));
+    let (doc, fragment) = &world;
+    let txn = doc.transact();
+    let second = fragment.get(&txn, 1).unwrap().into_xml_element().unwrap();
+    let run = second.get(&txn, 0).unwrap().into_xml_text().unwrap();
+    let pieces = run.diff(&txn, YChange::identity);
+    assert_eq!(pieces.len(), 1);
+    assert_eq!(pieces[0].insert, Out::Any(Any::from("ld")));
+    assert_eq!(pieces[0].attributes.as_deref(), Some(&bold));
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Insert(u32, String),
+    Delete(u32, u32),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let text = prop_oneof![
+        "[a-z]{1,4}",
+        Just("\n".to_owned()),
+        Just("one\ntwo\n\nthree".to_owned()),
+        Just("😀é\n漢".to_owned()),
+    ];
+    prop_oneof![
+        3 => (any::<u32>(), text).prop_map(|(at, text)| Step::Insert(at, text)),
+        2 => (any::<u32>(), 0..9_u32).prop_map(|(at, len)| Step::Delete(at, len)),
+    ]
+}
+
+proptest! {
+    // Rules: DO2
+    #[test]
+    fn prop_edits_are_those_of_a_string(steps in prop::collection::vec(step(), 1..60)) {
+        let (doc, fragment) = doc();
+        let mut lines = Lines::walk(&fragment, &doc.transact());
+        let mut expected: Vec<char> = Vec::new();
+        let units = |chars: &[char]| chars.iter().map(|c| c.len_utf16() as u32).sum::<u32>();
+        for step in steps {
+            let mut txn = doc.transact_mut();
+            match step {
+                Step::Insert(at, text) => {
+                    let place = at as usize % (expected.len() + 1);
+                    lines.insert(&fragment, &mut txn, units(&expected[..place]), &text);
+                    expected.splice(place..place, text.chars());
+                }
+                Step::Delete(at, len) => {
+                    let place = at as usize % (expected.len() + 1);
+                    let end = (place + len as usize).min(expected.len());
+                    let (from, gone) = (units(&expected[..place]), units(&expected[place..end]));
+                    lines.delete(&fragment, &mut txn, from, gone);
+                    expected.drain(place..end);
+                }
+            }
+            lines.check_invariants(&fragment, &txn);
+            prop_assert_eq!(lines.text(&txn), expected.iter().collect::<String>());
+        }
+    }
+}

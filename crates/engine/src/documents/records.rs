@@ -1,0 +1,135 @@
+//! What is kept of documents between two starts, beside the events of their logs.
+//!
+//! Keys of the store that begin with `D`:
+//!
+//! ```text
+//!   D a ‖ log (32)                how far one's own chains of a document got elsewhere: Reached as JSON
+//!   D j ‖ log (32) ‖ number (8)   the journal: a Yjs update of one's own that is in no event yet
+//! ```
+//! Numbers are big endian. The journal is what makes an edit safe before its event is signed: it is deleted once events
+//! that say the same are on disk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use momoland_protocol::id::LogId;
+use momoland_store::kv::{Batch, KeyRange, Order, Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+const REACHED: &[u8] = b"Da";
+const JOURNAL: &[u8] = b"Dj";
+
+/// Records read at a time.
+const PAGE: usize = 64;
+
+/// How far one's own chains of a document got: the place up to which the relay or another member has each, by incarnation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reached {
+    pub(crate) chains: BTreeMap<String, u64>,
+}
+
+/// The engine's records of documents.
+#[derive(Debug, Clone)]
+pub(crate) struct DocumentRecords {
+    store: Arc<dyn Store>,
+}
+
+impl DocumentRecords {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// The documents that have something in the journal, and the highest number of each.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or holds what was not written there.
+    pub(crate) fn journals(&self) -> Result<BTreeMap<LogId, u64>, StoreError> {
+        let mut last = BTreeMap::new();
+        self.each(JOURNAL, |key, _| {
+            let (log, number) = understand(key)?;
+            last.insert(log, number);
+            Ok(())
+        })?;
+        Ok(last)
+    }
+
+    /// What the journal holds of a document, oldest first.
+    ///
+    /// # Errors
+    /// As [`Self::journals`].
+    pub(crate) fn journal(&self, log: LogId) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let mut entries = Vec::new();
+        self.each(&[JOURNAL, log.as_bytes()].concat(), |key, value| {
+            let (_, number) = understand(key)?;
+            entries.push((number, value));
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
+    pub(crate) fn put_journal(batch: &mut Batch, log: LogId, number: u64, update: Vec<u8>) {
+        batch.put(journal_key(log, number), update);
+    }
+
+    pub(crate) fn delete_journal(batch: &mut Batch, log: LogId, numbers: impl Iterator<Item = u64>) {
+        for number in numbers {
+            batch.delete(journal_key(log, number));
+        }
+    }
+
+    /// # Errors
+    /// Where the store cannot be read. What cannot be understood counts as nothing: it is learned again.
+    pub(crate) fn reached(&self, log: LogId) -> Result<Reached, StoreError> {
+        let bytes = self.store.get(&[REACHED, log.as_bytes()].concat())?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+    }
+
+    pub(crate) fn put_reached(batch: &mut Batch, log: LogId, reached: &Reached) {
+        // A map of strings to numbers: there is nothing that JSON could refuse.
+        batch.put([REACHED, log.as_bytes()].concat(), serde_json::to_vec(reached).unwrap_or_default());
+    }
+
+    /// Deletes everything of a document.
+    ///
+    /// # Errors
+    /// As [`Self::journals`].
+    pub(crate) fn forget(&self, batch: &mut Batch, log: LogId) -> Result<(), StoreError> {
+        batch.delete([REACHED, log.as_bytes()].concat());
+        self.each(&[JOURNAL, log.as_bytes()].concat(), |key, _| {
+            batch.delete(key);
+            Ok(())
+        })
+    }
+
+    fn each(
+        &self,
+        prefix: &[u8],
+        mut visit: impl FnMut(&[u8], Vec<u8>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut range = KeyRange::prefix(prefix);
+        loop {
+            let page = self.store.range(&range, Order::Ascending, PAGE)?;
+            let next = page.last().map(|(key, _)| range.after(key)).filter(|_| page.len() == PAGE);
+            for (key, value) in page {
+                visit(&key, value)?;
+            }
+            match next {
+                Some(next) => range = next,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+fn journal_key(log: LogId, number: u64) -> Vec<u8> {
+    [JOURNAL, log.as_bytes(), &number.to_be_bytes()].concat()
+}
+
+fn understand(key: &[u8]) -> Result<(LogId, u64), StoreError> {
+    let of = |key: &[u8]| {
+        let (log, number) = key.strip_prefix(JOURNAL)?.split_at_checked(LogId::LENGTH)?;
+        Some((LogId::try_from(log).ok()?, u64::from_be_bytes(number.try_into().ok()?)))
+    };
+    of(key)
+        .ok_or_else(|| StoreError::Damaged { detail: format!("key \"{}\": no key of a journal", key.escape_ascii()) })
+}
