@@ -38,6 +38,23 @@ export async function openRoom(page: Page, name: string | RegExp): Promise<void>
   await composer(page).waitFor();
 }
 
+/** Opens a room and waits until its rows are measured and nothing moves: for what points at one of them. */
+export async function openSettledRoom(page: Page, name: string | RegExp): Promise<void> {
+  await openRoom(page, name);
+  await log(page).or(page.getByText("No messages yet.")).first().waitFor();
+  if ((await log(page).count()) === 0) return;
+  await log(page).evaluate(async (element) => {
+    let before = "";
+    for (let still = 0; still < 6; ) {
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      const hidden = [...element.querySelectorAll<HTMLElement>("[data-row]")].filter((row) => row.style.visibility === "hidden").length;
+      const now = `${element.scrollTop} ${element.scrollHeight} ${hidden}`;
+      still = now === before && hidden === 0 ? still + 1 : 0;
+      before = now;
+    }
+  });
+}
+
 export const composer = (page: Page): Locator => page.getByRole("textbox", { name: /^Message / });
 export const log = (page: Page): Locator => page.getByRole("log", { name: "Messages" });
 

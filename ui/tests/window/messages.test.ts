@@ -2,7 +2,7 @@
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { Refused } from "./fake-engine.js";
-import { asked, composer, focused, log, openRoom, openWindow, until } from "./harness.js";
+import { asked, composer, focused, log, openSettledRoom as openRoom, openWindow, until } from "./harness.js";
 import { busy, message, tidewater } from "./tidewater.js";
 
 const row = (page: Page, words: string) => log(page).getByRole("article").filter({ hasText: words });

@@ -4,7 +4,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
-import { composer, expectSteady, focused, fromEnd, log, openPage, openRoom, openWindow, until, type Opened } from "./harness.js";
+import { composer, expectSteady, focused, fromEnd, log, openPage, openRoom, openSettledRoom, openWindow, until, type Opened } from "./harness.js";
 import { busy, message, OWN, PEOPLE, room, tidewater } from "./tidewater.js";
 
 /** A room with so many messages, of which the last are new. */
@@ -96,12 +96,12 @@ describe("axe finds nothing", () => {
       await page.getByText("Devices in reach").waitFor();
     } },
     { name: "a busy conversation", world: busy, go: async (page) => {
-      await openRoom(page, "boat-shed");
+      await openSettledRoom(page, "boat-shed");
       await page.locator(".hljs-keyword").first().waitFor();
       await page.getByRole("article").filter({ hasText: "no signal at the shed today" }).hover();
     } },
     { name: "a message's menu", world: busy, go: async (page) => {
-      await openRoom(page, "boat-shed");
+      await openSettledRoom(page, "boat-shed");
       await page.getByText("On the hill there is one.").click({ button: "right" });
       await page.getByRole("menuitem", { name: "Edit" }).waitFor();
     } },
@@ -124,19 +124,19 @@ describe("axe finds nothing", () => {
       await page.getByRole("listbox").waitFor();
     } },
     { name: "answering", world: busy, go: async (page) => {
-      await openRoom(page, "boat-shed");
+      await openSettledRoom(page, "boat-shed");
       await page.getByText("On the hill there is one.").click({ button: "right" });
       await page.getByRole("menuitem", { name: "Reply" }).click();
       await page.getByText("Reply to Ada Okafor").waitFor();
     } },
     { name: "who has seen it", world: busy, go: async (page) => {
-      await openRoom(page, "boat-shed");
+      await openSettledRoom(page, "boat-shed");
       await page.getByText("On the hill there is one.").click({ button: "right" });
       await page.getByRole("menuitem", { name: "Seen by" }).click();
       await page.getByRole("region", { name: "Read" }).waitFor();
     } },
     { name: "deleting", world: busy, go: async (page) => {
-      await openRoom(page, "boat-shed");
+      await openSettledRoom(page, "boat-shed");
       await page.getByText("On the hill there is one.").click({ button: "right" });
       await page.getByRole("menuitem", { name: "Delete" }).click();
       await page.getByRole("dialog").waitFor();

@@ -330,12 +330,18 @@ export function MessageList({ room, timeline }: MessageListProps) {
     return true;
   }
 
+  // Some systems select the word under the pointer before they ask for a menu: only what was selected before is a selection.
+  const selected = useRef(false);
+  function onPointerDown(): void {
+    selected.current = window.getSelection()?.isCollapsed === false;
+  }
+
   function onContextMenu(event: MouseEvent): void {
     const target = event.target as HTMLElement;
     const messageId = target.closest<HTMLElement>("[data-message-id]")?.dataset.messageId;
     const message = messageId === undefined ? undefined : byId.get(messageId);
     // The system's own menu, where it has something of its own to offer.
-    if (message === undefined || target.closest("a, textarea, input") !== null || window.getSelection()?.isCollapsed === false) return;
+    if (message === undefined || target.closest("a, textarea, input") !== null || selected.current) return;
     event.preventDefault();
     commands.openMenu(message, { x: event.clientX, y: event.clientY, width: 0, height: 0 }, target.closest("article"));
   }
@@ -402,6 +408,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
         onKeyDown={onKeyDown}
         onFocus={onFocus}
         onBlur={onBlur}
+        onPointerDownCapture={onPointerDown}
         onContextMenu={onContextMenu}
         className="absolute inset-0 flex flex-col overflow-x-hidden overflow-y-auto scroller [overflow-anchor:none] px-6 touch:px-3.5"
       >
