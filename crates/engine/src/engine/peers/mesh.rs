@@ -184,7 +184,7 @@ async fn who_has_one_link_finds_the_others_without_a_server() {
         (0..4).all(linked)
     })
     .await;
-    let _ = mesh.devices[0].home.send_message(room, "to all".to_owned(), None).unwrap();
+    drop(mesh.devices[0].home.send_message(room, "to all".to_owned(), None).unwrap());
     mesh.until(|mesh| (0..4).all(|at| mesh.texts(at, room) == ["to all"])).await;
 }
 
@@ -207,9 +207,9 @@ async fn strangers_are_not_introduced() {
     let before = mesh.devices[0].introduced;
     mesh.devices[2].home.send_on(to_middle, &PeerFrame::Introduce { to: first, signal }, 0);
     // Behind it, and then behind whatever came of it.
-    let _ = mesh.devices[2].home.send_message(right, "behind it".to_owned(), None).unwrap();
+    drop(mesh.devices[2].home.send_message(right, "behind it".to_owned(), None).unwrap());
     mesh.until(|mesh| mesh.texts(1, right) == ["behind it"]).await;
-    let _ = mesh.devices[1].home.send_message(left, "behind that".to_owned(), None).unwrap();
+    drop(mesh.devices[1].home.send_message(left, "behind that".to_owned(), None).unwrap());
     mesh.until(|mesh| mesh.texts(0, left) == ["behind that"]).await;
     assert_eq!(mesh.devices[0].introduced, before, "the first was offered a link");
     for (at, stranger) in [(0, last), (2, first)] {

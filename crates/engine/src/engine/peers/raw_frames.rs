@@ -121,7 +121,7 @@ impl Eve {
                 self.send(Class::Durable, cbor::encode(&hello));
             }
             PeerEvent::Frame { class: Class::Durable, bytes, .. } => {
-                let (_, session) = self.session.as_mut().expect("a link");
+                let Some((_, session)) = &mut self.session else { panic!("a frame without a link") };
                 match session.receive(cbor::decode(&bytes, FRAME_BYTES_MAX).unwrap()).unwrap() {
                     Received::Answer(answer) => self.send(Class::Durable, cbor::encode(&answer)),
                     Received::Replication(frame) => self.heard.push(frame),
@@ -191,7 +191,7 @@ impl Stage {
     async fn remove_eve(&mut self, room: RoomId) {
         let removal = self.ada.sign_change(room, RosterOp::Remove { account: EVE, ban: false }).unwrap();
         self.ada.take_changes(vec![in_place(removal, 3, &fixture::server())]);
-        self.until(|stage| stage.eve.heard.iter().any(|frame| *frame == Frame::Closed { room })).await;
+        self.until(|stage| stage.eve.heard.contains(&Frame::Closed { room })).await;
     }
 
     async fn post(&mut self, room: RoomId, text: &str) -> EventId {

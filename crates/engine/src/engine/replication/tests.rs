@@ -231,7 +231,7 @@ async fn what_a_cut_took_back_is_written_anew_once() {
     device.until(|home| texts(home, room).is_empty()).await;
     device.change(room, &grace, role(Role::Member));
     // What is written while the room is read for that is not lost.
-    let _ = device.home.send_message(room, "meanwhile".to_owned(), None).unwrap();
+    drop(device.home.send_message(room, "meanwhile".to_owned(), None).unwrap());
     let all = ["meanwhile", "first", "second", "third"];
     device.until(|home| texts(home, room) == all).await;
     // Nothing is doubled by a start, nor by a second end of the right.
