@@ -35,12 +35,12 @@ export function Details({ places, onClose }: { /** Where people are, of a room. 
       >
         <div className="flex items-center justify-between flex-none h-[52px] ps-3 pe-3">
           <h2 className="sr-only">{words.label}</h2>
-          <Tabs.List aria-label={words.tabs} className="flex gap-1">
+          <Tabs.List aria-label={words.tabs} className="flex gap-0.5 min-w-0 overflow-x-auto [scrollbar-width:none]">
             {TABS.map((each) => (
               <Tabs.Trigger
                 key={each}
                 value={each}
-                className="grid place-items-center h-7 touch:h-9 px-2 rounded-control font-medium text-ink-2 transition-colors duration-(--fast) hover:text-ink data-[state=active]:bg-selected data-[state=active]:text-ink"
+                className="grid place-items-center flex-none h-7 touch:h-9 px-1 rounded-control text-small font-medium text-ink-2 transition-colors duration-(--fast) hover:text-ink data-[state=active]:bg-selected data-[state=active]:text-ink"
               >
                 {words[each]}
               </Tabs.Trigger>
