@@ -81,14 +81,14 @@ impl PublicFeed {
     pub fn first(&self, by: Order, limit: usize, now: UnixMillis) -> Page {
         let mut held = self.held();
         let Held { feed, snapshots } = &mut *held;
-        snapshots.first(feed, by, limit, now, |_| true)
+        snapshots.first(feed, by, limit, now)
     }
 
     /// The page behind a cursor. `None`: it is too old.
     pub fn next(&self, cursor: Cursor, limit: usize) -> Option<Page> {
         let mut held = self.held();
         let Held { feed, snapshots } = &mut *held;
-        snapshots.next(feed, cursor, limit, |_| true)
+        snapshots.next(feed, cursor, limit)
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

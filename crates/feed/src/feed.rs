@@ -8,12 +8,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use momoland_protocol::cbor::{self, Bounded};
 use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::event::{Action, Body, Event, EventOrder, EventPlace};
+use momoland_protocol::event::{Action, Event, EventOrder, EventPlace};
 use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
 use momoland_protocol::id::{AccountId, ChainId, EventId, Seq};
-use momoland_protocol::limits;
 
 use crate::item::{Item, Removal, Said, Written};
 use crate::rank::{Order, Rank};
@@ -108,21 +106,21 @@ impl Feed {
         let target = header.targets.first().copied();
         match header.action {
             Action::PUBLISH => {
-                let what = Written::Post(content::<PostContent>(event));
+                let what = Written::Post(event.content::<PostContent>());
                 self.write(id, order, Said { author, roster_version, what })
             }
             Action::COMMENT => {
                 let post = target?;
                 let reply_to = header.targets.get(1).copied();
-                let what = Written::Comment { post, reply_to, content: content::<CommentContent>(event) };
+                let what = Written::Comment { post, reply_to, content: event.content::<CommentContent>() };
                 self.write(id, order, Said { author, roster_version, what })
             }
             Action::LIKE => {
-                let what = content::<LikeContent>(event)?.on;
+                let what = event.content::<LikeContent>()?.on;
                 self.amend(target?, |item| item.like(order, Said { author, roster_version, what }))
             }
             Action::EDIT => {
-                let what = content::<PostContent>(event)?;
+                let what = event.content::<PostContent>()?;
                 self.amend(target?, |item| item.edit(order, Said { author, roster_version, what }))
             }
             Action::RETRACT => {
@@ -267,11 +265,6 @@ impl Feed {
         self.items.get(&id).is_some_and(|item| item.is_liked_by(account))
     }
 
-    /// Who likes a post or comment.
-    pub fn liked_by(&self, id: EventId) -> BTreeSet<AccountId> {
-        self.items.get(&id).map(Item::liked_by).unwrap_or_default()
-    }
-
     /// The ids of all posts that are shown by now, first those that are read first.
     pub fn ids(&self, by: Order, now: UnixMillis) -> impl Iterator<Item = EventId> {
         let until = now.0.saturating_add(AHEAD_MAX_MS);
@@ -318,14 +311,6 @@ fn comment_text(item: &Item) -> Option<&str> {
         Written::Comment { content: Some(content), .. } if !item.is_removed() => Some(&content.text),
         Written::Comment { .. } | Written::Post(_) => None,
     }
-}
-
-fn content<T>(event: &Event) -> Option<T>
-where
-    T: for<'b> minicbor::Decode<'b, ()> + minicbor::Encode<()> + Bounded,
-{
-    let Body::Plain(bytes) = event.body.as_ref()?.decode().ok()? else { return None };
-    cbor::decode(&bytes, limits::BODY_BYTES_MAX).ok()
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use minicbor::Encode;
-use momoland_protocol::cbor;
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader};
+use momoland_protocol::event::{Action, BodyBytes, Event, EventHeader};
 use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
 use momoland_protocol::id::{AccountId, DeviceId, EventId, Incarnation, LogId, RosterHash, Seq};
 use momoland_protocol::signed::{SecretKey, Signed};
@@ -54,7 +53,7 @@ impl Author {
     }
 
     fn says<T: Encode<()>>(&mut self, action: Action, targets: Vec<EventId>, content: &T, at: UnixMillis) -> Event {
-        let body = BodyBytes::new(&Body::Plain(cbor::encode(content))).unwrap();
+        let body = BodyBytes::plain(content).unwrap();
         let (seq, prev, after) = match &self.last {
             Some(last) => (last.header.get().seq.next().unwrap(), last.id(), last.header.get().hlc),
             None => (Seq(1), EventId::ZERO, Hlc(0)),

@@ -1,6 +1,6 @@
 //! Everything that events say about one post or comment, kept apart by event so that a cut can take each back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use momoland_protocol::event::EventOrder;
 use momoland_protocol::feed::{CommentContent, PostContent};
@@ -54,12 +54,7 @@ impl Item {
         self.likes.entry(said.author).or_default().insert(order, said);
     }
 
-    /// Who likes it: of each person the latest word counts.
-    pub(crate) fn liked_by(&self) -> BTreeSet<AccountId> {
-        let latest = |all: &BTreeMap<EventOrder, Said<bool>>| all.last_key_value().is_some_and(|(_, said)| said.what);
-        self.likes.iter().filter(|(_, all)| latest(all)).map(|(account, _)| *account).collect()
-    }
-
+    /// Of each person the latest word counts.
     pub(crate) fn is_liked_by(&self, account: AccountId) -> bool {
         let latest = self.likes.get(&account).and_then(BTreeMap::last_key_value);
         latest.is_some_and(|(_, said)| said.what)

@@ -14,5 +14,5 @@ mod snapshots;
 mod fixture;
 
 pub use feed::{Change, Comment, Feed, Page, Post};
-pub use rank::{Order, hotness};
+pub use rank::Order;
 pub use snapshots::{Cursor, Snapshots};

@@ -22,7 +22,7 @@ const SECONDS_PER_TENFOLD: i64 = 45_000;
 /// It depends on the post alone and not on the time at which one looks, so only what changes is ranked anew. The formula
 /// is Reddit's "hot" as published in its source of 2008 to 2017 (`r2/r2/lib/db/_sorts.pyx`), with likes for the
 /// difference of votes.
-pub fn hotness(likes: u32, published_at: UnixMillis) -> i64 {
+pub(crate) fn hotness(likes: u32, published_at: UnixMillis) -> i64 {
     let seconds = i64::try_from(published_at.0 / 1000).unwrap_or(i64::MAX);
     // A year of some thousand centuries is as hot as can be.
     let age = seconds.saturating_mul(1_000_000) / SECONDS_PER_TENFOLD;

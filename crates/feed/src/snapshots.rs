@@ -61,18 +61,11 @@ impl Snapshots {
     }
 
     /// The first page of an order, and where it goes on.
-    pub fn first(
-        &mut self,
-        feed: &Feed,
-        by: Order,
-        limit: usize,
-        now: UnixMillis,
-        shown: impl Fn(&Post) -> bool,
-    ) -> (Vec<Post>, Option<Cursor>) {
+    pub fn first(&mut self, feed: &Feed, by: Order, limit: usize, now: UnixMillis) -> (Vec<Post>, Option<Cursor>) {
         let list = self.next;
         self.next = self.next.wrapping_add(1);
         let ids: Vec<EventId> = feed.ids(by, now).collect();
-        let (page, end) = read(feed, &ids, 0, limit, shown);
+        let (page, end) = read(feed, &ids, 0, limit);
         if !page.more {
             return (page.items, None);
         }
@@ -84,27 +77,21 @@ impl Snapshots {
     }
 
     /// The page behind a cursor, and where it goes on. `None`: its list is not kept any more; the reader begins again.
-    pub fn next(
-        &mut self,
-        feed: &Feed,
-        cursor: Cursor,
-        limit: usize,
-        shown: impl Fn(&Post) -> bool,
-    ) -> Option<(Vec<Post>, Option<Cursor>)> {
+    pub fn next(&mut self, feed: &Feed, cursor: Cursor, limit: usize) -> Option<(Vec<Post>, Option<Cursor>)> {
         let at = self.lists.iter().position(|(list, _)| *list == cursor.list)?;
         // Who goes on reading is kept longest.
         let (list, ids) = self.lists.remove(at)?;
-        let (page, end) = read(feed, &ids, cursor.place, limit, shown);
+        let (page, end) = read(feed, &ids, cursor.place, limit);
         self.lists.push_back((list, ids));
         Some((page.items, page.more.then_some(Cursor { list, place: end })))
     }
 }
 
-fn read(feed: &Feed, ids: &[EventId], from: usize, limit: usize, shown: impl Fn(&Post) -> bool) -> (Page<Post>, usize) {
+fn read(feed: &Feed, ids: &[EventId], from: usize, limit: usize) -> (Page<Post>, usize) {
     let mut items = Vec::new();
     let mut end = from;
     for (place, id) in ids.iter().enumerate().skip(from) {
-        let Some(post) = feed.post(*id).filter(&shown) else { continue };
+        let Some(post) = feed.post(*id) else { continue };
         if items.len() == limit {
             return (Page { items, more: true }, end);
         }

@@ -237,6 +237,14 @@ impl BodyBytes {
         Ok(Self(bytes))
     }
 
+    /// Encodes what an event says, for whoever holds the event.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn plain<T: Encode<()>>(content: &T) -> Result<Self, DecodeError> {
+        Self::new(&Body::Plain(cbor::encode(content)))
+    }
+
     /// Understands it.
     ///
     /// # Errors
@@ -295,6 +303,15 @@ impl Event {
     /// Its id.
     pub fn id(&self) -> EventId {
         EventId(self.header.hash())
+    }
+
+    /// What it says; `None` where the body was dropped or is sealed, or says something else.
+    pub fn content<T>(&self) -> Option<T>
+    where
+        T: Encode<()> + for<'b> Decode<'b, ()> + Bounded,
+    {
+        let Body::Plain(bytes) = self.body.as_ref()?.decode().ok()? else { return None };
+        cbor::decode(&bytes, limits::BODY_BYTES_MAX).ok()
     }
 
     /// Bytes that it takes in a frame, give or take a few.

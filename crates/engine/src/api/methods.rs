@@ -15,6 +15,7 @@ mod preferences;
 mod presence;
 mod rooms;
 
+use momoland_replica::output::CommandRefusal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use tokio::sync::oneshot;
 
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::Done;
-use crate::engine::Engine;
+use crate::engine::{Engine, refused};
 
 /// Bytes of one request. A longer one is refused unread.
 const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -188,6 +189,15 @@ pub(super) async fn kept(written: oneshot::Receiver<bool>) -> Result<Done, ApiEr
             let sentence = "The disk takes nothing any more. Make room on it, then start Momoland again.";
             Err(ApiError::new(ErrorKind::Internal, sentence))
         }
+    }
+}
+
+/// Waits until what was to be written is on the disk.
+async fn written<T>(stored: oneshot::Receiver<Result<T, CommandRefusal>>) -> Result<T, ApiError> {
+    match stored.await {
+        Ok(Ok(written)) => Ok(written),
+        Ok(Err(refusal)) => Err(refused(refusal)),
+        Err(_) => Err(ApiError::new(ErrorKind::Offline, "Momoland is closing; it may not have been written.")),
     }
 }
 

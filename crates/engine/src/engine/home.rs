@@ -20,7 +20,7 @@ use std::time::Duration;
 use momoland_feed::Feed;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
-use momoland_protocol::event::{Action, Event as StoredEvent, EventHeader};
+use momoland_protocol::event::{Action, BodyBytes, Event as StoredEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
 use momoland_protocol::location::Point;
 use momoland_protocol::server::ChosenStatus;
@@ -540,6 +540,13 @@ impl Home {
         self.next_number
     }
 
+    /// Has the replica write an event; answered once it is on disk.
+    pub(super) fn append(&mut self, command: Command) -> Stored {
+        let (answer, stored) = oneshot::channel();
+        self.command(command, Waiting::Send(answer));
+        stored
+    }
+
     /// Gives the replica a command.
     pub(super) fn command(&mut self, command: Command, waiting: Waiting) {
         let id = CommandId(self.number());
@@ -565,6 +572,11 @@ pub(super) fn others_at(roster: &Roster, version: u64, own: AccountId) -> BTreeS
 pub(super) fn counts(roster: &Roster, header: &EventHeader) -> bool {
     let deletes = Deletion::of(header);
     roster.counts_event(header) && deletes.is_none_or(|(place, deletion)| deletion.counts(header.log, place, roster))
+}
+
+/// What an event says, in the form in which it is signed and kept.
+pub(super) fn body_of<T: minicbor::Encode<()>>(content: &T) -> Result<BodyBytes, ApiError> {
+    BodyBytes::plain(content).map_err(|error| ApiError::invalid(format!("It is too long: {error}.")))
 }
 
 pub(crate) fn no_such_room() -> ApiError {

@@ -13,12 +13,10 @@
 
 use std::collections::BTreeMap;
 
-use momoland_protocol::cbor::{self, Bounded};
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::content::{Mentions, MessageContent, PinContent, ReactionContent};
-use momoland_protocol::event::{Action, Body, Event, EventOrder, EventPlace};
+use momoland_protocol::event::{Action, Event, EventOrder, EventPlace};
 use momoland_protocol::id::{AccountId, ChainId, EventId, Seq};
-use momoland_protocol::limits;
 
 use crate::projection::emoji;
 
@@ -91,13 +89,13 @@ impl Amendment {
         let header = event.header.get();
         let about = header.amended()?;
         let what = match header.action {
-            Action::EDIT => What::Edit(content(event)?),
+            Action::EDIT => What::Edit(event.content()?),
             Action::REACT => {
-                let ReactionContent { emoji, on } = content(event)?;
+                let ReactionContent { emoji, on } = event.content()?;
                 What::Reaction { emoji: emoji::canonical(&emoji)?, on }
             }
             Action::PIN => {
-                let PinContent { on } = content(event)?;
+                let PinContent { on } = event.content()?;
                 What::Pin { on }
             }
             Action::RETRACT => What::Deletion { own: true },
@@ -226,15 +224,6 @@ impl Amended {
 fn on_since(said: &ByOrder<bool>) -> Option<EventOrder> {
     let mut on = said.iter().rev().take_while(|(_, said)| said.what);
     on.by_ref().last().map(|(order, _)| *order)
-}
-
-/// What the plain body of an event says.
-pub(crate) fn content<T>(event: &Event) -> Option<T>
-where
-    T: minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()> + Bounded,
-{
-    let Body::Plain(bytes) = event.body.as_ref()?.decode().ok()? else { return None };
-    cbor::decode(&bytes, limits::BODY_BYTES_MAX).ok()
 }
 
 /// Whether somebody is meant: by name, or as everybody.

@@ -13,9 +13,8 @@
 use std::collections::BTreeMap;
 
 use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::event::{Action, Body, Event, EventOrder};
+use momoland_protocol::event::{Action, Event, EventOrder};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, Seq};
-use momoland_protocol::limits;
 use momoland_protocol::location::{LivePosition, LocationContent, Point, SHARE_LASTS_MS_MAX};
 
 use super::timeline::AHEAD_MAX_MS;
@@ -69,7 +68,7 @@ impl Locations {
         if header.action != Action::LOCATION {
             return false;
         }
-        let Some(content) = location_content(event) else { return false };
+        let Some(content) = event.content() else { return false };
         let share = Share { order: header.order(), event: event.id(), roster_version, content };
         self.shares.entry((author, header.device)).or_default().insert(share.order, share);
         true
@@ -220,11 +219,6 @@ impl Locations {
         });
         kept.max_by_key(|(order, _)| *order).map(|(_, point)| Located { account, point, until: None })
     }
-}
-
-fn location_content(event: &Event) -> Option<LocationContent> {
-    let Body::Plain(bytes) = event.body.as_ref()?.decode().ok()? else { return None };
-    momoland_protocol::cbor::decode(&bytes, limits::BODY_BYTES_MAX).ok()
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ impl Timeline {
             if self.orders.contains_key(&id) {
                 return Applied::Nothing;
             }
-            let content = amendments::content::<MessageContent>(event);
+            let content = event.content::<MessageContent>();
             if event.body.is_some() && content.is_none() {
                 return Applied::Nothing;
             }

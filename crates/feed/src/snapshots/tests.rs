@@ -21,7 +21,7 @@ fn every_post_that_was_there_throughout_is_read_once() {
             })
             .collect();
         let mut snapshots = Snapshots::new(7);
-        let (mut page, mut cursor) = snapshots.first(&feed, by, 10, LATER, |_| true);
+        let (mut page, mut cursor) = snapshots.first(&feed, by, 10, LATER);
         let mut read: Vec<EventId> = page.iter().map(|post| post.id).collect();
         let mut round = 100;
         let mut gone = None;
@@ -34,7 +34,7 @@ fn every_post_that_was_there_throughout_is_read_once() {
                 gone = read.first().copied();
                 feed.apply(&ada.take_back(Action::RETRACT, read[0], round), ADA, 1);
             }
-            (page, cursor) = snapshots.next(&feed, next, 10, |_| true).unwrap();
+            (page, cursor) = snapshots.next(&feed, next, 10).unwrap();
             read.extend(page.iter().map(|post| post.id));
             round += 1;
         }
@@ -52,16 +52,16 @@ fn a_list_that_is_not_kept_any_more_is_told_from_an_end() {
         feed.apply(&ada.publish(&format!("{at}"), at), ADA, 1);
     }
     let mut snapshots = Snapshots::new(7);
-    let (_, cursor) = snapshots.first(&feed, Order::New, 2, LATER, |_| true);
+    let (_, cursor) = snapshots.first(&feed, Order::New, 2, LATER);
     let cursor = cursor.unwrap();
     assert_eq!(cursor.to_string().parse(), Ok(cursor));
     for _ in 0..KEPT {
-        snapshots.first(&feed, Order::New, 2, LATER, |_| true);
+        snapshots.first(&feed, Order::New, 2, LATER);
     }
-    assert!(snapshots.next(&feed, cursor, 2, |_| true).is_none());
+    assert!(snapshots.next(&feed, cursor, 2).is_none());
     for bad in ["", "-", "7", "7-x", "zz-1", "7-1-1"] {
         assert_eq!(bad.parse::<Cursor>(), Err(ParseCursorError), "{bad}");
     }
-    let (rest, end) = snapshots.first(&feed, Order::New, 3, LATER, |_| true);
+    let (rest, end) = snapshots.first(&feed, Order::New, 3, LATER);
     assert_eq!((rest.len(), end), (3, None));
 }

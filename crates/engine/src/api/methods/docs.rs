@@ -4,12 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use momoland_protocol::document::{DocumentChange, Editors};
 use momoland_protocol::id::{AccountId, LogId, RoomId};
-use momoland_replica::output::CommandRefusal;
 use serde_json::Value;
-use tokio::sync::oneshot;
 
-use super::id;
-use crate::api::error::{ApiError, ErrorKind};
+use super::{id, written};
+use crate::api::error::ApiError;
 use crate::api::types::{
     ArchiveDocParams, CreateDocParams, DocAwarenessParams, DocCreated, DocDelete, DocEditing, DocInsert, DocOp,
     DocParams, DocState, DocStateParams, DocText, Docs, Done, EditDocParams, ListDocsParams, OpenedDoc,
@@ -17,7 +15,7 @@ use crate::api::types::{
 };
 use crate::documents::awareness::STATE_BYTES_MAX;
 use crate::documents::document::{Edit, RAW_UPDATE_BYTES_MAX};
-use crate::engine::{Engine, no_such_document, refused};
+use crate::engine::{Engine, no_such_document};
 
 /// Changes in one call. Enough for any replacement; more are better sent as an update.
 const OPS_MAX: usize = 10_000;
@@ -27,7 +25,7 @@ pub(super) async fn create(engine: &Engine, params: CreateDocParams) -> Result<D
     let room: RoomId = id(&room_id, "room")?;
     let editors = understand_editors(editing, editors)?;
     let stored = engine.with_home(move |home| home.create_document(room, title, editors)).await?;
-    let document = settled(stored).await?;
+    let document = written(stored).await?;
     Ok(DocCreated { doc_id: document.to_string() })
 }
 
@@ -66,15 +64,15 @@ pub(super) async fn edit(engine: &Engine, params: EditDocParams) -> Result<Done,
         return Err(ApiError::invalid("One call makes at most 10,000 changes."));
     }
     let edits: Vec<Edit> = params.ops.into_iter().map(understand).collect();
-    let written = engine.with_home(move |home| home.edit_document(document, &edits)).await?;
-    settled(written).await.map(|()| Done {})
+    let stored = engine.with_home(move |home| home.edit_document(document, &edits)).await?;
+    written(stored).await.map(|()| Done {})
 }
 
 pub(super) async fn update(engine: &Engine, params: UpdateDocParams) -> Result<Done, ApiError> {
     let document = document(&params.doc_id)?;
     let update = bytes(&params.update, "An update")?;
-    let written = engine.with_home(move |home| home.update_document(document, &update)).await?;
-    settled(written).await.map(|()| Done {})
+    let stored = engine.with_home(move |home| home.update_document(document, &update)).await?;
+    written(stored).await.map(|()| Done {})
 }
 
 pub(super) async fn state(engine: &Engine, params: DocStateParams) -> Result<DocState, ApiError> {
@@ -105,7 +103,7 @@ pub(super) async fn set_editors(engine: &Engine, params: SetEditorsParams) -> Re
     let document = document(&params.doc_id)?;
     let editors = understand_editors(params.editing.unwrap_or(DocEditing::Listed), params.editors)?;
     let stored = engine.with_home(move |home| home.set_document_editors(document, editors)).await?;
-    settled(stored).await.map(|_| Done {})
+    written(stored).await.map(|_| Done {})
 }
 
 pub(super) async fn rename(engine: &Engine, params: RenameDocParams) -> Result<Done, ApiError> {
@@ -127,7 +125,7 @@ pub(super) async fn restore(engine: &Engine, params: DocParams) -> Result<Done, 
 async fn change(engine: &Engine, doc_id: &str, change: DocumentChange) -> Result<Done, ApiError> {
     let document = document(doc_id)?;
     let stored = engine.with_home(move |home| home.change_document(document, &change)).await?;
-    settled(stored).await.map(|_| Done {})
+    written(stored).await.map(|_| Done {})
 }
 
 fn document(text: &str) -> Result<LogId, ApiError> {
@@ -165,12 +163,4 @@ fn bytes(text: &str, what: &str) -> Result<Vec<u8>, ApiError> {
         return Err(ApiError::invalid(format!("{what} has at most 2 MiB. Send it in parts.")));
     }
     Ok(bytes)
-}
-
-async fn settled<T>(written: oneshot::Receiver<Result<T, CommandRefusal>>) -> Result<T, ApiError> {
-    match written.await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(refusal)) => Err(refused(refusal)),
-        Err(_) => Err(ApiError::new(ErrorKind::Offline, "Momoland is closing; the change may not have been kept.")),
-    }
 }

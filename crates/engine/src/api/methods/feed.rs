@@ -4,13 +4,13 @@ use momoland_feed::{Cursor, Order};
 use momoland_protocol::id::{EventId, RoomId};
 use momoland_protocol::roster::Genesis;
 
-use super::{id, rooms};
+use super::{id, rooms, written};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{
     CommentParams, Commented, Comments, DeletePostParams, Done, EditPostParams, FeedOrder, LikeParams,
     ListCommentsParams, ListPostsParams, Posts, PublishParams, Published,
 };
-use crate::engine::{Engine, Stored, refused};
+use crate::engine::Engine;
 
 const POSTS_DEFAULT: u32 = 20;
 const POSTS_MAX: u32 = 200;
@@ -21,27 +21,27 @@ pub(super) async fn publish(engine: &Engine, params: PublishParams) -> Result<Pu
     let room = feed_of(engine, params.room_id.as_deref()).await?;
     let PublishParams { room_id: _, title, body, tags } = params;
     let stored = engine.with_home(move |home| home.publish(room, title, body, tags.unwrap_or_default())).await?;
-    Ok(Published { post_id: wait(stored).await?.to_string() })
+    Ok(Published { post_id: written(stored).await?.to_string() })
 }
 
 pub(super) async fn edit(engine: &Engine, params: EditPostParams) -> Result<Done, ApiError> {
     let post: EventId = id(&params.post_id, "post")?;
     let EditPostParams { post_id: _, title, body, tags } = params;
     let stored = engine.with_home(move |home| home.edit_post(post, title, body, tags)).await?;
-    wait(stored).await?;
+    written(stored).await?;
     Ok(Done {})
 }
 
 pub(super) async fn delete(engine: &Engine, params: DeletePostParams) -> Result<Done, ApiError> {
     let target: EventId = id(&params.post_id, "post")?;
-    wait(engine.with_home(move |home| home.take_back_post(target)).await?).await?;
+    written(engine.with_home(move |home| home.take_back_post(target)).await?).await?;
     Ok(Done {})
 }
 
 pub(super) async fn like(engine: &Engine, params: LikeParams) -> Result<Done, ApiError> {
     let target: EventId = id(&params.post_id, "post")?;
     if let Some(stored) = engine.with_home(move |home| home.like(target, params.on)).await? {
-        wait(stored).await?;
+        written(stored).await?;
     }
     Ok(Done {})
 }
@@ -50,7 +50,7 @@ pub(super) async fn comment(engine: &Engine, params: CommentParams) -> Result<Co
     let post: EventId = id(&params.post_id, "post")?;
     let reply_to = params.reply_to.as_deref().map(|text| id::<EventId>(text, "comment")).transpose()?;
     let stored = engine.with_home(move |home| home.comment(post, params.text, reply_to)).await?;
-    Ok(Commented { comment_id: wait(stored).await?.to_string() })
+    Ok(Commented { comment_id: written(stored).await?.to_string() })
 }
 
 pub(super) async fn list(engine: &Engine, params: ListPostsParams) -> Result<Posts, ApiError> {
@@ -105,12 +105,4 @@ fn limit(asked: Option<u32>, default: u32, most: u32) -> Result<usize, ApiError>
         return Err(ApiError::invalid(format!("A limit is from 1 to {most}.")));
     }
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
-}
-
-async fn wait(stored: Stored) -> Result<EventId, ApiError> {
-    match stored.await {
-        Ok(Ok(event)) => Ok(event),
-        Ok(Err(refusal)) => Err(refused(refusal)),
-        Err(_) => Err(ApiError::new(ErrorKind::Offline, "Momoland is closing; nothing was said.")),
-    }
 }

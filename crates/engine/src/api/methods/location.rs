@@ -3,12 +3,12 @@
 use momoland_protocol::id::RoomId;
 use momoland_protocol::location::{ACCURACY_M_MAX, Point, SHARE_LASTS_MS_MAX, UNITS_PER_DEGREE};
 
-use super::id;
-use crate::api::error::{ApiError, ErrorKind};
+use super::{id, written};
+use crate::api::error::ApiError;
 use crate::api::types::{
     Done, LocationPrecision, Locations, RoomParams, ShareLocationParams, SharedLocation, StopLocationParams, degrees,
 };
-use crate::engine::{Engine, refused};
+use crate::engine::Engine;
 
 /// Metres of one degree along a meridian, about.
 const METRES_PER_DEGREE: f64 = 111_320.0;
@@ -28,7 +28,7 @@ pub(super) async fn share(engine: &Engine, params: ShareLocationParams) -> Resul
         })
         .await?;
     if let Some(stored) = stored {
-        wait(stored).await?;
+        written(stored).await?;
     }
     if until.is_some() {
         engine
@@ -51,7 +51,7 @@ pub(super) async fn stop(engine: &Engine, params: StopLocationParams) -> Result<
     let keep_last = params.keep_last.unwrap_or(false);
     let stored = engine.with_home(move |home| home.stop_sharing(room, keep_last)).await?;
     for stored in stored {
-        wait(stored).await?;
+        written(stored).await?;
     }
     Ok(Done {})
 }
@@ -59,14 +59,6 @@ pub(super) async fn stop(engine: &Engine, params: StopLocationParams) -> Result<
 pub(super) async fn list(engine: &Engine, params: RoomParams) -> Result<Locations, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
     engine.with_home(move |home| Ok(Locations { locations: home.list_locations(room)? })).await
-}
-
-async fn wait(stored: crate::engine::Stored) -> Result<(), ApiError> {
-    match stored.await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(refusal)) => Err(refused(refusal)),
-        Err(_) => Err(ApiError::new(ErrorKind::Offline, "Momoland is closing; your position was not shared.")),
-    }
 }
 
 fn lasts_ms(ttl_s: u64) -> Result<u64, ApiError> {

@@ -5,13 +5,13 @@ use std::time::Duration;
 use momoland_protocol::id::{EventId, RoomId};
 use tokio::time::{Instant, timeout_at};
 
-use super::{id, kept};
-use crate::api::error::{ApiError, ErrorKind};
+use super::{id, kept, written};
+use crate::api::error::ApiError;
 use crate::api::types::{
     DeliveryState, Done, EditParams, ListMessagesParams, MarkReadParams, MessageParams, Messages, OneMessage,
     PinParams, Pins, ReactParams, Receipts, RoomParams, SendParams, Sent,
 };
-use crate::engine::{Engine, Home, Stored, no_such_message, refused};
+use crate::engine::{Engine, Home, Stored, no_such_message};
 use crate::projection::emoji;
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -29,15 +29,6 @@ pub(super) async fn send(engine: &Engine, params: SendParams) -> Result<Sent, Ap
     let stored = engine.with_home(move |home| home.send_message(room, params.text, reply_to)).await?;
     let message = written(stored).await?;
     Ok(Sent { message_id: message.to_string(), state: DeliveryState::Stored })
-}
-
-/// Waits until what was written is on the disk.
-async fn written(stored: Stored) -> Result<EventId, ApiError> {
-    match stored.await {
-        Ok(Ok(event)) => Ok(event),
-        Ok(Err(refusal)) => Err(refused(refusal)),
-        Err(_) => Err(ApiError::new(ErrorKind::Offline, "Momoland is closing; nothing was written.")),
-    }
 }
 
 pub(super) async fn edit(engine: &Engine, params: EditParams) -> Result<OneMessage, ApiError> {

@@ -3,15 +3,13 @@
 //! Each answers with what is being written, or with nothing where it is so already. Who may do it is checked here for the
 //! sentence; the replica, and everybody else's, check it again.
 
-use momoland_protocol::cbor;
 use momoland_protocol::content::{DeletionContent, PinContent, ReactionContent};
-use momoland_protocol::event::{Action, Body, BodyBytes};
+use momoland_protocol::event::{Action, BodyBytes};
 use momoland_protocol::id::{EventId, RoomId};
 use momoland_protocol::roster::{Role, RoomKind};
 use momoland_replica::input::Command;
-use tokio::sync::oneshot;
 
-use super::{Home, Stored, Waiting, no_such_message};
+use super::{Home, Stored, body_of, no_such_message};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{Receipt, ReceiptState};
 use crate::projection::amendments::About;
@@ -109,16 +107,9 @@ impl Home {
 
     fn amend(&mut self, room: RoomId, action: Action, about: About, body: BodyBytes) -> Result<Stored, ApiError> {
         let (place, target) = about;
-        let (answer, answered) = oneshot::channel();
         let (log, targets, place) = (room.conversation(), vec![target], Some(place));
-        self.command(Command::Append { log, action, targets, place, body }, Waiting::Send(answer));
-        Ok(answered)
+        Ok(self.append(Command::Append { log, action, targets, place, body }))
     }
-}
-
-fn body_of<T: minicbor::Encode<()>>(content: &T) -> Result<BodyBytes, ApiError> {
-    BodyBytes::new(&Body::Plain(cbor::encode(content)))
-        .map_err(|error| ApiError::invalid(format!("It is too long: {error}.")))
 }
 
 fn not_deleted(timeline: &Timeline, entry: &Entry) -> Result<(), ApiError> {

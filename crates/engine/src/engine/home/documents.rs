@@ -11,28 +11,32 @@
 //! 2. A document that cannot be read is an error, and nothing is written to it. Scenario:
 //!    `c03_a_document_that_is_not_here_is_no_empty_page`.
 
+mod journal;
+mod live;
+mod writing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use momoland_protocol::cbor;
 use momoland_protocol::document::{
-    Announcement, DocumentChange, DocumentCut, DocumentSignal, DocumentUpdate, Editors, EditorsChange, NewDocument,
+    Announcement, DocumentChange, DocumentCut, DocumentUpdate, Editors, EditorsChange, NewDocument,
 };
-use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal, kind};
-use momoland_protocol::event::{Action, Body, BodyBytes, Event as LogEvent, EventHeader, EventOrder};
-use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, LogId, RoomId, Seq};
+use momoland_protocol::event::{Action, Event as LogEvent, EventHeader, EventOrder};
+use momoland_protocol::id::{AccountId, ChainId, EventId, LogId, RoomId, Seq};
 use momoland_protocol::limits;
-use momoland_replica::input::{Command, Remote};
+use momoland_replica::input::Command;
 use momoland_replica::output::CommandRefusal;
 use momoland_store::kv::{Batch, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Home, Waiting, refused};
+use self::journal::{Journal, split};
+use super::{Home, Waiting, body_of, refused};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
-use crate::api::types::{Doc, DocEditing, DocPresence};
-use crate::documents::awareness::{Awareness, STATE_BYTES_MAX};
+use crate::api::types::{Doc, DocEditing};
+use crate::documents::awareness::Awareness;
 use crate::documents::document::{Document, Edit, EditRefusal, Folded, Recovered, Standing};
 use crate::documents::records::{DocumentRecords, Reached};
 use crate::documents::rights::{Rights, Verdict};
@@ -45,15 +49,6 @@ const ISSUE_FROM_BYTES: usize = limits::DOCUMENT_UPDATE_BYTES_MAX / 2;
 
 /// After a refusal: the role may come back, a split roster be repaired.
 const ISSUE_AGAIN_AFTER: Duration = Duration::from_secs(30);
-
-/// After this, what is typed is sent live again: the server passes on a hundred signals a second.
-const LIVE_EVERY_MS: u64 = 12;
-
-/// How long own changes wait for what they were written beside, before they are made again without it.
-const LEANS_MAX: Duration = Duration::from_secs(10);
-
-/// Between two looks at whether it came.
-const LEANS_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// Documents that stay in memory though nobody has them open. More: those that were used longest ago go.
 const IDLE_DOCUMENTS_MAX: usize = 16;
@@ -136,26 +131,6 @@ struct Issuing {
     numbers: BTreeSet<u64>,
 }
 
-/// What waits for the disk before it is answered. One batch at a time: what comes meanwhile goes into the next.
-#[derive(Default)]
-struct Journal {
-    last: u64,
-    queue: Vec<JournalEntry>,
-    writing: Option<Vec<Answer>>,
-}
-
-struct JournalEntry {
-    log: LogId,
-    number: u64,
-    /// Entries that it stands for.
-    instead_of: BTreeSet<u64>,
-    /// Yjs updates, each with its length in front.
-    updates: Vec<u8>,
-    answers: Vec<Answer>,
-    /// Whether more may be added: not once an event was made of it.
-    open: bool,
-}
-
 impl Documents {
     pub(super) fn new(records: DocumentRecords) -> Self {
         Self {
@@ -228,7 +203,7 @@ impl Home {
             Action::DOCUMENT_UPDATE => {}
             _ => return,
         }
-        let Some(DocumentUpdate { update }) = content(event) else { return };
+        let Some(DocumentUpdate { update }) = event.content() else { return };
         let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
         let Some(document) = &mut shelved.document else { return };
         if own_command {
@@ -261,10 +236,10 @@ impl Home {
             if author != shelved.author && (author_is_here || !has_role(OWNERS)) {
                 return false;
             }
-            let Some(change) = content::<EditorsChange>(event) else { return false };
+            let Some(change) = event.content::<EditorsChange>() else { return false };
             return shelved.rights.take(order, event.id(), &header.targets, change);
         }
-        let Some(change) = content::<DocumentChange>(event) else { return false };
+        let Some(change) = event.content::<DocumentChange>() else { return false };
         let may_write = standing(&shelved.rights, header, author) == Some(Standing::Counts);
         match change {
             DocumentChange::Rename { title } if may_write => newer(&mut shelved.title, order, title),
@@ -279,7 +254,7 @@ impl Home {
     fn document_announced(&mut self, room: RoomId, event: &LogEvent, author: AccountId, version: u64) {
         let header = event.header.get();
         let log = LogId(event.id().0);
-        let Some(Announcement::Document(document)) = content(event) else { return };
+        let Some(Announcement::Document(document)) = event.content() else { return };
         if self.documents.shelf.contains_key(&log) {
             return;
         }
@@ -672,146 +647,6 @@ impl Home {
         Ok(self.append(Command::Append { log, action: Action::DOCUMENT_CHANGE, targets, place: None, body }))
     }
 
-    fn append(&mut self, command: Command) -> oneshot::Receiver<Result<EventId, CommandRefusal>> {
-        let (answer, answered) = oneshot::channel();
-        self.command(command, Waiting::Send(answer));
-        answered
-    }
-
-    // Live.
-
-    /// Says where this person is in a document, as an editor knows it; `None` where they go.
-    pub(crate) fn set_awareness(&mut self, log: LogId, state: Option<String>) -> Result<(), ApiError> {
-        let shelved = self.documents.shelf.get(&log).ok_or_else(no_such_document)?;
-        self.require_member(shelved.room).map_err(|_| no_such_document())?;
-        self.documents.awareness.set(log, state);
-        Ok(())
-    }
-
-    /// Who is in a document, and where.
-    pub(crate) fn awareness(&self, log: LogId) -> Vec<DocPresence> {
-        let present = self.documents.awareness.of(log);
-        present.filter_map(|(account, device, state)| presence(account, device, Some(state))).collect()
-    }
-
-    /// A device of the room says something of a document.
-    pub(super) fn document_signal(
-        &mut self,
-        room: RoomId,
-        account: AccountId,
-        device: DeviceId,
-        kind: u16,
-        bytes: &[u8],
-    ) {
-        let Ok(signal) = cbor::decode::<DocumentSignal>(bytes, limits::EPHEMERAL_BYTES_MAX) else { return };
-        let named = |(log, shelved): &(&LogId, &Shelved)| {
-            shelved.room == room && DocumentSignal::name(**log) == signal.document
-        };
-        let Some((log, shelved)) = self.documents.shelf.iter().find(named) else { return };
-        let log = *log;
-        let now_ms = self.mono_ms();
-        match kind {
-            kind::DOCUMENT_KEYS => {
-                // As its event would have to.
-                let may = self.replica.roster(room).is_some_and(|roster| {
-                    roster.allows(device, roster.version(), Action::DOCUMENT_UPDATE) == Ok(account)
-                });
-                if !may || !shelved.rights.allows(account) || shelved.deleted.1 {
-                    return;
-                }
-                let document = self.documents.shelf.get_mut(&log).and_then(|shelved| shelved.document.as_mut());
-                if document.is_some_and(|document| document.type_live(device, &signal.content, now_ms)) {
-                    self.tell_update(log, &signal.content);
-                }
-            }
-            kind::DOCUMENT_AWARENESS => {
-                let state = match signal.content.as_slice() {
-                    [] => None,
-                    bytes if bytes.len() > STATE_BYTES_MAX => return,
-                    bytes => match std::str::from_utf8(bytes) {
-                        Ok(state) if presence(account, device, Some(state)).is_some() => Some(state.to_owned()),
-                        Ok(_) | Err(_) => return,
-                    },
-                };
-                if self.documents.awareness.hear(log, account, device, state, now_ms) {
-                    self.tell_presence_in(log, account, device);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn tell_presence_in(&self, log: LogId, account: AccountId, device: DeviceId) {
-        let state = self.documents.awareness.of(log).find(|(_, of, _)| *of == device).map(|(_, _, state)| state);
-        if let Some(DocPresence { user_id, device_id, state }) = presence(account, device, state) {
-            self.tell(Event::DocAwareness { doc_id: log.to_string(), user_id, device_id, state });
-        }
-    }
-
-    /// Somebody may know nothing of where this person is.
-    pub(in crate::engine) fn tell_awareness_again(&mut self) {
-        self.documents.awareness.tell_again();
-    }
-
-    /// Who is here changed: whose devices went are in no document any more.
-    pub(super) fn awareness_follows_presence(&mut self) {
-        let present: BTreeSet<DeviceId> = self.presence.all_devices().into_iter().map(|(device, _)| device).collect();
-        let gone = self.documents.awareness.keep(|device| present.contains(&device));
-        for (log, account, device) in gone {
-            self.tell_presence_in(log, account, device);
-        }
-    }
-
-    /// Sends what is typed, and where this person is.
-    pub(super) fn send_live(&mut self) {
-        let now_ms = self.mono_ms();
-        for log in std::mem::take(&mut self.documents.typed) {
-            let Some(shelved) = self.documents.shelf.get_mut(&log) else { continue };
-            if now_ms < shelved.live_after_ms {
-                self.documents.typed.insert(log);
-                continue;
-            }
-            shelved.live_after_ms = now_ms + LIVE_EVERY_MS;
-            let room = shelved.room;
-            if let Some(update) = shelved.document.as_mut().and_then(Document::take_unsent) {
-                self.send_signal(room, log, kind::DOCUMENT_KEYS, update);
-            }
-        }
-        for (log, state) in self.documents.awareness.due(now_ms) {
-            let Some(room) = self.documents.shelf.get(&log).map(|shelved| shelved.room) else { continue };
-            self.send_signal(room, log, kind::DOCUMENT_AWARENESS, state.map(String::into_bytes).unwrap_or_default());
-        }
-    }
-
-    fn send_signal(&mut self, room: RoomId, log: LogId, kind: u16, content: Vec<u8>) {
-        let payload = cbor::encode(&DocumentSignal { document: DocumentSignal::name(log), content });
-        self.send_ephemeral(Ephemeral { room, signal: EphemeralSignal::Other { kind, payload } });
-    }
-
-    /// What was live for too long is shown no more.
-    pub(super) fn expire_live(&mut self) {
-        let now_ms = self.mono_ms();
-        for (log, account, device) in self.documents.awareness.expire(now_ms) {
-            self.tell_presence_in(log, account, device);
-        }
-        let mut reset = Vec::new();
-        for (log, shelved) in &mut self.documents.shelf {
-            if shelved.document.as_mut().is_some_and(|document| document.expire_live(now_ms)) {
-                reset.push(*log);
-            }
-        }
-        for log in reset {
-            self.tell(Event::DocReset { doc_id: log.to_string() });
-        }
-    }
-
-    fn tell_update(&self, log: LogId, update: &[u8]) {
-        use base64::Engine as _;
-        use base64::engine::general_purpose::STANDARD;
-
-        self.tell(Event::DocUpdate { doc_id: log.to_string(), update: STANDARD.encode(update) });
-    }
-
     // Reading.
 
     /// A document that this person may see, in memory.
@@ -852,7 +687,7 @@ impl Home {
             }
             let Some(author) = roster.account_of(header.device) else { return };
             let standing = standing(&shelved.rights, header, author);
-            if let (Some(standing), Some(DocumentUpdate { update })) = (standing, content(&event)) {
+            if let (Some(standing), Some(DocumentUpdate { update })) = (standing, event.content()) {
                 let version = roster.version_of(header.roster).unwrap_or_default();
                 updates.push((header.clone(), version, update, standing));
             }
@@ -998,229 +833,12 @@ impl Home {
             }
         }
     }
-
-    // Writing.
-
-    pub(super) fn issue_due_documents(&mut self) {
-        let now = Instant::now();
-        let due = self.documents.shelf.iter().filter(|(_, shelved)| shelved.issue_at.is_some_and(|at| at <= now));
-        let due: Vec<LogId> = due.map(|(log, _)| *log).collect();
-        for log in due {
-            self.issue_document(log);
-        }
-    }
-
-    /// Makes events of own changes.
-    fn issue_document(&mut self, log: LogId) {
-        let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
-        if shelved.issuing.is_some() {
-            // What follows goes when these are stored.
-            shelved.issue_at = None;
-            return;
-        }
-        shelved.issue_at = None;
-        let Some(document) = shelved.document.as_mut().filter(|document| document.has_unissued()) else { return };
-        if document.leans() {
-            let now = Instant::now();
-            if *shelved.leans_since.get_or_insert(now) + LEANS_MAX <= now {
-                self.rebase_document(log);
-            } else {
-                shelved.issue_at = Some(now + LEANS_AGAIN_AFTER);
-            }
-            return;
-        }
-        shelved.leans_since = None;
-        let named = shelved.rights.current().0;
-        let parts = document.take_unissued(limits::DOCUMENT_UPDATE_BYTES_MAX);
-        let numbers = std::mem::take(&mut shelved.journalled);
-        self.documents.journal.seal(log);
-        shelved.issuing = Some(Issuing { parts: parts.clone(), waiting: parts.len(), numbers });
-        for update in parts {
-            let command = body_of(&DocumentUpdate { update }).map(|body| Command::Append {
-                log,
-                action: Action::DOCUMENT_UPDATE,
-                targets: vec![named],
-                place: None,
-                body,
-            });
-            match command {
-                Ok(command) => self.command(command, Waiting::Document(DocumentStep::Issue(log))),
-                Err(error) => {
-                    tracing::error!(%log, error = %error.message, "a change could not be said in an event");
-                    self.document_issued(log, false);
-                }
-            }
-        }
-    }
-
-    /// A command of a document is done.
-    pub(in crate::engine) fn document_step(&mut self, step: DocumentStep, outcome: Result<EventId, CommandRefusal>) {
-        match (step, outcome) {
-            (DocumentStep::Announce(answer), Ok(event)) => self.begin_document(LogId(event.0), Some(answer)),
-            (DocumentStep::Begin(log, answer), Ok(_)) => {
-                // The caller may have gone; the document stays.
-                let _ = answer.send(Ok(log));
-            }
-            (DocumentStep::Announce(answer) | DocumentStep::Begin(_, answer), Err(why)) => {
-                let _ = answer.send(Err(why));
-            }
-            (DocumentStep::Issue(log), Ok(_)) => self.document_issued(log, true),
-            (DocumentStep::Issue(log), Err(why)) => {
-                tracing::warn!(%log, %why, "what was typed into a document cannot be issued now");
-                self.document_issued(log, false);
-            }
-        }
-    }
-
-    /// One of the events that are under way is stored, or will not be.
-    fn document_issued(&mut self, log: LogId, stored: bool) {
-        let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
-        let Some(issuing) = &mut shelved.issuing else { return };
-        issuing.waiting = issuing.waiting.saturating_sub(1);
-        // They are answered in order, and after a refusal all that follow are refused.
-        if stored && !issuing.parts.is_empty() {
-            issuing.parts.remove(0);
-        }
-        if issuing.waiting > 0 {
-            return;
-        }
-        let Some(Issuing { parts, waiting: _, numbers }) = shelved.issuing.take() else { return };
-        if parts.is_empty() {
-            self.documents.journal.drop_entries(&numbers);
-            let mut batch = Batch::new();
-            DocumentRecords::delete_journal(&mut batch, log, numbers.into_iter());
-            self.persistence.write(batch);
-            let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
-            if shelved.document.as_ref().is_some_and(Document::has_unissued) && shelved.issue_at.is_none() {
-                shelved.issue_at = Some(Instant::now() + ISSUE_AFTER);
-            }
-            return;
-        }
-        shelved.journalled.extend(numbers);
-        shelved.issue_at = Some(Instant::now() + ISSUE_AGAIN_AFTER);
-        if let Some(document) = &mut shelved.document {
-            document.put_back(&parts);
-        }
-    }
-
-    /// Writes what waits for the journal, unless a batch of that is under way.
-    pub(super) fn write_journal(&mut self) {
-        if self.documents.journal.writing.is_some() {
-            return;
-        }
-        if let Some(batch) = self.documents.journal.next_batch() {
-            self.persistence.write_journal(batch);
-        }
-    }
-
-    /// At the end, whatever is under way.
-    pub(super) fn write_journal_at_last(&mut self) {
-        if let Some(batch) = self.documents.journal.next_batch() {
-            self.persistence.write(batch);
-        }
-    }
-
-    /// What the journal was given is on disk, or will not be.
-    pub(super) fn journal_written(&mut self, written: bool) {
-        for answer in self.documents.journal.writing.take().unwrap_or_default() {
-            // The caller may have gone.
-            let _ = answer.send(if written { Ok(()) } else { Err(CommandRefusal::Halted) });
-        }
-    }
-
-    /// The relay, or another member, has own changes up to here.
-    pub(in crate::engine) fn document_reached(&mut self, log: LogId, chain: ChainId, seq: Seq, by: Remote) {
-        let own = self.account.id;
-        match by {
-            Remote::Device { device: _, account } if account == own => return,
-            Remote::Relay | Remote::Device { .. } => {}
-        }
-        let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
-        let reached = shelved.reached.chains.entry(chain.incarnation.to_string()).or_default();
-        if *reached < seq.0 {
-            *reached = seq.0;
-            let mut batch = Batch::new();
-            DocumentRecords::put_reached(&mut batch, log, &shelved.reached);
-            self.persistence.write(batch);
-        }
-    }
-
-    pub(super) fn tell_documents(&mut self) {
-        for log in std::mem::take(&mut self.documents.changed) {
-            if let Some(doc) = self.doc(log).filter(|_| self.documents.shelf.contains_key(&log)) {
-                self.tell(Event::DocChanged { doc });
-            }
-        }
-    }
 }
 
 impl Shelved {
     fn is_unsent(&self) -> bool {
         let behind = |(incarnation, seq): (&String, &u64)| self.reached.chains.get(incarnation) < Some(seq);
         !self.journalled.is_empty() || self.issuing.is_some() || self.stored.iter().any(behind)
-    }
-}
-
-impl Journal {
-    /// Adds an update; the number of the entry that it is in.
-    fn add(&mut self, log: LogId, update: &[u8], answer: Answer) -> u64 {
-        let open = self.queue.iter_mut().find(|entry| entry.log == log && entry.open);
-        let entry = match open {
-            Some(entry) => entry,
-            None => {
-                self.last += 1;
-                let entry = JournalEntry {
-                    log,
-                    number: self.last,
-                    instead_of: BTreeSet::new(),
-                    updates: Vec::new(),
-                    answers: Vec::new(),
-                    open: true,
-                };
-                self.queue.push(entry);
-                let last = self.queue.len() - 1;
-                &mut self.queue[last]
-            }
-        };
-        // A request holds far less than what 32 bits count.
-        entry.updates.extend_from_slice(&u32::try_from(update.len()).unwrap_or(u32::MAX).to_be_bytes());
-        entry.updates.extend_from_slice(update);
-        entry.answers.push(answer);
-        entry.number
-    }
-
-    /// Adds no more to the entries of a document that wait.
-    fn seal(&mut self, log: LogId) {
-        self.queue.iter_mut().filter(|entry| entry.log == log).for_each(|entry| entry.open = false);
-    }
-
-    /// Events say what these entries say: they need not be written any more, only answered.
-    fn drop_entries(&mut self, numbers: &BTreeSet<u64>) {
-        self.queue.iter_mut().filter(|entry| numbers.contains(&entry.number)).for_each(|entry| entry.updates.clear());
-    }
-
-    /// The last entry of a document stands for earlier ones.
-    fn replace(&mut self, log: LogId, numbers: BTreeSet<u64>) {
-        self.drop_entries(&numbers);
-        if let Some(entry) = self.queue.iter_mut().rev().find(|entry| entry.log == log) {
-            entry.instead_of = numbers;
-        }
-    }
-
-    fn next_batch(&mut self) -> Option<Batch> {
-        if self.queue.is_empty() {
-            return None;
-        }
-        let (mut batch, mut answers) = (Batch::new(), Vec::new());
-        for entry in self.queue.drain(..) {
-            DocumentRecords::delete_journal(&mut batch, entry.log, entry.instead_of.into_iter());
-            if !entry.updates.is_empty() {
-                DocumentRecords::put_journal(&mut batch, entry.log, entry.number, entry.updates);
-            }
-            answers.extend(entry.answers);
-        }
-        self.writing = Some(answers);
-        Some(batch)
     }
 }
 
@@ -1242,23 +860,6 @@ fn newer<T: PartialEq>(held: &mut (EventOrder, T), order: EventOrder, value: T) 
     let news = held.1 != value;
     *held = (order, value);
     news
-}
-
-/// Somebody in a document, as fronts see it; `None` where the state is no JSON.
-fn presence(account: AccountId, device: DeviceId, state: Option<&str>) -> Option<DocPresence> {
-    let state = state.map(serde_json::from_str).transpose().ok()?;
-    Some(DocPresence { user_id: account.to_string(), device_id: device.to_string(), state })
-}
-
-/// The updates of a journal's entry.
-fn split(mut updates: &[u8]) -> Vec<&[u8]> {
-    let mut found = Vec::new();
-    while let Some((length, rest)) = updates.split_first_chunk::<4>() {
-        let Some((update, rest)) = rest.split_at_checked(u32::from_be_bytes(*length) as usize) else { break };
-        found.push(update);
-        updates = rest;
-    }
-    found
 }
 
 fn refuse_begin(answer: Option<oneshot::Sender<Result<LogId, CommandRefusal>>>, why: CommandRefusal) {
@@ -1296,19 +897,6 @@ fn not_taken(refusal: EditRefusal) -> ApiError {
             ApiError::invalid("The update is not taken: its blocks lie too deep within each other. Nothing changed.")
         }
     }
-}
-
-fn body_of<T: minicbor::Encode<()>>(content: &T) -> Result<BodyBytes, ApiError> {
-    BodyBytes::new(&Body::Plain(cbor::encode(content)))
-        .map_err(|error| ApiError::invalid(format!("It is too long: {error}.")))
-}
-
-fn content<T>(event: &LogEvent) -> Option<T>
-where
-    T: minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()> + cbor::Bounded,
-{
-    let Body::Plain(bytes) = event.body.as_ref()?.decode().ok()? else { return None };
-    cbor::decode(&bytes, limits::BODY_BYTES_MAX).ok()
 }
 
 #[cfg(test)]

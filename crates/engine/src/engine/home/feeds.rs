@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 use momoland_feed::{Change, Comment, Cursor, Feed, Order, Post, Snapshots};
 use momoland_protocol::cbor;
 use momoland_protocol::content::DeletionContent;
-use momoland_protocol::event::{Action, Body, BodyBytes};
+use momoland_protocol::event::Action;
 use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
 use momoland_protocol::id::{EventId, RoomId, random};
 use momoland_protocol::roster::Role;
 use momoland_replica::input::Command;
-use tokio::sync::oneshot;
 
-use super::{Home, Stored, Waiting};
+use super::{Home, Stored, body_of};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{Comment as ApiComment, Comments, FeedOrder, Post as ApiPost, Posts};
@@ -145,8 +144,8 @@ impl Home {
         let now = self.now().wall;
         let held = self.feed(room);
         let (posts, next) = match cursor {
-            None => held.snapshots.first(&held.feed, order, limit, now, |_| true),
-            Some(cursor) => held.snapshots.next(&held.feed, cursor, limit, |_| true).ok_or_else(|| {
+            None => held.snapshots.first(&held.feed, order, limit, now),
+            Some(cursor) => held.snapshots.next(&held.feed, cursor, limit).ok_or_else(|| {
                 ApiError::new(ErrorKind::Conflict, "This list is too old to go on with. Read it from its beginning.")
             })?,
         };
@@ -255,12 +254,8 @@ impl Home {
         // What changes or takes back something says where that stands, so that every disk can drop it.
         let amends = matches!(action, Action::EDIT | Action::RETRACT | Action::REDACT);
         let place = targets.first().filter(|_| amends).and_then(|target| self.feed(room).feed.place(*target));
-        let body = BodyBytes::new(&Body::Plain(cbor::encode(content)))
-            .map_err(|error| ApiError::invalid(format!("It is too long: {error}.")))?;
-        let (answer, stored) = oneshot::channel();
-        let command = Command::Append { log: room.conversation(), action, targets, place, body };
-        self.command(command, Waiting::Send(answer));
-        Ok(stored)
+        let (log, body) = (room.conversation(), body_of(content)?);
+        Ok(self.append(Command::Append { log, action, targets, place, body }))
     }
 
     fn api_post(&self, room: RoomId, post: Post) -> ApiPost {

@@ -6,15 +6,14 @@ use std::time::Duration;
 use momoland_protocol::cbor;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal, kind};
-use momoland_protocol::event::{Action, Body, BodyBytes};
+use momoland_protocol::event::Action;
 use momoland_protocol::id::{AccountId, DeviceId, RoomId};
 use momoland_protocol::limits;
 use momoland_protocol::location::{LivePosition, LocationContent, Point};
 use momoland_replica::input::Command;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Home, Stored, Waiting};
+use super::{Home, Stored, body_of};
 use crate::api::error::ApiError;
 use crate::api::events::Event;
 use crate::api::types::{Location, degrees};
@@ -128,12 +127,9 @@ impl Home {
     }
 
     fn append_location(&mut self, room: RoomId, content: LocationContent) -> Result<Stored, ApiError> {
-        let body = BodyBytes::new(&Body::Plain(cbor::encode(&content)))
-            .map_err(|error| ApiError::invalid(format!("The position cannot be said: {error}.")))?;
-        let (answer, stored) = oneshot::channel();
-        let (log, action) = (room.conversation(), Action::LOCATION);
-        self.command(Command::Append { log, action, targets: Vec::new(), place: None, body }, Waiting::Send(answer));
-        Ok(stored)
+        let (log, body) = (room.conversation(), body_of(&content)?);
+        let (action, targets) = (Action::LOCATION, Vec::new());
+        Ok(self.append(Command::Append { log, action, targets, place: None, body }))
     }
 
     /// A live position came, from a member's proven device.

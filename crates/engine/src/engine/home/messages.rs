@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use momoland_protocol::cbor;
 use momoland_protocol::content::{Mentions, MessageContent};
-use momoland_protocol::event::{Action, Body, BodyBytes};
+use momoland_protocol::event::{Action, BodyBytes};
 use momoland_protocol::id::{ChainId, EventId, RoomId};
 use momoland_protocol::register::{DeliveredChain, DeliveryMark, RegisterName};
 use momoland_replica::input::{Command, Input};
@@ -14,7 +14,7 @@ use momoland_store::kv::Batch;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Home, Stored, Waiting, no_such_message, no_such_room};
+use super::{Home, Stored, Waiting, body_of, no_such_message, no_such_room};
 use crate::account::record::Records;
 use crate::api::error::ApiError;
 use crate::api::events::Event;
@@ -75,10 +75,8 @@ impl Home {
         }
         let body = self.message_body(room, text)?;
         let targets = reply_to.into_iter().collect();
-        let (answer, answered) = oneshot::channel();
-        let command = Command::Append { log: room.conversation(), action: Action::POST, targets, place: None, body };
-        self.command(command, Waiting::Send(answer));
-        Ok(answered)
+        let (log, action) = (room.conversation(), Action::POST);
+        Ok(self.append(Command::Append { log, action, targets, place: None, body }))
     }
 
     /// What a message or an edit says, with whom it names.
@@ -90,8 +88,7 @@ impl Home {
                 "A message holds at most 32 KiB of text, and no NUL character. Shorten it, or send a file.",
             )
         })?;
-        BodyBytes::new(&Body::Plain(cbor::encode(&content)))
-            .map_err(|error| ApiError::invalid(format!("The message is too long: {error}.")))
+        body_of(&content)
     }
 
     fn mentions(&self, room: RoomId, text: &str) -> Result<Option<Mentions>, ApiError> {

@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use momoland_protocol::cbor;
 use momoland_protocol::clock::Hlc;
 use momoland_protocol::event::{BodyBytes, EventHeader};
 use momoland_protocol::id::{Incarnation, LogId, RosterHash};
@@ -26,7 +25,7 @@ impl Author {
     }
 
     fn says(&mut self, content: LocationContent, at: UnixMillis) -> Event {
-        let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).unwrap();
+        let body = BodyBytes::plain(&content).unwrap();
         let (seq, prev, after) = match &self.last {
             Some(last) => (last.header.get().seq.next().unwrap(), last.id(), last.header.get().hlc),
             None => (Seq(1), EventId::ZERO, Hlc(0)),

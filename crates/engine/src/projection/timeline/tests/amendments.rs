@@ -3,7 +3,6 @@
 use momoland_protocol::content::{DeletionContent, PinContent, ReactionContent};
 
 use super::*;
-use crate::projection::amendments::content;
 
 const EMOJI: [&str; 3] = ["👍", "❤️", "🎉"];
 const CAROL: AccountId = AccountId([3; 16]);
@@ -57,7 +56,7 @@ fn expected(events: &[(Event, AccountId)], posts: &BTreeMap<EventId, AccountId>)
     events.sort_by_key(|(event, _)| event.header.get().order());
     let mut expected: BTreeMap<EventId, Expected> = BTreeMap::new();
     for (event, author) in events.iter().filter(|(event, _)| event.header.get().action == Action::POST) {
-        let content: MessageContent = content(event).unwrap();
+        let content: MessageContent = event.content().unwrap();
         let fresh = Expected { text: content.text, author: Some(*author), ..Expected::default() };
         expected.insert(event.id(), fresh);
     }
@@ -67,10 +66,10 @@ fn expected(events: &[(Event, AccountId)], posts: &BTreeMap<EventId, AccountId>)
         let Some(message) = expected.get_mut(&target) else { continue };
         match header.action {
             Action::EDIT if posts[&target] == *author => {
-                message.text = content::<MessageContent>(event).unwrap().text;
+                message.text = event.content::<MessageContent>().unwrap().text;
             }
             Action::REACT => {
-                let ReactionContent { emoji, on } = content(event).unwrap();
+                let ReactionContent { emoji, on } = event.content().unwrap();
                 let key = (emoji, *author);
                 if on {
                     message.reactions.insert(key)
@@ -78,7 +77,7 @@ fn expected(events: &[(Event, AccountId)], posts: &BTreeMap<EventId, AccountId>)
                     message.reactions.remove(&key)
                 };
             }
-            Action::PIN => message.pinned = content::<PinContent>(event).unwrap().on,
+            Action::PIN => message.pinned = event.content::<PinContent>().unwrap().on,
             Action::RETRACT => message.deleted |= posts[&target] == *author,
             Action::REDACT => message.deleted = true,
             _ => {}
