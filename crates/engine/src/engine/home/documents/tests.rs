@@ -1,8 +1,13 @@
 use std::sync::Arc;
 
+use momoland_protocol::document::Editors;
+use momoland_replica::input::Command;
 use momoland_store::kv::{Durability, KeyRange, Order, Store};
 
 use super::*;
+use crate::api::error::ErrorKind;
+use crate::documents::document::Edit;
+use crate::engine::home::{Waiting, body_of};
 use crate::engine::replication::tests::{Device, HeldStore};
 
 /// Waits for an answer while the disk does its work.

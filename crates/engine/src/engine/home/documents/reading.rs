@@ -1,0 +1,208 @@
+//! Documents that are read from the disk, when they are first asked for or judged anew, and put away again.
+
+use std::collections::BTreeSet;
+
+use momoland_protocol::document::DocumentUpdate;
+use momoland_protocol::event::Action;
+use momoland_protocol::id::LogId;
+use momoland_store::kv::{Batch, StoreError};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::journal::split;
+use super::{ISSUE_AFTER, ISSUE_AGAIN_AFTER, Shelved, no_such_document, standing};
+use crate::api::error::{ApiError, ErrorKind};
+use crate::api::events::Event;
+use crate::documents::document::{Document, Recovered, Standing};
+use crate::documents::records::DocumentRecords;
+use crate::engine::Home;
+
+/// Documents that stay in memory though nobody has them open. More: those that were used longest ago go.
+const IDLE_DOCUMENTS_MAX: usize = 16;
+
+impl Home {
+    /// A document that this person may see, in memory.
+    pub(super) fn document(&mut self, log: LogId) -> Result<&mut Document, ApiError> {
+        let shelved = self.documents.shelf.get(&log).ok_or_else(no_such_document)?;
+        self.require_member(shelved.room).map_err(|_| no_such_document())?;
+        if shelved.document.is_none() {
+            let document = self.read_document(log, true)?;
+            if let Some(shelved) = self.documents.shelf.get_mut(&log) {
+                shelved.document = Some(document);
+            }
+            self.put_idle_away(log);
+        }
+        self.documents.uses += 1;
+        let uses = self.documents.uses;
+        let shelved = self.documents.shelf.get_mut(&log).ok_or_else(no_such_document)?;
+        shelved.used = uses;
+        shelved.document.as_mut().ok_or_else(no_such_document)
+    }
+
+    /// Folds what is on disk of a document. Blocks on the disk.
+    pub(super) fn read_document(&mut self, log: LogId, journal: bool) -> Result<Document, ApiError> {
+        let unreadable = |error: StoreError| {
+            tracing::error!(%error, %log, "a document cannot be read");
+            ApiError::new(
+                ErrorKind::Internal,
+                "This document cannot be read from the disk, so it is not shown, and nothing was changed in it. \
+                 Others still have it; the log says what is damaged.",
+            )
+        };
+        let shelved = self.documents.shelf.get(&log).ok_or_else(no_such_document)?;
+        let roster = self.replica.roster(shelved.room).ok_or_else(no_such_document)?;
+        let mut updates = Vec::new();
+        let folded = self.persistence.each_event(log, &mut |event| {
+            let header = event.header.get();
+            if header.action != Action::DOCUMENT_UPDATE || !roster.counts_event(header) {
+                return;
+            }
+            let Some(author) = roster.account_of(header.device) else { return };
+            let standing = standing(&shelved.rights, header, author);
+            if let (Some(standing), Some(DocumentUpdate { update })) = (standing, event.content()) {
+                let version = roster.version_of(header.roster).unwrap_or_default();
+                updates.push((header.clone(), version, update, standing));
+            }
+        });
+        folded.map_err(unreadable)?;
+        if updates.is_empty() {
+            return Err(ApiError::new(
+                ErrorKind::Offline,
+                "This document has not arrived on this device yet. It comes once its author, or somebody who has it, is online.",
+            ));
+        }
+        updates.sort_by_key(|(header, ..)| header.order());
+        let mut document = Document::new(log, self.key.device());
+        // Those that do not count first: others may be placed beside them.
+        for refused in [true, false] {
+            let of_it = updates.iter().filter(|(.., standing)| (*standing == Standing::Refused) == refused);
+            for (header, version, update, standing) in of_it {
+                document.fold(header, *version, update, *standing);
+            }
+        }
+        document.take_counted();
+        if !journal {
+            return Ok(document);
+        }
+        let journal = self.documents.records.journal(log).map_err(unreadable)?;
+        let mut batch = Batch::new();
+        let mut journalled = BTreeSet::new();
+        for (number, updates) in journal {
+            let recovered: Vec<Recovered> = split(&updates).into_iter().map(|it| document.recover(it)).collect();
+            if recovered.iter().all(|it| *it == Recovered::Known) {
+                // The events were stored, and there was no time left to say so.
+                DocumentRecords::delete_journal(&mut batch, log, std::iter::once(number));
+            } else {
+                journalled.insert(number);
+            }
+        }
+        self.persistence.write(batch);
+        if let Some(shelved) = self.documents.shelf.get_mut(&log)
+            && document.has_unissued()
+        {
+            shelved.journalled.extend(journalled);
+            shelved.issue_at = Some(Instant::now());
+        }
+        Ok(document)
+    }
+
+    /// Reads a document anew, since what counted counts no more, or what did not does. Own changes that no event says yet
+    /// are kept, where this person may still write.
+    pub(super) fn read_document_again(&mut self, log: LogId) {
+        let Some(before) = self.documents.shelf.get_mut(&log).and_then(|shelved| shelved.document.take()) else {
+            return;
+        };
+        let may_edit = self.may_edit(log).is_ok();
+        let read = self.read_document(log, may_edit).map(|mut document| {
+            if may_edit {
+                document.recover(&before.unissued());
+            }
+            document
+        });
+        match read {
+            Ok(document) => {
+                let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
+                if document.has_unissued() && shelved.issue_at.is_none() {
+                    shelved.issue_at = Some(Instant::now() + ISSUE_AFTER);
+                }
+                shelved.document = Some(document);
+                if !may_edit {
+                    self.discard_unissued(log);
+                }
+            }
+            Err(error) => tracing::error!(%log, error = %error.message, "a document could not be read again"),
+        }
+        self.tell(Event::DocReset { doc_id: log.to_string() });
+    }
+
+    /// Nobody else will take what this person wrote and no event says: it would be in their copy alone.
+    pub(super) fn discard_unissued(&mut self, log: LogId) {
+        let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
+        (shelved.issue_at, shelved.leans_since) = (None, None);
+        let numbers = std::mem::take(&mut shelved.journalled);
+        self.documents.journal.drop_entries(&numbers);
+        let mut batch = Batch::new();
+        DocumentRecords::delete_journal(&mut batch, log, numbers.into_iter());
+        self.persistence.write(batch);
+    }
+
+    /// What own changes build on never came: they are made again beside what did.
+    pub(super) fn rebase_document(&mut self, log: LogId) {
+        let Some(before) = self.documents.shelf.get_mut(&log).and_then(|shelved| shelved.document.take()) else {
+            return;
+        };
+        let rebased = self.read_document(log, false).map(|mut document| {
+            let update = document.rebase(&before);
+            (document, update)
+        });
+        let (document, update) = match rebased {
+            Ok((document, Ok(update))) => (document, update),
+            Ok((_, Err(error))) => {
+                tracing::error!(%log, %error, "own changes could not be made again; they wait");
+                self.put_document_back(log, before);
+                return;
+            }
+            Err(error) => {
+                tracing::error!(%log, error = %error.message, "a document could not be read again");
+                self.put_document_back(log, before);
+                return;
+            }
+        };
+        tracing::info!(%log, "what own changes were written beside never came: they were made again without it");
+        self.documents.journal.seal(log);
+        let (answer, _) = oneshot::channel();
+        let number = self.documents.journal.add(log, &update, answer);
+        let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
+        let numbers = std::mem::replace(&mut shelved.journalled, BTreeSet::from([number]));
+        (shelved.document, shelved.leans_since, shelved.issue_at) = (Some(document), None, Some(Instant::now()));
+        // One batch: a kill finds the old changes or the new ones.
+        self.documents.journal.replace(log, numbers);
+        self.tell(Event::DocReset { doc_id: log.to_string() });
+    }
+
+    pub(super) fn put_document_back(&mut self, log: LogId, document: Document) {
+        if let Some(shelved) = self.documents.shelf.get_mut(&log) {
+            shelved.document = Some(document);
+            shelved.issue_at = Some(Instant::now() + ISSUE_AGAIN_AFTER);
+        }
+    }
+
+    /// Lets go of documents that nobody has open, all but the latest few.
+    pub(super) fn put_idle_away(&mut self, keep: LogId) {
+        let idle = |(log, shelved): &(&LogId, &Shelved)| {
+            **log != keep
+                && !shelved.open
+                && shelved.issuing.is_none()
+                && shelved.document.as_ref().is_some_and(|document| !document.has_unissued())
+        };
+        let mut idle: Vec<(u64, LogId)> =
+            self.documents.shelf.iter().filter(idle).map(|(log, shelved)| (shelved.used, *log)).collect();
+        idle.sort();
+        let surplus = idle.len().saturating_sub(IDLE_DOCUMENTS_MAX);
+        for (_, log) in idle.into_iter().take(surplus) {
+            if let Some(shelved) = self.documents.shelf.get_mut(&log) {
+                shelved.document = None;
+            }
+        }
+    }
+}
