@@ -6,6 +6,7 @@
 
 mod backups;
 mod bad_input;
+mod calls;
 mod chat;
 mod clocks;
 mod connectivity;

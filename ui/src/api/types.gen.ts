@@ -613,6 +613,48 @@ export type DocAwarenessParams = { docId: string,
  */
 state: unknown, };
 
+export type StartCallParams = { roomId: string, media: CallMedia, };
+
+export type CallMedia = "audio";
+
+export type CallParams = { callId: string, };
+
+export type MuteCallParams = { callId: string, muted: boolean, };
+
+export type CallStarted = { 
+/**
+ * Of two who call each other at once both end in the call with one of the two ids; either names it.
+ */
+callId: string, };
+
+export type CallList = { calls: Array<Call>, };
+
+export type CallPart = "ringing" | "out" | "calling" | "in" | "ended";
+
+export type CallEnd = "left" | "declined" | "busy" | "unanswered" | "elsewhere" | "removed";
+
+export type Call = { callId: string, roomId: string, media: CallMedia, part: CallPart, 
+/**
+ * Whether one's own microphone is heard.
+ */
+mic: boolean, 
+/**
+ * The others in it.
+ */
+participants: Array<CallParticipant>, ended?: CallEnd, };
+
+export type CallParticipant = { userId: string, deviceId: string, mic: boolean, speaking: boolean, since: number, path?: PeerPath, };
+
+export type CallStats = { callId: string, peers: Array<CallPeerStats>, };
+
+export type CallPeerStats = { userId: string, deviceId: string, path?: PeerPath, audio: AudioStats, };
+
+export type AudioStats = { packetsReceived: number, packetsLost: number, framesDecoded: number, framesRecovered: number, framesConcealed: number, jitterMs: number, 
+/**
+ * What the jitter buffer adds.
+ */
+delayMs: number, speaking: boolean, };
+
 export type SetEditorsParams = { docId: string, 
 /**
  * Left out: those who are listed.
@@ -643,6 +685,6 @@ until?: number, ended?: boolean, } | { "type": "post.new", post: Post, } | { "ty
 /**
  * The first twenty.
  */
-postIds: Array<string>, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.awareness", docId: string, userId: string, deviceId: string, state: unknown, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "resync", };
+postIds: Array<string>, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.awareness", docId: string, userId: string, deviceId: string, state: unknown, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "call.incoming", callId: string, roomId: string, from: string, media: CallMedia, } | { "type": "call.changed", call: Call, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

@@ -7,7 +7,9 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::api::types::{Comment, Doc, FeedOrder, Member, Message, NetStatus, PeerStatus, Post, PresenceStatus, Room};
+use crate::api::types::{
+    Call, CallMedia, Comment, Doc, FeedOrder, Member, Message, NetStatus, PeerStatus, Post, PresenceStatus, Room,
+};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
@@ -116,6 +118,12 @@ pub enum Event {
     /// The document is not to be had any more.
     #[serde(rename = "doc.removed")]
     DocRemoved { doc_id: String, room_id: String },
+    /// Somebody calls.
+    #[serde(rename = "call.incoming")]
+    CallIncoming { call_id: String, room_id: String, from: String, media: CallMedia },
+    /// A call began, ended, or somebody in it came, went or closed their microphone.
+    #[serde(rename = "call.changed")]
+    CallChanged { call: Call },
     /// Events were dropped because this front did not read them in time: read the lists again.
     #[serde(rename = "resync")]
     Resync {},

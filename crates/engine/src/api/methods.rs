@@ -4,6 +4,7 @@
 //! [`ApiError`]. Nothing here keeps state.
 
 mod account;
+mod calls;
 mod docs;
 mod doctor;
 mod drafts;
@@ -144,6 +145,13 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "location.share" => location::share,
         "location.stop" => location::stop,
         "location.list" => location::list,
+        "calls.start" => calls::start,
+        "calls.answer" => calls::answer,
+        "calls.decline" => calls::decline,
+        "calls.leave" => calls::leave,
+        "calls.mute" => calls::mute,
+        "calls.list" => calls::list,
+        "calls.stats" => calls::stats,
         "feed.publish" => feed::publish,
         "feed.edit" => feed::edit,
         "feed.delete" => feed::delete,
