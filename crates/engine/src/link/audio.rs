@@ -99,8 +99,7 @@ fn opus() -> RTCRtpCodec {
 /// Opus alone, and reports of what arrives.
 pub(super) fn media_engine() -> Result<(MediaEngine, Registry), PeerError> {
     let mut engine = MediaEngine::default();
-    let codec =
-        RTCRtpCodecParameters { rtp_codec: opus(), payload_type: PAYLOAD_TYPE, ..RTCRtpCodecParameters::default() };
+    let codec = RTCRtpCodecParameters { rtp_codec: opus(), payload_type: PAYLOAD_TYPE };
     engine.register_codec(codec, RtpCodecKind::Audio)?;
     Ok((engine, configure_rtcp_reports(Registry::new())))
 }
