@@ -9,6 +9,7 @@
 mod events;
 mod history;
 mod logs;
+mod registers;
 mod rosters;
 mod sync;
 
@@ -113,7 +114,7 @@ pub struct HeldDeletion {
 }
 
 /// Everything that is on disk but for the events themselves.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DurableState {
     /// Each room's changes, in the order in which they were taken.
     pub rosters: Vec<(RoomId, Vec<CountersignedChange>)>,

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use momoland_protocol::id::DeviceId;
+use momoland_protocol::event::EventPlace;
+use momoland_protocol::id::{ChainId, DeviceId, EventId};
+use momoland_replica::deletions::Deletion;
+use momoland_replica::replica::{HeldDeletion, HeldFork};
 
 use self::world::{Backend, Disk, Memory, World, all_keys, commit, device, opened, room};
 use super::*;
@@ -93,7 +96,7 @@ fn what_was_put_is_there_after_opening_again<B: Backend>() {
     let mut world = World::default();
     {
         let (mut log, held) = opened(&backend.store());
-        assert_eq!(held, HeldState::default());
+        assert_eq!(held, DurableState::default());
         furnished(&mut world, &mut log, &backend.store());
     }
     backend.reopen();
@@ -355,7 +358,7 @@ fn a_forgotten_room_leaves_nothing_behind<B: Backend>() {
     commit(&store, batch);
     sweep_all(&mut log, &store);
     assert_eq!(all_keys(&store), [b"Kept".to_vec(), b"M".to_vec()]);
-    assert_eq!(opened(&store).1, HeldState::default());
+    assert_eq!(opened(&store).1, DurableState::default());
 }
 
 fn what_was_in_flight_goes_with_its_room<B: Backend>() {
@@ -377,7 +380,7 @@ fn what_was_in_flight_goes_with_its_room<B: Backend>() {
     assert!(log.sweep(&mut fourth).unwrap());
     assert!(fourth.is_empty());
     commit(&store, second);
-    assert_eq!(opened(&store).1, HeldState::default());
+    assert_eq!(opened(&store).1, DurableState::default());
     sweep_all(&mut log, &store);
     assert!(all_keys(&store).is_empty());
 }
@@ -511,7 +514,7 @@ fn a_deletion_of_what_is_not_held_is_kept<B: Backend>() {
     sweep_all(&mut log, &store);
     let header = event.header.get();
     let (by, action, roster) = (header.own_place(), Action::RETRACT, header.roster);
-    let expected = HeldDeletion { log: header.log, place, target, by, action, roster };
+    let expected = HeldDeletion { log: header.log, place, deletion: Deletion { target, by, action, roster } };
     assert_eq!(opened(&store).1.deletions, [expected]);
 }
 
@@ -527,7 +530,7 @@ fn a_deletion_goes_with_its_room<B: Backend>() {
     commit(&store, batch);
     sweep_all(&mut log, &store);
     assert_eq!(all_keys(&store), Vec::<Vec<u8>>::new());
-    assert_eq!(opened(&store).1, HeldState::default());
+    assert_eq!(opened(&store).1, DurableState::default());
 }
 
 fn a_room_of_the_same_name_is_a_new_one<B: Backend>() {
@@ -652,7 +655,7 @@ fn a_call_out_of_turn_spoils_its_batch<B: Backend>() {
 }
 
 /// What opening and then reading everything says.
-fn opened_and_read(store: &Arc<dyn Store>, world: &World) -> Result<HeldState, StoreError> {
+fn opened_and_read(store: &Arc<dyn Store>, world: &World) -> Result<DurableState, StoreError> {
     let (log, held) = EventLog::open(Arc::clone(store))?;
     let reader = log.reader();
     for (id, chain, events) in world.chains() {
@@ -663,7 +666,7 @@ fn opened_and_read(store: &Arc<dyn Store>, world: &World) -> Result<HeldState, S
     Ok(held)
 }
 
-fn damage_of(result: Result<HeldState, StoreError>) -> String {
+fn damage_of(result: Result<DurableState, StoreError>) -> String {
     match result {
         Err(StoreError::Damaged { detail }) => detail,
         other => panic!("no damage: {other:?}"),
