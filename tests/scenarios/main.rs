@@ -22,6 +22,7 @@ mod joins;
 mod leaks;
 mod locations;
 mod names;
+mod notifications;
 mod origins;
 mod presence;
 mod processes;

@@ -7,57 +7,20 @@ export type * from "@/api/types.gen";
 
 export type Event =
   | Engine.Event
-  | { type: "notification.new"; notification: Notification }
   | { type: "announcement.new"; announcement: Announcement }
   | { type: "activity.new"; activity: Activity };
-
-export type ListNotificationsParams = {
-  /** Notifications before this one, as `next` of an earlier answer gives it. */
-  before?: string;
-  limit?: number;
-};
-
-export type Notifications = {
-  /** The newest first. */
-  notifications: Notification[];
-  unreadCount: number;
-  next?: string;
-};
-
-export type Notification = {
-  notificationId: string;
-  kind: NotificationKind;
-  title: string;
-  body: string;
-  level: NotificationLevel;
-  roomId?: string;
-  messageId?: string;
-  /** Whose doing it is. */
-  userId?: string;
-  at: number;
-  read: boolean;
-};
-
-export type NotificationKind = "mention" | "reply" | "reaction" | "invite" | "personal" | "announcement" | "room";
-
-export type NotificationLevel = "info" | "success" | "warning" | "error";
-
-export type MarkNotificationsReadParams = {
-  /** All of them, where it is left out. */
-  notificationId?: string;
-};
 
 export type Announcement = {
   announcementId: string;
   message: string;
-  level: NotificationLevel;
+  level: Engine.NotificationLevel;
   at: number;
   expiresAt?: number;
 };
 
 export type AnnounceParams = {
   message: string;
-  level: NotificationLevel;
+  level: Engine.NotificationLevel;
   /** Seconds for which it is told to those who come online. */
   ttlS?: number;
 };

@@ -335,7 +335,7 @@ export const strings = {
     olderFailed: "Earlier ones could not be had.",
     open: "Open",
     fresh: "Unread",
-    kinds: { mention: "Mention", reply: "Answer", reaction: "Reaction", invite: "Invite", personal: "For you", announcement: "Announcement", room: "Room" },
+    kinds: { mention: "Mention", reply: "Answer", direct: "Direct message", message: "Message", room: "Room", personal: "For you" },
   },
 
   feed: {

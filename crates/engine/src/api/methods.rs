@@ -11,6 +11,7 @@ mod feed;
 mod location;
 mod messages;
 mod net;
+mod notifications;
 mod preferences;
 mod presence;
 mod rooms;
@@ -111,6 +112,8 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "rooms.direct" => rooms::direct,
         "rooms.setNotify" => preferences::set_notify,
         "rooms.setFavourite" => preferences::set_favourite,
+        "notifications.list" => notifications::list,
+        "notifications.markRead" => notifications::mark_read,
         "messages.send" => messages::send,
         "messages.list" => messages::list,
         "messages.edit" => messages::edit,

@@ -13,6 +13,7 @@ mod feed;
 mod location;
 mod messages;
 mod docs;
+mod notifications;
 mod preferences;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub use self::docs::*;
 pub use self::feed::*;
 pub use self::location::*;
 pub use self::messages::*;
+pub use self::notifications::*;
 pub use self::preferences::*;
 
 /// How sure the author may be that a message survives. States never go back.

@@ -251,6 +251,7 @@ impl Home {
         };
         let Some(roster) = self.replica.roster(room) else { return };
         let members: std::collections::BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
+        self.note_standing(room, changes);
         if !members.contains(&own) {
             self.forget_room(room);
             return;
@@ -332,6 +333,7 @@ impl Home {
 
     fn room_forgotten(&mut self, room: RoomId) {
         self.documents_forgotten(room);
+        self.inbox_forgets(room);
         self.timelines.remove(&room);
         self.histories.remove(&room);
         self.readers.remove(&room);

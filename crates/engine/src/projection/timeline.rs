@@ -11,7 +11,9 @@
 //! 4. A message that was deleted stays listed without its text, and counts as unread nowhere.
 //!    Test: `a_deleted_message_leaves_no_text`.
 //!
-//! `amendments` folds what was said of messages later. Not here: search.
+//! `amendments` folds what was said of messages later; `concerns` finds what this person is told of. Not here: search.
+
+pub(crate) mod concerns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
