@@ -669,6 +669,46 @@ export type MarkNotificationsReadParams = {
  */
 notificationId?: string, };
 
+export type ListActivityParams = { 
+/**
+ * Of one room; of all of them where it is left out.
+ */
+roomId?: string, 
+/**
+ * Activities before this point, as `next` of an earlier answer gives it.
+ */
+before?: string, 
+/**
+ * 1 to 1,000; 50 unless said otherwise.
+ */
+limit?: number, };
+
+export type Activities = { 
+/**
+ * The newest first.
+ */
+activities: Array<Activity>, next?: string, };
+
+export type Activity = { activityId: string, kind: ActivityKind, roomId: string, 
+/**
+ * Who did it.
+ */
+userId: string, 
+/**
+ * The other person, where it is done to one.
+ */
+targetUserId?: string, 
+/**
+ * What they became.
+ */
+role?: Role, 
+/**
+ * What the room, the document or the post is called from then on.
+ */
+name?: string, messageId?: string, docId?: string, postId?: string, at: number, };
+
+export type ActivityKind = "created" | "joined" | "left" | "removed" | "banned" | "invited" | "role" | "renamed" | "pinned" | "document" | "post";
+
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
  * Absent where the peer is gone.
@@ -689,6 +729,6 @@ postIds: Array<string>, } | { "type": "doc.changed", doc: Doc, } | { "type": "do
 /**
  * Whether this person does not want to be disturbed: it is listed, and nothing pops up or rings.
  */
-silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "resync", };
+silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "activity.new", activity: Activity, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

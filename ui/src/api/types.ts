@@ -7,8 +7,7 @@ export type * from "@/api/types.gen";
 
 export type Event =
   | Engine.Event
-  | { type: "announcement.new"; announcement: Announcement }
-  | { type: "activity.new"; activity: Activity };
+  | { type: "announcement.new"; announcement: Announcement };
 
 export type Announcement = {
   announcementId: string;
@@ -24,24 +23,3 @@ export type AnnounceParams = {
   /** Seconds for which it is told to those who come online. */
   ttlS?: number;
 };
-
-export type ListActivityParams = { roomId?: string; before?: string; limit?: number };
-
-export type Activities = {
-  /** The newest first. */
-  activities: Activity[];
-  next?: string;
-};
-
-export type Activity = {
-  activityId: string;
-  kind: ActivityKind;
-  roomId: string;
-  userId: string;
-  /** The other person, where it is done to one. */
-  targetUserId?: string;
-  messageId?: string;
-  at: number;
-};
-
-export type ActivityKind = "created" | "joined" | "left" | "removed" | "banned" | "invited" | "role" | "renamed" | "pinned" | "message" | "document";

@@ -472,8 +472,8 @@ export const strings = {
         role: `${who} changed the role of ${whom}`,
         renamed: `${who} changed the room`,
         pinned: `${who} pinned a message`,
-        message: `${who} wrote`,
-        document: `${who} worked on a document`,
+        document: `${who} began a document`,
+        post: `${who} published a post`,
       })[kind],
   },
 

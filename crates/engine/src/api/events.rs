@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::api::types::{
-    Comment, Doc, FeedOrder, Member, Message, NetStatus, Notification, NotificationState, PeerStatus, Post,
+    Activity, Comment, Doc, FeedOrder, Member, Message, NetStatus, Notification, NotificationState, PeerStatus, Post,
     PresenceStatus, Room,
 };
 
@@ -130,6 +130,9 @@ pub enum Event {
     /// Notifications were read, here or by reading their room anywhere, are unread again, or are gone.
     #[serde(rename = "notification.changed")]
     NotificationChanged { notification_ids: Vec<String>, state: NotificationState, unread_count: u32 },
+    /// Somebody did something in a room: as `activity.list` has it.
+    #[serde(rename = "activity.new")]
+    ActivityNew { activity: Activity },
     /// Events were dropped because this front did not read them in time: read the lists again.
     #[serde(rename = "resync")]
     Resync {},

@@ -36,7 +36,7 @@ pub fn typescript() -> String {
         DocParams, OpenedDoc, DocText, DocOp, DocInsert, DocDelete, EditDocParams, UpdateDocParams, DocStateParams,
         DocState, DocPresence, DocAwarenessParams, SetEditorsParams, RenameDocParams, ArchiveDocParams, ListNotificationsParams,
         Notifications, Notification, NotificationKind, NotificationLevel, NotificationState,
-        MarkNotificationsReadParams, Event,
+        MarkNotificationsReadParams, ListActivityParams, Activities, Activity, ActivityKind, Event,
         ErrorKind,
     }
     file

@@ -4,6 +4,7 @@
 //! [`ApiError`]. Nothing here keeps state.
 
 mod account;
+mod activity;
 mod docs;
 mod doctor;
 mod drafts;
@@ -114,6 +115,7 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "rooms.setFavourite" => preferences::set_favourite,
         "notifications.list" => notifications::list,
         "notifications.markRead" => notifications::mark_read,
+        "activity.list" => activity::list,
         "messages.send" => messages::send,
         "messages.list" => messages::list,
         "messages.edit" => messages::edit,

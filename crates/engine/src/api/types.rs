@@ -9,6 +9,7 @@
 //!
 //! Not here: events (`api::events`), errors (`api::error`), anything the wire or the disk sees (`protocol`).
 
+mod activity;
 mod feed;
 mod location;
 mod messages;
@@ -19,6 +20,7 @@ mod preferences;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use self::activity::*;
 pub use self::docs::*;
 pub use self::feed::*;
 pub use self::location::*;

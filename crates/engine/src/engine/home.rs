@@ -4,6 +4,7 @@
 
 mod documents;
 mod messages;
+mod activity;
 mod amendments;
 mod notifications;
 mod drafts;

@@ -71,6 +71,7 @@ impl Home {
             Notice::Stored { room, event, author, roster_version, command } => {
                 self.stored(room, &event, author, roster_version);
                 self.document_event(room, &event, author, roster_version, command.is_some());
+                self.tell_activity(room, &event);
                 if let Some(command) = command {
                     self.answer_sent(command, Ok(event.id()));
                 }
@@ -285,6 +286,7 @@ impl Home {
         self.documents_follow_roster(room);
         let before = self.members.insert(room, members.clone());
         if let Some(before) = before {
+            self.tell_changes(room, changes);
             let room_id = room.to_string();
             for account in members.difference(&before) {
                 let role = self.replica.roster(room).and_then(|roster| roster.role(*account));

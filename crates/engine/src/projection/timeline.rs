@@ -587,6 +587,11 @@ impl Timeline {
         self.amendments.pinned_since(&entry.about()).is_some()
     }
 
+    /// Since when a message is pinned, and who did it.
+    pub(crate) fn pinned_by(&self, entry: &Entry) -> Option<(EventOrder, AccountId)> {
+        self.amendments.pinned_by(&entry.about())
+    }
+
     /// Whether this person's reaction with an emoji stands.
     pub(crate) fn reacts(&self, entry: &Entry, emoji: &'static str) -> bool {
         self.amendments.reacts(&entry.about(), self.own, emoji)

@@ -29,24 +29,34 @@ const NOTED_MAX: usize = 500;
 /// Characters of a message that a notification shows.
 const BODY_CHARS_MAX: usize = 400;
 
-/// Where a list of notifications goes on: behind the one of this time and name.
+/// Where a list of notifications, or of activities, goes on: behind the one of this time and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct NotificationCursor {
+pub(crate) struct Cursor {
     hlc: u64,
     id: String,
 }
 
-impl FromStr for NotificationCursor {
+impl Cursor {
+    pub(super) fn new(hlc: Hlc, id: String) -> Self {
+        Self { hlc: hlc.0, id }
+    }
+
+    pub(super) fn is_at(&self, hlc: Hlc) -> bool {
+        self.hlc == hlc.0
+    }
+}
+
+impl FromStr for Cursor {
     type Err = ApiError;
 
     fn from_str(text: &str) -> Result<Self, ApiError> {
         let parsed =
             text.split_once('-').and_then(|(hlc, id)| Some(Self { hlc: hlc.parse().ok()?, id: id.to_owned() }));
-        parsed.ok_or_else(|| ApiError::invalid("A list of notifications goes on where `next` of an answer says."))
+        parsed.ok_or_else(|| ApiError::invalid("A list goes on where `next` of an answer says."))
     }
 }
 
-impl std::fmt::Display for NotificationCursor {
+impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}-{}", self.hlc, self.id)
     }
@@ -55,7 +65,7 @@ impl std::fmt::Display for NotificationCursor {
 /// What fronts know of, and what is noted.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Inbox {
-    noted: BTreeMap<NotificationCursor, Noted>,
+    noted: BTreeMap<Cursor, Noted>,
     away: BTreeMap<RoomId, PutAway>,
     /// The unread notifications about each room's messages, as fronts were told last.
     fresh: BTreeMap<RoomId, BTreeSet<EventId>>,
@@ -96,14 +106,14 @@ impl Home {
     }
 
     /// A page of notifications, the newest first.
-    pub(crate) fn notifications(&self, before: Option<NotificationCursor>, limit: usize) -> Notifications {
-        let before = before.unwrap_or(NotificationCursor { hlc: u64::MAX, id: String::new() });
-        let mut page: Vec<(NotificationCursor, Notification)> = Vec::new();
+    pub(crate) fn notifications(&self, before: Option<Cursor>, limit: usize) -> Notifications {
+        let before = before.unwrap_or(Cursor { hlc: u64::MAX, id: String::new() });
+        let mut page: Vec<(Cursor, Notification)> = Vec::new();
         for (room, timeline) in &self.timelines {
             let Some(wanted) = self.wanted(*room) else { continue };
             let concerns = timeline.concerns(Hlc(before.hlc), wanted);
             let mut listed = concerns.map(|(entry, concern)| {
-                let cursor = NotificationCursor { hlc: entry.order.hlc.0, id: entry.id.to_string() };
+                let cursor = Cursor::new(entry.order.hlc, entry.id.to_string());
                 (cursor, entry, concern)
             });
             let listed = listed.by_ref().filter(|(cursor, _, _)| *cursor < before).take(limit + 1);
@@ -356,8 +366,8 @@ impl Home {
     }
 }
 
-fn cursor_of(noted: &Noted) -> NotificationCursor {
-    NotificationCursor { hlc: noted.hlc, id: noted.id.clone() }
+fn cursor_of(noted: &Noted) -> Cursor {
+    Cursor { hlc: noted.hlc, id: noted.id.clone() }
 }
 
 fn is_direct(roster: &Roster) -> bool {
