@@ -1,6 +1,5 @@
-// The API's types: the engine's own (`types.gen.ts`), and beside them what this window already knows of and the engine does
-// not tell yet. A declaration here goes when the engine has its own; until then everything that rests on it is hidden where
-// the engine does not answer (`tellsNotifications` in the selectors).
+// The API's types: the engine's own (`types.gen.ts`), and beside them what this window knows of announcements, which the
+// engine does not tell yet: until it does, no menu leads to them.
 import type * as Engine from "@/api/types.gen";
 
 export type * from "@/api/types.gen";
