@@ -393,6 +393,13 @@ impl Replica {
         self.rooms.get(&room).map(Room::roster)
     }
 
+    /// The changes of a room's roster that are on disk, in order.
+    pub fn changes(&self, room: RoomId) -> &[CountersignedChange] {
+        let changes = self.rooms.get(&room).map(|room| room.line.changes()).unwrap_or_default();
+        let durable = usize::try_from(self.durable_version(room)).unwrap_or(usize::MAX);
+        changes.get(..durable.min(changes.len())).unwrap_or_default()
+    }
+
     /// How many changes of a room's roster are on disk, from the first on; 0 where it is not held.
     pub fn durable_version(&self, room: RoomId) -> u64 {
         self.rooms.get(&room).map_or(0, Room::durable_version)

@@ -1,5 +1,5 @@
-// The methods of the API: each with what it takes and what it answers. This table only pairs the types. Of the methods in
-// it the engine may still lack those of documents, notifications, activity and rooms' levels (see `types.ts`).
+// The methods of the API: each with what it takes and what it answers. This table only pairs the types; all but
+// `admin.announce` are the engine's (see `types.ts`).
 import type {
   Activities, AnnounceParams, ArchiveDocParams, ChangePasswordParams, CommentParams, Commented, Comments,
   CreateDocParams, CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,

@@ -6,7 +6,7 @@
 import type { ApiError } from "@/api/error";
 import type { LinkState } from "@/api/client";
 import type {
-  Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
+  Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, NotificationState, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
 } from "@/api/types";
 import { feedEvent, reduceFeed, type FeedAction } from "@/state/feed";
 import { placesEvent, reducePlaces, type PlacesAction } from "@/state/places";
@@ -222,7 +222,9 @@ function reduceEvent(state: State, event: Event, now: number): State {
       // For the editor that has it open: it hears of them itself.
       return state;
     case "notification.new":
-      return notified(state, event.notification);
+      return notified(state, event.notification, event.silent, event.unreadCount);
+    case "notification.changed":
+      return notificationsChanged(state, event.notificationIds, event.state, event.unreadCount);
     case "announcement.new":
       return announced(state, event.announcement);
     case "activity.new":
@@ -372,10 +374,19 @@ function withDoc(state: State, doc: Doc): State {
 
 // What concerns the reader
 
-function notified(state: State, notification: Notification): State {
-  if (state.inbox === null || state.inbox.notifications.some((each) => each.notificationId === notification.notificationId)) return state;
-  const unread = state.inbox.unread + (notification.read ? 0 : 1);
-  return { ...state, inbox: { ...state.inbox, notifications: [notification, ...state.inbox.notifications], unread }, arrival: notification.read ? state.arrival : notification };
+/** A message that is nobody's in particular is its room's business: the list of rooms counts it. */
+function notified(state: State, notification: Notification, silent: boolean, unread: number): State {
+  if (state.inbox === null || notification.kind === "message" || state.inbox.notifications.some((each) => each.notificationId === notification.notificationId)) return state;
+  return { ...state, inbox: { ...state.inbox, notifications: [notification, ...state.inbox.notifications], unread }, arrival: notification.read || silent ? state.arrival : notification };
+}
+
+/** Read, here or elsewhere, or not any more. The count is the engine's. */
+function notificationsChanged(state: State, ids: readonly string[], to: NotificationState, unread: number): State {
+  if (state.inbox === null) return state;
+  const changed = new Set(ids);
+  const held = state.inbox.notifications;
+  const notifications = to === "gone" ? held.filter((each) => !changed.has(each.notificationId)) : held.map((each) => (changed.has(each.notificationId) ? { ...each, read: to === "read" } : each));
+  return { ...state, inbox: { ...state.inbox, notifications, unread } };
 }
 
 function notificationRead(state: State, notificationId: string | null): State {

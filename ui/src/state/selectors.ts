@@ -16,7 +16,7 @@ export function timelineOf(state: State, roomId: string): Timeline | undefined {
 
 // Rooms
 
-/** Whether the engine tells of notifications. With it come announcements and activity. */
+/** Whether the engine tells of notifications, and with them of activity. */
 export function tellsNotifications(state: State): boolean {
   return state.inbox !== null;
 }

@@ -221,6 +221,7 @@ export function createSync(client: Client, store: Store): Sync {
       case "doc.awareness":
       case "doc.reset":
       case "notification.new":
+      case "notification.changed":
       case "announcement.new":
       case "activity.new":
         break;

@@ -335,7 +335,7 @@ export const strings = {
     olderFailed: "Earlier ones could not be had.",
     open: "Open",
     fresh: "Unread",
-    kinds: { mention: "Mention", reply: "Answer", reaction: "Reaction", invite: "Invite", personal: "For you", announcement: "Announcement", room: "Room" },
+    kinds: { mention: "Mention", reply: "Answer", direct: "Direct message", message: "Message", room: "Room", personal: "For you" },
   },
 
   feed: {
@@ -472,8 +472,8 @@ export const strings = {
         role: `${who} changed the role of ${whom}`,
         renamed: `${who} changed the room`,
         pinned: `${who} pinned a message`,
-        message: `${who} wrote`,
-        document: `${who} worked on a document`,
+        document: `${who} began a document`,
+        post: `${who} published a post`,
       })[kind],
   },
 

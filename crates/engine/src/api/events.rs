@@ -7,7 +7,10 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::api::types::{Comment, Doc, FeedOrder, Member, Message, NetStatus, PeerStatus, Post, PresenceStatus, Room};
+use crate::api::types::{
+    Activity, Comment, Doc, FeedOrder, Member, Message, NetStatus, Notification, NotificationState, PeerStatus, Post,
+    PresenceStatus, Room,
+};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
@@ -116,6 +119,20 @@ pub enum Event {
     /// The document is not to be had any more.
     #[serde(rename = "doc.removed")]
     DocRemoved { doc_id: String, room_id: String },
+    /// Something concerns this person: once for each message or other occasion, on every device that has not read it.
+    #[serde(rename = "notification.new")]
+    NotificationNew {
+        notification: Notification,
+        /// Whether this person does not want to be disturbed: it is listed, and nothing pops up or rings.
+        silent: bool,
+        unread_count: u32,
+    },
+    /// Notifications were read, here or by reading their room anywhere, are unread again, or are gone.
+    #[serde(rename = "notification.changed")]
+    NotificationChanged { notification_ids: Vec<String>, state: NotificationState, unread_count: u32 },
+    /// Somebody did something in a room: as `activity.list` has it.
+    #[serde(rename = "activity.new")]
+    ActivityNew { activity: Activity },
     /// Events were dropped because this front did not read them in time: read the lists again.
     #[serde(rename = "resync")]
     Resync {},

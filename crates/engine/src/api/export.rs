@@ -34,7 +34,9 @@ pub fn typescript() -> String {
         DeletePostParams, LikeParams, CommentParams, Commented, FeedOrder, ListPostsParams, Posts, Post,
         ListCommentsParams, Comments, Comment, DocEditing, Doc, CreateDocParams, DocCreated, Docs, ListDocsParams,
         DocParams, OpenedDoc, DocText, DocOp, DocInsert, DocDelete, EditDocParams, UpdateDocParams, DocStateParams,
-        DocState, DocPresence, DocAwarenessParams, SetEditorsParams, RenameDocParams, ArchiveDocParams, Event,
+        DocState, DocPresence, DocAwarenessParams, SetEditorsParams, RenameDocParams, ArchiveDocParams, ListNotificationsParams,
+        Notifications, Notification, NotificationKind, NotificationLevel, NotificationState,
+        MarkNotificationsReadParams, ListActivityParams, Activities, Activity, ActivityKind, Event,
         ErrorKind,
     }
     file

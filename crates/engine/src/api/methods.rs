@@ -4,6 +4,7 @@
 //! [`ApiError`]. Nothing here keeps state.
 
 mod account;
+mod activity;
 mod docs;
 mod doctor;
 mod drafts;
@@ -11,6 +12,7 @@ mod feed;
 mod location;
 mod messages;
 mod net;
+mod notifications;
 mod preferences;
 mod presence;
 mod rooms;
@@ -111,6 +113,9 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "rooms.direct" => rooms::direct,
         "rooms.setNotify" => preferences::set_notify,
         "rooms.setFavourite" => preferences::set_favourite,
+        "notifications.list" => notifications::list,
+        "notifications.markRead" => notifications::mark_read,
+        "activity.list" => activity::list,
         "messages.send" => messages::send,
         "messages.list" => messages::list,
         "messages.edit" => messages::edit,

@@ -9,19 +9,23 @@
 //!
 //! Not here: events (`api::events`), errors (`api::error`), anything the wire or the disk sees (`protocol`).
 
+mod activity;
 mod feed;
 mod location;
 mod messages;
 mod docs;
+mod notifications;
 mod preferences;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use self::activity::*;
 pub use self::docs::*;
 pub use self::feed::*;
 pub use self::location::*;
 pub use self::messages::*;
+pub use self::notifications::*;
 pub use self::preferences::*;
 
 /// How sure the author may be that a message survives. States never go back.

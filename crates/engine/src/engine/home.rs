@@ -4,7 +4,9 @@
 
 mod documents;
 mod messages;
+mod activity;
 mod amendments;
+mod notifications;
 mod drafts;
 mod preferences;
 mod reissue;
@@ -40,6 +42,7 @@ pub(crate) use self::documents::no_such_document;
 use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
+use self::notifications::Inbox;
 use self::reissue::Reissue;
 use crate::account::record::{Account, DraftRecord, Preferences, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
@@ -120,6 +123,7 @@ pub(crate) struct Home {
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
     pub(super) preferences: BTreeMap<RoomId, Preferences>,
     pub(super) progress: Progress,
+    pub(super) inbox: Inbox,
     pub(super) documents: Documents,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
@@ -195,6 +199,7 @@ impl Home {
             drafts: BTreeMap::new(),
             preferences: BTreeMap::new(),
             progress: Progress::default(),
+            inbox: Inbox::default(),
             documents,
             waiting: BTreeMap::new(),
             next_number: 0,
@@ -222,6 +227,7 @@ impl Home {
         };
         home.fold_rooms()?;
         home.recover_documents()?;
+        home.open_inbox()?;
         Ok(home)
     }
 
@@ -474,6 +480,7 @@ impl Home {
         self.write_journal();
         self.send_live();
         self.tell_documents();
+        self.tell_inbox();
         for room in std::mem::take(&mut self.dirty) {
             if let Some(room) = self.room(room) {
                 self.tell(Event::RoomChanged { room });

@@ -1,5 +1,5 @@
 import {
-  Activity, Bell, BellOff, Circle, Compass, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, Megaphone, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
+  Activity, Bell, BellOff, Circle, Compass, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
   Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Wifi, WifiOff, type LucideIcon,
 } from "lucide-react";
 import { Command } from "cmdk";
@@ -169,7 +169,6 @@ function useCommands(): readonly Entry[] {
   const details = useAppState((state) => state.details);
   const offline = useAppState((state) => state.net?.server === "offline");
   const ownText = useAppState((state) => state.people.get(ownAccount(state)?.userId ?? "")?.text ?? "");
-  const admin = useAppState((state) => ownAccount(state)?.admin === true);
   const [, setTheme] = useTheme();
   const themes: Readonly<Record<"light" | "dark" | "system", LucideIcon>> = { light: Sun, dark: Moon, system: Monitor };
   const entry = (name: string, Icon: LucideIcon, run: () => void, keys?: readonly string[]): Entry => ({
@@ -218,7 +217,6 @@ function useCommands(): readonly Entry[] {
     ...(["light", "dark", "system"] as const).map((theme) => entry(words.theme(strings.account.themes[theme]), themes[theme], () => setTheme(theme))),
     ...(["online", "away", "dnd"] as const).map((status) => entry(words.status(strings.account.statuses[status]), status === "dnd" ? BellOff : Circle, () => void actions.setPresence(status, ownText).catch(refuse))),
     entry(strings.account.shortcuts, Keyboard, () => actions.show({ kind: "shortcuts" }), [COMMAND_KEY, "/"]),
-    ...(admin && inbox ? [entry(strings.account.announce, Megaphone, () => actions.show({ kind: "announce" }))] : []),
     entry(strings.account.editName, Pencil, () => actions.show({ kind: "profile" })),
     entry(offline ? strings.account.goOnline : strings.account.goOffline, offline ? Wifi : WifiOff, () => {
       actions.setOnline(offline).catch((thrown: unknown) => toast.error(ApiError.from(thrown).message));

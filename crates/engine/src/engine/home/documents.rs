@@ -20,6 +20,7 @@ mod writing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use momoland_protocol::clock::Hlc;
 use momoland_protocol::document::{Announcement, DocumentChange, DocumentUpdate, EditorsChange, NewDocument};
 use momoland_protocol::event::{Action, Event as LogEvent, EventHeader, EventOrder};
 use momoland_protocol::id::{AccountId, ChainId, LogId, RoomId, Seq};
@@ -132,6 +133,16 @@ impl Documents {
             awareness: Awareness::default(),
             typed: BTreeSet::new(),
         }
+    }
+
+    pub(super) fn of_room(&self, room: RoomId) -> Vec<LogId> {
+        self.shelf.iter().filter(|(_, shelved)| shelved.room == room).map(|(log, _)| *log).collect()
+    }
+
+    /// When a document was announced, and by whom.
+    pub(super) fn announced(&self, log: LogId) -> Option<(Hlc, AccountId)> {
+        let shelved = self.shelf.get(&log)?;
+        Some((shelved.announced.0.hlc, shelved.author))
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
