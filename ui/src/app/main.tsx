@@ -1,8 +1,8 @@
 import "@fontsource-variable/inter/index.css";
 import "@/styles/window.css";
 import { createRoot } from "react-dom/client";
-import { createClient } from "@/api/client";
-import { openTransport } from "@/api/transport";
+import { createClient } from "@/client/client";
+import { openTransport } from "@/client/transport";
 import { App } from "@/app/app";
 import { createActions } from "@/state/actions";
 import { applyTheme } from "@/state/preferences";

@@ -1,8 +1,8 @@
 // What people do, as calls to the engine and steps of the state. Those that can be refused in a dialog throw
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
-import { ApiError } from "@/api/error";
-import type { Client } from "@/api/client";
-import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Client } from "@/client/client";
+import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/client/types";
 import { createDocLine, type DocLine } from "@/state/doc-line";
 import { createFeedActions } from "@/state/feed-actions";
 import { placeOf } from "@/state/links";

@@ -1,7 +1,7 @@
 // What people do in the feed. What can be refused where it is written throws `ApiError`; a like puts it into the state.
-import { ApiError } from "@/api/error";
-import type { Client } from "@/api/client";
-import type { FeedOrder } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Client } from "@/client/client";
+import type { FeedOrder } from "@/client/types";
 import { tagsOf, type FeedAction, type PostDraft } from "@/state/feed";
 import type { FeedSync } from "@/state/feed-sync";
 import type { Store } from "@/state/store";

@@ -1,7 +1,7 @@
 // Keeps the feed in step with the engine: reads pages and threads, and again what an event cannot tell.
-import { ApiError } from "@/api/error";
-import type { Client } from "@/api/client";
-import type { FeedOrder } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Client } from "@/client/client";
+import type { FeedOrder } from "@/client/types";
 import { feedRoom, missesRanked, type FeedEvent, type FeedState } from "@/state/feed";
 import type { Store } from "@/state/store";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { ApiError } from "@/api/error";
-import type { Comment, Event, FeedOrder, Post } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Comment, Event, FeedOrder, Post } from "@/client/types";
 import { asLiked, feedEvent, INITIAL_FEED, missesRanked, reduceFeed, reranked, tagsOf, type FeedAction, type FeedEvent, type FeedState } from "@/state/feed";
 
 const post = (postId: string, more: Partial<Post> = {}): Post => ({ postId, roomId: "feed", author: "bo", authorName: "Bo", title: postId, body: "", tags: [], publishedAt: 1, likesCount: 0, liked: false, commentsCount: 0, deleted: false, ...more });

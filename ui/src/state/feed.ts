@@ -6,8 +6,8 @@
 // Invariants, each held by a test beside this: a post is in the list once, whatever page and event tell of it; a ranking
 // loses nothing that is read and brings nothing in that waits; a like that is on its way is shown, and afterwards the
 // engine's count is.
-import type { ApiError } from "@/api/error";
-import type { Comment, Comments, Event, FeedOrder, Post, Posts } from "@/api/types";
+import type { ApiError } from "@/client/error";
+import type { Comment, Comments, Event, FeedOrder, Post, Posts } from "@/client/types";
 
 export type FeedList =
   | { kind: "loading" }

@@ -3,11 +3,11 @@
 //
 // Invariants: a delivery state never goes back, whatever arrives in which order; a message is in a timeline once; a
 // list that was asked for before an event but answered after it does not undo the event.
-import type { ApiError } from "@/api/error";
-import type { LinkState } from "@/api/client";
+import type { ApiError } from "@/client/error";
+import type { LinkState } from "@/client/client";
 import type {
   Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
-} from "@/api/types";
+} from "@/client/types";
 import { feedEvent, reduceFeed, type FeedAction } from "@/state/feed";
 import { placesEvent, reducePlaces, type PlacesAction } from "@/state/places";
 import {

@@ -1,6 +1,6 @@
 // Every word that the window says, in one place. A sentence with a gap is a function, so that nothing is glued together
 // in a screen and another language can order it as it needs. The engine's own sentences (refusals) are shown as they are.
-import type { ActivityKind, DeliveryState, PeerPath, PresenceStatus, Role } from "@/api/types";
+import type { ActivityKind, DeliveryState, PeerPath, PresenceStatus, Role } from "@/client/types";
 
 const plural = new Intl.PluralRules("en");
 const list = new Intl.ListFormat("en", { type: "conjunction" });

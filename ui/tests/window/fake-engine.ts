@@ -6,8 +6,8 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as Y from "yjs";
 import { WebSocketServer, type WebSocket } from "ws";
-import type { Method, Params, Result } from "@/api/methods";
-import type { Activity, Comment, Doc, DocPresence, Draft, ErrorKind, Event, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/api/types";
+import type { Method, Params, Result } from "@/client/methods";
+import type { Activity, Comment, Doc, DocPresence, Draft, ErrorKind, Event, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/client/types";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };

@@ -2,7 +2,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import type { Post } from "@/api/types";
+import type { Post } from "@/client/types";
 import { FEED_ROOM, Refused, type World } from "./fake-engine.js";
 import { asked, expectSteady, focused, openWindow, until, type Opened } from "./harness.js";
 import { club } from "./tidewater.js";

@@ -1,7 +1,7 @@
 import { Keyboard, LogOut, Megaphone, Pencil, Settings, Wifi, WifiOff } from "lucide-react";
 import { Popover } from "radix-ui";
 import { toast } from "sonner";
-import { ApiError } from "@/api/error";
+import { ApiError } from "@/client/error";
 import { Avatar } from "@/components/avatar";
 import { IconButton } from "@/components/icon-button";
 import { COMMAND_KEY } from "@/components/keys";

@@ -1,7 +1,7 @@
 import { Activity, ChevronLeft, Ellipsis, Hash, Lock, LogOut, PanelRight, Settings, Star, StarOff, UserPlus } from "lucide-react";
 import { toast } from "sonner";
-import { ApiError } from "@/api/error";
-import type { Room } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";

@@ -1,6 +1,6 @@
 import { FileText, Plus } from "lucide-react";
 import { useEffect, useState } from "react";
-import type { Doc, Room } from "@/api/types";
+import type { Doc, Room } from "@/client/types";
 import { Button } from "@/components/button";
 import { useMinute } from "@/components/clock";
 import { lastSeenWords } from "@/features/details/last-seen";

@@ -1,6 +1,6 @@
 import { PinOff } from "lucide-react";
 import { useEffect } from "react";
-import type { Message, Room } from "@/api/types";
+import type { Message, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";

@@ -1,8 +1,8 @@
 import { Archive, ArchiveRestore, ChevronLeft, Ellipsis, FileText, Lock, Settings, Trash } from "lucide-react";
 import { lazy, Suspense, useCallback, useState, useSyncExternalStore } from "react";
 import { toast } from "sonner";
-import { ApiError } from "@/api/error";
-import type { Doc, Room } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Doc, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";

@@ -1,8 +1,8 @@
 import { ArrowUp, ChevronLeft, Newspaper, SquarePen } from "lucide-react";
 import { RadioGroup } from "radix-ui";
 import { useCallback, useEffect, useRef, type ReactNode } from "react";
-import type { ApiError } from "@/api/error";
-import type { FeedOrder } from "@/api/types";
+import type { ApiError } from "@/client/error";
+import type { FeedOrder } from "@/client/types";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
 import { useFeedKeys } from "@/features/feed/feed-keys";

@@ -1,6 +1,6 @@
 import { AtSign, Bell, ChevronLeft, CheckCheck, Hash, Mail, Megaphone, Reply, Smile, UserPlus, type LucideIcon } from "lucide-react";
 import { useEffect, useRef } from "react";
-import type { Notification, NotificationKind, NotificationLevel } from "@/api/types";
+import type { Notification, NotificationKind, NotificationLevel } from "@/client/types";
 import { Button } from "@/components/button";
 import { useMinute } from "@/components/clock";
 import { IconButton } from "@/components/icon-button";

@@ -1,6 +1,6 @@
 import { LocateFixed } from "lucide-react";
 import { useState, type SubmitEvent } from "react";
-import type { LocationPrecision, Room } from "@/api/types";
+import type { LocationPrecision, Room } from "@/client/types";
 import { Button } from "@/components/button";
 import { Pick, Refusal } from "@/components/field";
 import { useAttempt } from "@/components/use-attempt";

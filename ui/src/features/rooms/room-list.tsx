@@ -1,6 +1,6 @@
 import { BellOff, Compass, Hash, Inbox as InboxIcon, Link, Lock, Newspaper, PencilLine, Plus, Search, SquarePen, type LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
-import type { Room } from "@/api/types";
+import type { Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { Count } from "@/components/count";

@@ -2,10 +2,10 @@
 //
 // Screens never see it; `state/` calls it and hears its events. Every call ends: with a result, with the engine's
 // refusal, or with `offline` when the way to the engine broke first.
-import { ApiError } from "@/api/error";
-import type { Method, Params, Result } from "@/api/methods";
-import type { Transport } from "@/api/transport";
-import type { Event } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Method, Params, Result } from "@/client/methods";
+import type { Transport } from "@/client/transport";
+import type { Event } from "@/client/types";
 
 export type Off = () => void;
 /** Whether the way to the engine is open. Nothing to do with the server: that is `net.status`. */

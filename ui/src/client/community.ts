@@ -1,7 +1,7 @@
 // The client under the names that the community's web code uses. A thin cover over `client.ts`, for embedding and for
 // scripts in a page; the window itself does not need it. A name is added with the feature that it belongs to.
-import type { Client, Off } from "@/api/client";
-import type { Message, Sent } from "@/api/types";
+import type { Client, Off } from "@/client/client";
+import type { Message, Sent } from "@/client/types";
 
 export type TypingStart = { roomId: string; userId: string };
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { retryDelayMs, SocketTransport, type TransportEvent } from "@/api/transport";
+import { retryDelayMs, SocketTransport, type TransportEvent } from "@/client/transport";
 
 class Socket {
   readyState: number = WebSocket.CONNECTING;

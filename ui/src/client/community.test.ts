@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createCommunityClient } from "@/api/community";
+import { createCommunityClient } from "@/client/community";
 import { fakeClient, message } from "../../tests/unit/world.js";
 
 function setup() {

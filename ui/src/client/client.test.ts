@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createClient } from "@/api/client";
-import type { Transport, TransportEvent } from "@/api/transport";
+import { createClient } from "@/client/client";
+import type { Transport, TransportEvent } from "@/client/transport";
 
 function line() {
   const sent: { id: number; method: string; params: unknown }[] = [];
