@@ -1,9 +1,8 @@
 import "@fontsource-variable/inter/index.css";
 import "@/styles/window.css";
 import { createRoot } from "react-dom/client";
-import { createClient } from "@/client/client";
-import { openTransport } from "@/client/transport";
 import { App } from "@/app/app";
+import { openMomoland } from "@/client/momoland";
 import { createActions } from "@/state/actions";
 import { applyTheme } from "@/state/preferences";
 import { createAppStore } from "@/state/store";
@@ -14,7 +13,7 @@ const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");
 
 applyTheme();
-const client = createClient(openTransport(), strings.engine.lost);
+const client = openMomoland(strings.engine.lost);
 const store = createAppStore();
 const sync = createSync(client, store);
 sync.start();

@@ -13,7 +13,7 @@ function line() {
     stop: () => undefined,
   };
   const client = createClient(transport, "The engine did not answer.");
-  client.start();
+  void client.connect();
   return { client, sent, hear: (event: TransportEvent) => hear(event), answer: (frame: unknown) => hear({ kind: "text", text: JSON.stringify(frame) }) };
 }
 

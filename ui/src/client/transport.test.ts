@@ -90,6 +90,26 @@ test("the system's word that the network is back cuts the pause short", () => {
   expect(sockets.length).toBe(before + 1);
 });
 
+test("the token it was given comes along each time, and stopped it can start anew", () => {
+  const tokens: (string | undefined)[] = [];
+  const sockets: Socket[] = [];
+  const transport = new SocketTransport(
+    (token) => {
+      tokens.push(token);
+      const socket = new Socket();
+      sockets.push(socket);
+      return socket as unknown as WebSocket;
+    },
+    () => 0.5,
+  );
+  transport.start(() => undefined, "secret");
+  sockets[0]?.close();
+  vi.advanceTimersByTime(250);
+  transport.stop();
+  transport.start(() => undefined, "other");
+  expect(tokens).toEqual(["secret", "secret", "other"]);
+});
+
 test("stopped is stopped", () => {
   const { transport, sockets } = dial();
   transport.stop();

@@ -289,13 +289,15 @@ export function createActions(client: Client, store: Store, sync: Sync) {
       sync.drafts.flush();
       store.dispatch({ type: "openInbox" });
     },
-    openFeed(): void {
+    /** A room's own, or without one the server's. */
+    openFeed(roomId: string | null = null): void {
       stopTyping();
       sync.drafts.flush();
+      store.dispatch({ type: "feed", feed: { type: "opened", of: roomId } });
       store.dispatch({ type: "openFeed" });
       void sync.feed.read();
     },
-    closeFeed: () => store.dispatch({ type: "openRoom", roomId: null }),
+    closeFeed: () => openRoom(store.getState().feed.of),
     ...createFeedActions(client, store, sync.feed),
     readPlaces: (roomId: string) => void sync.readPlaces(roomId),
     async shareLocation(params: ShareLocationParams): Promise<void> {

@@ -23,7 +23,8 @@ export function createFeedActions(client: Client, store: Store, sync: FeedSync) 
     setComposing: (composing: boolean) => tell({ type: "composing", composing }),
     async publish(draft: PostDraft): Promise<void> {
       const tags = tagsOf(draft.tags);
-      await client.call("feed.publish", { title: draft.title.trim(), body: draft.body.trim(), ...(tags.length === 0 ? {} : { tags }) });
+      const { of } = store.getState().feed;
+      await client.call("feed.publish", { title: draft.title.trim(), body: draft.body.trim(), ...(of === null ? {} : { roomId: of }), ...(tags.length === 0 ? {} : { tags }) });
       tell({ type: "composing", composing: false });
       // Its event has it on top already where posts were held; an empty or a ranked feed learns of it by reading.
       await sync.read();

@@ -8,7 +8,7 @@ import type { LinkState } from "@/client/client";
 import type {
   Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
 } from "@/client/types";
-import { feedEvent, reduceFeed, type FeedAction } from "@/state/feed";
+import { feedEvent, INITIAL_FEED, reduceFeed, type FeedAction } from "@/state/feed";
 import { placesEvent, reducePlaces, type PlacesAction } from "@/state/places";
 import {
   INITIAL, type Change, type Draft, type Marker, type Notice, type Overlay, type Person, type Pinned, type State, type Timeline,
@@ -304,6 +304,7 @@ function withoutRoom(state: State, roomId: string): State {
     docs: without(state.docs, roomId),
     places: without(state.places, roomId),
     unsent: state.unsent.filter((unsent) => unsent.roomId !== roomId),
+    ...(state.feed.of === roomId ? { feed: INITIAL_FEED, feedOpen: false } : {}),
     ...(state.openRoomId === roomId ? { openRoomId: null, openDocId: null, marker: null } : {}),
   };
 }

@@ -254,12 +254,12 @@ export function createSync(client: Client, store: Store): Sync {
         }),
       ];
       window.addEventListener("pagehide", drafts.flush);
-      client.start();
+      void client.connect();
       return () => {
         window.removeEventListener("pagehide", drafts.flush);
         for (const off of offs) off();
         for (const timer of rereads.values()) clearTimeout(timer);
-        client.stop();
+        client.disconnect();
       };
     },
     readAll,

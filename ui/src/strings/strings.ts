@@ -340,6 +340,10 @@ export const strings = {
 
   feed: {
     label: "Feed",
+    open: "Open the room's feed",
+    ofRoom: (room: string) => `Feed of ${room}`,
+    backTo: (room: string) => `Back to ${room}`,
+    emptyRoom: (room: string) => `Nothing has been posted in ${room} yet. Its members read what you post here.`,
     posts: "Posts",
     order: "Order",
     orders: { new: "New", top: "Top", hot: "Hot" },

@@ -37,8 +37,11 @@ export function fakeClient(answers: Answers = {}): FakeClient {
       links.add(listener);
       return () => links.delete(listener);
     },
-    start: () => undefined,
-    stop: () => undefined,
+    connect: () =>
+      new Promise((resolve) => {
+        links.add((state) => state === "open" && resolve());
+      }),
+    disconnect: () => undefined,
     emit: (event) => events.forEach((listener) => listener(event)),
     link: (state) => links.forEach((listener) => listener(state)),
   };

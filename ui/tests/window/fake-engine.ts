@@ -156,7 +156,7 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         const likes = (post: Post): number => (order === "new" ? 0 : order === "top" ? post.likesCount : Math.log10(Math.max(1, post.likesCount)) + post.publishedAt / 45_000_000);
         const all = feed().toSorted((a, b) => likes(b) - likes(a) || b.publishedAt - a.publishedAt);
         const start = before === undefined ? 0 : Number(before);
-        return { posts: all.slice(start, start + limit), ...(start + limit < all.length ? { next: String(start + limit) } : {}) };
+        return { roomId: FEED_ROOM, posts: all.slice(start, start + limit), ...(start + limit < all.length ? { next: String(start + limit) } : {}) };
       },
       "feed.publish": ({ title, body, tags = [] }) => {
         sent += 1;

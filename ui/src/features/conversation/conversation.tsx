@@ -1,4 +1,4 @@
-import { Activity, ChevronLeft, Ellipsis, Hash, Lock, LogOut, PanelRight, Settings, Star, StarOff, UserPlus } from "lucide-react";
+import { Activity, ChevronLeft, Ellipsis, Hash, Lock, LogOut, Newspaper, PanelRight, Settings, Star, StarOff, UserPlus } from "lucide-react";
 import { toast } from "sonner";
 import { ApiError } from "@/client/error";
 import type { Room } from "@/client/types";
@@ -122,6 +122,9 @@ function RoomMenu({ room }: { room: Room }) {
       <MenuLine />
       <MenuItem icon={room.favourite ? StarOff : Star} onChoose={() => void actions.setFavourite(room.roomId, !room.favourite).catch(refuse)}>
         {room.favourite ? strings.notify.notFavourite : strings.notify.favourite}
+      </MenuItem>
+      <MenuItem icon={Newspaper} onChoose={() => actions.openFeed(room.roomId)}>
+        {strings.feed.open}
       </MenuItem>
       {room.kind === "chat" && (
         <>
