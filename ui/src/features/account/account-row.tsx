@@ -94,7 +94,7 @@ export function AccountRow() {
 }
 
 /** One line that tells the truth; it opens to say more. */
-function ConnectionLine() {
+export function ConnectionLine() {
   const connection = useAppState(connectionOf);
   return (
     <Popover.Root>

@@ -8,6 +8,7 @@ import { IconButton } from "@/components/icon-button";
 import { COMMAND_KEY } from "@/components/keys";
 import { WITHOUT_DETAILS, useMedia } from "@/components/media";
 import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
+import { Middle } from "@/components/middle";
 import { Composer } from "@/features/conversation/composer";
 import { MessageList } from "@/features/conversation/message-list";
 import { useActions, useAppState } from "@/state/context";
@@ -16,19 +17,19 @@ import { strings } from "@/strings/strings";
 
 const words = strings.conversation;
 
-/** The middle pane: the open room, or a word about how to open one. */
-export function Conversation() {
+/** The middle pane: the open room, or a word about how to open one. `details`: whether there is a pane for them beside it. */
+export function Conversation({ details = true }: { details?: boolean }) {
   const room = useAppState(openRoom);
   const count = useAppState((state) => state.rooms?.size ?? null);
 
   return (
-    <main data-pane="conversation" tabIndex={-1} className="relative flex flex-col min-w-0 min-h-0 h-full bg-surface focus:outline-none focus-visible:shadow-none [--under:var(--surface)]">
+    <Middle>
       {room === null ? (
         count !== null && <NoneOpen none={count === 0} />
       ) : (
-        <OpenRoom key={room.roomId} room={room} />
+        <OpenRoom key={room.roomId} room={room} details={details} />
       )}
-    </main>
+    </Middle>
   );
 }
 
@@ -49,10 +50,10 @@ function NoneOpen({ none }: { none: boolean }) {
   );
 }
 
-function OpenRoom({ room }: { room: Room }) {
+function OpenRoom({ room, details }: { room: Room; details: boolean }) {
   return (
     <>
-      <Head room={room} />
+      <Head room={room} details={details} />
       <Log room={room} />
       <TypingLine roomId={room.roomId} />
       <Composer room={room} />
@@ -60,7 +61,7 @@ function OpenRoom({ room }: { room: Room }) {
   );
 }
 
-function Head({ room }: { room: Room }) {
+function Head({ room, details }: { room: Room; details: boolean }) {
   const actions = useActions();
   const sheet = useMedia(WITHOUT_DETAILS);
   const shown = useAppState((state) => (sheet ? state.details.sheet : state.details.pane));
@@ -95,14 +96,16 @@ function Head({ room }: { room: Room }) {
       >
         <RoomMenu room={room} />
       </Menu>
-      <IconButton
-        label={shown ? words.hideDetails : words.showDetails}
-        keys={[COMMAND_KEY, "."]}
-        aria-pressed={shown}
-        onClick={() => actions.setDetails(sheet ? { sheet: !shown } : { pane: !shown })}
-      >
-        <PanelRight aria-hidden="true" />
-      </IconButton>
+      {details && (
+        <IconButton
+          label={shown ? words.hideDetails : words.showDetails}
+          keys={[COMMAND_KEY, "."]}
+          aria-pressed={shown}
+          onClick={() => actions.setDetails(sheet ? { sheet: !shown } : { pane: !shown })}
+        >
+          <PanelRight aria-hidden="true" />
+        </IconButton>
+      )}
     </header>
   );
 }

@@ -5,6 +5,7 @@ import type { ApiError } from "@/client/error";
 import type { FeedOrder } from "@/client/types";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
+import { Middle } from "@/components/middle";
 import { useFeedKeys } from "@/features/feed/feed-keys";
 import { NewPost } from "@/features/feed/new-post";
 import { PostCard, type TextView } from "@/features/feed/post-card";
@@ -47,7 +48,7 @@ export function Feed({ Text }: { Text: TextView }) {
   }, [actions, connected]);
 
   return (
-    <main ref={pane} data-pane="conversation" tabIndex={-1} className="relative flex flex-col min-w-0 min-h-0 h-full bg-surface focus:outline-none focus-visible:shadow-none [--under:var(--surface)]">
+    <Middle ref={pane}>
       <header className="flex items-center gap-2.5 touch:gap-1 flex-none h-[52px] ps-6 pe-3 touch:ps-1 touch:pe-1.5 border-b border-line">
         <IconButton label={room === null ? strings.conversation.back : words.backTo(room.name)} className={room === null ? "hidden touch:grid" : "-ms-3 touch:ms-0"} onClick={actions.closeFeed}>
           <ChevronLeft aria-hidden="true" className="rtl:-scale-x-100" />
@@ -110,7 +111,7 @@ export function Feed({ Text }: { Text: TextView }) {
           )}
         </div>
       </div>
-    </main>
+    </Middle>
   );
 }
 
