@@ -99,7 +99,7 @@ function Screen({ first, players }: { first: Stage; players: readonly Player[] }
         <h1 className="flex-none font-strong text-title tracking-[-0.012em]">{words.title}</h1>
         <p className="min-w-0 truncate ps-2.5 border-s border-line-strong leading-4 text-ink-3 touch:hidden">{words.lead}</p>
       </header>
-      <div className={`flex-1 grid gap-3 px-3 min-h-[440px] auto-rows-[minmax(440px,1fr)] ${COLUMNS[players.length] ?? ""}`}>
+      <div className={`grid gap-3 px-3 ${COLUMNS[players.length] ?? ""}`}>
         {players.map((player) => (
           <PersonPane key={player.person.userId} player={player} others={players.filter((each) => each !== player)} roomId={first.roomId} docId={first.docId} />
         ))}
@@ -109,8 +109,9 @@ function Screen({ first, players }: { first: Stage; players: readonly Player[] }
   );
 }
 
+/** Where they stand in one row they share the height that is left; else each has enough to work in, and the page scrolls. */
 const COLUMNS: Readonly<Record<number, string>> = {
-  2: "grid-cols-[minmax(0,1fr)] pane:grid-cols-[repeat(2,minmax(0,1fr))]",
-  3: "grid-cols-[minmax(0,1fr)] pane:grid-cols-[repeat(2,minmax(0,1fr))] details:grid-cols-[repeat(3,minmax(0,1fr))]",
-  4: "grid-cols-[minmax(0,1fr)] pane:grid-cols-[repeat(2,minmax(0,1fr))]",
+  2: "flex-none auto-rows-[560px] grid-cols-[minmax(0,1fr)] pane:flex-1 pane:min-h-[440px] pane:auto-rows-[minmax(0,1fr)] pane:grid-cols-[repeat(2,minmax(0,1fr))]",
+  3: "flex-none auto-rows-[560px] grid-cols-[minmax(0,1fr)] pane:grid-cols-[repeat(2,minmax(0,1fr))] details:flex-1 details:min-h-[440px] details:auto-rows-[minmax(0,1fr)] details:grid-cols-[repeat(3,minmax(0,1fr))]",
+  4: "flex-none auto-rows-[560px] grid-cols-[minmax(0,1fr)] pane:grid-cols-[repeat(2,minmax(0,1fr))]",
 };

@@ -3,7 +3,7 @@ import { Switch } from "radix-ui";
 import { useEffect, useRef, useState } from "react";
 import { useNet, type Player } from "@/app/demo/players";
 import { told, type Entry, type Happening, type Look } from "@/app/demo/story";
-import { bytesWords, counted, linkTo, NO_TRAFFIC, type Bytes, type Traffic } from "@/app/demo/traffic";
+import { counted, linkTo, NO_TRAFFIC, type Bytes, type Traffic } from "@/app/demo/traffic";
 import type { ApiError } from "@/client/error";
 import type { NetStatus } from "@/client/types";
 import { hueOf, initialsOf } from "@/components/avatar";
@@ -11,10 +11,12 @@ import { Button } from "@/components/button";
 import { Refusal } from "@/components/field";
 import { PathBadge, roundTrip } from "@/components/path-badge";
 import { useAttempt } from "@/components/use-attempt";
-import { strings } from "@/strings/strings";
+import { bytes, strings } from "@/strings/strings";
 
 const words = strings.demo;
 const LOOK_EVERY_MS = 500;
+/** What healed quicker than this says no time: it would be a zero. */
+const SHOWN_MS = 50;
 
 export type ServerShown = { running: boolean; address: string; changing: boolean };
 
@@ -77,10 +79,10 @@ export function Network({ players, server, error, onServer }: { players: readonl
           <tbody>
             {pairs.map(({ a, b, i }) => {
               const link = linkTo(nets[i] ?? null, b.person.userId);
-              return <Row key={`${a.person.userId} ${b.person.userId}`} way={words.between(firstName(a.person.name), firstName(b.person.name))} bytes={traffics[i]?.peers.get(b.person.userId)} path={link === null ? null : <PathBadge path={link.path} word={strings.paths[link.path]} title={strings.details.pathTitle(link.path)} rttMs={link.rttMs} />} />;
+              return <Row key={`${a.person.userId} ${b.person.userId}`} way={words.between(firstName(a.person.name), firstName(b.person.name))} carried={traffics[i]?.peers.get(b.person.userId)} path={link === null ? null : <PathBadge path={link.path} word={strings.paths[link.path]} title={strings.details.pathTitle(link.path)} rttMs={link.rttMs} />} />;
             })}
             {players.map((player, i) => (
-              <Row key={player.person.userId} way={words.toServer(firstName(player.person.name))} bytes={traffics[i]?.server} path={null} />
+              <Row key={player.person.userId} way={words.toServer(firstName(player.person.name))} carried={traffics[i]?.server} path={null} />
             ))}
           </tbody>
         </table>
@@ -149,15 +151,15 @@ function Switches({ player }: { player: Player }) {
   );
 }
 
-function Row({ way, path, bytes }: { way: string; path: React.ReactNode; bytes: Bytes | undefined }) {
+function Row({ way, path, carried }: { way: string; path: React.ReactNode; carried: Bytes | undefined }) {
   return (
     <tr className="border-t border-line first:border-t-0">
       <th scope="row" className="py-1 pe-2 text-start font-body text-ink-2 foreign">
         {way}
       </th>
       <td className="py-1 pe-2 text-end">{path}</td>
-      <td className="py-1 pe-2 text-end whitespace-nowrap">↑ {bytesWords(bytes?.out ?? 0)}</td>
-      <td className="py-1 text-end whitespace-nowrap">↓ {bytesWords(bytes?.in ?? 0)}</td>
+      <td className="py-1 pe-2 text-end whitespace-nowrap">↑ {bytes(carried?.out ?? 0)}</td>
+      <td className="py-1 text-end whitespace-nowrap">↓ {bytes(carried?.in ?? 0)}</td>
     </tr>
   );
 }
@@ -173,10 +175,10 @@ function Share({ between, through }: { between: number; through: number }) {
       </div>
       <p className="flex justify-between gap-3 mt-1.5 text-small tabular-nums">
         <span className="text-ok">
-          {words.carriedPeers} <b className="font-medium" data-carried="peers">{bytesWords(between)}</b>
+          {words.carriedPeers} <b className="font-medium" data-carried="peers">{bytes(between)}</b>
         </span>
         <span className="text-quiet text-end">
-          {words.carriedServer} <b className="font-medium" data-carried="server">{bytesWords(through)}</b>
+          {words.carriedServer} <b className="font-medium" data-carried="server">{bytes(through)}</b>
         </span>
       </p>
     </div>
@@ -196,7 +198,7 @@ function Story({ story }: { story: readonly Entry[] }) {
               <span aria-hidden="true" className={`flex-none size-1.5 rounded-round -translate-y-px ${TONES[entry.what.kind]}`} />
               <span className="flex-1 min-w-0 foreign text-ink-2">
                 {happened(entry.what)}
-                {entry.tookMs !== undefined && <span className="text-ink-3 tabular-nums"> {words.after((entry.tookMs / 1_000).toFixed(1))}</span>}
+                {entry.tookMs !== undefined && entry.tookMs >= SHOWN_MS && <span className="text-ink-3 tabular-nums"> {words.after((entry.tookMs / 1_000).toFixed(1))}</span>}
               </span>
               <time dateTime={new Date(entry.at).toISOString()} className="flex-none text-micro text-ink-3 tabular-nums">
                 {clock.format(entry.at)}
@@ -301,8 +303,8 @@ function Picture({ players, nets, server }: { players: readonly Player[]; nets: 
   );
 }
 
-function total(bytes: Bytes | undefined): number {
-  return (bytes?.in ?? 0) + (bytes?.out ?? 0);
+function total(carried: Bytes | undefined): number {
+  return (carried?.in ?? 0) + (carried?.out ?? 0);
 }
 
 function firstName(name: string): string {

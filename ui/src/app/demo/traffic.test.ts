@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytesWords, counted, linkTo, NO_TRAFFIC, type Traffic } from "@/app/demo/traffic";
+import { counted, linkTo, NO_TRAFFIC, type Traffic } from "@/app/demo/traffic";
 import type { NetStatus, PeerStatus } from "@/client/types";
 
 const peer = (bytesOut: number, more: Partial<PeerStatus> = {}): PeerStatus => ({ userId: "grace", deviceId: "g1", path: "direct", rttMs: 1, bytesIn: 0, bytesOut, ...more });
@@ -21,8 +21,4 @@ test("a way by the relay is no link, and a direct one is named first", () => {
   expect(linkTo(status(0, [peer(1, { path: "relay" })]), "grace")).toBeNull();
   expect(linkTo(status(0, [peer(1, { path: "turn" }), peer(2, { deviceId: "g2" })]), "grace")?.path).toBe("direct");
   expect(linkTo(null, "grace")).toBeNull();
-});
-
-test.each([[0, "0 B"], [999, "999 B"], [1_000, "1.0 kB"], [123_456, "123 kB"], [2_500_000, "2.5 MB"]])("%i bytes are %s", (bytes, words) => {
-  expect(bytesWords(bytes)).toBe(words);
 });

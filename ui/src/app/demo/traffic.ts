@@ -39,11 +39,3 @@ export function linkTo(status: NetStatus | null, userId: string): PeerStatus | n
   const links = (status?.peers ?? []).filter((peer) => peer.userId === userId && peer.path !== "relay");
   return links.find((peer) => peer.path === "direct") ?? links[0] ?? null;
 }
-
-const UNITS = ["B", "kB", "MB", "GB"] as const;
-
-export function bytesWords(bytes: number): string {
-  const power = bytes < 1_000 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3));
-  const amount = bytes / 1_000 ** power;
-  return `${power === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${UNITS[power] ?? "B"}`;
-}
