@@ -472,6 +472,7 @@ export const strings = {
     position: "Position",
     notSet: "Not set yet. Click on the map.",
     locate: "Ask this device",
+    follow: "Move with this device while it lasts",
     locating: "Asking…",
     locateFailed: "This device does not know where it is. Click on the map instead.",
     action: "Share",
