@@ -9,6 +9,7 @@ import { COMMAND_KEY } from "@/components/keys";
 import { WITHOUT_DETAILS, useMedia } from "@/components/media";
 import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
 import { Middle } from "@/components/middle";
+import { Failed, Loading } from "@/components/reading";
 import { Composer } from "@/features/conversation/composer";
 import { MessageList } from "@/features/conversation/message-list";
 import { useActions, useAppState } from "@/state/context";
@@ -178,20 +179,9 @@ function Log({ room }: { room: Room }) {
   switch (timeline?.kind) {
     case undefined:
     case "loading":
-      return (
-        <div className="relative flex-1" aria-busy="true">
-          <div className="loading-line" />
-        </div>
-      );
+      return <Loading />;
     case "failed":
-      return (
-        <div role="alert" className="flex-1 grid place-content-center justify-items-center gap-3 p-6 text-center">
-          <p className="max-w-[420px] text-body text-ink-2 foreign">
-            {words.failed} {timeline.error.message}
-          </p>
-          <Button onClick={() => actions.readTimeline(room.roomId)}>{strings.tryAgain}</Button>
-        </div>
-      );
+      return <Failed middle sentence={`${words.failed} ${timeline.error.message}`} action={strings.tryAgain} onRetry={() => actions.readTimeline(room.roomId)} />;
     case "ready":
       return timeline.messages.length === 0 && !hasUnsent ? <Empty room={room} /> : <MessageList room={room} timeline={timeline} />;
   }
