@@ -25,16 +25,18 @@ type Seen = { traffics: readonly Traffic[]; story: readonly Entry[] };
 /** The network as the engines report it: who is linked how, what it carries, and switches that really cut it. */
 export function Network({ players, server, error, onServer }: { players: readonly Player[]; server: ServerShown; error: ApiError | null; onServer: (running: boolean) => void }) {
   const [{ traffics, story }, setSeen] = useState<Seen>({ traffics: players.map(() => NO_TRAFFIC), story: [] });
-  const running = useRef(server.running);
+  const shown = useRef(server);
   useEffect(() => {
-    running.current = server.running;
-  }, [server.running]);
+    shown.current = server;
+  }, [server]);
 
   useEffect(() => {
     let last: Look | null = null;
     function see(): void {
       const nets = players.map((player) => player.model.store.getState().net);
-      const now: Look = { server: running.current, people: players.map(({ person }, at) => ({ userId: person.userId, name: firstName(person.name), net: nets[at] ?? null })) };
+      // It may be found before the answer that it runs is here.
+      const { running, changing } = shown.current;
+      const now: Look = { server: running || (changing && nets.some((net) => net?.server === "online")), people: players.map(({ person }, at) => ({ userId: person.userId, name: firstName(person.name), net: nets[at] ?? null })) };
       const before = last;
       last = now;
       setSeen((seen) => ({
@@ -264,7 +266,9 @@ function Picture({ players, nets, server }: { players: readonly Player[]; nets: 
         return <line key={player.person.userId} x1={SERVER.x} y1={SERVER.y} x2={place.x} y2={place.y} stroke={reached[at] === true ? "var(--quiet-dot)" : "var(--line-strong)"} strokeWidth={1.5} strokeDasharray={reached[at] === true ? undefined : "3 4"} />;
       })}
       {links.map(({ a, b, link, from, to }) => {
-        const bow = Math.abs(to.x - from.x) > (WIDTH - 80) / Math.max(1, players.length - 1) + 1 ? 34 : 0;
+        // Over the heads of those who stand between the two.
+        const between = Math.round((Math.abs(to.x - from.x) * (players.length - 1)) / (WIDTH - 80)) - 1;
+        const bow = -42 * between;
         const middle = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 + bow / 2 };
         return (
           <g key={`${a.person.userId} ${b.person.userId}`}>

@@ -48,9 +48,9 @@ function Head({ player, others }: { player: Player; others: readonly Player[] })
   const presence = useAppState((state) => presenceOf(state, person.userId));
   const announces = useAppState((state) => tellsNotifications(state) && ownAccount(state)?.admin === true);
   return (
-    <header className="flex items-center gap-3 flex-none min-h-[56px] ps-4 pe-2.5 py-2 bg-bg border-b border-line [--under:var(--bg)]">
+    <header className="flex flex-wrap items-center gap-x-3 gap-y-1.5 flex-none min-h-[56px] ps-4 pe-2.5 py-2 bg-bg border-b border-line [--under:var(--bg)]">
       <Avatar userId={person.userId} name={person.name} size={32} presence={presence} />
-      <div className="flex-1 min-w-0">
+      <div className="flex-1 min-w-[168px]">
         <h2 className="truncate foreign font-strong text-ui">{person.name}</h2>
         <ConnectionLine />
       </div>
