@@ -1,5 +1,5 @@
 import { lazy, Suspense } from "react";
-import type { Doc } from "@/api/types";
+import type { Doc } from "@/client/types";
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
 import { ActivityDialog } from "@/features/dialogs/activity";
 import { AnnounceDialog } from "@/features/dialogs/announce";

@@ -1,6 +1,6 @@
 import { Dialog } from "radix-ui";
 import { lazy, Suspense } from "react";
-import type { Room } from "@/api/types";
+import type { Room } from "@/client/types";
 import { useFocusReturn } from "@/components/focus";
 import { NARROW, WITHOUT_DETAILS, useMedia } from "@/components/media";
 import { usePresence } from "@/app/presence";

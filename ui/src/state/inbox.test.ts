@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Notification } from "@/api/types";
+import type { Notification } from "@/client/types";
 import { reduce, type Action } from "@/state/reduce";
 import { favouriteRooms, listedRooms, unreadTotal } from "@/state/selectors";
 import type { State } from "@/state/state";

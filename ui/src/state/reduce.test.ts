@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ApiError } from "@/api/error";
-import type { DeliveryState, Event, Message } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { DeliveryState, Event, Message } from "@/client/types";
 import { reduce, TYPING_MS, type Action } from "@/state/reduce";
 import { unreadOf, typingIn } from "@/state/selectors";
 import type { State } from "@/state/state";

@@ -3,12 +3,12 @@
 //
 // Invariants: a delivery state never goes back, whatever arrives in which order; a message is in a timeline once; a
 // list that was asked for before an event but answered after it does not undo the event.
-import type { ApiError } from "@/api/error";
-import type { LinkState } from "@/api/client";
+import type { ApiError } from "@/client/error";
+import type { LinkState } from "@/client/client";
 import type {
   Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, NotificationState, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
-} from "@/api/types";
-import { feedEvent, reduceFeed, type FeedAction } from "@/state/feed";
+} from "@/client/types";
+import { feedEvent, INITIAL_FEED, reduceFeed, type FeedAction } from "@/state/feed";
 import { placesEvent, reducePlaces, type PlacesAction } from "@/state/places";
 import {
   INITIAL, type Change, type Draft, type Marker, type Notice, type Overlay, type Person, type Pinned, type State, type Timeline,
@@ -306,6 +306,7 @@ function withoutRoom(state: State, roomId: string): State {
     docs: without(state.docs, roomId),
     places: without(state.places, roomId),
     unsent: state.unsent.filter((unsent) => unsent.roomId !== roomId),
+    ...(state.feed.of === roomId ? { feed: INITIAL_FEED, feedOpen: false } : {}),
     ...(state.openRoomId === roomId ? { openRoomId: null, openDocId: null, marker: null } : {}),
   };
 }

@@ -1,5 +1,5 @@
 // What screens ask of the state. Pure; a selector that builds a list is read through a shallow comparison.
-import type { Message, NetStatus, OwnAccount, PeerPath, PeerStatus, PresenceStatus, Reaction, Role, Room } from "@/api/types";
+import type { Message, NetStatus, OwnAccount, PeerPath, PeerStatus, PresenceStatus, Reaction, Role, Room } from "@/client/types";
 import type { Change, Person, State, Timeline } from "@/state/state";
 
 export function ownAccount(state: State): OwnAccount | null {

@@ -2,9 +2,9 @@
 //
 // People are kept once, whatever told of them (a roster, a presence list); rosters only name them. Everything here can
 // be had again from the engine, but for what a person has typed: drafts and texts that could not be sent.
-import type { ApiError } from "@/api/error";
-import type { LinkState } from "@/api/client";
-import type { Announcement, Doc, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/api/types";
+import type { ApiError } from "@/client/error";
+import type { LinkState } from "@/client/client";
+import type { Announcement, Doc, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/client/types";
 import { INITIAL_FEED, type FeedState } from "@/state/feed";
 import type { PlacesState } from "@/state/places";
 

@@ -2,9 +2,9 @@
 // what an event cannot tell.
 //
 // Started once by `app/main.tsx`. Not here: what people do (`actions.ts`).
-import { ApiError } from "@/api/error";
-import type { Client } from "@/api/client";
-import type { Event, Message } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Client } from "@/client/client";
+import type { Event, Message } from "@/client/types";
 import { createDrafts, type Drafts } from "@/state/drafts";
 import { createFeedSync, type FeedSync } from "@/state/feed-sync";
 import { TYPING_MS } from "@/state/reduce";
@@ -255,12 +255,12 @@ export function createSync(client: Client, store: Store): Sync {
         }),
       ];
       window.addEventListener("pagehide", drafts.flush);
-      client.start();
+      void client.connect();
       return () => {
         window.removeEventListener("pagehide", drafts.flush);
         for (const off of offs) off();
         for (const timer of rereads.values()) clearTimeout(timer);
-        client.stop();
+        client.disconnect();
       };
     },
     readAll,

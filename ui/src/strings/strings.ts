@@ -1,6 +1,6 @@
 // Every word that the window says, in one place. A sentence with a gap is a function, so that nothing is glued together
 // in a screen and another language can order it as it needs. The engine's own sentences (refusals) are shown as they are.
-import type { ActivityKind, DeliveryState, PeerPath, PresenceStatus, Role } from "@/api/types";
+import type { ActivityKind, DeliveryState, PeerPath, PresenceStatus, Role } from "@/client/types";
 
 const plural = new Intl.PluralRules("en");
 const list = new Intl.ListFormat("en", { type: "conjunction" });
@@ -81,6 +81,51 @@ export const strings = {
     noneOpen: "Choose a room, or jump to one.",
   },
 
+  demo: {
+    title: "Everybody at once",
+    lead: "Real engines, a real server and real links between them, in one page. Write on one side and watch the other.",
+    failed: "The demonstration could not be had.",
+    notHere: "This page belongs to a demonstration. Start one with: momo ui --demo",
+    tabs: { chat: "Chat", feed: "Feed", document: "Document", map: "Map", inbox: "Inbox" },
+    tabsOf: (name: string) => `What ${name} looks at`,
+    paneOf: (name: string) => `${name}'s window`,
+    links: (name: string) => `Links of ${name}`,
+    noLink: "no link",
+    alone: (name: string) => `Open only ${name}'s window`,
+    announce: (name: string) => `Announce to everybody, as ${name}`,
+    network: "Network",
+    server: "Server",
+    running: "running",
+    stopped: "cut",
+    starting: "coming back…",
+    cutServer: "Cut the server",
+    healServer: "Bring the server back",
+    cut: (name: string) => `Cut ${name} off`,
+    heal: (name: string) => `Reconnect ${name}`,
+    relayOnly: (name: string) => `${name} by the server only`,
+    relayOnlyHint: (name: string) => `Closes ${name}'s direct links; everything goes by the server's relay.`,
+    picture: (words: readonly string[]) => `The network: ${words.join("; ")}.`,
+    between: (a: string, b: string) => `${a} and ${b}`,
+    toServer: (name: string) => `${name} and the server`,
+    carriedPeers: "Between people",
+    carriedServer: "Through the server",
+    traffic: "Bytes so far",
+    way: "Way",
+    path: "Path",
+    sent: "Sent",
+    received: "Received",
+    story: "What happened",
+    quiet: "Nothing yet. Cut something, and write on.",
+    happened: {
+      serverCut: "The server was cut",
+      serverBack: "The server runs again",
+      serverLost: (name: string) => `${name} lost the server`,
+      serverFound: (name: string) => `${name} is connected again`,
+      linked: (a: string, b: string, path: PeerPath) => `${a} to ${b}: ${paths[path]}`,
+      unlinked: (a: string, b: string) => `${a} lost the link to ${b}`,
+    },
+    after: (seconds: string) => `after ${seconds} s`,
+  },
   connection: {
     connected: (direct: number) => (direct > 0 ? `Connected, ${number.format(direct)} direct` : "Connected"),
     connecting: "Connecting…",
@@ -340,6 +385,10 @@ export const strings = {
 
   feed: {
     label: "Feed",
+    open: "Open the room's feed",
+    ofRoom: (room: string) => `Feed of ${room}`,
+    backTo: (room: string) => `Back to ${room}`,
+    emptyRoom: (room: string) => `Nothing has been posted in ${room} yet. Its members read what you post here.`,
     posts: "Posts",
     order: "Order",
     orders: { new: "New", top: "Top", hot: "Hot" },
@@ -423,6 +472,7 @@ export const strings = {
     position: "Position",
     notSet: "Not set yet. Click on the map.",
     locate: "Ask this device",
+    follow: "Move with this device while it lasts",
     locating: "Asking…",
     locateFailed: "This device does not know where it is. Click on the map instead.",
     action: "Share",

@@ -6,8 +6,8 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as Y from "yjs";
 import { WebSocketServer, type WebSocket } from "ws";
-import type { Method, Params, Result } from "@/api/methods";
-import type { Activity, Comment, Doc, DocPresence, Draft, ErrorKind, Event, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/api/types";
+import type { Method, Params, Result } from "@/client/methods";
+import type { Activity, Comment, Doc, DocPresence, Draft, ErrorKind, Event, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/client/types";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
@@ -156,7 +156,7 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         const likes = (post: Post): number => (order === "new" ? 0 : order === "top" ? post.likesCount : Math.log10(Math.max(1, post.likesCount)) + post.publishedAt / 45_000_000);
         const all = feed().toSorted((a, b) => likes(b) - likes(a) || b.publishedAt - a.publishedAt);
         const start = before === undefined ? 0 : Number(before);
-        return { posts: all.slice(start, start + limit), ...(start + limit < all.length ? { next: String(start + limit) } : {}) };
+        return { roomId: FEED_ROOM, posts: all.slice(start, start + limit), ...(start + limit < all.length ? { next: String(start + limit) } : {}) };
       },
       "feed.publish": ({ title, body, tags = [] }) => {
         sent += 1;

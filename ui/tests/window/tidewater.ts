@@ -1,5 +1,5 @@
 // The small world that the pictures show: a boat club with one busy room. Times are of today, so that day rules hold.
-import type { Comment, Doc, Member, Message, NetStatus, OwnAccount, Post, Room } from "@/api/types";
+import type { Comment, Doc, Member, Message, NetStatus, OwnAccount, Post, Room } from "@/client/types";
 import { FEED_ROOM, type World } from "./fake-engine.js";
 
 const person = (userId: string, displayName: string, status: Member["status"], role: Member["role"] = "member", lastSeen?: number): Member => ({

@@ -1,4 +1,4 @@
-//! The API's types as TypeScript, for `ui/src/api/types.gen.ts`.
+//! The API's types as TypeScript, for `ui/src/client/types.gen.ts`.
 
 use ts_rs::{Config, TS};
 
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     /// Where the window reads them.
-    const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ui/src/api/types.gen.ts");
+    const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ui/src/client/types.gen.ts");
 
     #[test]
     fn the_windows_types_are_current() {
@@ -56,6 +56,6 @@ mod tests {
             std::fs::write(PATH, &current).unwrap();
         }
         let committed = std::fs::read_to_string(PATH).unwrap();
-        assert!(committed == current, "run ./dev bless: ui/src/api/types.gen.ts is not what the API's types say");
+        assert!(committed == current, "run ./dev bless: ui/src/client/types.gen.ts is not what the API's types say");
     }
 }

@@ -1,6 +1,6 @@
 //! The parameters and results of the API: the only types in this crate that a front may serialise.
 //!
-//! `api::methods` reads parameters and writes results; `ui/src/api/types.gen.ts` is generated from here
+//! `api::methods` reads parameters and writes results; `ui/src/client/types.gen.ts` is generated from here
 //! (`./dev bless`), and a test holds the two together.
 //!
 //! Conventions, alike for every method: fields are camelCase; ids are opaque strings; times are Unix

@@ -1,7 +1,7 @@
 import { Keyboard, LogOut, Pencil, Settings, Wifi, WifiOff } from "lucide-react";
 import { Popover } from "radix-ui";
 import { toast } from "sonner";
-import { ApiError } from "@/api/error";
+import { ApiError } from "@/client/error";
 import { Avatar } from "@/components/avatar";
 import { IconButton } from "@/components/icon-button";
 import { COMMAND_KEY } from "@/components/keys";
@@ -88,7 +88,7 @@ export function AccountRow() {
 }
 
 /** One line that tells the truth; it opens to say more. */
-function ConnectionLine() {
+export function ConnectionLine() {
   const connection = useAppState(connectionOf);
   return (
     <Popover.Root>

@@ -1,6 +1,6 @@
 import { CircleAlert, Pin, Trash } from "lucide-react";
 import { memo, useId, useState } from "react";
-import type { Message, Room } from "@/api/types";
+import type { Message, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { Delivery } from "@/features/conversation/delivery";

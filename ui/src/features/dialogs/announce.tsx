@@ -1,6 +1,6 @@
 import { useState, type SubmitEvent } from "react";
 import { toast } from "sonner";
-import type { NotificationLevel } from "@/api/types";
+import type { NotificationLevel } from "@/client/types";
 import { Button } from "@/components/button";
 import { Dialog, DialogActions } from "@/components/dialog";
 import { Field, Pick, Refusal } from "@/components/field";

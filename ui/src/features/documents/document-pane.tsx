@@ -1,12 +1,13 @@
 import { Archive, ArchiveRestore, ChevronLeft, Ellipsis, FileText, Lock, Settings, Trash } from "lucide-react";
 import { lazy, Suspense, useCallback, useState, useSyncExternalStore } from "react";
 import { toast } from "sonner";
-import { ApiError } from "@/api/error";
-import type { Doc, Room } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Doc, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
 import { Menu, MenuItem, MenuLine } from "@/components/menu";
+import { Middle } from "@/components/middle";
 import type { DocSession } from "@/features/documents/doc-session";
 import { useActions, useAppState } from "@/state/context";
 import { mayManage, openRoom, ownAccount } from "@/state/selectors";
@@ -30,7 +31,7 @@ export function DocumentPane() {
   const nameOf = useCallback((userId: string) => people.get(userId)?.displayName ?? strings.somebody, [people]);
 
   return (
-    <main data-pane="conversation" tabIndex={-1} className="relative flex flex-col min-w-0 min-h-0 h-full bg-surface focus:outline-none focus-visible:shadow-none [--under:var(--surface)]">
+    <Middle>
       {room !== null && doc !== undefined && (
         <>
           <header className="flex items-center gap-2 flex-none h-[52px] ps-3 pe-3 touch:ps-1 touch:pe-1.5 border-b border-line">
@@ -69,7 +70,7 @@ export function DocumentPane() {
           </Suspense>
         </>
       )}
-    </main>
+    </Middle>
   );
 }
 

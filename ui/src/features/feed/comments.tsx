@@ -1,6 +1,6 @@
 import { Ellipsis, Reply, Trash2, X } from "lucide-react";
 import { useEffect, useMemo, useRef, type KeyboardEvent } from "react";
-import type { Comment, Post } from "@/api/types";
+import type { Comment, Post } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { useMinute } from "@/components/clock";

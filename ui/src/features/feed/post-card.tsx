@@ -1,6 +1,6 @@
 import { Ellipsis, MessageCircle, Pencil, Trash2 } from "lucide-react";
 import { memo, useState, type ComponentType } from "react";
-import { ApiError } from "@/api/error";
+import { ApiError } from "@/client/error";
 import { Avatar } from "@/components/avatar";
 import { useMinute } from "@/components/clock";
 import { IconButton } from "@/components/icon-button";
@@ -10,7 +10,7 @@ import { Comments } from "@/features/feed/comments";
 import { LikeButton } from "@/features/feed/like-button";
 import { PostEditor } from "@/features/feed/post-editor";
 import { exactTime, shortTime } from "@/features/feed/times";
-import type { Post } from "@/api/types";
+import type { Post } from "@/client/types";
 import { useActions, useAppState } from "@/state/context";
 import { asLiked, type PostDraft } from "@/state/feed";
 import { mayModerateFeed, ownAccount } from "@/state/selectors";

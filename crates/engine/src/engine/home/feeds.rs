@@ -160,7 +160,7 @@ impl Home {
             })?,
         };
         let posts = posts.into_iter().map(|post| self.api_post(room, post)).collect();
-        Ok(Posts { posts, next: next.map(|cursor| cursor.to_string()) })
+        Ok(Posts { room_id: room.to_string(), posts, next: next.map(|cursor| cursor.to_string()) })
     }
 
     pub(crate) fn comments(

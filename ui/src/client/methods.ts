@@ -13,7 +13,7 @@ import type {
   SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
   SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StopLocationParams, UpdateDocParams,
   UpdateRoomParams, Whoami,
-} from "@/api/types";
+} from "@/client/types";
 
 export type Methods = {
   "account.register": { params: RegisterParams; result: SignedIn };

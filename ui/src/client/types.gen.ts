@@ -473,6 +473,10 @@ limit?: number, };
 
 export type Posts = { 
 /**
+ * The room whose feed it is.
+ */
+roomId: string, 
+/**
  * First those that are read first.
  */
 posts: Array<Post>, 

@@ -1,8 +1,8 @@
 // The API's types: the engine's own (`types.gen.ts`), and beside them what this window knows of announcements, which the
 // engine does not tell yet: until it does, no menu leads to them.
-import type * as Engine from "@/api/types.gen";
+import type * as Engine from "@/client/types.gen";
 
-export type * from "@/api/types.gen";
+export type * from "@/client/types.gen";
 
 export type Event =
   | Engine.Event
