@@ -407,3 +407,37 @@ fn c10_who_may_only_read_changes_nothing() {
     assert!(seen.iter().all(|doc| doc["readOnly"].is_string()), "she is told why: {seen:?}");
     assert!(docs(&ada, &room).iter().all(|doc| doc.get("readOnly").is_none()));
 }
+
+// Rules: DO11
+#[test]
+fn a_document_goes_out_as_a_file_and_a_file_comes_in() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let doc = create(&ada, &room, "Plan: <b>A/B</b>");
+    let markdown = "# Plan\n\n- [x] **tea**\n- [ ] cake\n\n| who | what |\n| --- | --- |\n| ada | tea |\n";
+    ada.ask("docs.import", json!({ "docId": doc, "format": "markdown", "content": markdown }));
+    let export = |person: &Momo, format: &str| person.ask("docs.export", json!({ "docId": doc, "format": format }));
+    assert_eq!(export(&ada, "markdown")["content"], markdown);
+    wait_for_text(&grace, &doc, "Plan\ntea\ncake\nwho\nwhat\nada\ntea");
+    let exported = export(&grace, "markdown");
+    assert_eq!(exported["content"], markdown);
+    assert_eq!(exported["fileName"], "Plan b A B b.md");
+    assert_eq!(export(&grace, "text")["content"], "Plan\ntea\ncake\nwho\nwhat\nada\ntea");
+
+    // What looks like markup is text, and goes to the end.
+    let text = "<script>alert(1)</script>\n# no heading";
+    grace.ask("docs.import", json!({ "docId": doc, "format": "text", "content": text }));
+    let page = export(&grace, "html")["content"].as_str().expect("a page").to_owned();
+    assert!(page.contains("<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>\n<p># no heading</p>"), "{page}");
+    assert!(page.contains("<title>Plan: &lt;b&gt;A/B&lt;/b&gt;</title>"), "{page}");
+
+    // Who may not write adds nothing; what is too long is refused whole.
+    ada.ask("docs.setEditors", json!({ "docId": doc, "editing": "author" }));
+    wait_until("grace may not write", ARRIVES_WITHIN, || docs(&grace, &room)[0].get("readOnly").is_some());
+    let refused = grace.call("docs.import", json!({ "docId": doc, "format": "text", "content": "more" }));
+    assert_eq!(refused.expect_err("she may not").kind, "forbidden");
+    let long = "x".repeat(1024 * 1024 + 1);
+    let refused = ada.call("docs.import", json!({ "docId": doc, "format": "text", "content": long }));
+    assert_eq!(refused.expect_err("it is too long").kind, "invalid");
+    assert_eq!(export(&ada, "text")["content"], export(&grace, "text")["content"]);
+}

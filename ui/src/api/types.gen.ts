@@ -627,6 +627,24 @@ export type RenameDocParams = { docId: string, title: string, };
 
 export type ArchiveDocParams = { docId: string, archived: boolean, };
 
+export type ExportFormat = "markdown" | "text" | "html";
+
+export type ExportDocParams = { docId: string, format: ExportFormat, };
+
+export type ExportedDoc = { content: string, 
+/**
+ * What a file of it may be called.
+ */
+fileName: string, mediaType: string, };
+
+export type ImportFormat = "markdown" | "text";
+
+export type ImportDocParams = { docId: string, format: ImportFormat, 
+/**
+ * It goes to the document's end.
+ */
+content: string, };
+
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
  * Absent where the peer is gone.

@@ -2,7 +2,7 @@
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
 import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
-import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/api/types";
+import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, ExportedDoc, ExportFormat, ImportDocParams, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/api/types";
 import { createDocLine, type DocLine } from "@/state/doc-line";
 import { createFeedActions } from "@/state/feed-actions";
 import { placeOf } from "@/state/links";
@@ -350,6 +350,12 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     async restoreDoc(roomId: string, docId: string): Promise<void> {
       await client.call("docs.restore", { docId });
       await sync.readDocs(roomId);
+    },
+    async exportDoc(docId: string, format: ExportFormat): Promise<ExportedDoc> {
+      return client.call("docs.export", { docId, format });
+    },
+    async importDoc(params: ImportDocParams): Promise<void> {
+      await client.call("docs.import", params);
     },
     /** The way between an editor and the engine's copy of its document. */
     docLine: (docId: string): DocLine => createDocLine(client, docId),

@@ -137,6 +137,8 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "docs.archive" => docs::archive,
         "docs.delete" => docs::delete,
         "docs.restore" => docs::restore,
+        "docs.export" => docs::export,
+        "docs.import" => docs::import,
         "typing.set" => presence::set_typing,
         "presence.list" => presence::list,
         "presence.set" => presence::set,

@@ -10,15 +10,20 @@ use super::{id, written};
 use crate::api::error::ApiError;
 use crate::api::types::{
     ArchiveDocParams, CreateDocParams, DocAwarenessParams, DocCreated, DocDelete, DocEditing, DocInsert, DocOp,
-    DocParams, DocState, DocStateParams, DocText, Docs, Done, EditDocParams, ListDocsParams, OpenedDoc,
-    RenameDocParams, SetEditorsParams, UpdateDocParams,
+    DocParams, DocState, DocStateParams, DocText, Docs, Done, EditDocParams, ExportDocParams, ExportFormat,
+    ExportedDoc, ImportDocParams, ImportFormat, ListDocsParams, OpenedDoc, RenameDocParams, SetEditorsParams,
+    UpdateDocParams,
 };
 use crate::documents::awareness::STATE_BYTES_MAX;
 use crate::documents::document::{Edit, RAW_UPDATE_BYTES_MAX};
+use crate::documents::rich;
 use crate::engine::{Engine, no_such_document};
 
 /// Changes in one call. Enough for any replacement; more are better sent as an update.
 const OPS_MAX: usize = 10_000;
+
+/// Bytes of a text that is taken in at once.
+const IMPORT_BYTES_MAX: usize = 1024 * 1024;
 
 pub(super) async fn create(engine: &Engine, params: CreateDocParams) -> Result<DocCreated, ApiError> {
     let CreateDocParams { room_id, title, editing, editors } = params;
@@ -120,6 +125,45 @@ pub(super) async fn delete(engine: &Engine, params: DocParams) -> Result<Done, A
 
 pub(super) async fn restore(engine: &Engine, params: DocParams) -> Result<Done, ApiError> {
     change(engine, &params.doc_id, DocumentChange::Delete { deleted: false }).await
+}
+
+pub(super) async fn export(engine: &Engine, params: ExportDocParams) -> Result<ExportedDoc, ApiError> {
+    let document = document(&params.doc_id)?;
+    engine
+        .with_home(move |home| {
+            let (title, blocks) = home.document_blocks(document)?;
+            let (content, ending, media_type) = match params.format {
+                ExportFormat::Markdown => (rich::to_markdown(&blocks), "md", "text/markdown"),
+                ExportFormat::Html => (rich::to_html(&title, &blocks), "html", "text/html"),
+                ExportFormat::Text => (home.document_text(document)?, "txt", "text/plain"),
+            };
+            let file_name = format!("{}.{ending}", file_stem(&title));
+            Ok(ExportedDoc { content, file_name, media_type: media_type.to_owned() })
+        })
+        .await
+}
+
+pub(super) async fn import(engine: &Engine, params: ImportDocParams) -> Result<Done, ApiError> {
+    let ImportDocParams { doc_id, format, content } = params;
+    let document = document(&doc_id)?;
+    if content.len() > IMPORT_BYTES_MAX {
+        return Err(ApiError::invalid("At most 1 MiB is taken into a document at once. Import it in parts."));
+    }
+    let blocks = match format {
+        ImportFormat::Markdown => rich::from_markdown(&content),
+        ImportFormat::Text => rich::from_text(&content),
+    };
+    let stored = engine.with_home(move |home| home.append_to_document(document, &blocks)).await?;
+    written(stored).await.map(|()| Done {})
+}
+
+/// A title as a name that files have on every system.
+fn file_stem(title: &str) -> String {
+    let allowed = |it: char| if it.is_control() || "/\\:*?\"<>|".contains(it) { ' ' } else { it };
+    let stem: String = title.chars().map(allowed).collect();
+    let stem = stem.split_whitespace().collect::<Vec<&str>>().join(" ");
+    let stem = stem.trim_matches(['.', ' ']);
+    if stem.is_empty() { "document".to_owned() } else { stem.to_owned() }
 }
 
 async fn change(engine: &Engine, doc_id: &str, change: DocumentChange) -> Result<Done, ApiError> {

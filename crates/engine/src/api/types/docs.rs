@@ -203,3 +203,47 @@ pub struct DocState {
     pub update: String,
     pub state_vector: String,
 }
+
+/// How a document is written down elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportFormat {
+    Markdown,
+    Text,
+    /// A page of its own.
+    Html,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportDocParams {
+    pub doc_id: String,
+    pub format: ExportFormat,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportedDoc {
+    pub content: String,
+    /// What a file of it may be called.
+    pub file_name: String,
+    pub media_type: String,
+}
+
+/// What can be taken into a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum ImportFormat {
+    Markdown,
+    /// Each line is a paragraph.
+    Text,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImportDocParams {
+    pub doc_id: String,
+    pub format: ImportFormat,
+    /// It goes to the document's end.
+    pub content: String,
+}

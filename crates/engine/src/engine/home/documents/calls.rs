@@ -16,6 +16,7 @@ use super::{DocumentStep, ISSUE_AFTER, MODERATORS, OWNERS, no_such_document, ref
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{Doc, DocEditing};
 use crate::documents::document::{Document, Edit, EditRefusal};
+use crate::documents::rich::Block;
 use crate::engine::Home;
 use crate::engine::home::{Waiting, body_of, refused};
 
@@ -185,6 +186,24 @@ impl Home {
     ) -> Result<oneshot::Receiver<Result<(), CommandRefusal>>, ApiError> {
         self.may_edit(log)?;
         let update = self.document(log)?.take_raw(update).map_err(not_taken)?;
+        Ok(self.document_changed(log, update))
+    }
+
+    /// A document's title, and what is in it.
+    pub(crate) fn document_blocks(&mut self, log: LogId) -> Result<(String, Vec<Block>), ApiError> {
+        let blocks = self.document(log)?.blocks();
+        let title = self.documents.shelf.get(&log).map(|shelved| shelved.title.1.clone());
+        Ok((title.ok_or_else(no_such_document)?, blocks))
+    }
+
+    /// Puts blocks at the end of a document; answered once that is on disk.
+    pub(crate) fn append_to_document(
+        &mut self,
+        log: LogId,
+        blocks: &[Block],
+    ) -> Result<oneshot::Receiver<Result<(), CommandRefusal>>, ApiError> {
+        self.may_edit(log)?;
+        let update = self.document(log)?.append(blocks).map_err(not_taken)?;
         Ok(self.document_changed(log, update))
     }
 
