@@ -4,6 +4,7 @@
 //!   browser ── GET /?token=T ──▶ 303 to /, cookie       once: T is used up
 //!           ── GET /, /assets/… ─▶ the built window     with the cookie
 //!           ── GET /ws ──────────▶ conversation          with the cookie (or T, unused), from this origin
+//!   editor  ── GET /yjs/DOC ─────▶ a document            the same, for whatever edits Yjs documents
 //! ```
 //!
 //! Anything on the machine, and any page in any browser on it, can reach a loopback port. So every request passes
@@ -19,6 +20,7 @@
 
 mod access;
 mod assets;
+mod yjs;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -28,7 +30,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -118,6 +120,7 @@ pub(crate) async fn serve(engine: &Engine, listener: TcpListener, stop: &Cancell
     });
     let routes = Router::new()
         .route("/ws", get(socket))
+        .route("/yjs/{document}", get(document))
         .fallback(page)
         .layer(middleware::from_fn_with_state(Arc::clone(&front), guard))
         .with_state(Arc::clone(&front));
@@ -183,7 +186,30 @@ async fn page(State(front): State<Arc<Front>>, method: Method, uri: Uri, headers
 }
 
 async fn socket(State(front): State<Arc<Front>>, uri: Uri, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
-    let cookie = match front.access.enter(&uri, &headers) {
+    upgrade_with(&front, &uri, &headers, upgrade, |front, socket| async move { talk(&front, socket).await })
+}
+
+async fn document(
+    State(front): State<Arc<Front>>,
+    Path(document): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade_with(&front, &uri, &headers, upgrade, |front, socket| async move {
+        yjs::serve(&front.engine, socket, document, &front.stop).await;
+    })
+}
+
+/// Lets a socket in that may come in, and serves it with the others.
+fn upgrade_with<Serving: Future<Output = ()> + Send + 'static>(
+    front: &Arc<Front>,
+    uri: &Uri,
+    headers: &HeaderMap,
+    upgrade: WebSocketUpgrade,
+    serve: impl FnOnce(Arc<Front>, WebSocket) -> Serving + Send + 'static,
+) -> Response {
+    let cookie = match front.access.enter(uri, headers) {
         Entry::Known => None,
         Entry::Admitted { cookie } => Some(cookie),
         Entry::Refused => return not_admitted(),
@@ -192,10 +218,10 @@ async fn socket(State(front): State<Arc<Front>>, uri: Uri, headers: HeaderMap, u
         return sentence(StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open. Close one and load this again.");
     };
     let mut response = upgrade.max_message_size(REQUEST_BYTES_MAX).max_frame_size(REQUEST_BYTES_MAX).on_upgrade({
-        let front = Arc::clone(&front);
+        let front = Arc::clone(front);
         move |socket| async move {
             let conversations = front.conversations.clone();
-            conversations.track_future(talk(&front, socket)).await;
+            conversations.track_future(serve(front, socket)).await;
             drop(place);
         }
     });

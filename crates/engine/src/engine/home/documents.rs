@@ -95,7 +95,8 @@ struct Shelved {
     changed_at: u64,
     /// In memory, since it was asked for.
     document: Option<Document>,
-    open: bool,
+    /// How many editors have it open.
+    open: u32,
     used: u64,
     /// Journal entries that no event stands for yet.
     journalled: BTreeSet<u64>,
@@ -271,7 +272,7 @@ impl Home {
             created_at: created_at.0,
             changed_at,
             document: None,
-            open: false,
+            open: 0,
             used: 0,
             journalled: BTreeSet::new(),
             issue_at: None,

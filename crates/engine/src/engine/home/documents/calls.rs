@@ -153,15 +153,15 @@ impl Home {
     pub(crate) fn open_document(&mut self, log: LogId) -> Result<u64, ApiError> {
         let client = self.document(log)?.new_client();
         if let Some(shelved) = self.documents.shelf.get_mut(&log) {
-            shelved.open = true;
+            shelved.open = shelved.open.saturating_add(1);
         }
         Ok(client)
     }
 
-    /// Nobody looks at a document any more: what was changed goes out at once.
+    /// An editor is closed: what was changed goes out at once.
     pub(crate) fn close_document(&mut self, log: LogId) -> Result<(), ApiError> {
         let shelved = self.documents.shelf.get_mut(&log).ok_or_else(no_such_document)?;
-        shelved.open = false;
+        shelved.open = shelved.open.saturating_sub(1);
         self.documents.awareness.set(log, None);
         self.issue_document(log);
         Ok(())

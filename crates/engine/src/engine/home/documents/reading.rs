@@ -191,7 +191,7 @@ impl Home {
     pub(super) fn put_idle_away(&mut self, keep: LogId) {
         let idle = |(log, shelved): &(&LogId, &Shelved)| {
             **log != keep
-                && !shelved.open
+                && shelved.open == 0
                 && shelved.issuing.is_none()
                 && shelved.document.as_ref().is_some_and(|document| !document.has_unissued())
         };
