@@ -645,6 +645,20 @@ export type ImportDocParams = { docId: string, format: ImportFormat,
  */
 content: string, };
 
+export type DocHistoryParams = { docId: string, 
+/**
+ * Versions before this one, as `next` of an earlier answer gives it.
+ */
+before?: string, limit?: number, };
+
+export type DocHistory = { versions: Array<DocVersion>, next?: string, };
+
+export type DocVersion = { versionId: string, userId: string, beganAt: number, at: number, };
+
+export type DocVersionParams = { docId: string, versionId: string, };
+
+export type DocAsItWas = { version: DocVersion, markdown: string, before: string, };
+
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
  * Absent where the peer is gone.

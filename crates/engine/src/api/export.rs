@@ -35,7 +35,8 @@ pub fn typescript() -> String {
         ListCommentsParams, Comments, Comment, DocEditing, Doc, CreateDocParams, DocCreated, Docs, ListDocsParams,
         DocParams, OpenedDoc, DocText, DocOp, DocInsert, DocDelete, EditDocParams, UpdateDocParams, DocStateParams,
         DocState, DocPresence, DocAwarenessParams, SetEditorsParams, RenameDocParams, ArchiveDocParams,
-        ExportFormat, ExportDocParams, ExportedDoc, ImportFormat, ImportDocParams, Event,
+        ExportFormat, ExportDocParams, ExportedDoc, ImportFormat, ImportDocParams, DocHistoryParams,
+        DocHistory, DocVersion, DocVersionParams, DocAsItWas, Event,
         ErrorKind,
     }
     file

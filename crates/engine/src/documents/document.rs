@@ -591,6 +591,17 @@ impl Document {
         self.change(|txn| rich::write(&content, txn, blocks))
     }
 
+    /// Makes these blocks of what is there, and leaves what is among them already. The update that says so; empty where
+    /// nothing changed.
+    ///
+    /// # Errors
+    /// [`EditRefusal`].
+    pub(crate) fn become_blocks(&mut self, blocks: &[Block]) -> Result<Vec<u8>, EditRefusal> {
+        let content = self.shown().content.clone();
+        self.lines = None;
+        self.change(|txn| rich::replace(&content, txn, blocks))
+    }
+
     /// What people see, as blocks.
     pub(crate) fn blocks(&self) -> Vec<Block> {
         let page = self.shown();

@@ -19,7 +19,7 @@ mod page;
 pub(crate) use html_out::to_html;
 pub(crate) use markdown_in::from_markdown;
 pub(crate) use markdown_out::to_markdown;
-pub(super) use page::{read, write};
+pub(super) use page::{read, replace, write};
 
 /// What may be linked to: the window opens nothing else.
 const SCHEMES: [&str; 4] = ["http", "https", "mailto", "momoland"];

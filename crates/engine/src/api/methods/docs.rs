@@ -3,24 +3,28 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use momoland_protocol::document::{DocumentChange, Editors};
-use momoland_protocol::id::{AccountId, LogId, RoomId};
+use momoland_protocol::id::{AccountId, EventId, LogId, RoomId};
 use serde_json::Value;
 
 use super::{id, written};
 use crate::api::error::ApiError;
 use crate::api::types::{
-    ArchiveDocParams, CreateDocParams, DocAwarenessParams, DocCreated, DocDelete, DocEditing, DocInsert, DocOp,
-    DocParams, DocState, DocStateParams, DocText, Docs, Done, EditDocParams, ExportDocParams, ExportFormat,
-    ExportedDoc, ImportDocParams, ImportFormat, ListDocsParams, OpenedDoc, RenameDocParams, SetEditorsParams,
-    UpdateDocParams,
+    ArchiveDocParams, CreateDocParams, DocAsItWas, DocAwarenessParams, DocCreated, DocDelete, DocEditing, DocHistory,
+    DocHistoryParams, DocInsert, DocOp, DocParams, DocState, DocStateParams, DocText, DocVersion, DocVersionParams,
+    Docs, Done, EditDocParams, ExportDocParams, ExportFormat, ExportedDoc, ImportDocParams, ImportFormat,
+    ListDocsParams, OpenedDoc, RenameDocParams, SetEditorsParams, UpdateDocParams,
 };
 use crate::documents::awareness::STATE_BYTES_MAX;
 use crate::documents::document::{Edit, RAW_UPDATE_BYTES_MAX};
 use crate::documents::rich;
-use crate::engine::{Engine, no_such_document};
+use crate::engine::{DocumentVersion, Engine, no_such_document};
 
 /// Changes in one call. Enough for any replacement; more are better sent as an update.
 const OPS_MAX: usize = 10_000;
+
+/// Versions of an answer, where nothing is said, and at most.
+const VERSIONS_DEFAULT: u32 = 100;
+const VERSIONS_MAX: u32 = 1_000;
 
 /// Bytes of a text that is taken in at once.
 const IMPORT_BYTES_MAX: usize = 1024 * 1024;
@@ -155,6 +159,50 @@ pub(super) async fn import(engine: &Engine, params: ImportDocParams) -> Result<D
     };
     let stored = engine.with_home(move |home| home.append_to_document(document, &blocks)).await?;
     written(stored).await.map(|()| Done {})
+}
+
+pub(super) async fn history(engine: &Engine, params: DocHistoryParams) -> Result<DocHistory, ApiError> {
+    let document = document(&params.doc_id)?;
+    let before: Option<EventId> = params.before.map(|text| id(&text, "version")).transpose()?;
+    let limit = params.limit.unwrap_or(VERSIONS_DEFAULT);
+    if !(1..=VERSIONS_MAX).contains(&limit) {
+        return Err(ApiError::invalid("A limit is at least 1 and at most 1,000."));
+    }
+    let mut versions = engine.with_home(move |home| home.document_versions(document)).await?;
+    if let Some(before) = before {
+        let place = versions.iter().position(|version| version.id == before);
+        // It grew meanwhile, or counts no more.
+        let place = place.ok_or_else(|| ApiError::invalid("There is no such version any more. Begin anew."))?;
+        versions.drain(..=place);
+    }
+    let more = versions.len() > limit as usize;
+    versions.truncate(limit as usize);
+    let next = versions.last().filter(|_| more).map(|version| version.id.to_string());
+    Ok(DocHistory { versions: versions.iter().map(doc_version).collect(), next })
+}
+
+pub(super) async fn version(engine: &Engine, params: DocVersionParams) -> Result<DocAsItWas, ApiError> {
+    let document = document(&params.doc_id)?;
+    let wanted: EventId = id(&params.version_id, "version")?;
+    let (version, held, before) = engine.with_home(move |home| home.document_version(document, wanted)).await?;
+    let (markdown, before) = (rich::to_markdown(&held), rich::to_markdown(&before));
+    Ok(DocAsItWas { version: doc_version(&version), markdown, before })
+}
+
+pub(super) async fn revert(engine: &Engine, params: DocVersionParams) -> Result<Done, ApiError> {
+    let document = document(&params.doc_id)?;
+    let wanted: EventId = id(&params.version_id, "version")?;
+    let stored = engine.with_home(move |home| home.revert_document(document, wanted)).await?;
+    written(stored).await.map(|()| Done {})
+}
+
+fn doc_version(version: &DocumentVersion) -> DocVersion {
+    DocVersion {
+        version_id: version.id.to_string(),
+        user_id: version.author.to_string(),
+        began_at: version.began_at,
+        at: version.at,
+    }
 }
 
 /// A title as a name that files have on every system.

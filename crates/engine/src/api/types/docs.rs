@@ -247,3 +247,54 @@ pub struct ImportDocParams {
     /// It goes to the document's end.
     pub content: String,
 }
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DocHistoryParams {
+    pub doc_id: String,
+    /// Versions before this one, as `next` of an earlier answer gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub before: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub limit: Option<u32>,
+}
+
+/// The versions of a document, the newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DocHistory {
+    pub versions: Vec<DocVersion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub next: Option<String>,
+}
+
+/// What one person wrote in one go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DocVersion {
+    pub version_id: String,
+    pub user_id: String,
+    #[ts(type = "number")]
+    pub began_at: u64,
+    #[ts(type = "number")]
+    pub at: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DocVersionParams {
+    pub doc_id: String,
+    pub version_id: String,
+}
+
+/// A document as it was, and as it was before that, both as Markdown: the difference is what the version changed.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DocAsItWas {
+    pub version: DocVersion,
+    pub markdown: String,
+    pub before: String,
+}

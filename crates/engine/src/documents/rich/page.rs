@@ -203,6 +203,24 @@ pub(in crate::documents) fn write(fragment: &XmlFragmentRef, txn: &mut Transacti
     }
 }
 
+/// Puts blocks in the place of what is there; what is the same at the beginning and at the end stays as it is.
+pub(in crate::documents) fn replace(fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) {
+    let held: Vec<Vec<Block>> = fragment.children(txn).map(|child| blocks_of(std::iter::once(child), txn)).collect();
+    let same = |(held, block): &(&Vec<Block>, &Block)| matches!(held.as_slice(), [only] if only == *block);
+    let first = held.iter().zip(blocks).take_while(same).count();
+    let (held, blocks) = (held.get(first..).unwrap_or_default(), blocks.get(first..).unwrap_or_default());
+    let last = held.iter().rev().zip(blocks.iter().rev()).take_while(same).count();
+    let (gone, new) = (held.len() - last, blocks.len() - last);
+    let Ok(first) = u32::try_from(first) else { return };
+    for _ in 0..gone {
+        fragment.remove(txn, first);
+    }
+    for (place, block) in (first..).zip(blocks.iter().take(new)) {
+        let element = fragment.insert(txn, place, XmlElementPrelim::empty(tag_of(block)));
+        write_block(&element, txn, block);
+    }
+}
+
 fn tag_of(block: &Block) -> &'static str {
     match block {
         Block::Paragraph(_) => "paragraph",

@@ -12,6 +12,7 @@
 //!    `c03_a_document_that_is_not_here_is_no_empty_page`.
 
 mod calls;
+mod history;
 mod journal;
 mod live;
 mod reading;
@@ -28,6 +29,7 @@ use momoland_store::kv::{Batch, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+pub(crate) use self::history::DocumentVersion;
 use self::journal::Journal;
 use super::Home;
 use crate::api::error::ApiError;

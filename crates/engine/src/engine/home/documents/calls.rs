@@ -289,7 +289,7 @@ impl Home {
 }
 
 /// What a refused change means to a person.
-fn not_taken(refusal: EditRefusal) -> ApiError {
+pub(super) fn not_taken(refusal: EditRefusal) -> ApiError {
     match refusal {
         EditRefusal::BeyondTheEnd { units } => ApiError::invalid(format!(
             "The change reaches beyond the end of the text, which has {units} UTF-16 code units there. Read the text again."
