@@ -2,7 +2,7 @@
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
 import { ApiError } from "@/api/error";
 import type { Client } from "@/api/client";
-import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, ExportedDoc, ExportFormat, ImportDocParams, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/api/types";
+import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, DocAsItWas, DocVersion, ExportedDoc, ExportFormat, ImportDocParams, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/api/types";
 import { createDocLine, type DocLine } from "@/state/doc-line";
 import { createFeedActions } from "@/state/feed-actions";
 import { placeOf } from "@/state/links";
@@ -353,6 +353,15 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     },
     async exportDoc(docId: string, format: ExportFormat): Promise<ExportedDoc> {
       return client.call("docs.export", { docId, format });
+    },
+    async docVersions(docId: string): Promise<readonly DocVersion[]> {
+      return (await client.call("docs.history", { docId })).versions;
+    },
+    async docVersion(docId: string, versionId: string): Promise<DocAsItWas> {
+      return client.call("docs.version", { docId, versionId });
+    },
+    async revertDoc(docId: string, versionId: string): Promise<void> {
+      await client.call("docs.revert", { docId, versionId });
     },
     async importDoc(params: ImportDocParams): Promise<void> {
       await client.call("docs.import", params);

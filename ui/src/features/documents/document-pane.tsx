@@ -1,4 +1,4 @@
-import { Archive, ArchiveRestore, ChevronLeft, Ellipsis, FileCode, FileDown, FileInput, FileText, Lock, Settings, Trash } from "lucide-react";
+import { Archive, ArchiveRestore, ChevronLeft, Ellipsis, FileCode, FileDown, FileInput, FileText, History, Lock, Settings, Trash } from "lucide-react";
 import { lazy, Suspense, useCallback, useState, useSyncExternalStore } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/api/error";
@@ -144,6 +144,9 @@ function DocMenu({ room, doc }: { room: Room; doc: Doc }) {
     <>
       <MenuItem icon={Settings} onChoose={() => actions.show({ kind: "docSettings", roomId: room.roomId, docId: doc.docId })}>
         {words.settings}
+      </MenuItem>
+      <MenuItem icon={History} onChoose={() => actions.show({ kind: "docHistory", roomId: room.roomId, docId: doc.docId })}>
+        {words.history.menu}
       </MenuItem>
       <MenuLine />
       <MenuItem icon={FileDown} onChoose={() => void save("markdown").catch(refuse)}>
