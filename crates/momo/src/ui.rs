@@ -4,6 +4,7 @@
 //!   browser ── GET /?token=T ──▶ 303 to /, cookie       once: T is used up
 //!           ── GET /, /assets/… ─▶ the built window     with the cookie
 //!           ── GET /ws ──────────▶ conversation          with the cookie (or T, unused), from this origin
+//!   editor  ── GET /yjs/DOC ─────▶ a document            the same, for whatever edits Yjs documents
 //!
 //!   and of a demonstration
 //!           ── GET /demo-realtime ▶ the page with everybody
@@ -25,6 +26,7 @@
 
 mod access;
 mod assets;
+mod yjs;
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -167,6 +169,7 @@ pub(crate) async fn serve(shown: Shown, listener: TcpListener, stop: &Cancellati
     });
     let routes = Router::new()
         .route("/ws", get(socket))
+        .route("/yjs/{document}", get(document))
         .route("/ws/{handle}", get(socket_of))
         .route("/stage", get(stage))
         .route("/stage/server", post(stage_server))
@@ -274,7 +277,9 @@ async fn stage_server(
 }
 
 async fn socket(State(front): State<Arc<Front>>, uri: Uri, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
-    converse(front, None, &uri, &headers, upgrade)
+    upgrade_with(&front, None, &uri, &headers, upgrade, |front, engine, socket| async move {
+        talk(&front, &engine, socket).await;
+    })
 }
 
 /// One of the people of a demonstration.
@@ -285,15 +290,31 @@ async fn socket_of(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    converse(front, Some(&handle), &uri, &headers, upgrade)
+    upgrade_with(&front, Some(&handle), &uri, &headers, upgrade, |front, engine, socket| async move {
+        talk(&front, &engine, socket).await;
+    })
 }
 
-fn converse(
-    front: Arc<Front>,
+async fn document(
+    State(front): State<Arc<Front>>,
+    Path(document): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade_with(&front, None, &uri, &headers, upgrade, |front, engine, socket| async move {
+        yjs::serve(&engine, socket, document, &front.stop).await;
+    })
+}
+
+/// Lets a socket in that may come in, and serves it with the others.
+fn upgrade_with<Serving: Future<Output = ()> + Send + 'static>(
+    front: &Arc<Front>,
     handle: Option<&str>,
     uri: &Uri,
     headers: &HeaderMap,
     upgrade: WebSocketUpgrade,
+    serve: impl FnOnce(Arc<Front>, Engine, WebSocket) -> Serving + Send + 'static,
 ) -> Response {
     let cookie = match front.access.enter(uri, headers) {
         Entry::Known => None,
@@ -307,9 +328,10 @@ fn converse(
         return sentence(StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open. Close one and load this again.");
     };
     let mut response = upgrade.max_message_size(REQUEST_BYTES_MAX).max_frame_size(REQUEST_BYTES_MAX).on_upgrade({
+        let front = Arc::clone(front);
         move |socket| async move {
             let conversations = front.conversations.clone();
-            conversations.track_future(talk(&front, &engine, socket)).await;
+            conversations.track_future(serve(front, engine, socket)).await;
             drop(place);
         }
     });

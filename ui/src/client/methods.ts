@@ -3,8 +3,8 @@
 import type {
   Activities, AnnounceParams, ArchiveDocParams, ChangePasswordParams, CommentParams, Commented, Comments,
   CreateDocParams, CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
-  DocAwarenessParams, DocCreated, DocParams, DocState, DocStateParams, DocText, Docs, DoctorParams, Done, Drafts,
-  EditDocParams, EditParams, EditPostParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
+  DocAsItWas, DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText, DocVersionParams, Docs, DoctorParams, Done, Drafts,
+  EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
   ListCommentsParams, ListDocsParams, ListMessagesParams, ListNotificationsParams, ListPostsParams,
   ListPresenceParams, Locations, LoginParams, LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members,
   MessageParams, Messages, NetStatus, NoParams, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
@@ -67,6 +67,11 @@ export type Methods = {
   "docs.archive": { params: ArchiveDocParams; result: Done };
   "docs.delete": { params: DocParams; result: Done };
   "docs.restore": { params: DocParams; result: Done };
+  "docs.export": { params: ExportDocParams; result: ExportedDoc };
+  "docs.import": { params: ImportDocParams; result: Done };
+  "docs.history": { params: DocHistoryParams; result: DocHistory };
+  "docs.version": { params: DocVersionParams; result: DocAsItWas };
+  "docs.revert": { params: DocVersionParams; result: Done };
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };

@@ -2,7 +2,7 @@
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
 import { ApiError } from "@/client/error";
 import type { Client } from "@/client/client";
-import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/client/types";
+import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, DocAsItWas, DocVersion, ExportedDoc, ExportFormat, ImportDocParams, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/client/types";
 import { createDocLine, type DocLine } from "@/state/doc-line";
 import { createFeedActions } from "@/state/feed-actions";
 import { createFollowing } from "@/state/following";
@@ -366,6 +366,21 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     async restoreDoc(roomId: string, docId: string): Promise<void> {
       await client.call("docs.restore", { docId });
       await sync.readDocs(roomId);
+    },
+    async exportDoc(docId: string, format: ExportFormat): Promise<ExportedDoc> {
+      return client.call("docs.export", { docId, format });
+    },
+    async docVersions(docId: string): Promise<readonly DocVersion[]> {
+      return (await client.call("docs.history", { docId })).versions;
+    },
+    async docVersion(docId: string, versionId: string): Promise<DocAsItWas> {
+      return client.call("docs.version", { docId, versionId });
+    },
+    async revertDoc(docId: string, versionId: string): Promise<void> {
+      await client.call("docs.revert", { docId, versionId });
+    },
+    async importDoc(params: ImportDocParams): Promise<void> {
+      await client.call("docs.import", params);
     },
     /** The way between an editor and the engine's copy of its document. */
     docLine: (docId: string): DocLine => createDocLine(client, docId),

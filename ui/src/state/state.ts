@@ -110,6 +110,7 @@ export type Overlay =
   | { kind: "removeMember"; roomId: string; userId: string }
   | { kind: "createDoc"; roomId: string }
   | { kind: "docSettings"; roomId: string; docId: string }
+  | { kind: "docHistory"; roomId: string; docId: string }
   | { kind: "activity"; roomId: string }
   | { kind: "announce" }
   | { kind: "deletePost"; postId: string; commentId?: string }

@@ -237,6 +237,19 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         return { update: base64(Y.encodeStateAsUpdate(replica, theirs)), stateVector: base64(Y.encodeStateVector(replica)) };
       },
       "docs.awareness": () => ({}),
+      "docs.export": ({ docId, format }) => ({ content: `# ${docOf(docId).title}\n`, fileName: `${docOf(docId).title}.${format === "markdown" ? "md" : format === "html" ? "html" : "txt"}`, mediaType: "text/markdown" }),
+      "docs.import": ({ docId, content }) => {
+        const replica = replicaOf(docId);
+        const before = Y.encodeStateVector(replica);
+        const paragraph = new Y.XmlElement("paragraph");
+        paragraph.insert(0, [new Y.XmlText(content)]);
+        replica.getXmlFragment("default").push([paragraph]);
+        emit({ type: "doc.update", docId, update: base64(Y.encodeStateAsUpdate(replica, before)) });
+        return {};
+      },
+      "docs.history": () => ({ versions: [{ versionId: "second", userId: "ada", beganAt: 2_000, at: 3_000 }] }),
+      "docs.version": ({ versionId }) => ({ version: { versionId, userId: "ada", beganAt: 2_000, at: 3_000 }, markdown: "Plan\n\nnow\n", before: "Plan\n\nonce\n" }),
+      "docs.revert": () => ({}),
       "docs.rename": ({ docId, title }) => changeDoc(docId, { title }),
       "docs.archive": ({ docId, archived }) => changeDoc(docId, { archived }),
       "docs.delete": ({ docId }) => changeDoc(docId, { deleted: true }),

@@ -38,7 +38,7 @@ use tokio::time::Instant;
 
 pub(super) use self::documents::DocumentStep;
 use self::documents::Documents;
-pub(crate) use self::documents::no_such_document;
+pub(crate) use self::documents::{DocumentVersion, no_such_document};
 use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};

@@ -1,5 +1,5 @@
 import {
-  Activity, Bell, BellOff, Circle, Compass, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
+  Activity, Bell, BellOff, Circle, Compass, FileDown, FileInput, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
   Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Wifi, WifiOff, type LucideIcon,
 } from "lucide-react";
 import { Command } from "cmdk";
@@ -7,11 +7,12 @@ import { Dialog } from "radix-ui";
 import { useState, type ReactNode } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/client/error";
-import type { Room } from "@/client/types";
+import type { Doc, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { useFocusReturn } from "@/components/focus";
 import { COMMAND_KEY, Keys } from "@/components/keys";
 import { WITHOUT_DETAILS } from "@/components/media";
+import { chooseFile, formatOf, saveFile } from "@/components/text-files";
 import { matchName, type Match } from "@/features/palette/match";
 import { useActions, useAppState } from "@/state/context";
 import { placeOf } from "@/state/links";
@@ -201,7 +202,23 @@ function useCommands(): readonly Entry[] {
       : []),
   ];
 
+  const doc = useAppState((state) => {
+    const list = state.openRoomId === null ? undefined : state.docs.get(state.openRoomId);
+    return list?.kind === "ready" ? list.docs.find((each) => each.docId === state.openDocId) : undefined;
+  });
+  async function add(to: Doc): Promise<void> {
+    const file = await chooseFile();
+    if (file === null) return;
+    await actions.importDoc({ docId: to.docId, format: formatOf(file.name), content: await file.text() });
+    toast(strings.docs.imported(file.name));
+  }
+  const ofDoc = (of: Doc): readonly Entry[] => [
+    entry(strings.docs.export.markdown, FileDown, () => void actions.exportDoc(of.docId, "markdown").then(saveFile).catch(refuse)),
+    ...(of.readOnly === undefined ? [entry(strings.docs.import, FileInput, () => void add(of).catch(refuse))] : []),
+  ];
+
   return [
+    ...(doc === undefined ? [] : ofDoc(doc)),
     ...(inbox ? [entry(strings.inbox.label, InboxIcon, () => actions.openInbox())] : []),
     entry(strings.feed.label, Newspaper, () => actions.openFeed()),
     ...(room === null ? [] : ofRoom(room)),

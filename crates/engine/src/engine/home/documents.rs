@@ -12,6 +12,7 @@
 //!    `c03_a_document_that_is_not_here_is_no_empty_page`.
 
 mod calls;
+mod history;
 mod journal;
 mod live;
 mod reading;
@@ -29,6 +30,7 @@ use momoland_store::kv::{Batch, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+pub(crate) use self::history::DocumentVersion;
 use self::journal::Journal;
 use super::Home;
 use crate::api::error::ApiError;
@@ -96,7 +98,8 @@ struct Shelved {
     changed_at: u64,
     /// In memory, since it was asked for.
     document: Option<Document>,
-    open: bool,
+    /// How many editors have it open.
+    open: u32,
     used: u64,
     /// Journal entries that no event stands for yet.
     journalled: BTreeSet<u64>,
@@ -282,7 +285,7 @@ impl Home {
             created_at: created_at.0,
             changed_at,
             document: None,
-            open: false,
+            open: 0,
             used: 0,
             journalled: BTreeSet::new(),
             issue_at: None,
