@@ -7,6 +7,7 @@
 //! # Invariants
 //! 1. A data folder has one process. The second one brings the first one's window forward where there is one, says
 //!    so and ends with status 1. Test: `tests/desktop/two_windows.test.mjs`, "refuses a second process".
+//!    A link that it was started with is opened there. Test: `tests/desktop/links.test.mjs`.
 //! 2. Whatever ends the process in an orderly way (window closed, SIGTERM, SIGINT) shuts the engine down first.
 //!
 //! Not here: methods, events and their meaning (`momoland_engine`), anything that is shown (`ui/`).
@@ -18,6 +19,7 @@ mod bridge;
 mod failure;
 mod instance;
 mod keychain;
+mod links;
 mod window;
 
 use std::path::{Path, PathBuf};
@@ -26,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use momoland_engine::{Engine, EngineConfig, KeyStorage, LOG_FILTER};
+use momoland_engine::{Engine, EngineConfig, KeyStorage, LOG_FILTER, OpenError};
 use tauri::{AppHandle, RunEvent, WindowEvent};
 use tracing_subscriber::EnvFilter;
 
@@ -34,6 +36,7 @@ use crate::arguments::Arguments;
 use crate::failure::Failure;
 use crate::instance::Door;
 use crate::keychain::Keychain;
+use crate::links::{Link, Links};
 use crate::window::Geometry;
 
 /// How long the engine may take to close links and write what is pending. After that the process ends all the same:
@@ -44,12 +47,12 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match arguments.explain {
         Some(sentence) => require_screen().map(|()| failure::show_dialog(&sentence)),
-        None => start(arguments.data_dir, arguments.geometry),
+        None => start(arguments.data_dir, arguments.geometry, arguments.link),
     };
     ended.unwrap_or_else(|failure| failure::report(&failure))
 }
 
-fn start(data_dir: Option<PathBuf>, geometry: Option<Geometry>) -> Result<ExitCode, Failure> {
+fn start(data_dir: Option<PathBuf>, geometry: Option<Geometry>, link: Option<Link>) -> Result<ExitCode, Failure> {
     let filter = EnvFilter::try_from_env("MOMOLAND_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
@@ -59,8 +62,12 @@ fn start(data_dir: Option<PathBuf>, geometry: Option<Geometry>) -> Result<ExitCo
         Some(data_dir) => data_dir,
         None => platform_data_dir(&context.config().identifier).ok_or(Failure::NoDataDir)?,
     };
-    let engine = tauri::async_runtime::block_on(open_engine(&data_dir))?;
-    let result = run_window(context, &data_dir, geometry, engine.clone());
+    let engine = tauri::async_runtime::block_on(open_engine(&data_dir, link.as_ref()))?;
+    let links = Links::default();
+    if let Some(link) = link {
+        links.deliver(link);
+    }
+    let result = run_window(context, &data_dir, geometry, engine.clone(), links);
     tauri::async_runtime::block_on(async {
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, engine.shutdown()).await.is_err() {
             tracing::warn!(timeout_s = SHUTDOWN_TIMEOUT.as_secs(), "the engine did not shut down in time");
@@ -86,13 +93,20 @@ fn context() -> tauri::Context {
     tauri::generate_context!()
 }
 
-async fn open_engine(data_dir: &Path) -> Result<Engine, Failure> {
+async fn open_engine(data_dir: &Path, link: Option<&Link>) -> Result<Engine, Failure> {
+    let already_running = || Failure::AlreadyRunning { data_dir: data_dir.to_owned() };
     // Asked first, since opening waits a while for a lock: whoever starts it again wants the window now.
-    if instance::ask_to_come_forward(data_dir).await {
-        return Err(Failure::AlreadyRunning { data_dir: data_dir.to_owned() });
+    if instance::ask_to_come_forward(data_dir, link).await {
+        return Err(already_running());
     }
     let config = EngineConfig { data_dir: data_dir.to_owned(), keys: KeyStorage::Vault(Arc::new(Keychain)) };
-    Engine::open(config).await.map_err(Failure::Open)
+    match Engine::open(config).await {
+        // Two links that are opened at once start two processes, and one of them is a little ahead.
+        Err(OpenError::InUse { .. }) if link.is_some() && instance::await_door(data_dir, link).await => {
+            Err(already_running())
+        }
+        opened => opened.map_err(Failure::Open),
+    }
 }
 
 /// Shows the window until it is closed or the process is told to end.
@@ -101,12 +115,14 @@ fn run_window(
     data_dir: &Path,
     geometry: Option<Geometry>,
     engine: Engine,
+    links: Links,
 ) -> Result<ExitCode, Failure> {
     let window_data_dir = data_dir.to_owned();
     let app = tauri::Builder::default()
         .manage(engine)
         .manage(bridge::Stream::default())
-        .invoke_handler(tauri::generate_handler![bridge::rpc, bridge::subscribe])
+        .manage(links)
+        .invoke_handler(tauri::generate_handler![bridge::rpc, bridge::subscribe, links::watch_links, links::keep_links])
         .setup(move |app| {
             window::open(app, &window_data_dir, geometry)?;
             tauri::async_runtime::spawn(end_on_signal(app.handle().clone()));
@@ -124,9 +140,27 @@ fn run_window(
         }
     };
     let data_dir = data_dir.to_owned();
-    let code = app.run_return(move |app, event| remember_window(app, &event, &data_dir));
+    let code = app.run_return(move |app, event| {
+        #[cfg(target_os = "macos")]
+        open_urls(app, &event);
+        remember_window(app, &event, &data_dir);
+    });
     drop(door);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// macOS hands links to the process that is there; other systems start a second one with the link as its argument.
+#[cfg(target_os = "macos")]
+fn open_urls(app: &AppHandle, event: &RunEvent) {
+    use tauri::Manager;
+    let RunEvent::Opened { urls } = event else { return };
+    for url in urls {
+        match url.as_str().parse() {
+            Ok(link) => app.state::<Links>().deliver(link),
+            Err(error) => tracing::warn!(%error, "a link was refused"),
+        }
+    }
+    window::come_forward(app);
 }
 
 /// Keeps the window's place for the next start, at the last moments at which it still has one.

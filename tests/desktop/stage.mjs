@@ -69,18 +69,18 @@ export class Stage {
     return { process: server, port, dataDir, address: `127.0.0.1:${port}` };
   }
 
-  /** A desktop window of its own; `column` 0 or 1 says where it stands. */
-  async openWindow(name, column) {
+  /** A desktop window of its own; `column` 0 or 1 says where it stands, none that it stands as it was left. */
+  async openWindow(name, column, args = []) {
     const dataDir = path.join(this.dir, name);
     const port = await freePort();
     const driverProcess = this.start(`driver-${name}`, DRIVER, [`--port=${port}`], {
       env: { TAURI_AUTOMATION: "true", TAURI_WEBVIEW_AUTOMATION: "true", MOMOLAND_LOG: process.env.MOMOLAND_LOG ?? "info" },
     });
     await until("the start of WebKitWebDriver", async () => (!driverProcess.running ? fail(driverProcess) : (await fetch(`http://127.0.0.1:${port}/status`)).ok));
-    const geometry = `${WINDOW.width}x${WINDOW.height}+${10 + column * (WINDOW.width + 10)}+10`;
+    const place = column === null ? [] : ["--geometry", `${WINDOW.width}x${WINDOW.height}+${10 + column * (WINDOW.width + 10)}+10`];
     const capabilities = new Capabilities();
     capabilities.setBrowserName("wry");
-    capabilities.set("webkitgtk:browserOptions", { binary: program("momoland"), args: ["--data", dataDir, "--geometry", geometry] });
+    capabilities.set("webkitgtk:browserOptions", { binary: program("momoland"), args: ["--data", dataDir, ...place, ...args] });
     const driver = await new Builder().usingServer(`http://127.0.0.1:${port}/`).withCapabilities(capabilities).build();
     await driver.manage().setTimeouts({ script: 20_000, pageLoad: 30_000 });
     const window = new Window(name, dataDir, driver, driverProcess);
