@@ -15,11 +15,16 @@
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
 mod arguments;
+mod attention;
 mod bridge;
+#[cfg(target_os = "linux")]
+mod bus;
 mod failure;
 mod instance;
 mod keychain;
 mod links;
+mod settings;
+mod tray;
 mod window;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +34,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use momoland_engine::{Engine, EngineConfig, KeyStorage, LOG_FILTER, OpenError};
-use tauri::{AppHandle, RunEvent, WindowEvent};
+use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::Arguments;
@@ -37,6 +42,8 @@ use crate::failure::Failure;
 use crate::instance::Door;
 use crate::keychain::Keychain;
 use crate::links::{Link, Links};
+use crate::settings::Settings;
+use crate::tray::Tray;
 use crate::window::Geometry;
 
 /// How long the engine may take to close links and write what is pending. After that the process ends all the same:
@@ -118,13 +125,17 @@ fn run_window(
     links: Links,
 ) -> Result<ExitCode, Failure> {
     let window_data_dir = data_dir.to_owned();
+    let followed = engine.clone();
     let app = tauri::Builder::default()
         .manage(engine)
         .manage(bridge::Stream::default())
         .manage(links)
+        .manage(Settings::open(data_dir))
         .invoke_handler(tauri::generate_handler![bridge::rpc, bridge::subscribe, links::watch_links, links::keep_links])
         .setup(move |app| {
             window::open(app, &window_data_dir, geometry)?;
+            open_tray(app.handle());
+            tauri::async_runtime::spawn(attention::follow(app.handle().clone(), followed));
             tauri::async_runtime::spawn(end_on_signal(app.handle().clone()));
             Ok(())
         })
@@ -143,7 +154,7 @@ fn run_window(
     let code = app.run_return(move |app, event| {
         #[cfg(target_os = "macos")]
         open_urls(app, &event);
-        remember_window(app, &event, &data_dir);
+        look_after_window(app, &event, &data_dir);
     });
     drop(door);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
@@ -152,7 +163,6 @@ fn run_window(
 /// macOS hands links to the process that is there; other systems start a second one with the link as its argument.
 #[cfg(target_os = "macos")]
 fn open_urls(app: &AppHandle, event: &RunEvent) {
-    use tauri::Manager;
     let RunEvent::Opened { urls } = event else { return };
     for url in urls {
         match url.as_str().parse() {
@@ -163,14 +173,53 @@ fn open_urls(app: &AppHandle, event: &RunEvent) {
     window::come_forward(app);
 }
 
-/// Keeps the window's place for the next start, at the last moments at which it still has one.
+/// Keeps the window's place for the next start, at the last moments at which it still has one; and leaves the program
+/// running where the tray brings the window back.
 #[allow(clippy::wildcard_enum_match_arm, reason = "Tauri's events are non-exhaustive; two of them matter here")]
-fn remember_window(app: &AppHandle, event: &RunEvent, data_dir: &Path) {
+fn look_after_window(app: &AppHandle, event: &RunEvent, data_dir: &Path) {
     match event {
-        RunEvent::WindowEvent { event: WindowEvent::CloseRequested { .. }, .. } | RunEvent::ExitRequested { .. } => {
+        RunEvent::WindowEvent { event: WindowEvent::CloseRequested { api, .. }, .. } => {
             window::remember(app, data_dir);
+            if stays_in_tray(app) && window::hide(app) {
+                api.prevent_close();
+                let settings = app.state::<Settings>();
+                if !settings.choices().told_of_tray {
+                    attention::tell_of_tray(app);
+                    settings.choose(|choices| choices.told_of_tray = true);
+                }
+            }
         }
+        RunEvent::ExitRequested { .. } => window::remember(app, data_dir),
         _ => {}
+    }
+}
+
+/// Asked when the window is closed: trays come and go with the panel that shows them.
+fn stays_in_tray(app: &AppHandle) -> bool {
+    #[cfg(target_os = "linux")]
+    let shown = bus::shows_trays();
+    #[cfg(not(target_os = "linux"))]
+    let shown = true;
+    shown && app.try_state::<Tray>().is_some() && app.state::<Settings>().choices().keep_running
+}
+
+/// Without a tray everything works; closing the window then ends the program.
+fn open_tray(app: &AppHandle) {
+    #[cfg(target_os = "linux")]
+    {
+        bus::open(app);
+        if !bus::is_there() {
+            return;
+        }
+    }
+    // The library behind it is looked for only now, and where it is missing that is a panic.
+    let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Tray::open(app)));
+    match opened {
+        Ok(Ok(tray)) => {
+            app.manage(tray);
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "there is no icon in the tray"),
+        Err(_) => tracing::warn!("there is no icon in the tray: libayatana-appindicator3 is missing"),
     }
 }
 

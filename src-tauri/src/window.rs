@@ -162,6 +162,11 @@ pub(crate) fn come_forward(app: &AppHandle) {
     }
 }
 
+/// Takes the window from the screen and leaves it running. Whether it did.
+pub(crate) fn hide(app: &AppHandle) -> bool {
+    app.get_webview_window(LABEL).is_some_and(|window| window.hide().is_ok())
+}
+
 /// Keeps the window's place for the next start. A minimised window has none worth keeping.
 pub(crate) fn remember(app: &AppHandle, data_dir: &Path) {
     let Some(window) = app.get_webview_window(LABEL) else { return };
@@ -240,7 +245,7 @@ fn geometry_file(data_dir: &Path) -> PathBuf {
 }
 
 /// Replaces the file in one step: a crash leaves the old line or the new one.
-fn write_whole(file: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     let draft = file.with_extension("draft");
     std::fs::write(&draft, text)?;
     std::fs::rename(draft, file)

@@ -3,7 +3,7 @@
 // Debian's WebKitWebDriver starts the application itself, one driver a window; two environment variables, which the
 // application inherits, make Tauri offer its page for automation.
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Builder, Capabilities } from "selenium-webdriver";
@@ -21,6 +21,8 @@ export class Stage {
   #windows = [];
   /** Name of the virtual screen, for what is started without `start`. */
   display = null;
+  /** Address of the desktop's bus, where there is one. */
+  bus = null;
 
   static async open() {
     const stage = new Stage();
@@ -39,10 +41,29 @@ export class Stage {
   }
 
   start(name, file, args, options = {}) {
-    const env = this.display === null ? options.env : { DISPLAY: this.display, ...options.env };
+    const env = { ...this.environment(), ...options.env };
     const started = new Started(name, file, args, { ...options, env, logDir: this.logDir });
     this.#started.push(started);
     return started;
+  }
+
+  /** What a program needs to know to find the screen and the desktop's services. */
+  environment() {
+    return { ...(this.display === null ? {} : { DISPLAY: this.display }), ...(this.bus === null ? {} : { DBUS_SESSION_BUS_ADDRESS: this.bus, HOME: path.join(this.dir, "home") }) };
+  }
+
+  /** A desktop around the windows: a bus, a panel with a tray, and notifications. */
+  async openDesktop() {
+    mkdirSync(path.join(this.dir, "home"), { recursive: true });
+    const socket = path.join(this.dir, "bus");
+    this.bus = `unix:path=${socket}`;
+    const daemon = this.start("bus", "dbus-daemon", ["--session", "--nofork", `--address=${this.bus}`]);
+    await until("the start of the bus", () => (!daemon.running ? fail(daemon) : existsSync(socket)));
+    this.start("panel", "xfce4-panel", ["--disable-wm-check"]);
+    this.start("notifications", "dunst", []);
+    for (const name of ["org.kde.StatusNotifierWatcher", "org.freedesktop.Notifications"]) {
+      execFileSync("gdbus", ["wait", "--session", "--timeout", "20", name], { env: { ...process.env, ...this.environment() } });
+    }
   }
 
   async #openScreen() {
