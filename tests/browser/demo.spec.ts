@@ -47,8 +47,8 @@ const test = base.extend<{ people: number; demo: Demo }>({
     const ground = await Ground.make();
     const complaints: string[] = [];
     page.on("pageerror", (error) => complaints.push(String(error)));
+    const process = ground.run("demo", "momo", ["ui", "--demo", "--people", String(people)], { TMPDIR: ground.folder });
     try {
-      const process = ground.run("demo", "momo", ["ui", "--demo", "--people", String(people)], { TMPDIR: ground.folder });
       const address = await until("momo ui --demo prints its address", 30_000, () => {
         process.check();
         const end = process.output.indexOf("\n");
@@ -58,6 +58,8 @@ const test = base.extend<{ people: number; demo: Demo }>({
       await use({ page, process, ground, pane: (handle) => new Pane(page, handle), network: page.getByRole("region", { name: "Network" }) });
       expect(complaints).toEqual([]);
     } finally {
+      // Not killed: it ends the server that it started.
+      await process.terminate();
       await ground.leave(info.errors.length > 0);
     }
   },

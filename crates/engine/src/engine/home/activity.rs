@@ -104,11 +104,10 @@ impl Home {
             | RosterOp::RevokeDevice { .. }
             | RosterOp::Unban { .. }
             | RosterOp::CloseInvite { .. }
-            | RosterOp::Repair { .. }
-            | RosterOp::ChooseFork { .. } => return None,
+            | RosterOp::Repair { .. } => return None,
         };
         let at = change.countersignature.get().at;
-        let mut activity = activity(change.change.roster_hash().to_string(), kind, room, by, at);
+        let mut activity = activity(change.roster_hash().to_string(), kind, room, by, at);
         activity.target_user_id = target.map(|target| target.to_string());
         activity.role = role;
         activity.name = name;

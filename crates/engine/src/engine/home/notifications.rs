@@ -225,7 +225,7 @@ impl Home {
             }
             let title = if is_direct(roster) { name } else { roster.settings().name.clone() };
             made.push(Noted {
-                id: change.change.roster_hash().to_string(),
+                id: change.roster_hash().to_string(),
                 hlc: it.hlc.0,
                 personal: false,
                 title,
