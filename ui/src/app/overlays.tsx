@@ -2,7 +2,6 @@ import { lazy, Suspense } from "react";
 import type { Doc } from "@/client/types";
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
 import { ActivityDialog } from "@/features/dialogs/activity";
-import { AnnounceDialog } from "@/features/dialogs/announce";
 import { BrowseRoomsDialog } from "@/features/dialogs/browse-rooms";
 import { DeleteMessageDialog, LeaveRoomDialog, RemoveMemberDialog } from "@/features/dialogs/confirm";
 import { CreateDocDialog, DocSettingsDialog } from "@/features/dialogs/document";
@@ -65,8 +64,6 @@ export function Overlays() {
       return room && doc && <DocSettingsDialog room={room} doc={doc} />;
     case "activity":
       return room && <ActivityDialog room={room} />;
-    case "announce":
-      return <AnnounceDialog />;
     case "deletePost":
       return <DeletePostDialog postId={overlay.postId} commentId={overlay.commentId} />;
     case "map":

@@ -112,7 +112,6 @@ export type Overlay =
   | { kind: "docSettings"; roomId: string; docId: string }
   | { kind: "docHistory"; roomId: string; docId: string }
   | { kind: "activity"; roomId: string }
-  | { kind: "announce" }
   | { kind: "deletePost"; postId: string; commentId?: string }
   | { kind: "map"; roomId: string }
   | { kind: "profile" }

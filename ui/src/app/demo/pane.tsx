@@ -1,4 +1,4 @@
-import { AppWindow, FileText, Inbox as InboxIcon, Map as MapIcon, Megaphone, MessageSquare, Newspaper, type LucideIcon } from "lucide-react";
+import { AppWindow, FileText, Inbox as InboxIcon, Map as MapIcon, MessageSquare, Newspaper, type LucideIcon } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useNet, type Player } from "@/app/demo/players";
 import { linkTo } from "@/app/demo/traffic";
@@ -15,7 +15,7 @@ import { Feed } from "@/features/feed/feed";
 import { Announcements } from "@/features/inbox/announcements";
 import { Inbox } from "@/features/inbox/inbox";
 import { AppContext, useActions, useAppState } from "@/state/context";
-import { ownAccount, presenceOf, tellsNotifications } from "@/state/selectors";
+import { presenceOf, tellsNotifications } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.demo;
@@ -43,10 +43,8 @@ export function PersonPane({ player, others, roomId, docId }: PersonPaneProps) {
 
 function Head({ player, others }: { player: Player; others: readonly Player[] }) {
   const { person } = player;
-  const actions = useActions();
   const net = useNet(player);
   const presence = useAppState((state) => presenceOf(state, person.userId));
-  const announces = useAppState((state) => tellsNotifications(state) && ownAccount(state)?.admin === true);
   return (
     <header className="flex flex-wrap items-center gap-x-3 gap-y-1.5 flex-none min-h-[56px] ps-4 pe-2.5 py-2 bg-bg border-b border-line [--under:var(--bg)]">
       <Avatar userId={person.userId} name={person.name} size={32} presence={presence} />
@@ -74,11 +72,6 @@ function Head({ player, others }: { player: Player; others: readonly Player[] })
           );
         })}
       </ul>
-      {announces && (
-        <IconButton label={words.announce(person.name)} onClick={() => actions.show({ kind: "announce" })}>
-          <Megaphone aria-hidden="true" />
-        </IconButton>
-      )}
       <IconButton label={words.alone(person.name)} className="touch:hidden" onClick={() => window.open(`/?as=${encodeURIComponent(person.handle)}`, "_blank", "noopener")}>
         <AppWindow aria-hidden="true" />
       </IconButton>
