@@ -631,6 +631,38 @@ export type RenameDocParams = { docId: string, title: string, };
 
 export type ArchiveDocParams = { docId: string, archived: boolean, };
 
+export type ExportFormat = "markdown" | "text" | "html";
+
+export type ExportDocParams = { docId: string, format: ExportFormat, };
+
+export type ExportedDoc = { content: string, 
+/**
+ * What a file of it may be called.
+ */
+fileName: string, mediaType: string, };
+
+export type ImportFormat = "markdown" | "text";
+
+export type ImportDocParams = { docId: string, format: ImportFormat, 
+/**
+ * It goes to the document's end.
+ */
+content: string, };
+
+export type DocHistoryParams = { docId: string, 
+/**
+ * Versions before this one, as `next` of an earlier answer gives it.
+ */
+before?: string, limit?: number, };
+
+export type DocHistory = { versions: Array<DocVersion>, next?: string, };
+
+export type DocVersion = { versionId: string, userId: string, beganAt: number, at: number, };
+
+export type DocVersionParams = { docId: string, versionId: string, };
+
+export type DocAsItWas = { version: DocVersion, markdown: string, before: string, };
+
 export type ListNotificationsParams = { 
 /**
  * Notifications before this point, as `next` of an earlier answer gives it.
@@ -712,37 +744,6 @@ role?: Role,
 name?: string, messageId?: string, docId?: string, postId?: string, at: number, };
 
 export type ActivityKind = "created" | "joined" | "left" | "removed" | "banned" | "invited" | "role" | "renamed" | "pinned" | "document" | "post";
-export type ExportFormat = "markdown" | "text" | "html";
-
-export type ExportDocParams = { docId: string, format: ExportFormat, };
-
-export type ExportedDoc = { content: string, 
-/**
- * What a file of it may be called.
- */
-fileName: string, mediaType: string, };
-
-export type ImportFormat = "markdown" | "text";
-
-export type ImportDocParams = { docId: string, format: ImportFormat, 
-/**
- * It goes to the document's end.
- */
-content: string, };
-
-export type DocHistoryParams = { docId: string, 
-/**
- * Versions before this one, as `next` of an earlier answer gives it.
- */
-before?: string, limit?: number, };
-
-export type DocHistory = { versions: Array<DocVersion>, next?: string, };
-
-export type DocVersion = { versionId: string, userId: string, beganAt: number, at: number, };
-
-export type DocVersionParams = { docId: string, versionId: string, };
-
-export type DocAsItWas = { version: DocVersion, markdown: string, before: string, };
 
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
