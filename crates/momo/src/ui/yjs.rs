@@ -388,6 +388,7 @@ fn push_bytes(message: &mut Vec<u8>, bytes: &[u8]) {
 mod tests {
     use super::*;
 
+    // Rules: DO12
     #[test]
     fn what_an_editor_says_is_read() {
         assert_eq!(read(&[0, 0, 1, 0]), Some(Said::StateVector(vec![0])));
