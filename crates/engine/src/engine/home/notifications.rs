@@ -126,7 +126,7 @@ impl Home {
         page.truncate(limit);
         let next = page.last().filter(|_| more).map(|(cursor, _)| cursor.to_string());
         let notifications = page.into_iter().map(|(_, notification)| notification).collect();
-        Notifications { notifications, unread_count: self.inbox.unread_count(), next }
+        Notifications { notifications, unread_count: self.unread_listed(), next }
     }
 
     /// Puts one notification away, or all of them, without reading the rooms. Answered with whether that is on the disk.
@@ -304,6 +304,13 @@ impl Home {
             (Some(timeline), Some(wanted)) => timeline.fresh_concerns(wanted, away),
             _ => BTreeSet::new(),
         }
+    }
+
+    /// How many of what is listed now are unread. A room that is just gone is not listed, and fronts are told of it next.
+    fn unread_listed(&self) -> u32 {
+        let gone = self.inbox.fresh.iter().filter(|(room, _)| self.wanted(**room).is_none());
+        let gone: usize = gone.map(|(_, fresh)| fresh.len()).sum();
+        self.inbox.unread_count().saturating_sub(u32::try_from(gone).unwrap_or(u32::MAX))
     }
 
     fn listed(&self, room: RoomId, message: EventId) -> bool {
