@@ -1,10 +1,9 @@
 //! What a person should know of while the window is not before them: the number on the tray, and notifications.
 //!
-//! Follows the engine's events like a page does. What is worth a notification is decided in [`Standing::notice_of`] alone.
+//! Follows the engine's events like a page does. What concerns a person, and whether it may be heard, the engine decides.
 //!
 //! # Invariants
-//! 1. Nobody is told of their own messages, of what they see (a window with the focus), of a muted room, or of
-//!    anything while they do not want to be disturbed.
+//! 1. Nobody is told of what they see (a window with the focus), or of anything while they do not want to be disturbed.
 //! 2. What arrives late (after a night without a network) is counted, not told message by message.
 
 use std::collections::BTreeMap;
@@ -13,10 +12,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use momoland_engine::Engine;
 use momoland_engine::api::events::Event;
 use momoland_engine::api::types::{
-    Members, Message, NotifyLevel, PresenceList, PresenceStatus, Room, RoomKind, Rooms, Whoami,
+    Notification, NotifyLevel, PresenceList, PresenceStatus, Room, RoomKind, Rooms, Whoami,
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use tauri::{AppHandle, Manager};
 
 use crate::links::Link;
@@ -48,12 +47,11 @@ struct Standing {
 
 impl Standing {
     async fn ask(engine: &Engine) -> Self {
-        let Some(account) = call::<Whoami>(engine, "account.whoami", json!({})).await.and_then(|who| who.account)
-        else {
+        let Some(account) = call::<Whoami>(engine, "account.whoami").await.and_then(|who| who.account) else {
             return Self::default();
         };
-        let rooms = call::<Rooms>(engine, "rooms.list", json!({})).await.map(|list| list.rooms).unwrap_or_default();
-        let people = call::<PresenceList>(engine, "presence.list", json!({})).await;
+        let rooms = call::<Rooms>(engine, "rooms.list").await.map(|list| list.rooms).unwrap_or_default();
+        let people = call::<PresenceList>(engine, "presence.list").await;
         let own = people.and_then(|list| list.users.into_iter().find(|user| user.user_id == account.user_id));
         Self {
             user_id: Some(account.user_id),
@@ -75,26 +73,29 @@ impl Standing {
         self.user_id.as_ref().map(|_| self.status == Some(PresenceStatus::Dnd))
     }
 
-    /// What to say of a new message, if anything. `author` is a name.
-    fn notice_of(&self, message: &Message, author: &str, now_ms: u64) -> Option<Notice> {
-        let (me, room) = (self.user_id.as_ref()?, self.rooms.get(&message.room_id)?);
-        let direct = room.kind == RoomKind::Direct;
-        let named = message.mentions_room || message.mentions.contains(me);
-        let wanted = match room.notify {
-            NotifyLevel::All => true,
-            NotifyLevel::Mentions => direct || named,
-            NotifyLevel::None => false,
-        };
-        let fresh = now_ms.saturating_sub(message.sent_at) <= u64::try_from(FRESH.as_millis()).unwrap_or(u64::MAX);
-        let stands = message.deleted_at.is_none() && message.author != *me;
-        if !wanted || !fresh || !stands || self.status == Some(PresenceStatus::Dnd) {
+    /// What to say of a notification, if anything.
+    fn notice_of(&self, notification: &Notification, now_ms: u64) -> Option<Notice> {
+        let fresh = now_ms.saturating_sub(notification.at) <= u64::try_from(FRESH.as_millis()).unwrap_or(u64::MAX);
+        if !fresh || notification.read {
             return None;
         }
+        let title = &notification.title;
+        let room = notification.room_id.as_ref();
+        let named = room.and_then(|room| self.rooms.get(room)).filter(|room| room.kind != RoomKind::Direct);
+        let said_of_message = notification.message_id.is_some();
+        let link = match (room, &notification.message_id) {
+            (Some(room), Some(message)) => Some(format!("momoland://room/{room}/{message}")),
+            (Some(room), None) => Some(format!("momoland://room/{room}")),
+            (None, _) => None,
+        };
         Some(Notice {
-            title: if direct { author.to_owned() } else { format!("{author} in {}", room.name) },
-            body: one_line(&message.text),
-            subject: message.room_id.clone(),
-            link: format!("momoland://room/{}/{}", message.room_id, message.message_id).parse().ok(),
+            title: match named.filter(|_| said_of_message) {
+                Some(room) => format!("{title} in {}", room.name),
+                None => title.clone(),
+            },
+            body: one_line(&notification.body),
+            subject: room.unwrap_or(&notification.notification_id).clone(),
+            link: link.and_then(|link| link.parse().ok()),
         })
     }
 }
@@ -119,8 +120,10 @@ pub(crate) async fn follow(app: AppHandle, engine: Engine) {
     let mut standing = Standing::ask(&engine).await;
     tell_tray(&app, &standing);
     while let Some(event) = events.next().await {
-        if let Event::MessageNew { message, .. } = &event {
-            consider(&app, &engine, &standing, message).await;
+        if let Event::NotificationNew { notification, silent, .. } = &event {
+            if !silent {
+                consider(&app, &standing, notification);
+            }
             continue;
         }
         if keep_up(&mut standing, &engine, event).await {
@@ -155,17 +158,11 @@ fn tell_tray(app: &AppHandle, standing: &Standing) {
     }
 }
 
-async fn consider(app: &AppHandle, engine: &Engine, standing: &Standing, message: &Message) {
+fn consider(app: &AppHandle, standing: &Standing, notification: &Notification) {
     let seen = app.get_webview_window(window::LABEL).is_some_and(|window| window.is_focused().unwrap_or(false));
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let now_ms = u64::try_from(now_ms).unwrap_or(u64::MAX);
-    if seen || standing.notice_of(message, "", now_ms).is_none() {
-        return;
-    }
-    let members = call::<Members>(engine, "rooms.members", json!({ "roomId": message.room_id })).await;
-    let author = members.and_then(|list| list.members.into_iter().find(|member| member.user_id == message.author));
-    let author = author.map_or_else(|| "Somebody".to_owned(), |member| member.display_name);
-    if let Some(notice) = standing.notice_of(message, &author, now_ms) {
+    if let Some(notice) = standing.notice_of(notification, now_ms).filter(|_| !seen) {
         show(app, notice);
     }
 }
@@ -196,14 +193,15 @@ fn show(_app: &AppHandle, notice: Notice) {
     tracing::info!(subject = notice.subject, "notifications are shown on Linux only so far");
 }
 
-async fn call<T: DeserializeOwned>(engine: &Engine, method: &str, params: Value) -> Option<T> {
-    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-    let answer: Value = serde_json::from_str(&engine.handle(&request.to_string()).await?).ok()?;
-    serde_json::from_value(answer.get("result")?.clone()).ok()
+async fn call<T: DeserializeOwned>(engine: &Engine, method: &str) -> Option<T> {
+    let answer = engine.ask(method, json!({})).await.ok()?;
+    serde_json::from_value(answer).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     const NOW: u64 = 1_000_000_000;
@@ -221,55 +219,35 @@ mod tests {
         Standing { user_id: Some("me".to_owned()), status: Some(status), rooms }
     }
 
-    fn message(changes: Value) -> Message {
-        let mut message = json!({
-            "messageId": "m", "roomId": "r", "author": "ada", "deviceId": "d", "text": "Low\nwater", "sentAt": NOW,
-            "reactions": [], "pinned": false, "mentions": [], "mentionsRoom": false, "files": [], "state": "relayed",
+    fn notification(changes: Value) -> Notification {
+        let mut notification = json!({
+            "notificationId": "m", "kind": "message", "title": "Ada", "body": "Low\nwater", "level": "info",
+            "roomId": "r", "messageId": "m", "userId": "ada", "at": NOW, "read": false,
         });
         for (name, value) in changes.as_object().unwrap() {
-            message[name] = value.clone();
+            notification[name] = value.clone();
         }
-        serde_json::from_value(message).unwrap()
-    }
-
-    #[test]
-    fn levels_decide_what_is_told() {
-        let named = json!({ "mentions": ["me"] });
-        let everybody = json!({ "mentionsRoom": true });
-        let other = json!({ "mentions": ["grace"] });
-        for (kind, level, changes, told) in [
-            ("chat", "all", &other, true),
-            ("chat", "mentions", &other, false),
-            ("chat", "mentions", &named, true),
-            ("chat", "mentions", &everybody, true),
-            ("direct", "mentions", &other, true),
-            ("chat", "none", &named, false),
-            ("direct", "none", &named, false),
-        ] {
-            let standing = standing(kind, level, PresenceStatus::Online);
-            let notice = standing.notice_of(&message(changes.clone()), "Ada", NOW);
-            assert_eq!(notice.is_some(), told, "{kind} {level} {changes}");
-        }
+        serde_json::from_value(notification).unwrap()
     }
 
     #[test]
     fn a_notice_says_who_and_where_and_leads_there() {
-        let notice = standing("chat", "all", PresenceStatus::Away).notice_of(&message(json!({})), "Ada", NOW).unwrap();
+        let of_message = notification(json!({}));
+        let notice = standing("chat", "all", PresenceStatus::Away).notice_of(&of_message, NOW).unwrap();
         assert_eq!((notice.title.as_str(), notice.body.as_str()), ("Ada in boat-shed", "Low water"));
         assert_eq!(notice.link.unwrap().as_str(), "momoland://room/r/m");
-        let notice = standing("direct", "all", PresenceStatus::Away).notice_of(&message(json!({})), "Ada", NOW);
+        let notice = standing("direct", "all", PresenceStatus::Away).notice_of(&of_message, NOW);
         assert_eq!(notice.unwrap().title, "Ada");
+        let of_room = notification(json!({ "kind": "room", "title": "boat-shed", "messageId": null }));
+        let notice = standing("chat", "all", PresenceStatus::Online).notice_of(&of_room, NOW).unwrap();
+        assert_eq!((notice.title.as_str(), notice.link.unwrap().as_str()), ("boat-shed", "momoland://room/r"));
     }
 
     #[test]
-    fn nobody_is_told_what_they_do_not_want_or_know_already() {
+    fn nobody_is_told_what_is_old_or_known_already() {
         let online = standing("direct", "all", PresenceStatus::Online);
-        assert!(online.notice_of(&message(json!({ "author": "me" })), "Me", NOW).is_none());
-        assert!(online.notice_of(&message(json!({ "deletedAt": NOW })), "Ada", NOW).is_none());
-        assert!(online.notice_of(&message(json!({ "roomId": "elsewhere" })), "Ada", NOW).is_none());
-        assert!(online.notice_of(&message(json!({ "sentAt": NOW - 3_600_000 })), "Ada", NOW).is_none());
-        let busy = standing("direct", "all", PresenceStatus::Dnd);
-        assert!(busy.notice_of(&message(json!({ "mentions": ["me"] })), "Ada", NOW).is_none());
+        assert!(online.notice_of(&notification(json!({ "at": NOW - 3_600_000 })), NOW).is_none());
+        assert!(online.notice_of(&notification(json!({ "read": true })), NOW).is_none());
     }
 
     #[test]

@@ -169,18 +169,22 @@ mod tests {
 
     use super::*;
 
+    /// A door, and how often somebody got through it.
+    async fn counting_door(data_dir: &Path) -> (Door, Arc<AtomicUsize>) {
+        let knocks = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&knocks);
+        let opened = Door::open_for(data_dir, move |_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+        });
+        (opened.await.unwrap(), knocks)
+    }
+
     #[tokio::test]
     async fn a_knock_is_answered_while_the_door_is_held_and_not_after() {
         let data_dir = tempfile::tempdir().unwrap();
         assert!(!ask_to_come_forward(data_dir.path(), None).await, "nobody is there yet");
 
-        let knocks = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&knocks);
-        let door = Door::open_for(data_dir.path(), move |_| {
-            counted.fetch_add(1, Ordering::SeqCst);
-        })
-        .await
-        .unwrap();
+        let (door, knocks) = counting_door(data_dir.path()).await;
         assert!(ask_to_come_forward(data_dir.path(), None).await);
         assert!(ask_to_come_forward(data_dir.path(), None).await);
         assert_eq!(knocks.load(Ordering::SeqCst), 2);
@@ -193,13 +197,7 @@ mod tests {
     #[tokio::test]
     async fn a_wrong_secret_moves_nothing() {
         let data_dir = tempfile::tempdir().unwrap();
-        let knocks = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&knocks);
-        let door = Door::open_for(data_dir.path(), move |_| {
-            counted.fetch_add(1, Ordering::SeqCst);
-        })
-        .await
-        .unwrap();
+        let (door, knocks) = counting_door(data_dir.path()).await;
         let file = address_file(data_dir.path());
         let mut address: Address = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         address.secret = "0".repeat(SECRET_LENGTH);
@@ -241,13 +239,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_link_does_not_get_through_the_door() {
         let data_dir = tempfile::tempdir().unwrap();
-        let knocks = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&knocks);
-        let door = Door::open_for(data_dir.path(), move |_| {
-            counted.fetch_add(1, Ordering::SeqCst);
-        })
-        .await
-        .unwrap();
+        let (door, knocks) = counting_door(data_dir.path()).await;
         let address: Address = serde_json::from_slice(&std::fs::read(address_file(data_dir.path())).unwrap()).unwrap();
         let oversized = u16::MAX.to_be_bytes();
         let hostile = b"\x00\x13javascript:alert(1)";

@@ -1,6 +1,7 @@
 //! The icon in the tray: how much is unread, and the way back to a window that was closed.
 
 use momoland_engine::Engine;
+use serde_json::json;
 use tauri::image::Image;
 use tauri::menu::{CheckMenuItem, Menu, MenuItem, PredefinedMenuItem};
 use tauri::tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent};
@@ -81,8 +82,11 @@ impl Tray {
 fn disturb(app: &AppHandle, on: bool) {
     let engine = app.state::<Engine>().inner().clone();
     let status = if on { "online" } else { "dnd" };
-    let request = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"presence.set","params":{{"status":"{status}"}}}}"#);
-    tauri::async_runtime::spawn(async move { engine.handle(&request).await });
+    tauri::async_runtime::spawn(async move {
+        if let Err(error) = engine.ask("presence.set", json!({ "status": status })).await {
+            tracing::warn!(error = error.message, "the status could not be set from the tray");
+        }
+    });
 }
 
 /// The icon with a dot in its upper right corner.

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use momoland_store::event_log;
 use momoland_store::kv::sled::SledStore;
 use momoland_store::kv::{ReopenStore, SchemaVersion, StoreError};
+use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::account::keys::{DeviceKey, KeyVault};
@@ -156,6 +157,14 @@ impl Engine {
     /// Never fails: what is not JSON-RPC gets a JSON-RPC error.
     pub async fn handle(&self, request: &str) -> Option<String> {
         methods::handle(self, request).await
+    }
+
+    /// Does one method of the API for a program of this process, which needs no text around it.
+    ///
+    /// # Errors
+    /// The method's refusal.
+    pub async fn ask(&self, method: &str, params: Value) -> Result<Value, ApiError> {
+        methods::ask(self, method, params).await
     }
 
     /// Events from now on.

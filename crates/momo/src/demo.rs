@@ -210,13 +210,8 @@ async fn furnish(people: &[Player]) -> Result<(String, String), StageError> {
 
 /// One request to an engine, as a front would make it.
 async fn ask(engine: &Engine, method: &'static str, params: Value) -> Result<Value, StageError> {
-    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
-    let answer = engine.handle(&request).await.unwrap_or_default();
-    let mut answer: Value = serde_json::from_str(&answer).unwrap_or_default();
-    match answer.get_mut("result") {
-        Some(result) => Ok(result.take()),
-        None => Err(StageError::Refused { method, sentence: text(&answer["error"], "message") }),
-    }
+    let answer = engine.ask(method, params).await;
+    answer.map_err(|refused| StageError::Refused { method, sentence: refused.message })
 }
 
 fn text(answer: &Value, field: &str) -> String {

@@ -277,9 +277,7 @@ async fn stage_server(
 }
 
 async fn socket(State(front): State<Arc<Front>>, uri: Uri, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
-    upgrade_with(&front, None, &uri, &headers, upgrade, |front, engine, socket| async move {
-        talk(&front, &engine, socket).await;
-    })
+    upgrade_with(&front, None, &uri, &headers, upgrade, converse)
 }
 
 /// One of the people of a demonstration.
@@ -290,9 +288,7 @@ async fn socket_of(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    upgrade_with(&front, Some(&handle), &uri, &headers, upgrade, |front, engine, socket| async move {
-        talk(&front, &engine, socket).await;
-    })
+    upgrade_with(&front, Some(&handle), &uri, &headers, upgrade, converse)
 }
 
 async fn document(
@@ -342,7 +338,7 @@ fn upgrade_with<Serving: Future<Output = ()> + Send + 'static>(
 }
 
 /// One page's conversation, from the upgrade to the close.
-async fn talk(front: &Front, engine: &Engine, socket: WebSocket) {
+async fn converse(front: Arc<Front>, engine: Engine, socket: WebSocket) {
     let (writer, reader) = socket.split();
     let (incoming_sender, incoming) = mpsc::channel(INCOMING_MAX);
     let (outgoing, outgoing_receiver) = mpsc::channel(OUTGOING_MAX);
@@ -352,7 +348,7 @@ async fn talk(front: &Front, engine: &Engine, socket: WebSocket) {
         tokio::select! {
             biased;
             () = front.stop.cancelled() => {}
-            ended = conversation::converse(engine, incoming, outgoing) => tracing::info!(?ended, "a page's conversation is over"),
+            ended = conversation::converse(&engine, incoming, outgoing) => tracing::info!(?ended, "a page's conversation is over"),
         }
     };
     tokio::select! {

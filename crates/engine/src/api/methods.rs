@@ -61,12 +61,21 @@ pub(crate) async fn handle(engine: &Engine, request: &str) -> Option<String> {
     Some(match outcome {
         Outcome::Result(result) => json!({ "jsonrpc": "2.0", "id": known, "result": result }).to_string(),
         Outcome::Error(error) => json!({ "jsonrpc": "2.0", "id": known, "error": error.to_json() }).to_string(),
-        Outcome::UnknownMethod => refuse(
-            &known,
-            METHOD_NOT_FOUND,
-            &format!("There is no method “{}”.", method.chars().take(64).collect::<String>()),
-        ),
+        Outcome::UnknownMethod => refuse(&known, METHOD_NOT_FOUND, &no_such_method(method)),
     })
+}
+
+/// Does one method for a caller that has its parameters at hand.
+pub(crate) async fn ask(engine: &Engine, method: &str, params: Value) -> Result<Value, ApiError> {
+    match dispatch(engine, method, params).await {
+        Outcome::Result(result) => Ok(result),
+        Outcome::Error(error) => Err(error),
+        Outcome::UnknownMethod => Err(ApiError::invalid(no_such_method(method))),
+    }
+}
+
+fn no_such_method(method: &str) -> String {
+    format!("There is no method “{}”.", method.chars().take(64).collect::<String>())
 }
 
 enum Outcome {

@@ -16,7 +16,6 @@
 //! Not here: who may come in (`ui`), what a document is (the engine).
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -188,24 +187,13 @@ impl Session<'_> {
 
     /// Asks the engine something of this document; its sentence where that is refused.
     async fn ask(&mut self, method: &str, mut params: Value) -> Result<Value, String> {
-        static LAST: AtomicU64 = AtomicU64::new(0);
         params["docId"] = json!(self.doc_id);
-        self.call(LAST.fetch_add(1, Ordering::Relaxed), method, &params).await
-    }
-
-    async fn call(&mut self, id: u64, method: &str, params: &Value) -> Result<Value, String> {
-        let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
-        let answer = self.engine.handle(&request).await.unwrap_or_default();
-        let mut answer: Value = serde_json::from_str(&answer).unwrap_or_default();
-        match answer["error"]["message"].as_str() {
-            Some(refused) => Err(refused.to_owned()),
-            None => Ok(answer["result"].take()),
-        }
+        self.engine.ask(method, params).await.map_err(|refused| refused.message)
     }
 
     /// Names of the room's people, which editors show beside carets.
     async fn learn_names(&mut self, opened: &Value) {
-        let members = self.call(0, "rooms.members", &json!({ "roomId": opened["doc"]["roomId"] })).await;
+        let members = self.engine.ask("rooms.members", json!({ "roomId": opened["doc"]["roomId"] })).await;
         for member in members.unwrap_or_default()["members"].as_array().into_iter().flatten() {
             if let (Some(user), Some(name)) = (member["userId"].as_str(), member["displayName"].as_str()) {
                 self.names.insert(user.to_owned(), name.to_owned());
