@@ -540,7 +540,7 @@ export const strings = {
       menu: "History",
       title: (title: string) => `History of ${title}`,
       body: "Who wrote when. What you go back to becomes a new version; nothing is lost.",
-      at: (time: number) => new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }),
+      empty: "Nobody has written in it yet.",
       back: "Go back to this",
       gone: "Taken out",
       came: "Added",

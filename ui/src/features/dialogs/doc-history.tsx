@@ -4,7 +4,9 @@ import type { Doc, DocAsItWas, DocVersion } from "@/client/types";
 import { Button } from "@/components/button";
 import { Dialog } from "@/components/dialog";
 import { Refusal } from "@/components/field";
+import { Loading } from "@/components/reading";
 import { useAttempt } from "@/components/use-attempt";
+import { exactTime } from "@/features/conversation/times";
 import { useActions, useAppState } from "@/state/context";
 import { strings } from "@/strings/strings";
 
@@ -37,7 +39,9 @@ export function DocHistoryDialog({ doc }: { doc: Doc }) {
   return (
     <Dialog title={words.title(doc.title)} body={words.body} closeLabel={strings.close} onClose={actions.closeOverlay}>
       {failed !== null && <Refusal>{failed.message}</Refusal>}
-      <ul className="grid gap-1" aria-busy={versions === null && failed === null}>
+      {versions === null && failed === null && <Loading />}
+      {versions?.length === 0 && <p className="text-body text-ink-2">{words.empty}</p>}
+      <ul className="grid gap-1">
         {versions?.map((version) => {
           const open = chosen?.version.versionId === version.versionId;
           return (
@@ -51,7 +55,7 @@ export function DocHistoryDialog({ doc }: { doc: Doc }) {
                   else void attempt.run(async () => setChosen(await actions.docVersion(doc.docId, version.versionId)));
                 }}
               >
-                {strings.docs.by(people.get(version.userId)?.displayName ?? strings.somebody, words.at(version.at))}
+                {strings.docs.by(people.get(version.userId)?.displayName ?? strings.somebody, exactTime(version.at))}
               </button>
               {open && (
                 <div className="grid gap-2 px-2 pb-2">
