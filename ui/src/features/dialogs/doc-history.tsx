@@ -2,11 +2,11 @@ import { useEffect, useState } from "react";
 import { ApiError } from "@/client/error";
 import type { Doc, DocAsItWas, DocVersion } from "@/client/types";
 import { Button } from "@/components/button";
+import { exactTime } from "@/components/clock";
 import { Dialog } from "@/components/dialog";
 import { Refusal } from "@/components/field";
 import { Loading } from "@/components/reading";
 import { useAttempt } from "@/components/use-attempt";
-import { exactTime } from "@/features/conversation/times";
 import { useActions, useAppState } from "@/state/context";
 import { strings } from "@/strings/strings";
 
