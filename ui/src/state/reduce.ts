@@ -98,7 +98,7 @@ export function reduce(state: State, action: Action): State {
         rosters: new Map(state.rosters).set(action.roomId, new Map(action.list.members.map((member) => [member.userId, member.role]))),
       };
     case "timelineLoading":
-      return state.timelines.get(action.roomId)?.kind === "ready" ? state : withTimeline(state, action.roomId, { kind: "loading" });
+      return state.timelines.get(action.roomId)?.kind === "ready" ? state : withTimeline(state, action.roomId, { kind: "loading", meanwhile: [] });
     case "timeline":
       return settleMarker(withTimeline(state, action.roomId, firstPage(state.timelines.get(action.roomId), action.page)), action.roomId);
     case "timelineFailed":
@@ -462,25 +462,33 @@ function furthest(a: DeliveryState, b: DeliveryState): DeliveryState {
 }
 
 function withMessage(state: State, roomId: string, message: Message): State {
-  return mapReady(state, roomId, (timeline) => {
-    const at = timeline.messages.findLastIndex((held) => held.messageId === message.messageId);
-    const held = timeline.messages[at];
-    if (held !== undefined) {
-      return { ...timeline, messages: timeline.messages.with(at, { ...message, state: furthest(held.state, message.state) }) };
-    }
-    // The engine orders by its clock, which is not told; the author's time is nearly that, and `sync.ts` reads the
-    // page again when something arrives out of order.
-    const after = timeline.messages.findLastIndex((other) => other.sentAt <= message.sentAt);
-    // Older than all that is held, and there is older to come: it belongs to a page that was not read yet.
-    if (after === -1 && timeline.next !== null) return timeline;
-    return { ...timeline, messages: timeline.messages.toSpliced(after + 1, 0, message) };
-  });
+  const timeline = state.timelines.get(roomId);
+  if (timeline?.kind === "loading") return withTimeline(state, roomId, { ...timeline, meanwhile: [...timeline.meanwhile, message] });
+  return mapReady(state, roomId, (ready) => placed(ready, message));
+}
+
+/** A timeline with a message that is new, or is not what it was. */
+function placed(timeline: Ready, message: Message): Ready {
+  const at = timeline.messages.findLastIndex((held) => held.messageId === message.messageId);
+  const held = timeline.messages[at];
+  if (held !== undefined) {
+    return { ...timeline, messages: timeline.messages.with(at, { ...message, state: furthest(held.state, message.state) }) };
+  }
+  // The engine orders by its clock, which is not told; the author's time is nearly that, and `sync.ts` reads the
+  // page again when something arrives out of order.
+  const after = timeline.messages.findLastIndex((other) => other.sentAt <= message.sentAt);
+  // Older than all that is held, and there is older to come: it belongs to a page that was not read yet.
+  if (after === -1 && timeline.next !== null) return timeline;
+  return { ...timeline, messages: timeline.messages.toSpliced(after + 1, 0, message) };
 }
 
 /** The newest page, read (again). Keeps what events brought meanwhile, and older pages where the two overlap. */
 function firstPage(before: Timeline | undefined, page: Messages): Ready {
   const next = page.next ?? null;
-  if (before?.kind !== "ready") return { kind: "ready", messages: page.messages, next, older: "idle" };
+  if (before?.kind !== "ready") {
+    const read: Ready = { kind: "ready", messages: page.messages, next, older: "idle" };
+    return before?.kind === "loading" ? before.meanwhile.reduce(placed, read) : read;
+  }
   const held = new Map(before.messages.map((message) => [message.messageId, message]));
   const read = page.messages.map((message) => {
     const same = held.get(message.messageId);

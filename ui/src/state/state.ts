@@ -26,7 +26,8 @@ export type Person = {
 };
 
 export type Timeline =
-  | { kind: "loading" }
+  /** `meanwhile`: what events brought since it was asked for; the answer may be from before them. */
+  | { kind: "loading"; meanwhile: readonly Message[] }
   | { kind: "failed"; error: ApiError }
   | {
       kind: "ready";
