@@ -373,7 +373,7 @@ export const strings = {
     label: "Inbox",
     unread: (n: number) => `${number.format(n)} unread in the inbox`,
     markAll: "Mark all read",
-    empty: "Nothing for you yet. Mentions, answers, reactions and announcements come here.",
+    empty: "Nothing for you yet. Mentions, answers and direct messages come here.",
     older: "Show earlier ones",
     olderFailed: "Earlier ones could not be had.",
     open: "Open",
