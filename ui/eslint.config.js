@@ -9,9 +9,9 @@ const features = readdirSync(new URL("./src/features", import.meta.url), { withF
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);
 
-// app → features → {components, state} → {api, strings}; a feature imports no other feature.
+// app → features → {components, state} → {client, strings}; a feature imports no other feature.
 const zones = [
-  { target: "./src/api", from: ["./src/app", "./src/features", "./src/components", "./src/state"], message: "the client knows no screen and no state" },
+  { target: "./src/client", from: ["./src/app", "./src/features", "./src/components", "./src/state"], message: "the client knows no screen and no state" },
   { target: "./src/strings", from: ["./src/app", "./src/features", "./src/components", "./src/state"], message: "the catalogue knows nothing but words" },
   { target: "./src/state", from: ["./src/app", "./src/features", "./src/components"], message: "state knows no screen" },
   { target: "./src/components", from: ["./src/app", "./src/features", "./src/state"], message: "primitives know no feature and no state" },

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::links::Link;
 use crate::window::Geometry;
 
 /// Momoland: chat, documents and calls that your computers carry between them.
@@ -21,6 +22,10 @@ pub(crate) struct Arguments {
     /// Size of the window and its place on the screen [default: as last left]
     #[arg(long, value_name = "WxH[+X+Y]")]
     pub(crate) geometry: Option<Geometry>,
+
+    /// Go to this place: momoland://room/ROOM, momoland://room/ROOM/MESSAGE or momoland://join/INVITE. It is opened in the window that is there, or once somebody has signed in
+    #[arg(value_name = "LINK")]
+    pub(crate) link: Option<Link>,
 
     /// Show this sentence in a dialog and do nothing else: how a process that has to end at once leaves a message
     #[arg(long, value_name = "SENTENCE", hide = true)]
@@ -52,5 +57,7 @@ mod tests {
         assert!(refusal.contains("wide is not a window geometry"), "{refusal}");
         assert!(Arguments::try_parse_from(["momoland", "--dtaa", "here"]).is_err());
         assert!(Arguments::try_parse_from(["momoland", "--data", ""]).is_err());
+        let refusal = Arguments::try_parse_from(["momoland", "javascript:alert(1)"]).unwrap_err().to_string();
+        assert!(refusal.contains("not a link to a place in Momoland"), "{refusal}");
     }
 }

@@ -7,6 +7,7 @@
 //! # Invariants
 //! 1. A data folder has one process. The second one brings the first one's window forward where there is one, says
 //!    so and ends with status 1. Test: `tests/desktop/two_windows.test.mjs`, "refuses a second process".
+//!    A link that it was started with is opened there. Test: `tests/desktop/links.test.mjs`.
 //! 2. Whatever ends the process in an orderly way (window closed, SIGTERM, SIGINT) shuts the engine down first.
 //!
 //! Not here: methods, events and their meaning (`momoland_engine`), anything that is shown (`ui/`).
@@ -14,10 +15,16 @@
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
 mod arguments;
+mod attention;
 mod bridge;
+#[cfg(target_os = "linux")]
+mod bus;
 mod failure;
 mod instance;
 mod keychain;
+mod links;
+mod settings;
+mod tray;
 mod window;
 
 use std::path::{Path, PathBuf};
@@ -26,14 +33,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use momoland_engine::{Engine, EngineConfig, KeyStorage, LOG_FILTER};
-use tauri::{AppHandle, RunEvent, WindowEvent};
+use momoland_engine::{Engine, EngineConfig, KeyStorage, LOG_FILTER, OpenError};
+use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
 use crate::instance::Door;
 use crate::keychain::Keychain;
+use crate::links::{Link, Links};
+use crate::settings::Settings;
+use crate::tray::Tray;
 use crate::window::Geometry;
 
 /// How long the engine may take to close links and write what is pending. After that the process ends all the same:
@@ -44,12 +54,12 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match arguments.explain {
         Some(sentence) => require_screen().map(|()| failure::show_dialog(&sentence)),
-        None => start(arguments.data_dir, arguments.geometry),
+        None => start(arguments.data_dir, arguments.geometry, arguments.link),
     };
     ended.unwrap_or_else(|failure| failure::report(&failure))
 }
 
-fn start(data_dir: Option<PathBuf>, geometry: Option<Geometry>) -> Result<ExitCode, Failure> {
+fn start(data_dir: Option<PathBuf>, geometry: Option<Geometry>, link: Option<Link>) -> Result<ExitCode, Failure> {
     let filter = EnvFilter::try_from_env("MOMOLAND_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
@@ -59,8 +69,12 @@ fn start(data_dir: Option<PathBuf>, geometry: Option<Geometry>) -> Result<ExitCo
         Some(data_dir) => data_dir,
         None => platform_data_dir(&context.config().identifier).ok_or(Failure::NoDataDir)?,
     };
-    let engine = tauri::async_runtime::block_on(open_engine(&data_dir))?;
-    let result = run_window(context, &data_dir, geometry, engine.clone());
+    let engine = tauri::async_runtime::block_on(open_engine(&data_dir, link.as_ref()))?;
+    let links = Links::default();
+    if let Some(link) = link {
+        links.deliver(link);
+    }
+    let result = run_window(context, &data_dir, geometry, engine.clone(), links);
     tauri::async_runtime::block_on(async {
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, engine.shutdown()).await.is_err() {
             tracing::warn!(timeout_s = SHUTDOWN_TIMEOUT.as_secs(), "the engine did not shut down in time");
@@ -86,13 +100,20 @@ fn context() -> tauri::Context {
     tauri::generate_context!()
 }
 
-async fn open_engine(data_dir: &Path) -> Result<Engine, Failure> {
+async fn open_engine(data_dir: &Path, link: Option<&Link>) -> Result<Engine, Failure> {
+    let already_running = || Failure::AlreadyRunning { data_dir: data_dir.to_owned() };
     // Asked first, since opening waits a while for a lock: whoever starts it again wants the window now.
-    if instance::ask_to_come_forward(data_dir).await {
-        return Err(Failure::AlreadyRunning { data_dir: data_dir.to_owned() });
+    if instance::ask_to_come_forward(data_dir, link).await {
+        return Err(already_running());
     }
     let config = EngineConfig { data_dir: data_dir.to_owned(), keys: KeyStorage::Vault(Arc::new(Keychain)) };
-    Engine::open(config).await.map_err(Failure::Open)
+    match Engine::open(config).await {
+        // Two links that are opened at once start two processes, and one of them is a little ahead.
+        Err(OpenError::InUse { .. }) if link.is_some() && instance::await_door(data_dir, link).await => {
+            Err(already_running())
+        }
+        opened => opened.map_err(Failure::Open),
+    }
 }
 
 /// Shows the window until it is closed or the process is told to end.
@@ -101,14 +122,20 @@ fn run_window(
     data_dir: &Path,
     geometry: Option<Geometry>,
     engine: Engine,
+    links: Links,
 ) -> Result<ExitCode, Failure> {
     let window_data_dir = data_dir.to_owned();
+    let followed = engine.clone();
     let app = tauri::Builder::default()
         .manage(engine)
         .manage(bridge::Stream::default())
-        .invoke_handler(tauri::generate_handler![bridge::rpc, bridge::subscribe])
+        .manage(links)
+        .manage(Settings::open(data_dir))
+        .invoke_handler(tauri::generate_handler![bridge::rpc, bridge::subscribe, links::watch_links, links::keep_links])
         .setup(move |app| {
             window::open(app, &window_data_dir, geometry)?;
+            open_tray(app.handle());
+            tauri::async_runtime::spawn(attention::follow(app.handle().clone(), followed));
             tauri::async_runtime::spawn(end_on_signal(app.handle().clone()));
             Ok(())
         })
@@ -124,19 +151,75 @@ fn run_window(
         }
     };
     let data_dir = data_dir.to_owned();
-    let code = app.run_return(move |app, event| remember_window(app, &event, &data_dir));
+    let code = app.run_return(move |app, event| {
+        #[cfg(target_os = "macos")]
+        open_urls(app, &event);
+        look_after_window(app, &event, &data_dir);
+    });
     drop(door);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-/// Keeps the window's place for the next start, at the last moments at which it still has one.
-#[allow(clippy::wildcard_enum_match_arm, reason = "Tauri's events are non-exhaustive; two of them matter here")]
-fn remember_window(app: &AppHandle, event: &RunEvent, data_dir: &Path) {
-    match event {
-        RunEvent::WindowEvent { event: WindowEvent::CloseRequested { .. }, .. } | RunEvent::ExitRequested { .. } => {
-            window::remember(app, data_dir);
+/// macOS hands links to the process that is there; other systems start a second one with the link as its argument.
+#[cfg(target_os = "macos")]
+fn open_urls(app: &AppHandle, event: &RunEvent) {
+    let RunEvent::Opened { urls } = event else { return };
+    for url in urls {
+        match url.as_str().parse() {
+            Ok(link) => app.state::<Links>().deliver(link),
+            Err(error) => tracing::warn!(%error, "a link was refused"),
         }
+    }
+    window::come_forward(app);
+}
+
+/// Keeps the window's place for the next start, at the last moments at which it still has one; and leaves the program
+/// running where the tray brings the window back.
+#[allow(clippy::wildcard_enum_match_arm, reason = "Tauri's events are non-exhaustive; two of them matter here")]
+fn look_after_window(app: &AppHandle, event: &RunEvent, data_dir: &Path) {
+    match event {
+        RunEvent::WindowEvent { event: WindowEvent::CloseRequested { api, .. }, .. } => {
+            window::remember(app, data_dir);
+            if stays_in_tray(app) && window::hide(app) {
+                api.prevent_close();
+                let settings = app.state::<Settings>();
+                if !settings.choices().told_of_tray {
+                    attention::tell_of_tray(app);
+                    settings.choose(|choices| choices.told_of_tray = true);
+                }
+            }
+        }
+        RunEvent::ExitRequested { .. } => window::remember(app, data_dir),
         _ => {}
+    }
+}
+
+/// Asked when the window is closed: trays come and go with the panel that shows them.
+fn stays_in_tray(app: &AppHandle) -> bool {
+    #[cfg(target_os = "linux")]
+    let shown = bus::shows_trays();
+    #[cfg(not(target_os = "linux"))]
+    let shown = true;
+    shown && app.try_state::<Tray>().is_some() && app.state::<Settings>().choices().keep_running
+}
+
+/// Without a tray everything works; closing the window then ends the program.
+fn open_tray(app: &AppHandle) {
+    #[cfg(target_os = "linux")]
+    {
+        bus::open(app);
+        if !bus::is_there() {
+            return;
+        }
+    }
+    // The library behind it is looked for only now, and where it is missing that is a panic.
+    let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Tray::open(app)));
+    match opened {
+        Ok(Ok(tray)) => {
+            app.manage(tray);
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "there is no icon in the tray"),
+        Err(_) => tracing::warn!("there is no icon in the tray: libayatana-appindicator3 is missing"),
     }
 }
 

@@ -1,23 +1,27 @@
 //! The one window: how it is made, where it stands, and what it may navigate to.
 //!
-//! Its place is kept in the data folder as one line, in the form that `--geometry` takes.
+//! Its place is kept in the data folder as one line, in the form that `--geometry` takes; with a word after it where
+//! the window filled the screen.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use tauri::webview::NewWindowResponse;
+use tauri::webview::{NewWindowResponse, PageLoadEvent};
 use tauri::{App, AppHandle, LogicalPosition, LogicalSize, Manager, Url, WebviewUrl, WebviewWindow};
 use tauri::{Monitor, WebviewWindowBuilder};
 
+use crate::links::{Link, Links};
+
 pub(crate) const LABEL: &str = "main";
 const TITLE: &str = "Momoland";
+const MAXIMISED: &str = "maximised";
 
 /// Logical pixels. At the smallest size the UI shows one pane, with 36 px targets.
 const SIZE_MIN: (u32, u32) = (360, 480);
-/// Logical pixels: three panes with a comfortable conversation between them.
-const SIZE_FIRST: (u32, u32) = (1180, 760);
+/// Three panes with a comfortable conversation between them.
+const FIRST: Geometry = Geometry { width: 1180, height: 760, position: None };
 /// Logical pixels. More than any desktop of several monitors; a limit on what a damaged file can ask for.
 const EXTENT_MAX: u32 = 32_768;
 /// Logical pixels of the window's top edge that must lie on a monitor, so that it can be taken and moved.
@@ -82,27 +86,60 @@ impl fmt::Display for Geometry {
     }
 }
 
+/// A window as it was left. One that filled the screen has the size and place that it goes back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Left {
+    geometry: Geometry,
+    maximised: bool,
+}
+
+impl Left {
+    fn read(line: &str) -> Option<Self> {
+        let (geometry, maximised) = match line.trim().split_once(' ') {
+            Some((geometry, MAXIMISED)) => (geometry, true),
+            Some(_) => return None,
+            None => (line.trim(), false),
+        };
+        Some(Self { geometry: parse(geometry)?, maximised })
+    }
+
+    fn write(&self) -> String {
+        if self.maximised { format!("{} {MAXIMISED}", self.geometry) } else { self.geometry.to_string() }
+    }
+}
+
 /// Makes the window. `asked` is taken as it is; what was remembered is taken as far as it still fits the monitors.
 pub(crate) fn open(app: &App, data_dir: &Path, asked: Option<Geometry>) -> tauri::Result<WebviewWindow> {
-    let geometry = match asked {
-        Some(geometry) => geometry,
+    let Left { geometry, maximised } = match asked {
+        Some(geometry) => Left { geometry, maximised: false },
         None => remembered(app, data_dir),
     };
+    let handle = app.handle().clone();
     let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title(TITLE)
         .inner_size(f64::from(geometry.width), f64::from(geometry.height))
         .min_inner_size(f64::from(SIZE_MIN.0), f64::from(SIZE_MIN.1))
+        .maximized(maximised)
         .data_directory(data_dir.join("webview"))
-        .on_navigation(|url| {
-            let own = is_own(url);
-            if !own {
-                open_outside(url);
+        .on_navigation({
+            let app = handle.clone();
+            move |url| {
+                let own = is_own(url);
+                if !own {
+                    leave_page(&app, url);
+                }
+                own
             }
-            own
         })
-        .on_new_window(|url, _| {
-            open_outside(&url);
+        .on_new_window(move |url, _| {
+            leave_page(&handle, &url);
             NewWindowResponse::Deny
+        })
+        .on_page_load(|window, load| {
+            // The page that took links is gone; its successor says when it can.
+            if load.event() == PageLoadEvent::Started {
+                window.state::<Links>().keep();
+            }
         })
         .on_document_title_changed(|window, title| {
             if let Err(error) = window.set_title(&title) {
@@ -125,11 +162,16 @@ pub(crate) fn come_forward(app: &AppHandle) {
     }
 }
 
-/// Keeps the window's place for the next start. A maximised or minimised window has none worth keeping.
+/// Takes the window from the screen and leaves it running. Whether it did.
+pub(crate) fn hide(app: &AppHandle) -> bool {
+    app.get_webview_window(LABEL).is_some_and(|window| window.hide().is_ok())
+}
+
+/// Keeps the window's place for the next start. A minimised window has none worth keeping.
 pub(crate) fn remember(app: &AppHandle, data_dir: &Path) {
     let Some(window) = app.get_webview_window(LABEL) else { return };
-    let kept = match measure(&window) {
-        Ok(Some(geometry)) => write_whole(&geometry_file(data_dir), &geometry.to_string()),
+    let kept = match measure(&window, data_dir) {
+        Ok(Some(left)) => write_whole(&geometry_file(data_dir), &left.write()),
         Ok(None) => Ok(()),
         Err(error) => {
             tracing::debug!(%error, "the window's place could not be measured");
@@ -141,25 +183,33 @@ pub(crate) fn remember(app: &AppHandle, data_dir: &Path) {
     }
 }
 
-fn measure(window: &WebviewWindow) -> tauri::Result<Option<Geometry>> {
-    if window.is_maximized()? || window.is_minimized()? || window.is_fullscreen()? {
+fn measure(window: &WebviewWindow, data_dir: &Path) -> tauri::Result<Option<Left>> {
+    if window.is_minimized()? || window.is_fullscreen()? || !window.is_visible()? {
         return Ok(None);
+    }
+    if window.is_maximized()? {
+        // Where it goes back to cannot be asked now: that is what was kept before.
+        let geometry = kept(data_dir).map_or(FIRST, |left| left.geometry);
+        return Ok(Some(Left { geometry, maximised: true }));
     }
     let scale = window.scale_factor()?;
     let size: LogicalSize<u32> = window.inner_size()?.to_logical(scale);
     let place: LogicalPosition<i32> = window.outer_position()?.to_logical(scale);
-    Ok(Some(Geometry { width: size.width, height: size.height, position: Some((place.x, place.y)) }))
+    let geometry = Geometry { width: size.width, height: size.height, position: Some((place.x, place.y)) };
+    Ok(Some(Left { geometry, maximised: false }))
 }
 
-fn remembered(app: &App, data_dir: &Path) -> Geometry {
-    let first = Geometry { width: SIZE_FIRST.0, height: SIZE_FIRST.1, position: None };
-    let Ok(text) = std::fs::read_to_string(geometry_file(data_dir)) else { return first };
-    let Ok(geometry) = text.trim().parse::<Geometry>() else { return first };
+fn kept(data_dir: &Path) -> Option<Left> {
+    Left::read(&std::fs::read_to_string(geometry_file(data_dir)).ok()?)
+}
+
+fn remembered(app: &App, data_dir: &Path) -> Left {
+    let Some(left) = kept(data_dir) else { return Left { geometry: FIRST, maximised: false } };
     let monitors = app.available_monitors().unwrap_or_default();
-    let position = geometry
-        .position
-        .filter(|place| monitors.iter().map(LogicalArea::of).any(|area| area.shows_top_edge(*place, geometry.width)));
-    Geometry { position, ..geometry }
+    let position = left.geometry.position.filter(|place| {
+        monitors.iter().map(LogicalArea::of).any(|area| area.shows_top_edge(*place, left.geometry.width))
+    });
+    Left { geometry: Geometry { position, ..left.geometry }, ..left }
 }
 
 /// A monitor's place in logical pixels.
@@ -195,7 +245,7 @@ fn geometry_file(data_dir: &Path) -> PathBuf {
 }
 
 /// Replaces the file in one step: a crash leaves the old line or the new one.
-fn write_whole(file: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     let draft = file.with_extension("draft");
     std::fs::write(&draft, text)?;
     std::fs::rename(draft, file)
@@ -210,15 +260,49 @@ fn is_own(url: &Url) -> bool {
     }
 }
 
-/// Hands a web address to the system's browser. Anything else (file:, javascript:, other programs' schemes) is
-/// dropped: a message must not be able to start a program.
+/// Where an address leads that is not the page's own.
+fn leave_page(app: &AppHandle, url: &Url) {
+    match url.as_str().parse::<Link>() {
+        Ok(link) => app.state::<Links>().deliver(link),
+        Err(_) => open_outside(url),
+    }
+}
+
+/// Hands a web address to the system's browser, and a mail address to its mail program.
 fn open_outside(url: &Url) {
-    if !matches!(url.scheme(), "http" | "https") {
+    let Some(address) = outside_address(url) else {
         tracing::warn!(scheme = url.scheme(), "a link of this scheme is not opened");
         return;
+    };
+    if let Err(error) = open::that_detached(address.as_str()) {
+        tracing::warn!(%error, "the system's program for this link could not be started");
     }
-    if let Err(error) = open::that_detached(url.as_str()) {
-        tracing::warn!(%error, "the system's browser could not be started");
+}
+
+/// What of an address another program gets to see. Anything but the web and mail (file:, javascript:, other programs'
+/// schemes) is nothing: a message must not be able to start a program. Of a mail only to whom and about what: some mail
+/// programs take an `attach` for the name of a file to send.
+fn outside_address(url: &Url) -> Option<Url> {
+    match url.scheme() {
+        "http" | "https" => Some(url.clone()),
+        "mailto" => {
+            let fields: Vec<(String, String)> = url
+                .query_pairs()
+                .filter(|(name, _)| matches!(name.to_ascii_lowercase().as_str(), "to" | "cc" | "subject" | "body"))
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect();
+            let mut mail = url.clone();
+            mail.set_fragment(None);
+            mail.set_query(None);
+            if !fields.is_empty() {
+                // Mail programs take a plus for a plus.
+                let form = mail.query_pairs_mut().extend_pairs(fields).finish().query().unwrap_or_default();
+                let query = form.replace('+', "%20");
+                mail.set_query(Some(&query));
+            }
+            Some(mail)
+        }
+        _ => None,
     }
 }
 
@@ -265,6 +349,33 @@ mod tests {
         }
         for foreign in ["https://example.org/", "tauri://elsewhere/", "file:///etc/passwd", "http://localhost/"] {
             assert!(!is_own(&foreign.parse().unwrap()), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_left_as_it_is_found_again() {
+        for text in ["1180x760+40+30", "1180x760+40+30 maximised", "800x600 maximised"] {
+            assert_eq!(Left::read(text).unwrap().write(), text);
+        }
+        assert!(Left::read("1180x760+40+30 maximised\n").unwrap().maximised);
+        for damaged in ["maximised", "1180x760 minimised", "1180x760 maximised twice", " maximised"] {
+            assert_eq!(Left::read(damaged), None, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn only_the_web_and_mail_are_handed_to_other_programs() {
+        let given = |text: &str| outside_address(&text.parse().unwrap()).map(String::from);
+        assert_eq!(given("https://example.org/a?b=c#d").as_deref(), Some("https://example.org/a?b=c#d"));
+        assert_eq!(given("mailto:ada@example.org").as_deref(), Some("mailto:ada@example.org"));
+        assert_eq!(
+            given("mailto:ada@example.org?subject=low%20water&attach=/etc/passwd&Body=10%3A40%2B2").as_deref(),
+            Some("mailto:ada@example.org?subject=low%20water&Body=10%3A40%2B2")
+        );
+        for foreign in
+            ["file:///etc/passwd", "javascript:alert(1)", "ssh://host/", "data:text/html,x", "momoland://run/x"]
+        {
+            assert_eq!(given(foreign), None, "{foreign}");
         }
     }
 }

@@ -75,6 +75,14 @@ export class Person {
     await this.connection("connected");
   }
 
+  /** What the engine behind the window answers. */
+  async call(method, params = {}) {
+    const request = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+    const answer = JSON.parse(await this.driver.executeAsyncScript("window.__TAURI_INTERNALS__.invoke('rpc', { request: arguments[0] }).then(arguments[1])", request));
+    if (answer.error !== undefined) throw new Error(answer.error.message);
+    return answer.result;
+  }
+
   async createRoom(name) {
     await this.press("button", "Add a room");
     await this.press("menuitem", "Create a room");

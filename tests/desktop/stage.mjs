@@ -3,7 +3,7 @@
 // Debian's WebKitWebDriver starts the application itself, one driver a window; two environment variables, which the
 // application inherits, make Tauri offer its page for automation.
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Builder, Capabilities } from "selenium-webdriver";
@@ -21,6 +21,8 @@ export class Stage {
   #windows = [];
   /** Name of the virtual screen, for what is started without `start`. */
   display = null;
+  /** Address of the desktop's bus, where there is one. */
+  bus = null;
 
   static async open() {
     const stage = new Stage();
@@ -39,10 +41,29 @@ export class Stage {
   }
 
   start(name, file, args, options = {}) {
-    const env = this.display === null ? options.env : { DISPLAY: this.display, ...options.env };
+    const env = { ...this.environment(), ...options.env };
     const started = new Started(name, file, args, { ...options, env, logDir: this.logDir });
     this.#started.push(started);
     return started;
+  }
+
+  /** What a program needs to know to find the screen and the desktop's services. */
+  environment() {
+    return { ...(this.display === null ? {} : { DISPLAY: this.display }), ...(this.bus === null ? {} : { DBUS_SESSION_BUS_ADDRESS: this.bus, HOME: path.join(this.dir, "home") }) };
+  }
+
+  /** A desktop around the windows: a bus, a panel with a tray, and notifications. */
+  async openDesktop() {
+    mkdirSync(path.join(this.dir, "home"), { recursive: true });
+    const socket = path.join(this.dir, "bus");
+    this.bus = `unix:path=${socket}`;
+    const daemon = this.start("bus", "dbus-daemon", ["--session", "--nofork", `--address=${this.bus}`]);
+    await until("the start of the bus", () => (!daemon.running ? fail(daemon) : existsSync(socket)));
+    this.start("panel", "xfce4-panel", ["--disable-wm-check"]);
+    this.start("notifications", "dunst", []);
+    for (const name of ["org.kde.StatusNotifierWatcher", "org.freedesktop.Notifications"]) {
+      execFileSync("gdbus", ["wait", "--session", "--timeout", "20", name], { env: { ...process.env, ...this.environment() } });
+    }
   }
 
   async #openScreen() {
@@ -69,18 +90,18 @@ export class Stage {
     return { process: server, port, dataDir, address: `127.0.0.1:${port}` };
   }
 
-  /** A desktop window of its own; `column` 0 or 1 says where it stands. */
-  async openWindow(name, column) {
+  /** A desktop window of its own; `column` 0 or 1 says where it stands, none that it stands as it was left. */
+  async openWindow(name, column, args = []) {
     const dataDir = path.join(this.dir, name);
     const port = await freePort();
     const driverProcess = this.start(`driver-${name}`, DRIVER, [`--port=${port}`], {
       env: { TAURI_AUTOMATION: "true", TAURI_WEBVIEW_AUTOMATION: "true", MOMOLAND_LOG: process.env.MOMOLAND_LOG ?? "info" },
     });
     await until("the start of WebKitWebDriver", async () => (!driverProcess.running ? fail(driverProcess) : (await fetch(`http://127.0.0.1:${port}/status`)).ok));
-    const geometry = `${WINDOW.width}x${WINDOW.height}+${10 + column * (WINDOW.width + 10)}+10`;
+    const place = column === null ? [] : ["--geometry", `${WINDOW.width}x${WINDOW.height}+${10 + column * (WINDOW.width + 10)}+10`];
     const capabilities = new Capabilities();
     capabilities.setBrowserName("wry");
-    capabilities.set("webkitgtk:browserOptions", { binary: program("momoland"), args: ["--data", dataDir, "--geometry", geometry] });
+    capabilities.set("webkitgtk:browserOptions", { binary: program("momoland"), args: ["--data", dataDir, ...place, ...args] });
     const driver = await new Builder().usingServer(`http://127.0.0.1:${port}/`).withCapabilities(capabilities).build();
     await driver.manage().setTimeouts({ script: 20_000, pageLoad: 30_000 });
     const window = new Window(name, dataDir, driver, driverProcess);

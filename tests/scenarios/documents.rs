@@ -407,3 +407,87 @@ fn c10_who_may_only_read_changes_nothing() {
     assert!(seen.iter().all(|doc| doc["readOnly"].is_string()), "she is told why: {seen:?}");
     assert!(docs(&ada, &room).iter().all(|doc| doc.get("readOnly").is_none()));
 }
+
+// Rules: DO11
+#[test]
+fn a_document_goes_out_as_a_file_and_a_file_comes_in() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let doc = create(&ada, &room, "Plan: <b>A/B</b>");
+    let markdown = "# Plan\n\n- [x] **tea**\n- [ ] cake\n\n| who | what |\n| --- | --- |\n| ada | tea |\n";
+    ada.ask("docs.import", json!({ "docId": doc, "format": "markdown", "content": markdown }));
+    let export = |person: &Momo, format: &str| person.ask("docs.export", json!({ "docId": doc, "format": format }));
+    assert_eq!(export(&ada, "markdown")["content"], markdown);
+    wait_for_text(&grace, &doc, "Plan\ntea\ncake\nwho\nwhat\nada\ntea");
+    let exported = export(&grace, "markdown");
+    assert_eq!(exported["content"], markdown);
+    assert_eq!(exported["fileName"], "Plan b A B b.md");
+    assert_eq!(export(&grace, "text")["content"], "Plan\ntea\ncake\nwho\nwhat\nada\ntea");
+
+    // What looks like markup is text, and goes to the end.
+    let text = "<script>alert(1)</script>\n# no heading";
+    grace.ask("docs.import", json!({ "docId": doc, "format": "text", "content": text }));
+    let page = export(&grace, "html")["content"].as_str().expect("a page").to_owned();
+    assert!(page.contains("<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>\n<p># no heading</p>"), "{page}");
+    assert!(page.contains("<title>Plan: &lt;b&gt;A/B&lt;/b&gt;</title>"), "{page}");
+
+    // Who may not write adds nothing; what is too long is refused whole.
+    ada.ask("docs.setEditors", json!({ "docId": doc, "editing": "author" }));
+    wait_until("grace may not write", ARRIVES_WITHIN, || docs(&grace, &room)[0].get("readOnly").is_some());
+    let refused = grace.call("docs.import", json!({ "docId": doc, "format": "text", "content": "more" }));
+    assert_eq!(refused.expect_err("she may not").kind, "forbidden");
+    let long = "x".repeat(1024 * 1024 + 1);
+    let refused = ada.call("docs.import", json!({ "docId": doc, "format": "text", "content": long }));
+    assert_eq!(refused.expect_err("it is too long").kind, "invalid");
+    assert_eq!(export(&ada, "text")["content"], export(&grace, "text")["content"]);
+}
+
+// Rules: DO13
+#[test]
+fn versions_say_who_wrote_what_and_a_document_goes_back_to_one() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let doc = create(&ada, &room, "Plan");
+    let versions = |person: &Momo| {
+        person.ask("docs.history", json!({ "docId": doc }))["versions"].as_array().expect("a list").clone()
+    };
+    ada.ask("docs.import", json!({ "docId": doc, "format": "markdown", "content": "# Plan\n\n- tea\n" }));
+    wait_for_text(&grace, &doc, "Plan\ntea");
+    // In an event, not only live: what grace writes beside it is a version of its own.
+    wait_until("ada's is a version", ARRIVES_WITHIN, || {
+        let newest = versions(&grace)[0]["versionId"].clone();
+        let held = grace.ask("docs.version", json!({ "docId": doc, "versionId": newest }));
+        held["markdown"] == "# Plan\n\n- tea\n"
+    });
+    let first = versions(&grace)[0].clone();
+    insert(&grace, &doc, 8, " and cake");
+    wait_until("both know grace's version", ARRIVES_WITHIN, || {
+        [&ada, &grace].iter().all(|person| versions(person)[0]["userId"] == grace.user_id())
+    });
+    assert_eq!(versions(&ada), versions(&grace), "history is alike everywhere");
+    assert_eq!(versions(&ada).len(), 2);
+    assert_eq!(versions(&ada)[1], first);
+    assert_eq!(first["userId"], ada.user_id());
+    let page = ada.ask("docs.history", json!({ "docId": doc, "limit": 1 }));
+    assert_eq!(page["versions"].as_array().map(Vec::len), Some(1));
+    let rest = ada.ask("docs.history", json!({ "docId": doc, "before": page["next"] }));
+    assert_eq!(rest["versions"][0], first);
+    assert!(rest.get("next").is_none());
+    let newest = &versions(&ada)[0]["versionId"];
+    let changed = ada.ask("docs.version", json!({ "docId": doc, "versionId": newest }));
+    assert_eq!(changed["before"], "# Plan\n\n- tea\n");
+    assert_eq!(changed["markdown"], "# Plan\n\n- tea and cake\n");
+
+    // Back, by an edit like any other: the version that it undoes stays in the history.
+    ada.ask("docs.revert", json!({ "docId": doc, "versionId": first["versionId"] }));
+    for person in [&ada, &grace] {
+        wait_for_text(person, &doc, "Plan\ntea");
+        wait_until("it is a version", ARRIVES_WITHIN, || versions(person).len() == 3);
+    }
+    let unknown = ada.call("docs.version", json!({ "docId": doc, "versionId": doc }));
+    assert_eq!(unknown.expect_err("no version").kind, "not_found");
+    ada.ask("docs.setEditors", json!({ "docId": doc, "editing": "author" }));
+    wait_until("grace may not write", ARRIVES_WITHIN, || docs(&grace, &room)[0].get("readOnly").is_some());
+    let refused = grace.call("docs.revert", json!({ "docId": doc, "versionId": first["versionId"] }));
+    assert_eq!(refused.expect_err("she may not").kind, "forbidden");
+}

@@ -4,6 +4,7 @@
 //!
 //! Not here: what needs namespaces and NATs, long loads, windows on a screen.
 
+mod activity;
 mod backups;
 mod bad_input;
 mod calls;
@@ -23,6 +24,7 @@ mod joins;
 mod leaks;
 mod locations;
 mod names;
+mod notifications;
 mod origins;
 mod presence;
 mod processes;

@@ -77,6 +77,8 @@ fn reactions_made_apart_come_together() {
     let message = ada.send(&room, "low water at ten");
     for person in people {
         person.wait_message(&room, &message, "the message", |_| true);
+    }
+    for person in people {
         person.ask("net.setOnline", json!({ "online": false }));
     }
     for person in people {

@@ -301,6 +301,22 @@ fn a_member_may_not_do_what_an_owner_may() {
 }
 
 #[test]
+fn an_invite_from_another_server_is_refused_with_a_sentence_and_changes_nothing() {
+    let (_here, [ada]) = World::with_people(["ada"]);
+    let (_there, [grace]) = World::with_people(["grace"]);
+    let room = grace.create_room("the workshop", "private");
+    let invite = grace.invite(&room);
+    let refusal = ada.refused("rooms.join", json!({ "invite": invite }));
+    assert!(["invalid", "conflict"].contains(&refusal.kind.as_str()), "{refusal:?}");
+    assert!(refusal.message.contains("server"), "it says why: {refusal:?}");
+    assert!(ada.room(&room).is_none());
+    assert_eq!(grace.members(&room).len(), 1);
+    // Both go on as before.
+    let own = ada.create_room("the boat shed", "private");
+    ada.send(&own, "still here");
+}
+
+#[test]
 fn an_invite_is_good_for_what_it_says_and_no_more() {
     let (_world, [ada, grace, carol]) = World::with_people(["ada", "grace", "carol"]);
     let room = ada.create_room("the workshop", "private");

@@ -7,6 +7,7 @@
 pub(crate) mod update;
 mod lines;
 mod depths;
+pub(crate) mod rich;
 pub(crate) mod document;
 pub(crate) mod rights;
 pub(crate) mod awareness;

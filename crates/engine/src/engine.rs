@@ -19,6 +19,7 @@ use std::sync::Arc;
 use momoland_store::event_log;
 use momoland_store::kv::sled::SledStore;
 use momoland_store::kv::{ReopenStore, SchemaVersion, StoreError};
+use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::account::keys::{DeviceKey, KeyVault};
@@ -28,7 +29,7 @@ use crate::api::methods;
 
 use self::actor::{Call, EngineActor};
 use self::healing::{Disk, look_for_room};
-pub(crate) use self::home::{Home, Stored, no_such_document, no_such_message, refused};
+pub(crate) use self::home::{DocumentVersion, Home, Stored, no_such_document, no_such_message, refused};
 pub(crate) use self::server::RequestFailure;
 
 /// The layout of the engine's store: `EventLog`'s keys and the engine's own. Raised with every change to either.
@@ -156,6 +157,14 @@ impl Engine {
     /// Never fails: what is not JSON-RPC gets a JSON-RPC error.
     pub async fn handle(&self, request: &str) -> Option<String> {
         methods::handle(self, request).await
+    }
+
+    /// Does one method of the API for a program of this process, which needs no text around it.
+    ///
+    /// # Errors
+    /// The method's refusal.
+    pub async fn ask(&self, method: &str, params: Value) -> Result<Value, ApiError> {
+        methods::ask(self, method, params).await
     }
 
     /// Events from now on.

@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use momoland_protocol::event::Event;
 use momoland_protocol::id::{LogId, RoomId};
-use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{PersistFailed, Ticket};
 use momoland_replica::output::{Load, LoadOrder, Record};
-use momoland_replica::replica::{DurableState, HeldChain, HeldDeletion, HeldFork};
+use momoland_replica::replica::DurableState;
 use momoland_store::event_log::{EventLog, EventReader};
 use momoland_store::kv::{Batch, Store, StoreError};
 use momoland_store::writer::{Refused, Writer};
@@ -92,7 +91,7 @@ impl Persistence {
         store: Arc<dyn Store>,
         answers: mpsc::UnboundedSender<DiskEvent>,
     ) -> Result<(Self, DurableState), StoreError> {
-        let (log, held) = EventLog::open(Arc::clone(&store))?;
+        let (log, state) = EventLog::open(Arc::clone(&store))?;
         let of_writer = answers.clone();
         let writer = Writer::spawn(store, move |ticket, result| {
             if let Err(error) = &result {
@@ -110,32 +109,6 @@ impl Persistence {
             // Nobody listens any more where the engine is gone.
             let _ = of_writer.send(answer);
         })?;
-        let chains = held.chains.into_iter().map(|held| HeldChain {
-            room: held.room,
-            log: held.log,
-            chain: held.chain,
-            low: held.low,
-            low_prev: held.low_prev,
-            high: held.high,
-            head: held.head,
-            hlc: held.hlc,
-        });
-        let forks = held.forks.into_iter();
-        let forks =
-            forks.map(|fork| HeldFork { log: fork.log, chain: fork.chain, seq: fork.seq, offered: fork.offered });
-        let deletions = held.deletions.into_iter().map(|held| HeldDeletion {
-            log: held.log,
-            place: held.place,
-            deletion: Deletion { target: held.target, by: held.by, action: held.action, roster: held.roster },
-        });
-        let state = DurableState {
-            rosters: held.rosters,
-            chains: chains.collect(),
-            forks: forks.collect(),
-            deletions: deletions.collect(),
-            registers: held.registers,
-            logs: held.logs,
-        };
         let reader = log.reader();
         let mut persistence = Self {
             log,
@@ -170,21 +143,13 @@ impl Persistence {
     pub(crate) fn persist(&mut self, ticket: Ticket, records: &[Record]) {
         let mut batch = Batch::new();
         for record in records {
-            match record {
-                Record::Roster { place, change } => self.log.put_roster(&mut batch, *place, change),
-                Record::Event { room, event } => self.log.put_event(&mut batch, *room, event),
-                Record::Deletion { room, by } => self.log.put_deletion(&mut batch, *room, by.get()),
-                Record::Fork { room, seq, offered } => self.log.put_fork(&mut batch, *room, *seq, offered),
-                Record::Register(register) => self.log.put_register(&mut batch, register),
-                Record::Forget { room } => {
-                    Records::delete_of_log(&mut batch, room.conversation());
-                    if let Err(error) = self.log.forget(&mut batch, *room) {
-                        tracing::error!(%error, %room, "a room could not be read to be forgotten");
-                        let failed = DiskEvent::Persisted { ticket, result: Err(PersistFailed) };
-                        let _ = self.answers.send(failed);
-                        return;
-                    }
-                }
+            if let Record::Forget { room } = record {
+                Records::delete_of_log(&mut batch, room.conversation());
+            }
+            if let Err(error) = self.log.put(&mut batch, record) {
+                tracing::error!(%error, "what a room holds could not be read to be forgotten");
+                let _ = self.answers.send(DiskEvent::Persisted { ticket, result: Err(PersistFailed) });
+                return;
             }
         }
         self.submit(ticket.0, batch);

@@ -81,11 +81,6 @@ async fn diagnose(engine: &Engine, server: Option<String>) -> Result<Diagnosis, 
 /// # Panics
 /// Where the engine does not answer as its own types say.
 async fn ask<T: DeserializeOwned>(engine: &Engine, method: &str, params: Value) -> Result<T, String> {
-    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
-    let answer = engine.handle(&request).await.expect("a request with an id is answered");
-    let mut answer: Value = serde_json::from_str(&answer).expect("answers are JSON");
-    if let Some(sentence) = answer["error"]["message"].as_str() {
-        return Err(sentence.to_owned());
-    }
-    Ok(serde_json::from_value(answer["result"].take()).expect("answers are of the API's types"))
+    let answer = engine.ask(method, params).await.map_err(|refused| refused.message)?;
+    Ok(serde_json::from_value(answer).expect("answers are of the API's types"))
 }

@@ -13,6 +13,7 @@
 //! Not here: what requests do (`momoland_engine::api`), the desktop window (`src-tauri`).
 
 mod conversation;
+mod demo;
 mod doctor;
 mod rpc;
 mod ui;
@@ -20,6 +21,7 @@ mod ui;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -102,8 +104,14 @@ enum Command {
     /// The window in a browser on this machine: prints an address that opens it once.
     Ui {
         /// The data folder: keys, messages, everything. Made if it is not there.
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
+        #[arg(long, value_name = "DIR", required_unless_present = "demo")]
+        data: Option<PathBuf>,
+        /// A server and several people in one page, in a temporary folder that is gone at the end.
+        #[arg(long, conflicts_with = "data")]
+        demo: bool,
+        /// How many people a demonstration has, 2 to 4.
+        #[arg(long, value_name = "N", default_value_t = 2, requires = "demo", value_parser = clap::value_parser!(u8).range(i64::from(demo::PEOPLE_MIN)..=i64::from(demo::PEOPLE_MAX)))]
+        people: u8,
         /// A loopback address; port 0 takes a free one.
         #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
         listen: String,
@@ -117,6 +125,8 @@ enum Refusal {
     Open(#[from] OpenError),
     #[error(transparent)]
     Listen(#[from] ui::ListenError),
+    #[error(transparent)]
+    Stage(#[from] demo::StageError),
     /// The process could not be set up: threads, signals, random numbers.
     #[error("This system refuses what momo needs to run: {0}.")]
     System(#[from] std::io::Error),
@@ -171,10 +181,23 @@ async fn run(command: Command) -> Result<(), Refusal> {
                 return Err(Refusal::Unwell);
             }
         }
-        Command::Ui { data, listen } => {
+        Command::Ui { data: None, demo: _, people, listen } => {
+            let listener = ui::listen(&listen).await?;
+            let stage = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                stage = demo::Stage::set(people) => Arc::new(stage?),
+            };
+            let served = ui::serve(ui::Shown::Stage(Arc::clone(&stage)), listener, &stop).await;
+            if tokio::time::timeout(SHUTDOWN_TIME_MAX, stage.end()).await.is_err() {
+                tracing::warn!("the demonstration did not end within {SHUTDOWN_TIME_MAX:?}; ending without it");
+            }
+            served?;
+        }
+        Command::Ui { data: Some(data), demo: _, people: _, listen } => {
             let listener = ui::listen(&listen).await?;
             let Some(engine) = open(data, &stop).await? else { return Ok(()) };
-            let served = ui::serve(&engine, listener, &stop).await;
+            let served = ui::serve(ui::Shown::One(engine.clone()), listener, &stop).await;
             close(&engine).await;
             served?;
         }

@@ -4,6 +4,13 @@
 //!   browser ── GET /?token=T ──▶ 303 to /, cookie       once: T is used up
 //!           ── GET /, /assets/… ─▶ the built window     with the cookie
 //!           ── GET /ws ──────────▶ conversation          with the cookie (or T, unused), from this origin
+//!   editor  ── GET /yjs/DOC ─────▶ a document            the same, for whatever edits Yjs documents
+//!
+//!   and of a demonstration
+//!           ── GET /demo-realtime ▶ the page with everybody
+//!           ── GET /ws/ada ──────▶ her conversation      one an engine
+//!           ── GET /stage ───────▶ who and what is there
+//!           ── POST /stage/server?running=false ▶ the same, once the server was killed; true starts it
 //! ```
 //!
 //! Anything on the machine, and any page in any browser on it, can reach a loopback port. So every request passes
@@ -19,20 +26,23 @@
 
 mod access;
 mod assets;
+mod yjs;
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use momoland_engine::Engine;
@@ -41,8 +51,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::access::secret;
 use self::access::{Access, Entry};
 use crate::conversation::{self, Incoming, OUTGOING_MAX, REQUEST_BYTES_MAX};
+use crate::demo::Stage;
 
 /// Pages of one window that may be open at once. One more gets 503, so that a page that reconnects in a circle cannot
 /// exhaust the process.
@@ -55,6 +67,10 @@ const INCOMING_MAX: usize = 16;
 const LAST_SOCKETS_WAIT_MAX: Duration = Duration::from_secs(3);
 
 const CLOSE_GOING_AWAY: u16 = 1001;
+
+/// Where the window is, and everybody's windows in one page.
+const PAGES: [&str; 2] = ["/", DEMO_PAGE];
+const DEMO_PAGE: &str = "/demo-realtime";
 
 /// Why the window cannot be served. Nothing was opened.
 #[derive(Debug, thiserror::Error)]
@@ -92,10 +108,45 @@ pub(crate) async fn listen(address: &str) -> Result<TcpListener, ListenError> {
     })
 }
 
+/// Whose window is served.
+#[derive(Debug, Clone)]
+pub(crate) enum Shown {
+    One(Engine),
+    /// Several people of a demonstration. A window without a name is the first one's.
+    Stage(Arc<Stage>),
+}
+
+impl Shown {
+    fn page(&self) -> &'static str {
+        match self {
+            Self::One(_) => "/",
+            Self::Stage(_) => DEMO_PAGE,
+        }
+    }
+
+    fn engine(&self, handle: Option<&str>) -> Option<&Engine> {
+        match (self, handle) {
+            (Self::One(engine), None) => Some(engine),
+            (Self::One(_), Some(_)) => None,
+            (Self::Stage(stage), None) => stage.people().first().map(|player| &player.engine),
+            (Self::Stage(stage), Some(handle)) => {
+                stage.people().iter().find(|player| player.handle == handle).map(|player| &player.engine)
+            }
+        }
+    }
+
+    fn stage(&self) -> Option<&Stage> {
+        match self {
+            Self::One(_) => None,
+            Self::Stage(stage) => Some(stage),
+        }
+    }
+}
+
 /// What the routes share.
 #[derive(Debug)]
 struct Front {
-    engine: Engine,
+    shown: Shown,
     access: Access,
     sockets: Arc<Semaphore>,
     conversations: TaskTracker,
@@ -106,11 +157,11 @@ struct Front {
 ///
 /// # Errors
 /// Where the system gives no random numbers, standard output is closed, or the port cannot be served.
-pub(crate) async fn serve(engine: &Engine, listener: TcpListener, stop: &CancellationToken) -> std::io::Result<()> {
+pub(crate) async fn serve(shown: Shown, listener: TcpListener, stop: &CancellationToken) -> std::io::Result<()> {
     let (access, token) = Access::new(listener.local_addr()?)?;
-    let address = access.entrance(&token);
+    let address = access.entrance(shown.page(), &token);
     let front = Arc::new(Front {
-        engine: engine.clone(),
+        shown,
         access,
         sockets: Arc::new(Semaphore::new(SOCKETS_MAX)),
         conversations: TaskTracker::new(),
@@ -118,6 +169,10 @@ pub(crate) async fn serve(engine: &Engine, listener: TcpListener, stop: &Cancell
     });
     let routes = Router::new()
         .route("/ws", get(socket))
+        .route("/yjs/{document}", get(document))
+        .route("/ws/{handle}", get(socket_of))
+        .route("/stage", get(stage))
+        .route("/stage/server", post(stage_server))
         .fallback(page)
         .layer(middleware::from_fn_with_state(Arc::clone(&front), guard))
         .with_state(Arc::clone(&front));
@@ -167,7 +222,12 @@ async fn page(State(front): State<Arc<Front>>, method: Method, uri: Uri, headers
         }
         Entry::Refused => return not_admitted(),
     }
-    match assets::find(uri.path()) {
+    let path = match uri.path() {
+        DEMO_PAGE if front.shown.stage().is_some() => "/",
+        DEMO_PAGE => return not_a_demo(),
+        path => path,
+    };
+    match assets::find(path) {
         assets::Found::File(asset) => (
             [(header::CONTENT_TYPE, asset.content_type), (header::CACHE_CONTROL, asset.cache_control)],
             Body::from(asset.bytes),
@@ -182,20 +242,92 @@ async fn page(State(front): State<Arc<Front>>, method: Method, uri: Uri, headers
     }
 }
 
+/// What the page of a demonstration asks first.
+async fn stage(State(front): State<Arc<Front>>, uri: Uri, headers: HeaderMap) -> Response {
+    if front.access.enter(&uri, &headers) != Entry::Known {
+        return not_admitted();
+    }
+    let Some(stage) = front.shown.stage() else { return not_a_demo() };
+    Json(stage.told().await).into_response()
+}
+
+/// Cuts the server of a demonstration, or starts it again. Answers once it is so.
+async fn stage_server(
+    State(front): State<Arc<Front>>,
+    Query(wanted): Query<HashMap<String, String>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    if front.access.enter(&uri, &headers) != Entry::Known {
+        return not_admitted();
+    }
+    let Some(stage) = front.shown.stage() else { return not_a_demo() };
+    let running = match wanted.get("running").map(String::as_str) {
+        Some("true") => true,
+        Some("false") => false,
+        _ => return sentence(StatusCode::BAD_REQUEST, "Say running=true or running=false."),
+    };
+    match stage.set_server(running).await {
+        Ok(()) => Json(stage.told().await).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the server of the demonstration");
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
+        }
+    }
+}
+
 async fn socket(State(front): State<Arc<Front>>, uri: Uri, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
-    let cookie = match front.access.enter(&uri, &headers) {
+    upgrade_with(&front, None, &uri, &headers, upgrade, converse)
+}
+
+/// One of the people of a demonstration.
+async fn socket_of(
+    State(front): State<Arc<Front>>,
+    Path(handle): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade_with(&front, Some(&handle), &uri, &headers, upgrade, converse)
+}
+
+async fn document(
+    State(front): State<Arc<Front>>,
+    Path(document): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade_with(&front, None, &uri, &headers, upgrade, |front, engine, socket| async move {
+        yjs::serve(&engine, socket, document, &front.stop).await;
+    })
+}
+
+/// Lets a socket in that may come in, and serves it with the others.
+fn upgrade_with<Serving: Future<Output = ()> + Send + 'static>(
+    front: &Arc<Front>,
+    handle: Option<&str>,
+    uri: &Uri,
+    headers: &HeaderMap,
+    upgrade: WebSocketUpgrade,
+    serve: impl FnOnce(Arc<Front>, Engine, WebSocket) -> Serving + Send + 'static,
+) -> Response {
+    let cookie = match front.access.enter(uri, headers) {
         Entry::Known => None,
         Entry::Admitted { cookie } => Some(cookie),
         Entry::Refused => return not_admitted(),
+    };
+    let Some(engine) = front.shown.engine(handle).cloned() else {
+        return sentence(StatusCode::NOT_FOUND, "Nobody of this name is here.");
     };
     let Ok(place) = Arc::clone(&front.sockets).try_acquire_owned() else {
         return sentence(StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open. Close one and load this again.");
     };
     let mut response = upgrade.max_message_size(REQUEST_BYTES_MAX).max_frame_size(REQUEST_BYTES_MAX).on_upgrade({
-        let front = Arc::clone(&front);
+        let front = Arc::clone(front);
         move |socket| async move {
             let conversations = front.conversations.clone();
-            conversations.track_future(talk(&front, socket)).await;
+            conversations.track_future(serve(front, engine, socket)).await;
             drop(place);
         }
     });
@@ -206,7 +338,7 @@ async fn socket(State(front): State<Arc<Front>>, uri: Uri, headers: HeaderMap, u
 }
 
 /// One page's conversation, from the upgrade to the close.
-async fn talk(front: &Front, socket: WebSocket) {
+async fn converse(front: Arc<Front>, engine: Engine, socket: WebSocket) {
     let (writer, reader) = socket.split();
     let (incoming_sender, incoming) = mpsc::channel(INCOMING_MAX);
     let (outgoing, outgoing_receiver) = mpsc::channel(OUTGOING_MAX);
@@ -216,7 +348,7 @@ async fn talk(front: &Front, socket: WebSocket) {
         tokio::select! {
             biased;
             () = front.stop.cancelled() => {}
-            ended = conversation::converse(&front.engine, incoming, outgoing) => tracing::info!(?ended, "a page's conversation is over"),
+            ended = conversation::converse(&engine, incoming, outgoing) => tracing::info!(?ended, "a page's conversation is over"),
         }
     };
     tokio::select! {
@@ -265,6 +397,10 @@ async fn write_texts(
     let close = axum::extract::ws::CloseFrame { code: CLOSE_GOING_AWAY, reason: reason.into() };
     // The page may be gone already.
     let _ = writer.send(Message::Close(Some(close))).await;
+}
+
+fn not_a_demo() -> Response {
+    sentence(StatusCode::NOT_FOUND, "This page belongs to a demonstration. Start one with `momo ui --demo`.")
 }
 
 fn not_admitted() -> Response {

@@ -129,8 +129,12 @@ id_type!(
     EventId, 32
 );
 id_type!(
-    /// A roster change: BLAKE3 of the change as its author signed it.
+    /// A roster change in its place: BLAKE3 of its countersignature.
     RosterHash, 32
+);
+id_type!(
+    /// A roster change: BLAKE3 of the change as its author signed it.
+    ChangeHash, 32
 );
 id_type!(
     /// BLAKE3 of an encoded body.

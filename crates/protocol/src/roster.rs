@@ -9,7 +9,9 @@ use minicbor::{Decode, Encode};
 use crate::cbor::{self, Bounded, DecodeError, bound, bound_line};
 use crate::certificate::DeviceCertificate;
 use crate::clock::{Hlc, UnixMillis};
-use crate::id::{AccountId, ChainId, DeviceId, EventId, InviteKey, LogId, Nonce, RoomId, RosterHash, Seq, ServerKey};
+use crate::id::{
+    AccountId, ChainId, ChangeHash, DeviceId, EventId, InviteKey, LogId, Nonce, RoomId, RosterHash, Seq, ServerKey,
+};
 use crate::limits;
 use crate::signed::{BadSignature, Context, PublicKey, SecretKey, Signable, Signature, Signed};
 
@@ -338,22 +340,6 @@ pub enum RosterOp {
         #[n(1)]
         other: RosterHash,
     },
-    /// Of two events with one place in a chain, the one that counts.
-    #[n(12)]
-    ChooseFork {
-        /// The log.
-        #[n(0)]
-        log: LogId,
-        /// The chain.
-        #[n(1)]
-        chain: ChainId,
-        /// The place.
-        #[n(2)]
-        seq: Seq,
-        /// The event that counts.
-        #[n(3)]
-        event: EventId,
-    },
 }
 
 /// The last event of a chain that still counts under a right that ends.
@@ -419,8 +405,7 @@ impl Bounded for RosterChange {
             | RosterOp::Unban { .. }
             | RosterOp::OpenInvite { .. }
             | RosterOp::CloseInvite { .. }
-            | RosterOp::Repair { .. }
-            | RosterOp::ChooseFork { .. } => Ok(()),
+            | RosterOp::Repair { .. } => Ok(()),
         }
     }
 }
@@ -431,9 +416,9 @@ impl Signable for RosterChange {
 }
 
 impl Signed<RosterChange> {
-    /// The name by which events and successors refer to it.
-    pub fn roster_hash(&self) -> RosterHash {
-        RosterHash(self.hash())
+    /// The name by which a countersignature refers to it.
+    pub fn change_hash(&self) -> ChangeHash {
+        ChangeHash(self.hash())
     }
 }
 
@@ -442,7 +427,7 @@ impl Signed<RosterChange> {
 pub struct Countersignature {
     /// The change.
     #[n(0)]
-    pub change: RosterHash,
+    pub change: ChangeHash,
     /// Its place: 1 for the first.
     #[n(1)]
     pub version: u64,
@@ -477,8 +462,16 @@ pub struct CountersignedChange {
     pub countersignature: Signed<Countersignature>,
 }
 
+impl CountersignedChange {
+    /// The name by which events and successors refer to it: that of its countersignature, since the time and the cuts in
+    /// there are part of what the change does.
+    pub fn roster_hash(&self) -> RosterHash {
+        RosterHash(self.countersignature.hash())
+    }
+}
+
 impl Bounded for CountersignedChange {
     fn check_bounds(&self) -> Result<(), DecodeError> {
-        bound(self.countersignature.get().change == self.change.roster_hash(), "countersignature")
+        bound(self.countersignature.get().change == self.change.change_hash(), "countersignature")
     }
 }

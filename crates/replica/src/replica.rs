@@ -9,6 +9,7 @@
 mod events;
 mod history;
 mod logs;
+mod registers;
 mod rosters;
 mod sync;
 
@@ -113,7 +114,7 @@ pub struct HeldDeletion {
 }
 
 /// Everything that is on disk but for the events themselves.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DurableState {
     /// Each room's changes, in the order in which they were taken.
     pub rosters: Vec<(RoomId, Vec<CountersignedChange>)>,
@@ -390,6 +391,13 @@ impl Replica {
     /// The roster of a room that is held here.
     pub fn roster(&self, room: RoomId) -> Option<&Roster> {
         self.rooms.get(&room).map(Room::roster)
+    }
+
+    /// The changes of a room's roster that are on disk, in order.
+    pub fn changes(&self, room: RoomId) -> &[CountersignedChange] {
+        let changes = self.rooms.get(&room).map(|room| room.line.changes()).unwrap_or_default();
+        let durable = usize::try_from(self.durable_version(room)).unwrap_or(usize::MAX);
+        changes.get(..durable.min(changes.len())).unwrap_or_default()
     }
 
     /// How many changes of a room's roster are on disk, from the first on; 0 where it is not held.

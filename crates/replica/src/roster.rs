@@ -435,7 +435,6 @@ impl Roster {
                     Some(_) | None => Err(RosterRefusal::Unknown("split")),
                 }
             }
-            RosterOp::ChooseFork { .. } => self.at_least(it.device, Role::Owner),
         }
     }
 
@@ -446,7 +445,7 @@ impl Roster {
     ) -> Result<(), RosterRefusal> {
         let countersignature = change.countersignature.get();
         change.countersignature.verify(&server).map_err(|_| RosterRefusal::BadSignature("server"))?;
-        if countersignature.change != change.change.roster_hash() || countersignature.version != version {
+        if countersignature.change != change.change.change_hash() || countersignature.version != version {
             return Err(RosterRefusal::Invalid("the countersignature is for another change or place"));
         }
         Ok(())
@@ -540,7 +539,6 @@ impl Roster {
             }
             RosterOp::Configure { settings } => self.settings = settings.clone(),
             RosterOp::Repair { .. } => self.close_split(),
-            RosterOp::ChooseFork { .. } => {}
         }
         self.finish_fold(next);
     }
@@ -559,7 +557,7 @@ impl Roster {
         };
         let (one, other) = (concerned(&it.cuts), concerned(&next.countersignature.get().cuts));
         self.fold_cuts(version, &one, &other);
-        let hash = next.change.roster_hash();
+        let hash = next.roster_hash();
         self.changes.push(hash);
         self.versions.insert(hash, version);
         if self.endings.values().flatten().any(|ending| ending.version == version) {
@@ -732,9 +730,15 @@ impl Roster {
         })
     }
 
-    /// Whether a register's device belongs to its account here now.
+    /// Whether a register's device belongs to its account here now, and did all the time since the change that it names.
+    /// Who heard of somebody's way out and back at once has the same registers as who heard of one after the other.
     pub fn counts(&self, register: &Register) -> bool {
-        self.role_of_device(register.device).is_some_and(|(account, _)| account == register.account)
+        let belongs = self.role_of_device(register.device).is_some_and(|(account, _)| account == register.account);
+        belongs
+            && self.version_of(register.roster).is_some_and(|version| {
+                let stayed = |(at, role): &(u64, Option<Role>)| role.is_some() || self.knows_of(version, *at);
+                self.standings.get(&register.account).is_some_and(|standing| standing.roles.iter().all(stayed))
+            })
     }
 
     /// The devices of an account that ever were in the roster.

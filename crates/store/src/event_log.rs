@@ -1,7 +1,7 @@
 //! The event log on disk: rosters, chains of events and registers, as keys and values of a [`Store`].
 //!
 //! Drivers of the replica (the engine's `persistence`, the server's `relay`) turn each record that the replica wants
-//! persisted into one `put_*` on a [`Batch`], hand the batch to the [`crate::writer`], and go on without waiting. So
+//! persisted into one [`EventLog::put`] on a [`Batch`], hand the batch to the [`crate::writer`], and go on without waiting. So
 //! the numbers and heads in here run ahead of the disk; an [`EventReader`] shows what is committed and nothing else.
 //!
 //! # Keys
@@ -60,12 +60,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use momoland_protocol::cbor;
-use momoland_protocol::clock::Hlc;
-use momoland_protocol::event::{Action, Event, EventHeader, EventPlace};
-use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, RosterHash, Seq};
+use momoland_protocol::event::{Action, Event, EventHeader};
+use momoland_protocol::id::{LogId, RoomId, RosterHash, Seq};
 use momoland_protocol::register::Register;
 use momoland_protocol::roster::CountersignedChange;
 use momoland_protocol::signed::Signed;
+use momoland_replica::output::Record;
+use momoland_replica::replica::DurableState;
 
 pub use self::reader::EventReader;
 
@@ -81,74 +82,6 @@ const PAGE_PAIRS: usize = 64;
 /// takes a turn with those of people who are writing, and should not be felt.
 pub const SWEEP_KEYS_MAX: usize = 2048;
 
-/// Everything that is on disk but for the events themselves. Each list is sorted by what it is of.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HeldState {
-    /// Each room's changes, in the order in which they were put. A room without any is left out.
-    pub rosters: Vec<(RoomId, Vec<CountersignedChange>)>,
-    /// The chains.
-    pub chains: Vec<HeldChain>,
-    /// Those of them that forked.
-    pub forks: Vec<HeldFork>,
-    /// The deletions.
-    pub deletions: Vec<HeldDeletion>,
-    /// The registers.
-    pub registers: Vec<Signed<Register>>,
-    /// The logs that an event in a room's conversation announced.
-    pub logs: Vec<(RoomId, LogId)>,
-}
-
-/// A deletion that was put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeldDeletion {
-    /// The log.
-    pub log: LogId,
-    /// Where its target stands,
-    pub place: EventPlace,
-    /// and what that is.
-    pub target: EventId,
-    /// Where it stands itself.
-    pub by: EventPlace,
-    /// What it is: a retract or a redact.
-    pub action: Action,
-    /// The roster change that it names.
-    pub roster: RosterHash,
-}
-
-/// A chain of which a second event at one place was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldFork {
-    /// The log.
-    pub log: LogId,
-    /// The chain.
-    pub chain: ChainId,
-    /// Where the two part.
-    pub seq: Seq,
-    /// The proof: signed, and not what the chain holds there.
-    pub offered: Signed<EventHeader>,
-}
-
-/// What is on disk of one chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeldChain {
-    /// The room of the log.
-    pub room: RoomId,
-    /// The log.
-    pub log: LogId,
-    /// The chain.
-    pub chain: ChainId,
-    /// The first place held.
-    pub low: Seq,
-    /// The event before it, which the one there names; zero where `low` is 1.
-    pub low_prev: EventId,
-    /// The last place held.
-    pub high: Seq,
-    /// The event there,
-    pub head: EventId,
-    /// and its time.
-    pub hlc: Hlc,
-}
-
 /// A room's number, roster head and chain heads, as they are once every batch so far is committed.
 #[derive(Debug)]
 struct Room {
@@ -159,8 +92,8 @@ struct Room {
 
 /// The one owner of the keys under `L` in a store: fills batches, and knows where each chain is.
 ///
-/// `put_*` do no IO and are called in the order in which the batches are submitted. They expect what the replica
-/// promises: the next change of a roster, the next event of a chain. A call out of turn is a bug of the caller, and
+/// [`EventLog::put`] is called in the order in which the batches are submitted, and expects what the replica promises:
+/// the next change of a roster, the next event of a chain. A call out of turn is a bug of the caller, and
 /// spoils its batch: the commit answers [`StoreError::Conflict`] and applies nothing of it. After that, and after any
 /// other error of a commit, drop the log and open it again: it has counted the batch as written.
 #[derive(Debug)]
@@ -193,8 +126,24 @@ impl EventLog {
     /// # Errors
     /// [`StoreError::Damaged`] with the key where something is missing, does not decode or does not fit the rest:
     /// also where a chain ends elsewhere than its head says. [`StoreError::Io`] where the store cannot be read.
-    pub fn open(store: Arc<dyn Store>) -> Result<(Self, HeldState), StoreError> {
+    pub fn open(store: Arc<dyn Store>) -> Result<(Self, DurableState), StoreError> {
         recovery::open(store)
+    }
+
+    /// Adds what the replica wants persisted. No IO but where a room is forgotten.
+    ///
+    /// # Errors
+    /// As [`Store::range`], for a room that is to be forgotten; nothing has changed then, neither here nor in the batch.
+    pub fn put(&mut self, batch: &mut Batch, record: &Record) -> Result<(), StoreError> {
+        match record {
+            Record::Roster { place, change } => self.put_roster(batch, *place, change),
+            Record::Event { room, event } => self.put_event(batch, *room, event),
+            Record::Deletion { room, by } => self.put_deletion(batch, *room, by.get()),
+            Record::Fork { room, seq, offered } => self.put_fork(batch, *room, *seq, offered),
+            Record::Register(register) => self.put_register(batch, register),
+            Record::Forget { room } => self.forget(batch, *room)?,
+        }
+        Ok(())
     }
 
     /// Adds the next event of its chain, the one before the first that is held, or the first that is held of a new one.
@@ -223,7 +172,7 @@ impl EventLog {
     }
 
     /// Adds the proof that a held chain forked at a place, instead of one for a later place.
-    pub fn put_fork(&mut self, batch: &mut Batch, room: RoomId, seq: Seq, offered: &Signed<EventHeader>) {
+    fn put_fork(&mut self, batch: &mut Batch, room: RoomId, seq: Seq, offered: &Signed<EventHeader>) {
         let header = offered.get();
         let number = self.rooms.get(&room).map(|held| held.number);
         match self.places.get(header.log, header.chain()).filter(|place| Some(place.room) == number) {
@@ -235,7 +184,7 @@ impl EventLog {
     }
 
     /// Adds a change of its room's roster: `place` is 1 for the first that is put, and has no gaps.
-    pub fn put_roster(&mut self, batch: &mut Batch, place: u64, change: &CountersignedChange) {
+    fn put_roster(&mut self, batch: &mut Batch, place: u64, change: &CountersignedChange) {
         let room = change.change.get().room;
         let next = self.rooms.get(&room).map_or(Some(1), |held| held.head.version.checked_add(1));
         if next != Some(place) {
@@ -243,13 +192,13 @@ impl EventLog {
         }
         let Some(held) = self.room(batch, room) else { return spoil(batch, "a roster change", room) };
         held.head.version = place;
-        held.head.head = change.change.roster_hash();
+        held.head.head = change.roster_hash();
         batch.put(keys::room(held.number), cbor::encode(&RoomRecord::Held(held.head)));
         batch.put(keys::change(held.number, place), cbor::encode(change));
     }
 
     /// Adds a register, in place of what was held under its key.
-    pub fn put_register(&mut self, batch: &mut Batch, register: &Signed<Register>) {
+    fn put_register(&mut self, batch: &mut Batch, register: &Signed<Register>) {
         let room = register.get().room;
         let Some(held) = self.room(batch, room) else { return spoil(batch, "a register", room) };
         batch.put(keys::register(held.number, &register.get().key()), cbor::encode(register));
@@ -263,7 +212,7 @@ impl EventLog {
     ///
     /// # Errors
     /// As [`Store::range`]; nothing has changed then, neither here nor in the batch.
-    pub fn forget(&mut self, batch: &mut Batch, room: RoomId) -> Result<(), StoreError> {
+    fn forget(&mut self, batch: &mut Batch, room: RoomId) -> Result<(), StoreError> {
         let Some(number) = self.rooms.get(&room).map(|held| held.number) else { return Ok(()) };
         let committed = self.keys_of(number)?;
         let Some(held) = self.rooms.remove(&room) else { return Ok(()) };

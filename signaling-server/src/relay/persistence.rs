@@ -5,10 +5,9 @@ use std::sync::Arc;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::AccountId;
 use momoland_protocol::server::ChosenStatus;
-use momoland_replica::deletions::Deletion;
 use momoland_replica::output::Record;
-use momoland_replica::replica::{DurableState, HeldChain, HeldDeletion, HeldFork};
-use momoland_store::event_log::{self, EventLog};
+use momoland_replica::replica::DurableState;
+use momoland_store::event_log::EventLog;
 use momoland_store::kv::{Batch, Store, StoreError};
 
 use crate::hub::presence::LastSeen;
@@ -27,26 +26,7 @@ pub(super) struct Loaded {
 /// # Errors
 /// [`RecordError`].
 pub(super) fn load(store: &Arc<dyn Store>) -> Result<Loaded, RecordError> {
-    let (log, held) = EventLog::open(Arc::clone(store))?;
-    let event_log::HeldState { rosters, chains, forks, deletions, registers, logs } = held;
-    let chains = chains
-        .into_iter()
-        .map(|held| {
-            let event_log::HeldChain { room, log, chain, low, low_prev, high, head, hlc } = held;
-            HeldChain { room, log, chain, low, low_prev, high, head, hlc }
-        })
-        .collect();
-    let forks = forks
-        .into_iter()
-        .map(|fork| HeldFork { log: fork.log, chain: fork.chain, seq: fork.seq, offered: fork.offered })
-        .collect();
-    let deletions = deletions
-        .into_iter()
-        .map(|held| {
-            let event_log::HeldDeletion { log, place, target, by, action, roster } = held;
-            HeldDeletion { log, place, deletion: Deletion { target, by, action, roster } }
-        })
-        .collect();
+    let (log, state) = EventLog::open(Arc::clone(store))?;
     let last_seen = records::last_seen_of_all(&**store)?
         .into_iter()
         .map(|(account, LastSeenRecord { at_ms, text, availability, chosen_at_ms })| {
@@ -54,24 +34,17 @@ pub(super) fn load(store: &Arc<dyn Store>) -> Result<Loaded, RecordError> {
             (account, LastSeen { at: UnixMillis(at_ms), chosen: ChosenStatus { availability, text, at } })
         })
         .collect();
-    Ok(Loaded { log, state: DurableState { rosters, chains, forks, deletions, registers, logs }, last_seen })
+    Ok(Loaded { log, state, last_seen })
 }
 
 /// Puts the replica's records into one batch, in their order.
 ///
 /// # Errors
-/// [`StoreError`] where what is to be forgotten cannot be listed.
+/// As [`EventLog::put`].
 pub(super) fn batch_of(log: &mut EventLog, records: &[Record]) -> Result<Batch, StoreError> {
     let mut batch = Batch::new();
     for record in records {
-        match record {
-            Record::Roster { place, change } => log.put_roster(&mut batch, *place, change),
-            Record::Event { room, event } => log.put_event(&mut batch, *room, event),
-            Record::Deletion { room, by } => log.put_deletion(&mut batch, *room, by.get()),
-            Record::Fork { room, seq, offered } => log.put_fork(&mut batch, *room, *seq, offered),
-            Record::Register(register) => log.put_register(&mut batch, register),
-            Record::Forget { room } => log.forget(&mut batch, *room)?,
-        }
+        log.put(&mut batch, record)?;
     }
     Ok(batch)
 }

@@ -73,8 +73,7 @@ impl Invites {
             | RosterOp::Remove { .. }
             | RosterOp::Unban { .. }
             | RosterOp::Configure { .. }
-            | RosterOp::Repair { .. }
-            | RosterOp::ChooseFork { .. } => {}
+            | RosterOp::Repair { .. } => {}
         }
     }
 

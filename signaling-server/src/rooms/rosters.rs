@@ -2,7 +2,7 @@
 
 use momoland_protocol::cbor::DecodeError;
 use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::id::{AccountId, DeviceId, RosterHash, ServerKey};
+use momoland_protocol::id::{AccountId, DeviceId, ServerKey};
 use momoland_protocol::limits::CUTS_MAX;
 use momoland_protocol::roster::{Countersignature, CountersignedChange, Cut, Genesis, RosterChange, RosterOp};
 use momoland_protocol::signed::{SecretKey, Signed};
@@ -177,8 +177,7 @@ pub fn removal(roster: &Roster, change: &RosterChange) -> Option<Ending> {
         | RosterOp::OpenInvite { .. }
         | RosterOp::CloseInvite { .. }
         | RosterOp::Configure { .. }
-        | RosterOp::Repair { .. }
-        | RosterOp::ChooseFork { .. } => None,
+        | RosterOp::Repair { .. } => None,
     }
 }
 
@@ -215,7 +214,7 @@ pub fn countersign(
     at: UnixMillis,
     cuts: Vec<Cut>,
 ) -> Result<CountersignedChange, DecodeError> {
-    let hash: RosterHash = change.roster_hash();
-    let countersignature = Signed::sign(Countersignature { change: hash, version, at, cuts }, key)?;
+    let countersignature = Countersignature { change: change.change_hash(), version, at, cuts };
+    let countersignature = Signed::sign(countersignature, key)?;
     Ok(CountersignedChange { change, countersignature })
 }

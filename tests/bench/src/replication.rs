@@ -27,7 +27,7 @@ use momoland_protocol::roster::{
 };
 use momoland_protocol::signed::{PublicKey as _, SecretKey, Signed};
 use momoland_replica::input::{Command, Remote};
-use momoland_replica::output::Notice;
+use momoland_replica::output::{Notice, Record};
 use momoland_replica::replica::Own;
 use momoland_store::event_log::EventLog;
 use momoland_store::kv::{Batch, Durability, SchemaVersion, SledStore, Store};
@@ -138,13 +138,13 @@ impl World {
         let change = RosterChange { room, prev, device, hlc: Hlc::at(at), op, cuts: Vec::new() };
         let change = Signed::sign(change, key).expect("within its bounds");
         let version = self.roster.len() as u64 + 1;
-        let countersignature = Countersignature { change: change.roster_hash(), version, at, cuts: Vec::new() };
+        let countersignature = Countersignature { change: change.change_hash(), version, at, cuts: Vec::new() };
         let countersignature = Signed::sign(countersignature, &self.server).expect("within its bounds");
         self.roster.push(CountersignedChange { change, countersignature });
     }
 
     fn head(&self) -> RosterHash {
-        self.roster.last().map_or(RosterHash::ZERO, |change| change.change.roster_hash())
+        self.roster.last().map_or(RosterHash::ZERO, |change| change.roster_hash())
     }
 
     /// Writes events by turns, of about [`STORED_BYTES`] each.
@@ -183,7 +183,8 @@ impl World {
         let (mut log, _) = EventLog::open(Arc::clone(&store)).expect("the log opens");
         let mut batch = Batch::new();
         for (version, change) in (1..).zip(&self.roster) {
-            log.put_roster(&mut batch, version, change);
+            let record = Record::Roster { place: version, change: change.clone() };
+            log.put(&mut batch, &record).expect("nothing is read for a change");
         }
         store.commit(batch, Durability::Synced).expect("the disk takes it");
         for part in self.events[..events].chunks(EVENTS_A_COMMIT) {

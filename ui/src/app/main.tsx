@@ -1,21 +1,37 @@
 import "@fontsource-variable/inter/index.css";
 import "@/styles/window.css";
+import { lazy, Suspense } from "react";
 import { createRoot } from "react-dom/client";
-import { createClient } from "@/api/client";
-import { openTransport } from "@/api/transport";
 import { App } from "@/app/app";
+import { openMomoland } from "@/client/momoland";
+import { socketOf } from "@/client/stage";
 import { createActions } from "@/state/actions";
 import { applyTheme } from "@/state/preferences";
 import { createAppStore } from "@/state/store";
 import { createSync } from "@/state/sync";
 import { strings } from "@/strings/strings";
 
-const root = document.getElementById("root");
-if (root === null) throw new Error("index.html has no #root");
+/** Where `momo ui --demo` has everybody in one page. A window of one person need not load it. */
+const DEMO_PAGE = "/demo-realtime";
+const Demo = lazy(() => import("@/app/demo/demo").then((demo) => ({ default: demo.Demo })));
+
+const element = document.getElementById("root");
+if (element === null) throw new Error("index.html has no #root");
+const root = createRoot(element);
 
 applyTheme();
-const client = createClient(openTransport(), strings.engine.lost);
-const store = createAppStore();
-const sync = createSync(client, store);
-sync.start();
-createRoot(root).render(<App model={{ store, actions: createActions(client, store, sync) }} />);
+if (window.location.pathname === DEMO_PAGE) {
+  root.render(
+    <Suspense>
+      <Demo />
+    </Suspense>,
+  );
+} else {
+  // Of a demonstration each person can be opened alone.
+  const as = new URLSearchParams(window.location.search).get("as");
+  const client = openMomoland(strings.engine.lost, as === null ? undefined : socketOf(as));
+  const store = createAppStore();
+  const sync = createSync(client, store);
+  sync.start();
+  root.render(<App model={{ store, actions: createActions(client, store, sync) }} />);
+}

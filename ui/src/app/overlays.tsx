@@ -1,11 +1,11 @@
 import { lazy, Suspense } from "react";
-import type { Doc } from "@/api/types";
+import type { Doc } from "@/client/types";
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
 import { ActivityDialog } from "@/features/dialogs/activity";
-import { AnnounceDialog } from "@/features/dialogs/announce";
 import { BrowseRoomsDialog } from "@/features/dialogs/browse-rooms";
 import { DeleteMessageDialog, LeaveRoomDialog, RemoveMemberDialog } from "@/features/dialogs/confirm";
 import { CreateDocDialog, DocSettingsDialog } from "@/features/dialogs/document";
+import { DocHistoryDialog } from "@/features/dialogs/doc-history";
 import { CreateRoomDialog } from "@/features/dialogs/create-room";
 import { InviteDialog } from "@/features/dialogs/invite";
 import { JoinByInviteDialog } from "@/features/dialogs/join-by-invite";
@@ -27,9 +27,10 @@ export function Overlays() {
   const overlay = useAppState((state) => state.overlay);
   const room = useAppState((state) => (state.overlay !== null && "roomId" in state.overlay ? (state.rooms?.get(state.overlay.roomId) ?? null) : null));
 
-  const doc = useAppState((state) => {
-    const list = state.overlay?.kind === "docSettings" ? state.docs.get(state.overlay.roomId) : undefined;
-    return (list?.kind === "ready" && state.overlay?.kind === "docSettings" ? findDoc(list.docs, state.overlay.docId) : undefined) ?? null;
+  const doc = useAppState(({ overlay: shown, docs }) => {
+    if (shown?.kind !== "docSettings" && shown?.kind !== "docHistory") return null;
+    const list = docs.get(shown.roomId);
+    return (list?.kind === "ready" ? findDoc(list.docs, shown.docId) : undefined) ?? null;
   });
 
   switch (overlay?.kind) {
@@ -57,12 +58,12 @@ export function Overlays() {
       return room && <ReceiptsDialog room={room} messageId={overlay.messageId} />;
     case "createDoc":
       return room && <CreateDocDialog room={room} />;
+    case "docHistory":
+      return doc && <DocHistoryDialog key={doc.docId} doc={doc} />;
     case "docSettings":
       return room && doc && <DocSettingsDialog room={room} doc={doc} />;
     case "activity":
       return room && <ActivityDialog room={room} />;
-    case "announce":
-      return <AnnounceDialog />;
     case "deletePost":
       return <DeletePostDialog postId={overlay.postId} commentId={overlay.commentId} />;
     case "map":

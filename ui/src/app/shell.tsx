@@ -1,8 +1,9 @@
 import { Dialog } from "radix-ui";
 import { lazy, Suspense } from "react";
-import type { Room } from "@/api/types";
+import type { Room } from "@/client/types";
 import { useFocusReturn } from "@/components/focus";
 import { NARROW, WITHOUT_DETAILS, useMedia } from "@/components/media";
+import { useOpenedLinks } from "@/app/opened-links";
 import { usePresence } from "@/app/presence";
 import { useShortcuts } from "@/app/shortcuts";
 import { useStartingRoom } from "@/app/starting-room";
@@ -38,6 +39,7 @@ export function Shell() {
   const details = useAppState((state) => state.details);
   useShortcuts();
   useStartingRoom();
+  useOpenedLinks();
   usePresence();
 
   const pane = !sheet && details.pane && roomId !== null;

@@ -1,6 +1,6 @@
 import { act, fireEvent } from "@testing-library/react";
 import { afterEach, expect, test } from "vitest";
-import type { Room } from "@/api/types";
+import type { Room } from "@/client/types";
 import { useStartingRoom } from "@/app/starting-room";
 import { fakeClient, message, renderWith, room, signedIn, type Rendered } from "../../tests/unit/world.js";
 

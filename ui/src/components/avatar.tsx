@@ -1,5 +1,5 @@
 import type { CSSProperties } from "react";
-import type { PresenceStatus } from "@/api/types";
+import type { PresenceStatus } from "@/client/types";
 
 export type AvatarProps = {
   userId: string;

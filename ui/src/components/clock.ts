@@ -13,3 +13,8 @@ function subscribe(listener: () => void): () => void {
 export function useMinute(): number {
   return useSyncExternalStore(subscribe, () => Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS);
 }
+
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+
+/** A moment in full, in the reader's own language. */
+export const exactTime = (at: number): string => exact.format(at);

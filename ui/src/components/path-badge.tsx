@@ -1,4 +1,4 @@
-import type { PeerPath } from "@/api/types";
+import type { PeerPath } from "@/client/types";
 
 export type PathBadgeProps = {
   path: PeerPath;

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { ApiError } from "@/api/error";
+import { ApiError } from "@/client/error";
 
 export type Attempt = {
   busy: boolean;

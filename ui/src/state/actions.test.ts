@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ApiError } from "@/api/error";
-import type { Room } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Room } from "@/client/types";
 import { createActions } from "@/state/actions";
 import { createSync } from "@/state/sync";
 import { fakeClient, message, room, signedIn } from "../../tests/unit/world.js";

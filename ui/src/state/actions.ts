@@ -1,10 +1,11 @@
 // What people do, as calls to the engine and steps of the state. Those that can be refused in a dialog throw
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
-import { ApiError } from "@/api/error";
-import type { Client } from "@/api/client";
-import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Client } from "@/client/client";
+import type { Activities, CreateDocParams, CreateRoomParams, DirectoryRoom, DocAsItWas, DocVersion, ExportedDoc, ExportFormat, ImportDocParams, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/client/types";
 import { createDocLine, type DocLine } from "@/state/doc-line";
 import { createFeedActions } from "@/state/feed-actions";
+import { createFollowing } from "@/state/following";
 import { placeOf } from "@/state/links";
 import { lastRoomOf, rememberRoom } from "@/state/preferences";
 import { ownAccount, startingRoom } from "@/state/selectors";
@@ -21,6 +22,13 @@ export type Actions = ReturnType<typeof createActions>;
 
 export function createActions(client: Client, store: Store, sync: Sync) {
   let typing: { roomId: string; toldAt: number; idle: ReturnType<typeof setTimeout> } | null = null;
+  // Old typings promise a device that can say where it is; pages without a secure origin have none.
+  const following = createFollowing((params) => client.call("location.share", params), (navigator as Partial<Navigator>).geolocation);
+  client.onEvent((event) => {
+    // Somebody ended it on another device, or may not be there any more: going on would begin it again.
+    if (event.type === "location.changed" && event.ended === true && event.userId === ownAccount(store.getState())?.userId) following.stop(event.roomId);
+    else if (event.type === "room.removed") following.stop(event.roomId);
+  });
   let lastUnsent = 0;
   let lastChange = 0;
 
@@ -134,6 +142,7 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     },
     async logout(force: boolean): Promise<void> {
       await client.call("account.logout", force ? { force } : {});
+      following.stopAll();
       await sync.readAll();
     },
     async setDisplayName(displayName: string): Promise<void> {
@@ -177,6 +186,7 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     },
     async leaveRoom(roomId: string): Promise<void> {
       await client.call("rooms.leave", { roomId });
+      following.stop(roomId);
       store.dispatch({ type: "left", roomId });
     },
     async setRole(roomId: string, userId: string, role: Role): Promise<void> {
@@ -289,20 +299,26 @@ export function createActions(client: Client, store: Store, sync: Sync) {
       sync.drafts.flush();
       store.dispatch({ type: "openInbox" });
     },
-    openFeed(): void {
+    /** A room's own, or without one the server's. */
+    openFeed(roomId: string | null = null): void {
       stopTyping();
       sync.drafts.flush();
+      store.dispatch({ type: "feed", feed: { type: "opened", of: roomId } });
       store.dispatch({ type: "openFeed" });
       void sync.feed.read();
     },
-    closeFeed: () => store.dispatch({ type: "openRoom", roomId: null }),
+    closeFeed: () => openRoom(store.getState().feed.of),
     ...createFeedActions(client, store, sync.feed),
     readPlaces: (roomId: string) => void sync.readPlaces(roomId),
-    async shareLocation(params: ShareLocationParams): Promise<void> {
+    /** `follow`: while a live one lasts it moves with this device, also when nobody looks at the map. */
+    async shareLocation(params: ShareLocationParams, follow = false): Promise<void> {
+      following.stop(params.roomId);
       await client.call("location.share", params);
+      if (follow && params.ttlS !== undefined) following.follow({ roomId: params.roomId, precision: params.precision ?? "exact", ttlS: params.ttlS });
       await sync.readPlaces(params.roomId);
     },
     async stopLocation(roomId: string, keepLast: boolean): Promise<void> {
+      following.stop(roomId);
       await client.call("location.stop", { roomId, keepLast });
       await sync.readPlaces(roomId);
     },
@@ -319,9 +335,6 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     /** One, or all of them. */
     markNotificationRead,
     dismissAnnouncement: (announcementId: string) => store.dispatch({ type: "announcementGone", announcementId }),
-    async announce(params: AnnounceParams): Promise<void> {
-      await client.call("admin.announce", params);
-    },
     async activity(roomId: string, before?: string): Promise<Activities> {
       return client.call("activity.list", { roomId, limit: 50, ...(before === undefined ? {} : { before }) });
     },
@@ -350,6 +363,21 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     async restoreDoc(roomId: string, docId: string): Promise<void> {
       await client.call("docs.restore", { docId });
       await sync.readDocs(roomId);
+    },
+    async exportDoc(docId: string, format: ExportFormat): Promise<ExportedDoc> {
+      return client.call("docs.export", { docId, format });
+    },
+    async docVersions(docId: string): Promise<readonly DocVersion[]> {
+      return (await client.call("docs.history", { docId })).versions;
+    },
+    async docVersion(docId: string, versionId: string): Promise<DocAsItWas> {
+      return client.call("docs.version", { docId, versionId });
+    },
+    async revertDoc(docId: string, versionId: string): Promise<void> {
+      await client.call("docs.revert", { docId, versionId });
+    },
+    async importDoc(params: ImportDocParams): Promise<void> {
+      await client.call("docs.import", params);
     },
     /** The way between an editor and the engine's copy of its document. */
     docLine: (docId: string): DocLine => createDocLine(client, docId),

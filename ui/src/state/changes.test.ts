@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ApiError } from "@/api/error";
-import type { Message } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Message } from "@/client/types";
 import { createActions } from "@/state/actions";
 import { asChanged, mentionsMe, toolsFor } from "@/state/selectors";
 import { createSync } from "@/state/sync";

@@ -1,7 +1,7 @@
 // What an open editor says to the engine about its document, and what it hears. Bytes only: neither side of it is in the
 // state, since a keystroke concerns nobody but the editor.
-import type { Client, Off } from "@/api/client";
-import type { OpenedDoc } from "@/api/types";
+import type { Client, Off } from "@/client/client";
+import type { OpenedDoc } from "@/client/types";
 
 export type DocLineEvent =
   | { kind: "update"; update: Uint8Array }

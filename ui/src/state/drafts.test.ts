@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ApiError } from "@/api/error";
+import { ApiError } from "@/client/error";
 import { createActions } from "@/state/actions";
 import { createSync } from "@/state/sync";
 import { fakeClient, room, signedIn } from "../../tests/unit/world.js";

@@ -3,7 +3,7 @@
 // Each key changes the state at once; the engine is told a little later, once for many keys, and at once when the window
 // goes. What could not be told stays unsaved in the state and goes with the next key. Invariant: nothing is told of a
 // room where nothing was ever kept, so that a message that is typed and sent in one go costs no second write.
-import type { Client } from "@/api/client";
+import type { Client } from "@/client/client";
 import type { Store } from "@/state/store";
 
 /** Keys are gathered for so long. A crash of the window loses no more than this. */

@@ -1,7 +1,7 @@
 // What people do in the feed. What can be refused where it is written throws `ApiError`; a like puts it into the state.
-import { ApiError } from "@/api/error";
-import type { Client } from "@/api/client";
-import type { FeedOrder } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Client } from "@/client/client";
+import type { FeedOrder } from "@/client/types";
 import { tagsOf, type FeedAction, type PostDraft } from "@/state/feed";
 import type { FeedSync } from "@/state/feed-sync";
 import type { Store } from "@/state/store";
@@ -23,7 +23,8 @@ export function createFeedActions(client: Client, store: Store, sync: FeedSync) 
     setComposing: (composing: boolean) => tell({ type: "composing", composing }),
     async publish(draft: PostDraft): Promise<void> {
       const tags = tagsOf(draft.tags);
-      await client.call("feed.publish", { title: draft.title.trim(), body: draft.body.trim(), ...(tags.length === 0 ? {} : { tags }) });
+      const { of } = store.getState().feed;
+      await client.call("feed.publish", { title: draft.title.trim(), body: draft.body.trim(), ...(of === null ? {} : { roomId: of }), ...(tags.length === 0 ? {} : { tags }) });
       tell({ type: "composing", composing: false });
       // Its event has it on top already where posts were held; an empty or a ranked feed learns of it by reading.
       await sync.read();

@@ -1,8 +1,8 @@
 // Keeps the feed in step with the engine: reads pages and threads, and again what an event cannot tell.
-import { ApiError } from "@/api/error";
-import type { Client } from "@/api/client";
-import type { FeedOrder } from "@/api/types";
-import { feedRoom, missesRanked, type FeedEvent, type FeedState } from "@/state/feed";
+import { ApiError } from "@/client/error";
+import type { Client } from "@/client/client";
+import type { FeedOrder } from "@/client/types";
+import { missesRanked, type FeedEvent, type FeedState } from "@/state/feed";
 import type { Store } from "@/state/store";
 
 const PAGE = 20;
@@ -26,6 +26,11 @@ export function createFeedSync(client: Client, store: Store): FeedSync {
   let reading = 0;
   let reread: ReturnType<typeof setTimeout> | null = null;
 
+  const where = (): { roomId?: string } => {
+    const { of } = store.getState().feed;
+    return of === null ? {} : { roomId: of };
+  };
+
   async function read(order: FeedOrder = store.getState().feed.order): Promise<void> {
     reading += 1;
     const mine = reading;
@@ -34,14 +39,14 @@ export function createFeedSync(client: Client, store: Store): FeedSync {
     const { list } = store.getState().feed;
     const limit = list.kind === "ready" ? Math.min(LIST_LIMIT_MAX, Math.max(PAGE, list.ids.length)) : PAGE;
     try {
-      const page = await client.call("feed.list", { order, limit });
+      const page = await client.call("feed.list", { order, limit, ...where() });
       if (mine === reading) store.dispatch({ type: "feed", feed: { type: "read", order, page } });
     } catch (thrown) {
       if (mine === reading) store.dispatch({ type: "feed", feed: { type: "readFailed", order, error: ApiError.from(thrown) } });
       return;
     }
     // Who may moderate is in the roster of the feed's room.
-    const roomId = feedRoom(store.getState().feed);
+    const { roomId } = store.getState().feed;
     if (roomId !== null && !store.getState().rosters.has(roomId)) {
       client.call("rooms.members", { roomId }).then(
         (list) => store.dispatch({ type: "members", roomId, list }),
@@ -69,7 +74,7 @@ export function createFeedSync(client: Client, store: Store): FeedSync {
       const mine = reading;
       store.dispatch({ type: "feed", feed: { type: "moreReading" } });
       try {
-        const page = await client.call("feed.list", { order, before: list.next, limit: PAGE });
+        const page = await client.call("feed.list", { order, before: list.next, limit: PAGE, ...where() });
         if (mine === reading) store.dispatch({ type: "feed", feed: { type: "more", order, page } });
       } catch {
         if (mine === reading) store.dispatch({ type: "feed", feed: { type: "moreFailed" } });

@@ -1,4 +1,4 @@
-// The public feed as the window knows it, and its next state: a pure function of the present one and of what happened.
+// The open feed, the server's public one or a room's, as the window knows it, and its next state: a pure function of the present one and of what happened.
 //
 // A list names posts and `posts` has them once, so a like changes every place that shows it. What somebody else
 // publishes waits in `fresh` until it is asked for: nothing moves under a reader's eyes but by rank, and that gently.
@@ -6,8 +6,8 @@
 // Invariants, each held by a test beside this: a post is in the list once, whatever page and event tell of it; a ranking
 // loses nothing that is read and brings nothing in that waits; a like that is on its way is shown, and afterwards the
 // engine's count is.
-import type { ApiError } from "@/api/error";
-import type { Comment, Comments, Event, FeedOrder, Post, Posts } from "@/api/types";
+import type { ApiError } from "@/client/error";
+import type { Comment, Comments, Event, FeedOrder, Post, Posts } from "@/client/types";
 
 export type FeedList =
   | { kind: "loading" }
@@ -25,6 +25,10 @@ export type PostDraft = { title: string; body: string; tags: string };
 export const EMPTY_POST: PostDraft = { title: "", body: "", tags: "" };
 
 export type FeedState = {
+  /** The room whose feed is read; `null` for the server's public one. */
+  of: string | null;
+  /** The room that it turned out to be in; `null` until a page told. */
+  roomId: string | null;
   order: FeedOrder;
   list: FeedList;
   posts: ReadonlyMap<string, Post>;
@@ -47,6 +51,8 @@ export type FeedState = {
 };
 
 export const INITIAL_FEED: FeedState = {
+  of: null,
+  roomId: null,
   order: "new",
   list: { kind: "loading" },
   posts: new Map(),
@@ -61,6 +67,7 @@ export const INITIAL_FEED: FeedState = {
 };
 
 export type FeedAction =
+  | { type: "opened"; of: string | null }
   | { type: "reading"; order: FeedOrder }
   | { type: "read"; order: FeedOrder; page: Posts }
   | { type: "readFailed"; order: FeedOrder; error: ApiError }
@@ -87,12 +94,14 @@ export type FeedAction =
 
 export function reduceFeed(feed: FeedState, action: FeedAction): FeedState {
   switch (action.type) {
+    case "opened":
+      return feed.of === action.of ? feed : { ...INITIAL_FEED, of: action.of, order: feed.order };
     case "reading":
       // What is on the screen stays while the same order is read again.
       return feed.order === action.order && feed.list.kind === "ready" ? feed : { ...feed, order: action.order, list: { kind: "loading" } };
     case "read":
       if (feed.order !== action.order) return feed;
-      return { ...feed, list: { kind: "ready", ids: [...new Set(action.page.posts.map((post) => post.postId))], next: action.page.next ?? null, more: "idle" }, posts: withPosts(feed.posts, action.page.posts), fresh: [] };
+      return { ...feed, roomId: action.page.roomId, list: { kind: "ready", ids: [...new Set(action.page.posts.map((post) => post.postId))], next: action.page.next ?? null, more: "idle" }, posts: withPosts(feed.posts, action.page.posts), fresh: [] };
     case "readFailed":
       return feed.order === action.order && feed.list.kind !== "ready" ? { ...feed, list: { kind: "failed", error: action.error } } : feed;
     case "moreReading":
@@ -180,14 +189,9 @@ export function missesRanked(feed: FeedState, event: Extract<Event, { type: "ran
   return feed.list.kind === "ready" && event.order === feed.order && event.order !== "new" && belongs(feed, event.roomId) && event.postIds.some((id) => !feed.posts.has(id));
 }
 
-/** The room of the public feed, as its posts tell; `null` while none is held. */
-export function feedRoom(feed: FeedState): string | null {
-  return feed.posts.values().next().value?.roomId ?? null;
-}
-
-/** Events tell of rooms' feeds too. An empty feed knows no room yet, and takes the first. */
+/** Events tell of every feed. */
 function belongs(feed: FeedState, roomId: string): boolean {
-  return (feedRoom(feed) ?? roomId) === roomId;
+  return feed.roomId === roomId;
 }
 
 /** A post or comment as it will be once the like that is on its way is counted. */

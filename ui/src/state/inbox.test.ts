@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Notification } from "@/api/types";
+import type { Notification } from "@/client/types";
 import { reduce, type Action } from "@/state/reduce";
 import { favouriteRooms, listedRooms, unreadTotal } from "@/state/selectors";
 import type { State } from "@/state/state";
@@ -7,11 +7,11 @@ import { room, signedIn } from "../../tests/unit/world.js";
 
 const note = (notificationId: string, more: Partial<Notification> = {}): Notification => ({ notificationId, kind: "mention", title: notificationId, body: "", level: "info", at: 1, read: false, ...more });
 const after = (state: State, ...actions: readonly Action[]): State => actions.reduce(reduce, state);
-const comes = (notification: Notification): Action => ({ type: "event", event: { type: "notification.new", notification }, now: 1 });
+const comes = (notification: Notification, unreadCount: number, silent = false): Action => ({ type: "event", event: { type: "notification.new", notification, silent, unreadCount }, now: 1 });
 const start = (...notifications: Notification[]): State => after(signedIn([room()]).getState(), { type: "inbox", list: { notifications, unreadCount: notifications.filter((each) => !each.read).length } });
 
 test("the count is what is unread, whatever is told twice or read twice, and never below nothing", () => {
-  let state = after(start(note("a")), comes(note("b")), comes(note("b")), comes(note("c", { read: true })));
+  let state = after(start(note("a")), comes(note("b"), 2), comes(note("b"), 2), comes(note("c", { read: true }), 2));
   expect(state.inbox?.unread).toBe(2);
   state = after(state, { type: "notificationRead", notificationId: "a" }, { type: "notificationRead", notificationId: "a" }, { type: "notificationRead", notificationId: "unheard of" });
   expect(state.inbox?.unread).toBe(1);
@@ -21,8 +21,25 @@ test("the count is what is unread, whatever is told twice or read twice, and nev
 });
 
 test("what is read elsewhere already is no arrival", () => {
-  expect(after(start(), comes(note("a", { read: true }))).arrival).toBeNull();
-  expect(after(start(), comes(note("a"))).arrival?.notificationId).toBe("a");
+  expect(after(start(), comes(note("a", { read: true }), 0)).arrival).toBeNull();
+  expect(after(start(), comes(note("a"), 1)).arrival?.notificationId).toBe("a");
+});
+
+test("who is not to be disturbed has it in the list and nothing pops up, and a plain message is left to its room", () => {
+  const silent = after(start(), comes(note("a"), 1, true));
+  expect([silent.arrival, silent.inbox?.notifications.length, silent.inbox?.unread]).toEqual([null, 1, 1]);
+  const plain = after(start(), comes(note("a", { kind: "message" }), 0));
+  expect([plain.arrival, plain.inbox?.notifications.length]).toEqual([null, 0]);
+});
+
+test("what is read elsewhere, unread again or gone follows the engine", () => {
+  const told = (state: "read" | "unread" | "gone", unreadCount: number): Action => ({ type: "event", event: { type: "notification.changed", notificationIds: ["a"], state, unreadCount }, now: 1 });
+  const held = start(note("a"), note("b"));
+  const read = after(held, told("read", 1));
+  expect(read.inbox?.notifications.map((each) => each.read)).toEqual([true, false]);
+  expect(read.inbox?.unread).toBe(1);
+  expect(after(read, told("unread", 2)).inbox?.notifications.every((each) => !each.read)).toBe(true);
+  expect(after(held, told("gone", 1)).inbox?.notifications.map((each) => each.notificationId)).toEqual(["b"]);
 });
 
 test("older ones come behind, without those that are held", () => {

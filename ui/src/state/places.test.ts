@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { ApiError } from "@/api/error";
-import type { Event, Location } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Event, Location } from "@/client/types";
 import { isLive, placesEvent, reducePlaces, type PlacesState } from "@/state/places";
 
 const location = (userId: string, more: Partial<Location> = {}): Location => ({ roomId: "shed", userId, lat: 1, lng: 2, at: 100, ...more });

@@ -2,8 +2,8 @@
 //
 // Invariants: one place a person and room; a word that is older than the one held changes nothing, for live positions
 // are told by several ways.
-import type { ApiError } from "@/api/error";
-import type { Event, Location, Locations } from "@/api/types";
+import type { ApiError } from "@/client/error";
+import type { Event, Location, Locations } from "@/client/types";
 
 export type Places = { kind: "loading" } | { kind: "failed"; error: ApiError } | { kind: "ready"; byPerson: ReadonlyMap<string, Location> };
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ApiError } from "@/api/error";
-import type { DeliveryState, Event, Message } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { DeliveryState, Event, Message } from "@/client/types";
 import { reduce, TYPING_MS, type Action } from "@/state/reduce";
 import { unreadOf, typingIn } from "@/state/selectors";
 import type { State } from "@/state/state";
@@ -52,6 +52,18 @@ describe("timelines", () => {
     const state = after(start(), ...told(arrives(message("a", { state: first })), changes(message("a", { state: second }))));
     const timeline = state.timelines.get("shed");
     expect(timeline?.kind === "ready" && timeline.messages[0]?.state).toBe(shown);
+  });
+
+  test("nor does the first page, whatever comes while it is asked for", () => {
+    const asked = after(signedIn([room()], [member("ada", "Ada Okafor")]).getState(), { type: "timelineLoading", roomId: "shed" });
+    const a = message("a", { sentAt: 10, state: "stored" });
+    const b = message("b", { sentAt: 20 });
+    const page = (messages: Message[]): Action => ({ type: "timeline", roomId: "shed", page: { messages } });
+    expect(texts(after(asked, ...told(arrives(b)), page([])))).toEqual(["b"]);
+    expect(texts(after(asked, ...told(arrives(b)), page([a])))).toEqual(["a", "b"]);
+    expect(texts(after(asked, ...told(arrives(b)), page([a, b])))).toEqual(["a", "b"]);
+    const timeline = after(asked, ...told(changes({ ...a, state: "delivered" })), page([a])).timelines.get("shed");
+    expect(timeline?.kind === "ready" && timeline.messages[0]?.state).toBe("delivered");
   });
 
   test("a page that was asked for before an event does not undo it", () => {

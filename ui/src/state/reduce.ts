@@ -3,12 +3,12 @@
 //
 // Invariants: a delivery state never goes back, whatever arrives in which order; a message is in a timeline once; a
 // list that was asked for before an event but answered after it does not undo the event.
-import type { ApiError } from "@/api/error";
-import type { LinkState } from "@/api/client";
+import type { ApiError } from "@/client/error";
+import type { LinkState } from "@/client/client";
 import type {
-  Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
-} from "@/api/types";
-import { feedEvent, reduceFeed, type FeedAction } from "@/state/feed";
+  Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, NotificationState, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
+} from "@/client/types";
+import { feedEvent, INITIAL_FEED, reduceFeed, type FeedAction } from "@/state/feed";
 import { placesEvent, reducePlaces, type PlacesAction } from "@/state/places";
 import {
   INITIAL, type Change, type Draft, type Marker, type Notice, type Overlay, type Person, type Pinned, type State, type Timeline,
@@ -98,7 +98,7 @@ export function reduce(state: State, action: Action): State {
         rosters: new Map(state.rosters).set(action.roomId, new Map(action.list.members.map((member) => [member.userId, member.role]))),
       };
     case "timelineLoading":
-      return state.timelines.get(action.roomId)?.kind === "ready" ? state : withTimeline(state, action.roomId, { kind: "loading" });
+      return state.timelines.get(action.roomId)?.kind === "ready" ? state : withTimeline(state, action.roomId, { kind: "loading", meanwhile: [] });
     case "timeline":
       return settleMarker(withTimeline(state, action.roomId, firstPage(state.timelines.get(action.roomId), action.page)), action.roomId);
     case "timelineFailed":
@@ -222,7 +222,9 @@ function reduceEvent(state: State, event: Event, now: number): State {
       // For the editor that has it open: it hears of them itself.
       return state;
     case "notification.new":
-      return notified(state, event.notification);
+      return notified(state, event.notification, event.silent, event.unreadCount);
+    case "notification.changed":
+      return notificationsChanged(state, event.notificationIds, event.state, event.unreadCount);
     case "announcement.new":
       return announced(state, event.announcement);
     case "activity.new":
@@ -254,12 +256,9 @@ function reduceEvent(state: State, event: Event, now: number): State {
       return withMessage(state, event.roomId, event.message);
     case "typing.changed":
       return withTyping(state, event.roomId, event.userId, event.typing ? now : null);
-    case "doc.changed":
-    case "doc.update":
-    case "doc.reset":
-    case "doc.awareness":
-    case "doc.removed":
-      // The window shows no documents yet.
+    case "call.incoming":
+    case "call.changed":
+      // The window shows no calls yet.
       return state;
     case "presence.changed": {
       const person = state.people.get(event.userId);
@@ -304,6 +303,7 @@ function withoutRoom(state: State, roomId: string): State {
     docs: without(state.docs, roomId),
     places: without(state.places, roomId),
     unsent: state.unsent.filter((unsent) => unsent.roomId !== roomId),
+    ...(state.feed.of === roomId ? { feed: INITIAL_FEED, feedOpen: false } : {}),
     ...(state.openRoomId === roomId ? { openRoomId: null, openDocId: null, marker: null } : {}),
   };
 }
@@ -372,10 +372,19 @@ function withDoc(state: State, doc: Doc): State {
 
 // What concerns the reader
 
-function notified(state: State, notification: Notification): State {
-  if (state.inbox === null || state.inbox.notifications.some((each) => each.notificationId === notification.notificationId)) return state;
-  const unread = state.inbox.unread + (notification.read ? 0 : 1);
-  return { ...state, inbox: { ...state.inbox, notifications: [notification, ...state.inbox.notifications], unread }, arrival: notification.read ? state.arrival : notification };
+/** A message that is nobody's in particular is its room's business: the list of rooms counts it. */
+function notified(state: State, notification: Notification, silent: boolean, unread: number): State {
+  if (state.inbox === null || notification.kind === "message" || state.inbox.notifications.some((each) => each.notificationId === notification.notificationId)) return state;
+  return { ...state, inbox: { ...state.inbox, notifications: [notification, ...state.inbox.notifications], unread }, arrival: notification.read || silent ? state.arrival : notification };
+}
+
+/** Read, here or elsewhere, or not any more. The count is the engine's. */
+function notificationsChanged(state: State, ids: readonly string[], to: NotificationState, unread: number): State {
+  if (state.inbox === null) return state;
+  const changed = new Set(ids);
+  const held = state.inbox.notifications;
+  const notifications = to === "gone" ? held.filter((each) => !changed.has(each.notificationId)) : held.map((each) => (changed.has(each.notificationId) ? { ...each, read: to === "read" } : each));
+  return { ...state, inbox: { ...state.inbox, notifications, unread } };
 }
 
 function notificationRead(state: State, notificationId: string | null): State {
@@ -450,25 +459,33 @@ function furthest(a: DeliveryState, b: DeliveryState): DeliveryState {
 }
 
 function withMessage(state: State, roomId: string, message: Message): State {
-  return mapReady(state, roomId, (timeline) => {
-    const at = timeline.messages.findLastIndex((held) => held.messageId === message.messageId);
-    const held = timeline.messages[at];
-    if (held !== undefined) {
-      return { ...timeline, messages: timeline.messages.with(at, { ...message, state: furthest(held.state, message.state) }) };
-    }
-    // The engine orders by its clock, which is not told; the author's time is nearly that, and `sync.ts` reads the
-    // page again when something arrives out of order.
-    const after = timeline.messages.findLastIndex((other) => other.sentAt <= message.sentAt);
-    // Older than all that is held, and there is older to come: it belongs to a page that was not read yet.
-    if (after === -1 && timeline.next !== null) return timeline;
-    return { ...timeline, messages: timeline.messages.toSpliced(after + 1, 0, message) };
-  });
+  const timeline = state.timelines.get(roomId);
+  if (timeline?.kind === "loading") return withTimeline(state, roomId, { ...timeline, meanwhile: [...timeline.meanwhile, message] });
+  return mapReady(state, roomId, (ready) => placed(ready, message));
+}
+
+/** A timeline with a message that is new, or is not what it was. */
+function placed(timeline: Ready, message: Message): Ready {
+  const at = timeline.messages.findLastIndex((held) => held.messageId === message.messageId);
+  const held = timeline.messages[at];
+  if (held !== undefined) {
+    return { ...timeline, messages: timeline.messages.with(at, { ...message, state: furthest(held.state, message.state) }) };
+  }
+  // The engine orders by its clock, which is not told; the author's time is nearly that, and `sync.ts` reads the
+  // page again when something arrives out of order.
+  const after = timeline.messages.findLastIndex((other) => other.sentAt <= message.sentAt);
+  // Older than all that is held, and there is older to come: it belongs to a page that was not read yet.
+  if (after === -1 && timeline.next !== null) return timeline;
+  return { ...timeline, messages: timeline.messages.toSpliced(after + 1, 0, message) };
 }
 
 /** The newest page, read (again). Keeps what events brought meanwhile, and older pages where the two overlap. */
 function firstPage(before: Timeline | undefined, page: Messages): Ready {
   const next = page.next ?? null;
-  if (before?.kind !== "ready") return { kind: "ready", messages: page.messages, next, older: "idle" };
+  if (before?.kind !== "ready") {
+    const read: Ready = { kind: "ready", messages: page.messages, next, older: "idle" };
+    return before?.kind === "loading" ? before.meanwhile.reduce(placed, read) : read;
+  }
   const held = new Map(before.messages.map((message) => [message.messageId, message]));
   const read = page.messages.map((message) => {
     const same = held.get(message.messageId);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { NetStatus, PeerStatus } from "@/api/types";
+import type { NetStatus, PeerStatus } from "@/client/types";
 import { carriedBetween, connectionOf, pathTo, type Connection } from "@/state/selectors";
 import { INITIAL, type State } from "@/state/state";
 import { ADA } from "../../tests/unit/world.js";

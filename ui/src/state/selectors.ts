@@ -1,5 +1,5 @@
 // What screens ask of the state. Pure; a selector that builds a list is read through a shallow comparison.
-import type { Message, NetStatus, OwnAccount, PeerPath, PeerStatus, PresenceStatus, Reaction, Role, Room } from "@/api/types";
+import type { Message, NetStatus, OwnAccount, PeerPath, PeerStatus, PresenceStatus, Reaction, Role, Room } from "@/client/types";
 import type { Change, Person, State, Timeline } from "@/state/state";
 
 export function ownAccount(state: State): OwnAccount | null {
@@ -16,7 +16,7 @@ export function timelineOf(state: State, roomId: string): Timeline | undefined {
 
 // Rooms
 
-/** Whether the engine tells of notifications. With it come announcements and activity. */
+/** Whether the engine tells of notifications, and with them of activity. */
 export function tellsNotifications(state: State): boolean {
   return state.inbox !== null;
 }

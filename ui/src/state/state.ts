@@ -2,9 +2,9 @@
 //
 // People are kept once, whatever told of them (a roster, a presence list); rosters only name them. Everything here can
 // be had again from the engine, but for what a person has typed: drafts and texts that could not be sent.
-import type { ApiError } from "@/api/error";
-import type { LinkState } from "@/api/client";
-import type { Announcement, Doc, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/api/types";
+import type { ApiError } from "@/client/error";
+import type { LinkState } from "@/client/client";
+import type { Announcement, Doc, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/client/types";
 import { INITIAL_FEED, type FeedState } from "@/state/feed";
 import type { PlacesState } from "@/state/places";
 
@@ -26,7 +26,8 @@ export type Person = {
 };
 
 export type Timeline =
-  | { kind: "loading" }
+  /** `meanwhile`: what events brought since it was asked for; the answer may be from before them. */
+  | { kind: "loading"; meanwhile: readonly Message[] }
   | { kind: "failed"; error: ApiError }
   | {
       kind: "ready";
@@ -110,8 +111,8 @@ export type Overlay =
   | { kind: "removeMember"; roomId: string; userId: string }
   | { kind: "createDoc"; roomId: string }
   | { kind: "docSettings"; roomId: string; docId: string }
+  | { kind: "docHistory"; roomId: string; docId: string }
   | { kind: "activity"; roomId: string }
-  | { kind: "announce" }
   | { kind: "deletePost"; postId: string; commentId?: string }
   | { kind: "map"; roomId: string }
   | { kind: "profile" }

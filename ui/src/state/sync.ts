@@ -2,9 +2,9 @@
 // what an event cannot tell.
 //
 // Started once by `app/main.tsx`. Not here: what people do (`actions.ts`).
-import { ApiError } from "@/api/error";
-import type { Client } from "@/api/client";
-import type { Event, Message } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Client } from "@/client/client";
+import type { Event, Message } from "@/client/types";
 import { createDrafts, type Drafts } from "@/state/drafts";
 import { createFeedSync, type FeedSync } from "@/state/feed-sync";
 import { TYPING_MS } from "@/state/reduce";
@@ -221,8 +221,11 @@ export function createSync(client: Client, store: Store): Sync {
       case "doc.awareness":
       case "doc.reset":
       case "notification.new":
+      case "notification.changed":
       case "announcement.new":
       case "activity.new":
+      case "call.incoming":
+      case "call.changed":
         break;
       case "location.changed":
         // Whether the last point stays for others to see is not told.
@@ -234,12 +237,6 @@ export function createSync(client: Client, store: Store): Sync {
       case "comment.changed":
       case "ranking.changed":
         feed.heard(event, before.feed);
-        break;
-      case "doc.changed":
-      case "doc.update":
-      case "doc.reset":
-      case "doc.awareness":
-      case "doc.removed":
         break;
     }
   }
@@ -254,12 +251,12 @@ export function createSync(client: Client, store: Store): Sync {
         }),
       ];
       window.addEventListener("pagehide", drafts.flush);
-      client.start();
+      void client.connect();
       return () => {
         window.removeEventListener("pagehide", drafts.flush);
         for (const off of offs) off();
         for (const timer of rereads.values()) clearTimeout(timer);
-        client.stop();
+        client.disconnect();
       };
     },
     readAll,

@@ -18,7 +18,7 @@ test.each([
   ["a primitive knows a feature", 'import { Palette } from "@/features/palette/palette"; export const x = Palette;', "components/fixture.tsx"],
   ["a primitive knows the state", 'import { useActions } from "@/state/context"; export const x = useActions;', "components/fixture.tsx"],
   ["the state knows a screen", 'import { Button } from "@/components/button"; export const x = Button;', "state/fixture.ts"],
-  ["the client knows the state", 'import { INITIAL } from "@/state/state"; export const x = INITIAL;', "api/fixture.ts"],
+  ["the client knows the state", 'import { INITIAL } from "@/state/state"; export const x = INITIAL;', "client/fixture.ts"],
 ])("refused: %s", async (_, code, at) => {
   expect(await refusals(code, at)).toEqual(["import-x/no-restricted-paths"]);
 });

@@ -2,9 +2,9 @@
 import { render, type RenderResult } from "@testing-library/react";
 import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
-import type { Client, LinkState } from "@/api/client";
-import type { Method, Params, Result } from "@/api/methods";
-import type { Event, Member, Message, Room } from "@/api/types";
+import type { Client, LinkState } from "@/client/client";
+import type { Method, Params, Result } from "@/client/methods";
+import type { Event, Member, Message, Room } from "@/client/types";
 import { createActions } from "@/state/actions";
 import { AppContext } from "@/state/context";
 import { createAppStore, type Store } from "@/state/store";
@@ -37,8 +37,11 @@ export function fakeClient(answers: Answers = {}): FakeClient {
       links.add(listener);
       return () => links.delete(listener);
     },
-    start: () => undefined,
-    stop: () => undefined,
+    connect: () =>
+      new Promise((resolve) => {
+        links.add((state) => state === "open" && resolve());
+      }),
+    disconnect: () => undefined,
     emit: (event) => events.forEach((listener) => listener(event)),
     link: (state) => links.forEach((listener) => listener(state)),
   };

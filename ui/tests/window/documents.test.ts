@@ -170,6 +170,38 @@ test("a document is made, renamed, archived and left for the conversation", asyn
   await until("the engine was told", () => asked(engine, "docs.close").length > 0);
 });
 
+test("a document is saved as a file, and a file is added to it", async () => {
+  const { page, engine } = await openWindow(busy());
+  await openPlan(page);
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Document menu" }).click();
+  await page.getByRole("menuitem", { name: "Save as Markdown" }).click();
+  expect((await download).suggestedFilename()).toBe("Slipway plan.md");
+  expect(asked(engine, "docs.export")).toEqual([{ docId: "plan", format: "markdown" }]);
+  const chooser = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Document menu" }).click();
+  await page.getByRole("menuitem", { name: "Add from a file" }).click();
+  await (await chooser).setFiles({ name: "more.md", mimeType: "text/markdown", buffer: Buffer.from("Grease the rails.") });
+  await text(page).getByText("Grease the rails.").waitFor();
+  await page.getByText("more.md was added at the end.").waitFor();
+  expect(asked(engine, "docs.import")).toEqual([{ docId: "plan", format: "markdown", content: "Grease the rails." }]);
+});
+
+test("the history says what a version changed, and goes back to it", async () => {
+  const { page, engine } = await openWindow(busy());
+  await openPlan(page);
+  await page.getByRole("button", { name: "Document menu" }).click();
+  await page.getByRole("menuitem", { name: "History" }).click();
+  const dialog = page.getByRole("dialog", { name: "History of Slipway plan" });
+  await dialog.getByRole("button", { expanded: false }).click();
+  await dialog.getByText("once", { exact: true }).waitFor();
+  await dialog.getByText("now", { exact: true }).waitFor();
+  await dialog.getByRole("button", { name: "Go back to this" }).click();
+  await until("the engine was told", () => asked(engine, "docs.revert").length > 0);
+  expect(asked(engine, "docs.revert")).toEqual([{ docId: "plan", versionId: "second" }]);
+  await dialog.waitFor({ state: "hidden" });
+});
+
 test("a document that was deleted is closed, and can be had back", async () => {
   const { page, engine } = await openWindow(busy());
   await openPlan(page);

@@ -6,8 +6,8 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as Y from "yjs";
 import { WebSocketServer, type WebSocket } from "ws";
-import type { Method, Params, Result } from "@/api/methods";
-import type { Activity, Comment, Doc, DocPresence, Draft, ErrorKind, Event, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/api/types";
+import type { Method, Params, Result } from "@/client/methods";
+import type { Activity, Comment, Doc, DocPresence, Draft, ErrorKind, Event, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/client/types";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
@@ -156,7 +156,7 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         const likes = (post: Post): number => (order === "new" ? 0 : order === "top" ? post.likesCount : Math.log10(Math.max(1, post.likesCount)) + post.publishedAt / 45_000_000);
         const all = feed().toSorted((a, b) => likes(b) - likes(a) || b.publishedAt - a.publishedAt);
         const start = before === undefined ? 0 : Number(before);
-        return { posts: all.slice(start, start + limit), ...(start + limit < all.length ? { next: String(start + limit) } : {}) };
+        return { roomId: FEED_ROOM, posts: all.slice(start, start + limit), ...(start + limit < all.length ? { next: String(start + limit) } : {}) };
       },
       "feed.publish": ({ title, body, tags = [] }) => {
         sent += 1;
@@ -237,6 +237,19 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         return { update: base64(Y.encodeStateAsUpdate(replica, theirs)), stateVector: base64(Y.encodeStateVector(replica)) };
       },
       "docs.awareness": () => ({}),
+      "docs.export": ({ docId, format }) => ({ content: `# ${docOf(docId).title}\n`, fileName: `${docOf(docId).title}.${format === "markdown" ? "md" : format === "html" ? "html" : "txt"}`, mediaType: "text/markdown" }),
+      "docs.import": ({ docId, content }) => {
+        const replica = replicaOf(docId);
+        const before = Y.encodeStateVector(replica);
+        const paragraph = new Y.XmlElement("paragraph");
+        paragraph.insert(0, [new Y.XmlText(content)]);
+        replica.getXmlFragment("default").push([paragraph]);
+        emit({ type: "doc.update", docId, update: base64(Y.encodeStateAsUpdate(replica, before)) });
+        return {};
+      },
+      "docs.history": () => ({ versions: [{ versionId: "second", userId: "ada", beganAt: 2_000, at: 3_000 }] }),
+      "docs.version": ({ versionId }) => ({ version: { versionId, userId: "ada", beganAt: 2_000, at: 3_000 }, markdown: "Plan\n\nnow\n", before: "Plan\n\nonce\n" }),
+      "docs.revert": () => ({}),
       "docs.rename": ({ docId, title }) => changeDoc(docId, { title }),
       "docs.archive": ({ docId, archived }) => changeDoc(docId, { archived }),
       "docs.delete": ({ docId }) => changeDoc(docId, { deleted: true }),

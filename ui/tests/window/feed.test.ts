@@ -2,7 +2,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import type { Post } from "@/api/types";
+import type { Post } from "@/client/types";
 import { FEED_ROOM, Refused, type World } from "./fake-engine.js";
 import { asked, expectSteady, focused, openWindow, until, type Opened } from "./harness.js";
 import { club } from "./tidewater.js";
@@ -36,7 +36,7 @@ describe("reading", () => {
     engine.answer({ "feed.list": () => { throw new Refused("internal", "The disk is slow."); } });
     await card(page, "number 19, by Sam Whitlock").scrollIntoViewIfNeeded();
     await page.getByText("More posts could not be had.").waitFor();
-    engine.answer({ "feed.list": ({ before = "0", limit = 20 }) => ({ posts: (world.posts ?? []).slice(Number(before), Number(before) + limit), ...(Number(before) + limit < 65 ? { next: String(Number(before) + limit) } : {}) }) });
+    engine.answer({ "feed.list": ({ before = "0", limit = 20 }) => ({ roomId: FEED_ROOM, posts: (world.posts ?? []).slice(Number(before), Number(before) + limit), ...(Number(before) + limit < 65 ? { next: String(Number(before) + limit) } : {}) }) });
     await page.getByRole("button", { name: "Try again" }).click();
     await until("all are read", async () => {
       await page.getByRole("article").last().scrollIntoViewIfNeeded();
@@ -101,6 +101,30 @@ describe("reading", () => {
     await page.getByRole("button", { name: "Write the first post" }).waitFor();
   });
 
+  test("a room has a feed of its own, and what is posted elsewhere does not come into it", async () => {
+    const { page, engine } = await openWindow(club());
+    const room = "boat-shed";
+    const held = [post("rails", { roomId: room, title: "The rails are in" })];
+    engine.answer({ "feed.list": ({ roomId }) => ({ roomId: roomId ?? FEED_ROOM, posts: roomId === room ? held : [] }), "feed.publish": () => ({ postId: "mine" }) });
+    await page.getByRole("button", { name: /boat-shed/ }).first().click();
+    await page.getByRole("button", { name: "Room menu" }).click();
+    await page.getByRole("menuitem", { name: "Open the room's feed" }).click();
+    await page.getByRole("heading", { name: "Feed of boat-shed" }).waitFor();
+    await card(page, /The rails are in/).waitFor();
+    engine.emit({ type: "post.new", post: post("public", { title: "Elsewhere" }) });
+    engine.emit({ type: "post.new", post: post("here", { roomId: room, title: "Here" }) });
+    await page.getByRole("button", { name: "1 new post" }).click();
+    await card(page, /Here/).waitFor();
+    expect(await titles(page)).toEqual(["Here, by Sam Whitlock", "The rails are in, by Sam Whitlock"]);
+    await page.getByRole("button", { name: "New post" }).click();
+    await page.getByRole("textbox", { name: "Title" }).fill("Paint is dry");
+    await page.getByRole("button", { name: "Publish" }).click();
+    await until("it was posted", () => Promise.resolve(asked(engine, "feed.publish").length === 1));
+    expect(asked(engine, "feed.publish")[0]).toMatchObject({ roomId: room, title: "Paint is dry" });
+    await page.getByRole("button", { name: "Back to boat-shed" }).click();
+    await page.getByRole("log", { name: "Messages" }).waitFor();
+  });
+
   test("that needs a server which is away is there once it is back", async () => {
     const world = club();
     world.net = { ...world.net, server: "offline", peers: [] };
@@ -108,7 +132,7 @@ describe("reading", () => {
     opened.engine.answer({ "feed.list": () => { throw new Refused("offline", "The server does not answer."); } });
     await opened.page.getByRole("button", { name: "Feed", exact: true }).click();
     await opened.page.getByText("The server is away. The feed is here once it is back").waitFor();
-    opened.engine.answer({ "feed.list": () => ({ posts: [post("back")] }) });
+    opened.engine.answer({ "feed.list": () => ({ roomId: FEED_ROOM, posts: [post("back")] }) });
     opened.engine.emit({ type: "net.changed", status: { ...world.net, server: "online" } });
     await card(opened.page, /back/).waitFor();
   });

@@ -33,7 +33,7 @@ describe("the inbox", () => {
     const { page, engine } = await openWindow(busy());
     await openRoom(page, "deliveries");
     const messageId = engine.world.messages.get("boat-shed")?.[0]?.messageId ?? "";
-    engine.emit({ type: "notification.new", notification: { notificationId: "x1", kind: "reply", title: "Ingrid Solheim answered you", body: "Until then.", level: "info", roomId: "boat-shed", messageId, userId: "ingrid", at: Date.now(), read: false } });
+    engine.emit({ type: "notification.new", notification: { notificationId: "x1", kind: "reply", title: "Ingrid Solheim answered you", body: "Until then.", level: "info", roomId: "boat-shed", messageId, userId: "ingrid", at: Date.now(), read: false }, silent: false, unreadCount: 4 });
     await page.getByText("Ingrid Solheim answered you").waitFor();
     await page.getByRole("button", { name: "Open", exact: true }).click();
     await until("the message has the focus", () => page.evaluate(() => document.activeElement?.textContent.includes("Low water is at") ?? false));
@@ -74,7 +74,7 @@ describe("how much is wanted", () => {
     await page.getByRole("button", { name: "Settings" }).click();
     await page.getByRole("menuitemradio", { name: "Do not disturb" }).click();
     await until("the engine was told", () => JSON.stringify(asked(engine, "presence.set")) === JSON.stringify([{ status: "dnd", text: "" }]));
-    engine.emit({ type: "notification.new", notification: { notificationId: "x2", kind: "personal", title: "A quiet word", body: "", level: "info", at: Date.now(), read: false } });
+    engine.emit({ type: "notification.new", notification: { notificationId: "x2", kind: "personal", title: "A quiet word", body: "", level: "info", at: Date.now(), read: false }, silent: true, unreadCount: 4 });
     await page.getByRole("img", { name: "4 unread in the inbox" }).waitFor();
     expect(await page.getByText("A quiet word").count()).toBe(0);
   });

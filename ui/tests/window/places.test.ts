@@ -3,7 +3,7 @@ import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { Refused } from "./fake-engine.js";
-import { asked, openRoom, openWindow, until, type Opened } from "./harness.js";
+import { asked, expectSteady, openRoom, openWindow, until, type Opened } from "./harness.js";
 import { club, tidewater } from "./tidewater.js";
 
 type Shared = { roomId: string; lat: number; lng: number; precision: string; ttlS?: number };
@@ -179,6 +179,29 @@ describe("sharing", () => {
     await page.getByRole("button", { name: "Share where you are" }).click();
     await page.getByRole("button", { name: "Ask this device" }).click();
     await page.getByText("This device does not know where it is. Click on the map instead.").waitFor();
+  });
+
+  test("a live place moves with the device, under other panes too, until it is stopped", async () => {
+    const { page, engine } = await openPlaces();
+    const device = page.context();
+    await device.grantPermissions(["geolocation"]);
+    await device.setGeolocation({ latitude: 60.39, longitude: 5.32, accuracy: 12 });
+    await page.getByRole("button", { name: "Share where you are" }).click();
+    await page.getByRole("button", { name: "Ask this device" }).click();
+    await page.getByLabel("Move with this device while it lasts").waitFor();
+    await page.getByRole("form", { name: "Share where you are" }).getByRole("button", { name: "Share" }).click();
+    await page.getByRole("button", { name: "Stop sharing" }).waitFor();
+    await page.getByRole("tab", { name: "Members" }).click();
+    const shared = (): Shared[] => asked(engine, "location.share") as Shared[];
+    await device.setGeolocation({ latitude: 60.5, longitude: 5.4, accuracy: 12 });
+    await until("it moved along", () => Promise.resolve(shared().at(-1)?.lat === 60.5));
+    expect(shared().at(-1)?.ttlS).toBeLessThanOrEqual(shared()[0]?.ttlS ?? 0);
+    await page.getByRole("tab", { name: "Places" }).click();
+    await page.getByRole("button", { name: "Stop sharing" }).click();
+    await page.getByRole("button", { name: "Share where you are" }).waitFor();
+    const told = shared().length;
+    await device.setGeolocation({ latitude: 61, longitude: 5.5, accuracy: 12 });
+    await expectSteady(() => Promise.resolve(shared().length === told));
   });
 
   test("the last point can stay; whether it does, the list tells", async () => {

@@ -236,7 +236,7 @@ const SHOTS: readonly Shot[] = [
   } },
   { name: "toast", world: busy(), themes: ["light", "dark"], go: async (page, engine) => {
     await open("deliveries")(page);
-    engine.emit({ type: "notification.new", notification: { notificationId: "x1", kind: "reply", title: "Ingrid Solheim answered you", body: "Until then we have the small winch.", level: "info", roomId: "boat-shed", userId: "ingrid", at: Date.now(), read: false } });
+    engine.emit({ type: "notification.new", notification: { notificationId: "x1", kind: "reply", title: "Ingrid Solheim answered you", body: "Until then we have the small winch.", level: "info", roomId: "boat-shed", userId: "ingrid", at: Date.now(), read: false }, silent: false, unreadCount: 4 });
     await page.getByText("Ingrid Solheim answered you").waitFor();
     await page.waitForTimeout(400);
   } },

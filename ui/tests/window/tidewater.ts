@@ -1,5 +1,5 @@
 // The small world that the pictures show: a boat club with one busy room. Times are of today, so that day rules hold.
-import type { Comment, Doc, Member, Message, NetStatus, OwnAccount, Post, Room } from "@/api/types";
+import type { Comment, Doc, Member, Message, NetStatus, OwnAccount, Post, Room } from "@/client/types";
 import { FEED_ROOM, type World } from "./fake-engine.js";
 
 const person = (userId: string, displayName: string, status: Member["status"], role: Member["role"] = "member", lastSeen?: number): Member => ({
@@ -144,8 +144,8 @@ export function busy(): World {
   world.notifications = [
     { notificationId: "n4", kind: "mention", title: "Yuki Tanabe mentioned you", body: "@ada no signal at the shed today, but our laptops find each other anyway.", level: "info", roomId: "boat-shed", messageId: log[6]?.messageId ?? "", userId: "yuki", at: at("09:24"), read: false },
     { notificationId: "n3", kind: "reply", title: "Sam Whitlock answered you", body: "Good, then I bring the tea.", level: "info", roomId: "general", userId: "sam", at: at("08:50"), read: false },
-    { notificationId: "n2", kind: "announcement", title: "Announcement", body: "The server moves to a new machine on Sunday morning. Everything goes on between your computers meanwhile.", level: "warning", at: at("08:00"), read: false },
-    { notificationId: "n1", kind: "reaction", title: "Mateo Ruiz reacted with 🙌", body: "The crane is booked for Thursday.", level: "info", roomId: "deliveries", userId: "mateo", at: at("07:30") - DAY_MS, read: true },
+    { notificationId: "n2", kind: "personal", title: "From your administrator", body: "The server moves to a new machine on Sunday morning. Everything goes on between your computers meanwhile.", level: "warning", at: at("08:00"), read: false },
+    { notificationId: "n1", kind: "room", title: "deliveries", body: "Mateo Ruiz made you a moderator of this room.", level: "info", roomId: "deliveries", userId: "mateo", at: at("07:30") - DAY_MS, read: true },
   ];
   const doc = (docId: string, title: string, more: Partial<Doc> = {}): Doc => ({ docId, roomId: "boat-shed", title, author: "ingrid", editing: "members", editors: [], createdAt: at("07:00"), changedAt: Date.now() - 120_000, archived: false, deleted: false, ...more });
   world.docs = [

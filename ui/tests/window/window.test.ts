@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
 import { composer, expectSteady, focused, fromEnd, log, openPage, openRoom, openSettledRoom, openWindow, until, type Opened } from "./harness.js";
-import { busy, message, OWN, PEOPLE, room, tidewater } from "./tidewater.js";
+import { busy, message, PEOPLE, room, tidewater } from "./tidewater.js";
 
 /** A room with so many messages, of which the last are new. */
 function longWithNew(count: number, unread: number): World {
@@ -182,12 +182,6 @@ describe("axe finds nothing", () => {
       await page.getByRole("button", { name: "Room menu" }).click();
       await page.getByRole("menuitem", { name: "Activity" }).click();
       await page.getByText("Ingrid Solheim pinned a message").waitFor();
-    } },
-    { name: "announcing", world: () => ({ ...busy(), account: { ...OWN, admin: true } }), go: async (page) => {
-      await page.getByRole("button", { name: "Settings" }).click();
-      await page.getByRole("menuitem", { name: "Announce to everybody" }).click();
-      await page.getByRole("button", { name: "Announce", exact: true }).click();
-      await page.getByText("This is needed.").waitFor();
     } },
     { name: "name and status", go: async (page) => {
       await page.getByRole("button", { name: "Settings" }).click();

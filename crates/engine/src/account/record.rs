@@ -4,7 +4,9 @@
 //!
 //! ```text
 //!   A a        the account: AccountRecord as JSON
+//!   A c <log>  what was put away in the notifications without reading the room: PutAway as JSON
 //!   A d <log>  what the person began to write: DraftRecord as JSON
+//!   A i <id>   a notification that no message stands for: Noted as JSON
 //!   A m <log>  how far one's own chains of a log were relayed and delivered: Marks as JSON
 //!   A n <log>  what the person wants of a room: Preferences as JSON
 //!   A p <id>   the names of an account: ProfileRecord as JSON
@@ -31,11 +33,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::account::address::ServerAddress;
-use crate::api::types::NotifyLevel;
+use crate::api::types::{NotificationLevel, NotifyLevel};
+use crate::projection::timeline::concerns::PutAway;
 use crate::projection::timeline::{Marks, UnreadMark};
 
 const ACCOUNT: &[u8] = b"Aa";
+const PUT_AWAY: &[u8] = b"Ac";
 const DRAFTS: &[u8] = b"Ad";
+const NOTED: &[u8] = b"Ai";
 const MARKS: &[u8] = b"Am";
 const PREFERENCES: &[u8] = b"An";
 const PROFILES: &[u8] = b"Ap";
@@ -121,6 +126,22 @@ pub(crate) struct Preferences {
     pub(crate) favourite: bool,
 }
 
+/// A notification that no message stands for: what was done to this person, or an administrator told them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Noted {
+    /// Of the roster change or notice that it is about, in hexadecimal: once noted it is the same one for ever.
+    pub(crate) id: String,
+    pub(crate) hlc: u64,
+    pub(crate) personal: bool,
+    pub(crate) title: String,
+    pub(crate) body: String,
+    pub(crate) level: NotificationLevel,
+    pub(crate) room: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) read: bool,
+}
+
 /// Read marks by account: both ids in hexadecimal.
 type ReadRecords = Vec<(String, u64, String)>;
 
@@ -152,7 +173,7 @@ impl Records {
         let mut batch = Batch::new();
         batch.delete(ACCOUNT);
         batch.delete(STATUS);
-        for prefix in [DRAFTS, MARKS, PREFERENCES, PROFILES, READS, UNREADS] {
+        for prefix in [PUT_AWAY, DRAFTS, NOTED, MARKS, PREFERENCES, PROFILES, READS, UNREADS] {
             for (key, _) in self.store.range(&KeyRange::prefix(prefix), Order::Ascending, PROFILES_MAX)? {
                 batch.delete(key);
             }
@@ -193,7 +214,7 @@ impl Records {
 
     /// Of a room that is forgotten.
     pub(crate) fn delete_of_log(batch: &mut Batch, log: LogId) {
-        for prefix in [DRAFTS, MARKS, PREFERENCES, READS, UNREADS] {
+        for prefix in [PUT_AWAY, DRAFTS, MARKS, PREFERENCES, READS, UNREADS] {
             batch.delete([prefix, log.as_bytes()].concat());
         }
     }
@@ -232,6 +253,28 @@ impl Records {
 
     pub(crate) fn put_preferences(batch: &mut Batch, log: LogId, preferences: &Preferences) {
         batch.put([PREFERENCES, log.as_bytes()].concat(), to_json(preferences));
+    }
+
+    pub(crate) fn put_away(&self, log: LogId) -> Result<PutAway, StoreError> {
+        Ok(self.of_log(PUT_AWAY, log)?.unwrap_or_default())
+    }
+
+    pub(crate) fn put_put_away(batch: &mut Batch, log: LogId, away: &PutAway) {
+        batch.put([PUT_AWAY, log.as_bytes()].concat(), to_json(away));
+    }
+
+    /// Notifications that no message stands for.
+    pub(crate) fn noted(&self) -> Result<Vec<Noted>, StoreError> {
+        let records = self.store.range(&KeyRange::prefix(NOTED), Order::Ascending, PROFILES_MAX)?;
+        Ok(records.into_iter().filter_map(|(_, value)| serde_json::from_slice(&value).ok()).collect())
+    }
+
+    pub(crate) fn put_noted(batch: &mut Batch, noted: &Noted) {
+        batch.put([NOTED, noted.id.as_bytes()].concat(), to_json(noted));
+    }
+
+    pub(crate) fn delete_noted(batch: &mut Batch, noted: &Noted) {
+        batch.delete([NOTED, noted.id.as_bytes()].concat());
     }
 
     pub(crate) fn draft(&self, log: LogId) -> Result<Option<DraftRecord>, StoreError> {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::api::types::{
-    Call, CallMedia, Comment, Doc, FeedOrder, Member, Message, NetStatus, PeerStatus, Post, PresenceStatus, Room,
+    Activity, Call, CallMedia, Comment, Doc, FeedOrder, Member, Message, NetStatus, Notification, NotificationState,
+    PeerStatus, Post, PresenceStatus, Room,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -118,6 +119,20 @@ pub enum Event {
     /// The document is not to be had any more.
     #[serde(rename = "doc.removed")]
     DocRemoved { doc_id: String, room_id: String },
+    /// Something concerns this person: once for each message or other occasion, on every device that has not read it.
+    #[serde(rename = "notification.new")]
+    NotificationNew {
+        notification: Notification,
+        /// Whether this person does not want to be disturbed: it is listed, and nothing pops up or rings.
+        silent: bool,
+        unread_count: u32,
+    },
+    /// Notifications were read, here or by reading their room anywhere, are unread again, or are gone.
+    #[serde(rename = "notification.changed")]
+    NotificationChanged { notification_ids: Vec<String>, state: NotificationState, unread_count: u32 },
+    /// Somebody did something in a room: as `activity.list` has it.
+    #[serde(rename = "activity.new")]
+    ActivityNew { activity: Activity },
     /// Somebody calls.
     #[serde(rename = "call.incoming")]
     CallIncoming { call_id: String, room_id: String, from: String, media: CallMedia },

@@ -1,4 +1,4 @@
-//! The API's types as TypeScript, for `ui/src/api/types.gen.ts`.
+//! The API's types as TypeScript, for `ui/src/client/types.gen.ts`.
 
 use ts_rs::{Config, TS};
 
@@ -34,7 +34,12 @@ pub fn typescript() -> String {
         DeletePostParams, LikeParams, CommentParams, Commented, FeedOrder, ListPostsParams, Posts, Post,
         ListCommentsParams, Comments, Comment, DocEditing, Doc, CreateDocParams, DocCreated, Docs, ListDocsParams,
         DocParams, OpenedDoc, DocText, DocOp, DocInsert, DocDelete, EditDocParams, UpdateDocParams, DocStateParams,
-        DocState, DocPresence, DocAwarenessParams, StartCallParams, CallMedia, CallParams, MuteCallParams, CallStarted, CallList, CallPart, CallEnd, Call, CallParticipant, CallStats, CallPeerStats, AudioStats, SetEditorsParams, RenameDocParams, ArchiveDocParams, Event,
+        DocState, DocPresence, DocAwarenessParams, SetEditorsParams, RenameDocParams, ArchiveDocParams,
+        ExportFormat, ExportDocParams, ExportedDoc, ImportFormat, ImportDocParams, DocHistoryParams,
+        DocHistory, DocVersion, DocVersionParams, DocAsItWas, ListNotificationsParams,
+        Notifications, Notification, NotificationKind, NotificationLevel, NotificationState,
+        MarkNotificationsReadParams, ListActivityParams, Activities, Activity, ActivityKind, StartCallParams, CallMedia, CallParams, SetCallMediaParams,
+        CallStarted, CallList, CallPart, CallEnd, Call, CallParticipant, CallStats, CallPeerStats, AudioStats, Event,
         ErrorKind,
     }
     file
@@ -45,7 +50,7 @@ mod tests {
     use super::*;
 
     /// Where the window reads them.
-    const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ui/src/api/types.gen.ts");
+    const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ui/src/client/types.gen.ts");
 
     #[test]
     fn the_windows_types_are_current() {
@@ -54,6 +59,6 @@ mod tests {
             std::fs::write(PATH, &current).unwrap();
         }
         let committed = std::fs::read_to_string(PATH).unwrap();
-        assert!(committed == current, "run ./dev bless: ui/src/api/types.gen.ts is not what the API's types say");
+        assert!(committed == current, "run ./dev bless: ui/src/client/types.gen.ts is not what the API's types say");
     }
 }

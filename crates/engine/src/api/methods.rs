@@ -4,6 +4,7 @@
 //! [`ApiError`]. Nothing here keeps state.
 
 mod account;
+mod activity;
 mod calls;
 mod docs;
 mod doctor;
@@ -12,6 +13,7 @@ mod feed;
 mod location;
 mod messages;
 mod net;
+mod notifications;
 mod preferences;
 mod presence;
 mod rooms;
@@ -60,12 +62,21 @@ pub(crate) async fn handle(engine: &Engine, request: &str) -> Option<String> {
     Some(match outcome {
         Outcome::Result(result) => json!({ "jsonrpc": "2.0", "id": known, "result": result }).to_string(),
         Outcome::Error(error) => json!({ "jsonrpc": "2.0", "id": known, "error": error.to_json() }).to_string(),
-        Outcome::UnknownMethod => refuse(
-            &known,
-            METHOD_NOT_FOUND,
-            &format!("There is no method “{}”.", method.chars().take(64).collect::<String>()),
-        ),
+        Outcome::UnknownMethod => refuse(&known, METHOD_NOT_FOUND, &no_such_method(method)),
     })
+}
+
+/// Does one method for a caller that has its parameters at hand.
+pub(crate) async fn ask(engine: &Engine, method: &str, params: Value) -> Result<Value, ApiError> {
+    match dispatch(engine, method, params).await {
+        Outcome::Result(result) => Ok(result),
+        Outcome::Error(error) => Err(error),
+        Outcome::UnknownMethod => Err(ApiError::invalid(no_such_method(method))),
+    }
+}
+
+fn no_such_method(method: &str) -> String {
+    format!("There is no method “{}”.", method.chars().take(64).collect::<String>())
 }
 
 enum Outcome {
@@ -112,6 +123,9 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "rooms.direct" => rooms::direct,
         "rooms.setNotify" => preferences::set_notify,
         "rooms.setFavourite" => preferences::set_favourite,
+        "notifications.list" => notifications::list,
+        "notifications.markRead" => notifications::mark_read,
+        "activity.list" => activity::list,
         "messages.send" => messages::send,
         "messages.list" => messages::list,
         "messages.edit" => messages::edit,
@@ -138,6 +152,11 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "docs.archive" => docs::archive,
         "docs.delete" => docs::delete,
         "docs.restore" => docs::restore,
+        "docs.export" => docs::export,
+        "docs.import" => docs::import,
+        "docs.history" => docs::history,
+        "docs.version" => docs::version,
+        "docs.revert" => docs::revert,
         "typing.set" => presence::set_typing,
         "presence.list" => presence::list,
         "presence.set" => presence::set,
@@ -146,10 +165,10 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "location.stop" => location::stop,
         "location.list" => location::list,
         "calls.start" => calls::start,
-        "calls.answer" => calls::answer,
+        "calls.join" => calls::join,
         "calls.decline" => calls::decline,
         "calls.leave" => calls::leave,
-        "calls.mute" => calls::mute,
+        "calls.setMedia" => calls::set_media,
         "calls.list" => calls::list,
         "calls.stats" => calls::stats,
         "feed.publish" => feed::publish,

@@ -1,6 +1,6 @@
 //! The parameters and results of the API: the only types in this crate that a front may serialise.
 //!
-//! `api::methods` reads parameters and writes results; `ui/src/api/types.gen.ts` is generated from here
+//! `api::methods` reads parameters and writes results; `ui/src/client/types.gen.ts` is generated from here
 //! (`./dev bless`), and a test holds the two together.
 //!
 //! Conventions, alike for every method: fields are camelCase; ids are opaque strings; times are Unix
@@ -9,21 +9,25 @@
 //!
 //! Not here: events (`api::events`), errors (`api::error`), anything the wire or the disk sees (`protocol`).
 
+mod activity;
 mod calls;
 mod feed;
 mod location;
 mod messages;
 mod docs;
+mod notifications;
 mod preferences;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use self::activity::*;
 pub use self::calls::*;
 pub use self::docs::*;
 pub use self::feed::*;
 pub use self::location::*;
 pub use self::messages::*;
+pub use self::notifications::*;
 pub use self::preferences::*;
 
 /// How sure the author may be that a message survives. States never go back.

@@ -30,6 +30,7 @@ use yrs::{
 
 use super::depths::Depths;
 use super::lines::Lines;
+use super::rich::{self, Block};
 use super::update::{Id, Update, UpdateError, offset_of, units};
 
 /// The root that holds the content: y-prosemirror's and TipTap's.
@@ -578,6 +579,33 @@ impl Document {
         });
         self.lines = Some(lines);
         update
+    }
+
+    /// Puts blocks at the end. The update that says so; empty where nothing changed.
+    ///
+    /// # Errors
+    /// [`EditRefusal`].
+    pub(crate) fn append(&mut self, blocks: &[Block]) -> Result<Vec<u8>, EditRefusal> {
+        let content = self.shown().content.clone();
+        self.lines = None;
+        self.change(|txn| rich::write(&content, txn, blocks))
+    }
+
+    /// Makes these blocks of what is there, and leaves what is among them already. The update that says so; empty where
+    /// nothing changed.
+    ///
+    /// # Errors
+    /// [`EditRefusal`].
+    pub(crate) fn become_blocks(&mut self, blocks: &[Block]) -> Result<Vec<u8>, EditRefusal> {
+        let content = self.shown().content.clone();
+        self.lines = None;
+        self.change(|txn| rich::replace(&content, txn, blocks))
+    }
+
+    /// What people see, as blocks.
+    pub(crate) fn blocks(&self) -> Vec<Block> {
+        let page = self.shown();
+        rich::read(&page.content, &page.doc.transact())
     }
 
     /// Whether all offsets are there and between two characters.

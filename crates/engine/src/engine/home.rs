@@ -5,7 +5,9 @@
 mod calls;
 mod documents;
 mod messages;
+mod activity;
 mod amendments;
+mod notifications;
 mod drafts;
 mod preferences;
 mod reissue;
@@ -38,10 +40,11 @@ use tokio::time::Instant;
 use self::calls::Calling;
 pub(super) use self::documents::DocumentStep;
 use self::documents::Documents;
-pub(crate) use self::documents::no_such_document;
+pub(crate) use self::documents::{DocumentVersion, no_such_document};
 use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
+use self::notifications::Inbox;
 use self::reissue::Reissue;
 use crate::account::record::{Account, DraftRecord, Preferences, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
@@ -123,6 +126,7 @@ pub(crate) struct Home {
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
     pub(super) preferences: BTreeMap<RoomId, Preferences>,
     pub(super) progress: Progress,
+    pub(super) inbox: Inbox,
     pub(super) documents: Documents,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
@@ -200,6 +204,7 @@ impl Home {
             drafts: BTreeMap::new(),
             preferences: BTreeMap::new(),
             progress: Progress::default(),
+            inbox: Inbox::default(),
             documents,
             waiting: BTreeMap::new(),
             next_number: 0,
@@ -227,6 +232,7 @@ impl Home {
         };
         home.fold_rooms()?;
         home.recover_documents()?;
+        home.open_inbox()?;
         Ok(home)
     }
 
@@ -481,6 +487,7 @@ impl Home {
         self.write_journal();
         self.send_live();
         self.tell_documents();
+        self.tell_inbox();
         for room in std::mem::take(&mut self.dirty) {
             if let Some(room) = self.room(room) {
                 self.tell(Event::RoomChanged { room });

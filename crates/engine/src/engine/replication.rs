@@ -71,6 +71,7 @@ impl Home {
             Notice::Stored { room, event, author, roster_version, command } => {
                 self.stored(room, &event, author, roster_version);
                 self.document_event(room, &event, author, roster_version, command.is_some());
+                self.tell_activity(room, &event);
                 if let Some(command) = command {
                     self.answer_sent(command, Ok(event.id()));
                 }
@@ -251,6 +252,7 @@ impl Home {
         };
         let Some(roster) = self.replica.roster(room) else { return };
         let members: std::collections::BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
+        self.note_standing(room, changes);
         if !members.contains(&own) {
             self.forget_room(room);
             return;
@@ -284,6 +286,7 @@ impl Home {
         self.documents_follow_roster(room);
         let before = self.members.insert(room, members.clone());
         if let Some(before) = before {
+            self.tell_changes(room, changes);
             let room_id = room.to_string();
             for account in members.difference(&before) {
                 let role = self.replica.roster(room).and_then(|roster| roster.role(*account));
@@ -332,6 +335,7 @@ impl Home {
 
     fn room_forgotten(&mut self, room: RoomId) {
         self.documents_forgotten(room);
+        self.inbox_forgets(room);
         self.timelines.remove(&room);
         self.histories.remove(&room);
         self.readers.remove(&room);

@@ -321,6 +321,9 @@ impl Home {
             ServerFrame::Removed { change } => {
                 let room = change.change.get().room;
                 let genuine = self.is_own_removal(&change);
+                if genuine {
+                    self.note_standing(room, std::slice::from_ref(&change));
+                }
                 self.take_changes(vec![change]);
                 if genuine {
                     // It may not follow what is held here: the roster between was not for us any more.

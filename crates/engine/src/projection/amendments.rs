@@ -193,6 +193,13 @@ impl Amendments {
         on_since(&self.of.get(about)?.pins)
     }
 
+    /// Since when a message is pinned, and who did it.
+    pub(crate) fn pinned_by(&self, about: &About) -> Option<(EventOrder, AccountId)> {
+        let pins = &self.of.get(about)?.pins;
+        let since = on_since(pins)?;
+        Some((since, pins.get(&since)?.author))
+    }
+
     /// Messages that are pinned, held or not, with when they were.
     pub(crate) fn pins(&self) -> impl Iterator<Item = (EventOrder, EventId)> + '_ {
         self.of.iter().filter_map(|((_, id), amended)| Some((on_since(&amended.pins)?, *id)))

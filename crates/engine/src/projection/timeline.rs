@@ -11,7 +11,9 @@
 //! 4. A message that was deleted stays listed without its text, and counts as unread nowhere.
 //!    Test: `a_deleted_message_leaves_no_text`.
 //!
-//! `amendments` folds what was said of messages later. Not here: search.
+//! `amendments` folds what was said of messages later; `concerns` finds what this person is told of. Not here: search.
+
+pub(crate) mod concerns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -583,6 +585,11 @@ impl Timeline {
     /// Whether a message is pinned.
     pub(crate) fn is_pinned(&self, entry: &Entry) -> bool {
         self.amendments.pinned_since(&entry.about()).is_some()
+    }
+
+    /// Since when a message is pinned, and who did it.
+    pub(crate) fn pinned_by(&self, entry: &Entry) -> Option<(EventOrder, AccountId)> {
+        self.amendments.pinned_by(&entry.about())
     }
 
     /// Whether this person's reaction with an emoji stands.

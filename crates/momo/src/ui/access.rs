@@ -97,9 +97,9 @@ impl Access {
         Ok((access, token))
     }
 
-    /// The address to print.
-    pub(crate) fn entrance(&self, token: &str) -> String {
-        format!("{}/?token={token}", self.origin)
+    /// The address to print, of one of the pages.
+    pub(crate) fn entrance(&self, page: &str, token: &str) -> String {
+        format!("{}{page}?token={token}", self.origin)
     }
 
     /// Checks host and origin.
@@ -170,7 +170,8 @@ pub(crate) fn without_token(uri: &Uri) -> HeaderValue {
         .split('&')
         .filter(|pair| !pair.is_empty() && !pair.starts_with("token="))
         .collect();
-    let location = if rest.is_empty() { "/".to_owned() } else { format!("/?{}", rest.join("&")) };
+    let page = super::PAGES.into_iter().find(|page| *page == uri.path()).unwrap_or("/");
+    let location = if rest.is_empty() { page.to_owned() } else { format!("{page}?{}", rest.join("&")) };
     // What a request line may hold, a header may hold too.
     HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static("/"))
 }
@@ -183,7 +184,11 @@ fn query_value<'a>(uri: &'a Uri, wanted: &str) -> Option<&'a str> {
         .find_map(|(name, value)| (name == wanted).then_some(value))
 }
 
-fn secret() -> std::io::Result<String> {
+/// What nobody guesses, in text.
+///
+/// # Errors
+/// Where the system gives no random numbers.
+pub(crate) fn secret() -> std::io::Result<String> {
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
@@ -254,7 +259,7 @@ mod tests {
     #[test]
     fn the_token_opens_once_and_its_cookie_from_then_on() {
         let (access, token) = access();
-        let entrance: Uri = access.entrance(&token).parse().expect("an address");
+        let entrance: Uri = access.entrance("/", &token).parse().expect("an address");
         let nothing = HeaderMap::new();
 
         assert_eq!(access.enter(&Uri::from_static("/"), &nothing), Entry::Refused);
@@ -282,6 +287,9 @@ mod tests {
             ("/?token=T&a=1&&b", "/?a=1&b"),
             ("//evil.example/?token=T", "/"),
             ("/", "/"),
+            ("/demo-realtime?token=T", "/demo-realtime"),
+            ("/demo-realtime?people=3&token=T", "/demo-realtime?people=3"),
+            ("/demo-realtime/x?token=T", "/"),
         ] {
             assert_eq!(without_token(&Uri::from_static(entrance)), expected, "{entrance}");
         }
@@ -291,7 +299,7 @@ mod tests {
     fn another_window_has_other_secrets() {
         let (first, token) = access();
         let (second, _) = access();
-        let entrance: Uri = first.entrance(&token).parse().expect("an address");
+        let entrance: Uri = first.entrance("/", &token).parse().expect("an address");
         assert_eq!(second.enter(&entrance, &HeaderMap::new()), Entry::Refused);
     }
 }

@@ -1,16 +1,16 @@
 //! Events in and out of the disk: our own are written and signed here, others' are admitted here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use momoland_protocol::event::{Action, Event, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, Incarnation, LogId, RoomId, RosterHash, Seq};
 use momoland_protocol::limits;
-use momoland_protocol::register::{Register, RegisterKey, RegisterName};
 use momoland_protocol::replication::{ChainHead, Frame};
 use momoland_protocol::signed::Signed;
 
 use super::logs::announcement;
-use super::{Own, Pending, Replica, Staged, Written, toggled};
+use super::{Own, Pending, Replica, Staged, Written};
 use crate::admission::{Admission, Held, Rejection, admit};
 use crate::deletions::Deletion;
 use crate::input::{CommandId, LinkId, Mono, Now, Remote};
@@ -21,8 +21,28 @@ use crate::session::{COMPARE_EVERY_MS, LAZY_ACK_AFTER_MS, TWINS_MAX};
 #[cfg(feature = "planted")]
 use crate::sim::Planted;
 
-/// Registers of one account in one room: a few names, with room for targets. More are not taken from a link.
-const REGISTERS_AN_ACCOUNT_MAX: usize = 256;
+/// What came of a frame of events.
+#[derive(Default)]
+struct Received {
+    /// What was taken,
+    staged: Vec<Staged>,
+    /// and as the store is given it.
+    batch: Vec<Record>,
+    /// Held already.
+    duplicates: BTreeMap<ChainId, ChainHead>,
+    /// Chains that begin later than at their first event here.
+    begun: Vec<ChainId>,
+    /// Forks that an event proved, and where.
+    forks: Vec<(ChainId, Seq, Signed<EventHeader>)>,
+    /// Chains that forked, of which the other end may not know it yet.
+    frozen: Vec<ChainId>,
+    /// What the own device signed once, and is held to be compared with what the disk has there.
+    twins: Vec<Signed<EventHeader>>,
+    /// Something before what came is missing: what is held is told again.
+    compare: bool,
+    /// An event names a roster change that is not held.
+    ask_for_roster: bool,
+}
 
 impl Replica {
     pub(super) fn append(&mut self, now: Now, command: CommandId, log: LogId, written: Written) {
@@ -213,85 +233,99 @@ impl Replica {
     /// Events from a link: takes what may be taken, asks for what is missing.
     pub(super) fn receive(&mut self, now: Now, link: LinkId, log: LogId, events: Vec<Event>) {
         let Some(room) = self.room_of(log).filter(|room| self.shares(link, *room)) else { return };
-        let mut staged = Vec::new();
-        let mut compare = false;
-        let mut ask_for_roster = false;
-        let mut duplicates = BTreeMap::new();
-        let (mut forks, mut frozen, mut twins) = (Vec::new(), Vec::new(), Vec::new());
-        let mut begun = Vec::new();
-        let own = self.own_device();
-        let from_middle = !self.is_relay() && self.links.get(&link).is_some_and(|link| link.remote == Remote::Relay);
-        let mut batch = Vec::new();
-        for mut event in events {
-            let header = event.header.get();
-            let (chain_id, seq, hlc) = (header.chain(), header.seq, header.hlc);
-            let Some(held) = self.rooms.get(&room) else { return };
-            let chains = &mut self.logs.entry(log).or_insert_with(|| Log::new(room)).chains;
-            let empty = Chain::empty();
-            let chain = chains.get(&chain_id).unwrap_or(&empty);
-            let known = chain.known.filter(|(known, _)| *known == seq).map(|(_, event)| event);
-            let there = self.recent.get(log, chain_id, seq).map(Event::id).or(known);
-            let outcome = match admit(&event, held.roster(), &Held { chain, there, from_middle }) {
-                Admission::Admitted { author, roster_version: _ }
-                    if chain.is_empty() && has_enough_chains(held.roster(), chains, author) =>
-                {
-                    Admission::Rejected(Rejection::TooManyChains)
-                }
-                #[cfg(feature = "planted")]
-                Admission::Rejected(Rejection::Cut)
-                    if self.config.planted == Some(Planted::AcceptsBackdated)
-                        && let Some(author) = held.roster().account_of(chain_id.device)
-                        && let Some(roster_version) = held.roster().version_of(event.header.get().roster) =>
-                {
-                    Admission::Admitted { author, roster_version }
-                }
-                outcome => outcome,
-            };
-            match outcome {
-                Admission::Admitted { author, roster_version } => {
-                    if chain.is_empty() && seq > Seq(1) {
-                        begun.push(chain_id);
-                    }
-                    chains.entry(chain_id).or_insert(empty).stage(&event);
-                    self.observe(hlc, now.wall);
-                    // What we wrote comes from elsewhere: our tail was lost, and more of it may be on its way.
-                    self.leave_own_chain(log, chain_id);
-                    self.drop_deleted_bodies(room, log, [&mut event]);
-                    let taken = Staged { room, event, author, roster_version };
-                    batch.extend(self.records_of(&taken));
-                    staged.push(taken);
-                }
-                // The proof of a fork, further back than what is at hand, comes without its body.
-                Admission::Duplicate if event.body.is_none() && there.is_none() && own == Some(chain_id.device) => {
-                    twins.push(event.header);
-                }
-                // Nor does it say what its sender holds.
-                Admission::Duplicate if event.body.is_none() => {}
-                Admission::Duplicate => {
-                    duplicates.insert(chain_id, ChainHead { chain: chain_id, seq, event: event.id() });
-                }
-                // Its author may not know yet: what is held here shows it.
-                Admission::Frozen => frozen.push(chain_id),
-                Admission::Older => {}
-                Admission::Gap => compare = true,
-                Admission::UnknownRoster => ask_for_roster = true,
-                Admission::Rejected(why) => {
-                    let misbehaved = why.proves_misbehaviour();
-                    if let Rejection::Forked { seq, .. } = why {
-                        frozen.push(chain_id);
-                        forks.push((chain_id, seq, event.header));
-                    }
-                    let device = chain_id.device;
-                    self.outputs.push_back(Output::Notice(Notice::Rejected { link, device, why }));
-                    if misbehaved {
-                        let reason = CloseReason::Misbehaved;
-                        self.outputs.push_back(Output::CloseLink { link, reason });
-                        break;
-                    }
-                }
+        let mut received = Received::default();
+        for event in events {
+            if self.receive_one(now, (link, room, log), event, &mut received).is_break() {
+                break;
             }
         }
         self.forget_empty_log(log);
+        self.follow_up(now, (link, room, log), received);
+    }
+
+    /// Judges an event and notes what follows from it; breaks off where it proves that the other end misbehaves.
+    fn receive_one(
+        &mut self,
+        now: Now,
+        (link, room, log): (LinkId, RoomId, LogId),
+        mut event: Event,
+        received: &mut Received,
+    ) -> ControlFlow<()> {
+        let header = event.header.get();
+        let (chain_id, seq, hlc) = (header.chain(), header.seq, header.hlc);
+        let own = self.own_device();
+        let from_middle = !self.is_relay() && self.links.get(&link).is_some_and(|link| link.remote == Remote::Relay);
+        let Some(held) = self.rooms.get(&room) else { return ControlFlow::Break(()) };
+        let chains = &mut self.logs.entry(log).or_insert_with(|| Log::new(room)).chains;
+        let empty = Chain::empty();
+        let chain = chains.get(&chain_id).unwrap_or(&empty);
+        let known = chain.known.filter(|(known, _)| *known == seq).map(|(_, event)| event);
+        let there = self.recent.get(log, chain_id, seq).map(Event::id).or(known);
+        let outcome = match admit(&event, held.roster(), &Held { chain, there, from_middle }) {
+            Admission::Admitted { author, roster_version: _ }
+                if chain.is_empty() && has_enough_chains(held.roster(), chains, author) =>
+            {
+                Admission::Rejected(Rejection::TooManyChains)
+            }
+            #[cfg(feature = "planted")]
+            Admission::Rejected(Rejection::Cut)
+                if self.config.planted == Some(Planted::AcceptsBackdated)
+                    && let Some(author) = held.roster().account_of(chain_id.device)
+                    && let Some(roster_version) = held.roster().version_of(event.header.get().roster) =>
+            {
+                Admission::Admitted { author, roster_version }
+            }
+            outcome => outcome,
+        };
+        match outcome {
+            Admission::Admitted { author, roster_version } => {
+                if chain.is_empty() && seq > Seq(1) {
+                    received.begun.push(chain_id);
+                }
+                chains.entry(chain_id).or_insert(empty).stage(&event);
+                self.observe(hlc, now.wall);
+                // What we wrote comes from elsewhere: our tail was lost, and more of it may be on its way.
+                self.leave_own_chain(log, chain_id);
+                self.drop_deleted_bodies(room, log, [&mut event]);
+                let taken = Staged { room, event, author, roster_version };
+                received.batch.extend(self.records_of(&taken));
+                received.staged.push(taken);
+            }
+            // The proof of a fork, further back than what is at hand, comes without its body.
+            Admission::Duplicate if event.body.is_none() && there.is_none() && own == Some(chain_id.device) => {
+                received.twins.push(event.header);
+            }
+            // Nor does it say what its sender holds.
+            Admission::Duplicate if event.body.is_none() => {}
+            Admission::Duplicate => {
+                received.duplicates.insert(chain_id, ChainHead { chain: chain_id, seq, event: event.id() });
+            }
+            Admission::Frozen => received.frozen.push(chain_id),
+            Admission::Older => {}
+            Admission::Gap => received.compare = true,
+            Admission::UnknownRoster => received.ask_for_roster = true,
+            Admission::Rejected(why) => {
+                let misbehaved = why.proves_misbehaviour();
+                if let Rejection::Forked { seq, .. } = why {
+                    received.frozen.push(chain_id);
+                    received.forks.push((chain_id, seq, event.header));
+                }
+                let device = chain_id.device;
+                self.outputs.push_back(Output::Notice(Notice::Rejected { link, device, why }));
+                if misbehaved {
+                    let reason = CloseReason::Misbehaved;
+                    self.outputs.push_back(Output::CloseLink { link, reason });
+                    return ControlFlow::Break(());
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Writes what came, and says and asks what follows from it.
+    fn follow_up(&mut self, now: Now, (link, room, log): (LinkId, RoomId, LogId), received: Received) {
+        let Received { staged, batch, duplicates, begun, forks, mut frozen, twins, mut compare, ask_for_roster } =
+            received;
         self.begun_in_the_middle(link, log, begun);
         self.received_again(link, log, duplicates.into_values().collect());
         if !staged.is_empty() {
@@ -396,7 +430,7 @@ impl Replica {
         }
         if let Some(from) = from {
             self.acknowledge(now, from, &heads);
-            self.history_stored(now, from);
+            self.history_stored(now, from, heads.keys().map(|(room, log, _)| (*room, *log)).collect());
         }
         let links: Vec<LinkId> = self.links.keys().copied().collect();
         for link in links {
@@ -472,123 +506,6 @@ impl Replica {
                     link.wake_at = Some(link.wake_at.map_or(due, |at| at.min(due)));
                 }
             }
-        }
-    }
-
-    pub(super) fn set_register(
-        &mut self,
-        now: Now,
-        command: CommandId,
-        room: RoomId,
-        name: RegisterName,
-        target: [u8; 32],
-        value: Vec<u8>,
-    ) {
-        let Own::Device { key, account } = self.config.own.clone() else {
-            self.refuse(command, CommandRefusal::NotAllowed(RosterRefusal::NotAMember));
-            return;
-        };
-        let Some(roster) = self.roster(room) else {
-            self.refuse(command, CommandRefusal::UnknownRoom);
-            return;
-        };
-        let version = match roster.writes_under(key.device(), Action(0)) {
-            Ok(version) => version,
-            Err(why) => {
-                self.refuse(command, CommandRefusal::NotAllowed(why));
-                return;
-            }
-        };
-        let roster = roster.hash_at(version).unwrap_or(RosterHash::ZERO);
-        let Some(hlc) = self.clock.tick(now.wall) else {
-            self.refuse(command, CommandRefusal::OutOfBounds("the clock".to_owned()));
-            return;
-        };
-        let register = Register { account, device: key.device(), room, name, target, roster, hlc, value };
-        match Signed::sign(register, &key) {
-            Ok(register) => {
-                self.clock = hlc;
-                self.take_registers(Some(command), None, vec![register]);
-            }
-            Err(error) => self.refuse(command, CommandRefusal::OutOfBounds(error.to_string())),
-        }
-    }
-
-    /// Registers from a link.
-    pub(super) fn receive_registers(&mut self, now: Now, link: LinkId, room: RoomId, registers: Vec<Signed<Register>>) {
-        if !self.shares(link, room) {
-            return;
-        }
-        let mut taken = Vec::new();
-        for register in registers {
-            let it = register.get();
-            let Some(roster) = self.roster(room) else { return };
-            let newer = self.registers.get(&it.key()).is_none_or(|held| register.supersedes(held));
-            let full = !self.registers.contains_key(&it.key()) && self.registers_are_full(room, it.account);
-            let allowed = roster.version_of(it.roster).is_some_and(|version| {
-                roster.allows(it.device, version, Action(0)).is_ok_and(|account| account == it.account)
-            });
-            // Who is no member any more sets nothing, whatever roster it names: registers have no cuts.
-            let member = roster.counts(it);
-            if !newer || !allowed || !member || full {
-                continue;
-            }
-            if register.verify(&it.device).is_err() {
-                self.outputs.push_back(Output::CloseLink { link, reason: CloseReason::Misbehaved });
-                break;
-            }
-            self.observe(it.hlc, now.wall);
-            taken.push(register);
-        }
-        if !taken.is_empty() {
-            self.take_registers(None, Some(link), taken);
-        }
-    }
-
-    /// Whether an account has as many registers in a room as it may.
-    fn registers_are_full(&self, room: RoomId, account: AccountId) -> bool {
-        let first = RegisterKey { room, account, name: RegisterName(0), target: [0; 32] };
-        let own = self.registers.range(first..).take_while(|(key, _)| key.room == room && key.account == account);
-        own.take(REGISTERS_AN_ACCOUNT_MAX).count() == REGISTERS_AN_ACCOUNT_MAX
-    }
-
-    fn take_registers(&mut self, command: Option<CommandId>, link: Option<LinkId>, registers: Vec<Signed<Register>>) {
-        for register in &registers {
-            let key = register.get().key();
-            let replaced = self.registers.insert(key, register.clone());
-            if let Some(room) = self.rooms.get_mut(&key.room) {
-                room.registers = toggled(room.registers, register);
-                if let Some(replaced) = &replaced {
-                    room.registers = toggled(room.registers, replaced);
-                }
-            }
-        }
-        let batch = registers.iter().cloned().map(Record::Register).collect();
-        self.persist(Pending::Registers { command, registers, link }, batch);
-    }
-
-    pub(super) fn registers_stored(
-        &mut self,
-        command: Option<CommandId>,
-        registers: Vec<Signed<Register>>,
-        from: Option<LinkId>,
-    ) {
-        for register in registers {
-            let room = register.get().room;
-            let elsewhere = |(id, link): (&LinkId, &crate::session::Link)| {
-                let open = link.rooms.get(&room).is_some_and(|session| !session.logs.is_empty());
-                (Some(*id) != from && open).then_some(*id)
-            };
-            let mut links: Vec<LinkId> = self.links.iter().filter_map(elsewhere).collect();
-            links.retain(|link| self.shares(*link, room));
-            for link in links {
-                let frame = Frame::Registers { room, registers: vec![register.clone()] };
-                self.outputs.push_back(Output::Send { link, frame });
-            }
-            self.outputs.push_back(Output::Notice(Notice::Register { register }));
-        }
-        if let Some(command) = command {
-            self.outputs.push_back(Output::Notice(Notice::Done { command }));
         }
     }
 }

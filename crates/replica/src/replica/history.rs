@@ -187,35 +187,43 @@ impl Replica {
         self.ask_everybody(now);
     }
 
-    /// Events of a link are on disk: asks for the next part, and tells everybody of a chain that became whole.
-    pub(super) fn history_stored(&mut self, now: Now, id: LinkId) {
+    /// Events of a link are on disk, of which chains in `whole` have their beginning: asks for the next part, and tells
+    /// everybody of a chain that became whole.
+    pub(super) fn history_stored(&mut self, now: Now, id: LinkId, whole: BTreeSet<(RoomId, LogId)>) {
         let logs = &self.logs;
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            // It went while they were on their way to the disk: what it would have given next, others have.
+            self.tell_everybody(now, whole);
+            return;
+        };
         let is_answered = |asked: &mut Asked| {
             let chain = logs.get(&asked.log).and_then(|log| log.chains.get(&asked.chain));
             chain.is_some_and(|chain| chain.low.seq <= asked.from && chain.durable.seq >= asked.from)
         };
         let answered: Vec<Asked> = link.asked.extract_if(.., is_answered).collect();
         let waiting = !link.asked.is_empty();
-        let mut whole = BTreeSet::new();
+        let mut begun = BTreeSet::new();
         for asked in &answered {
             let chain = self.logs.get(&asked.log).and_then(|log| log.chains.get(&asked.chain));
-            if chain.is_some_and(Chain::is_whole) {
-                whole.insert(asked.log);
+            if let Some(room) = self.room_of(asked.log).filter(|_| chain.is_some_and(Chain::is_whole)) {
+                begun.insert((room, asked.log));
             }
             self.unask(asked);
         }
-        for log in whole {
-            let Some(room) = self.room_of(log) else { continue };
-            let links: Vec<LinkId> = self.links.keys().copied().filter(|link| self.shares(*link, room)).collect();
-            for link in links {
-                self.compare_soon(now, link, room, log);
-            }
-        }
+        self.tell_everybody(now, begun);
         if !answered.is_empty() {
             self.ask_everybody(now);
         } else if !waiting {
             self.ask_for_history(now, id);
+        }
+    }
+
+    fn tell_everybody(&mut self, now: Now, logs: BTreeSet<(RoomId, LogId)>) {
+        for (room, log) in logs {
+            let links: Vec<LinkId> = self.links.keys().copied().filter(|link| self.shares(*link, room)).collect();
+            for link in links {
+                self.compare_soon(now, link, room, log);
+            }
         }
     }
 

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use momoland_protocol::event::Event;
-use momoland_protocol::id::{AccountId, ChainId, LogId, RoomId, RosterHash, SetHash};
+use momoland_protocol::id::{ChainId, LogId, RoomId, RosterHash, SetHash};
 use momoland_protocol::limits;
-use momoland_protocol::register::{RegisterKey, RegisterName};
 use momoland_protocol::replication::Frame;
 use momoland_protocol::roster::CountersignedChange;
 
-use super::{Own, Pending, Replica, Room, toggled};
+use super::{Own, Pending, Replica, Room};
 use crate::input::{LinkId, Now, Remote};
 use crate::log::Log;
 use crate::output::{Load, LoadOrder, Notice, Output, Record};
@@ -113,7 +112,7 @@ impl Replica {
         let mut batch = Vec::new();
         for change in &taken {
             held.taken += 1;
-            held.unwritten.insert(change.change.roster_hash());
+            held.unwritten.insert(change.roster_hash());
             batch.push(Record::Roster { place: held.taken, change: change.clone() });
         }
         self.persist(Pending::Roster { room, changes: taken, reordered, link }, batch);
@@ -148,20 +147,6 @@ impl Replica {
             self.rooms_of.entry(account).or_default().insert(room);
         }
         self.rooms_of.retain(|_, rooms| !rooms.is_empty());
-    }
-
-    /// Registers of who is out do not count, and nobody takes them: who has them drops them, so that all have the same.
-    fn drop_registers(&mut self, room: RoomId) {
-        let Some(held) = self.rooms.get_mut(&room) else { return };
-        let first = RegisterKey { room, account: AccountId([0; 16]), name: RegisterName(0), target: [0; 32] };
-        let of_room = self.registers.range(first..).take_while(|(key, _)| key.room == room);
-        let over = of_room.filter(|(_, register)| !held.roster().counts(register.get()));
-        let over: Vec<RegisterKey> = over.map(|(key, _)| *key).collect();
-        for key in over {
-            if let Some(register) = self.registers.remove(&key) {
-                held.registers = toggled(held.registers, &register);
-            }
-        }
     }
 
     /// A device whose own chain is cut by the versions from `from` on goes on in a new life.
@@ -228,7 +213,7 @@ impl Replica {
     ) {
         let Some(held) = self.rooms.get_mut(&room) else { return };
         for change in &changes {
-            held.unwritten.remove(&change.change.roster_hash());
+            held.unwritten.remove(&change.roster_hash());
         }
         self.outputs.push_back(Output::Notice(Notice::Roster { room, changes, reordered }));
         let links: Vec<(LinkId, Remote)> = self.links.iter().map(|(id, link)| (*id, link.remote)).collect();

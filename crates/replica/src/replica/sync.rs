@@ -16,7 +16,7 @@ use crate::session::{
 use crate::sim::Planted;
 
 /// Bytes of events in one frame; headers and marks of the frame come on top.
-const EVENTS_BYTES_PER_FRAME: usize = limits::FRAME_BYTES_MAX - 12 * 1024;
+pub(super) const EVENTS_BYTES_PER_FRAME: usize = limits::FRAME_BYTES_MAX - 12 * 1024;
 
 /// Events read from disk for one link at once, bytes.
 pub(super) const LOAD_BYTES_MAX: usize = 256 * 1024;
@@ -376,26 +376,6 @@ impl Replica {
         }
     }
 
-    fn send_registers(&mut self, id: LinkId, room: RoomId) {
-        let registers: Vec<_> = self.registers(room).cloned().collect();
-        let mut part = Vec::new();
-        let mut bytes = 0;
-        for register in registers {
-            if !part.is_empty()
-                && (bytes + register.size() > EVENTS_BYTES_PER_FRAME || part.len() == limits::REGISTERS_PER_FRAME_MAX)
-            {
-                let registers = std::mem::take(&mut part);
-                self.outputs.push_back(Output::Send { link: id, frame: Frame::Registers { room, registers } });
-                bytes = 0;
-            }
-            bytes += register.size();
-            part.push(register);
-        }
-        if !part.is_empty() {
-            self.outputs.push_back(Output::Send { link: id, frame: Frame::Registers { room, registers: part } });
-        }
-    }
-
     /// Something that waited on a link is due.
     pub(super) fn wake_link(&mut self, now: Now, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
@@ -619,6 +599,10 @@ impl Replica {
     /// An own event was read: where it is another than the other end says, that one is asked for.
     fn loaded_compared(&mut self, link: LinkId, log: LogId, theirs: ChainRange, events: &[Event]) {
         let Some(event) = events.first().filter(|event| event.id() != theirs.head) else { return };
+        // Who was removed while the disk read is asked nothing any more.
+        if !self.room_of(log).is_some_and(|room| self.shares(link, room)) {
+            return;
+        }
         let held = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&theirs.chain));
         let Some(chain) = held.filter(|chain| chain.forked.is_none()) else { return };
         chain.known = Some((theirs.high, event.id()));

@@ -644,6 +644,29 @@ fn a_register_is_set_by_its_own_account_while_that_belongs() {
     world.change(1, room, RosterOp::Remove { account: second, ban: false });
     world.settle();
     assert_eq!(set_by_second(&mut world, second, 8), None, "who is out sets nothing, whatever roster it names");
+    world.join(2, room);
+    world.settle();
+    assert_eq!(set_by_second(&mut world, second, 9), None, "nor does who is back, by what was before");
+}
+
+// Rules: RG2
+#[test]
+fn who_hears_of_a_way_out_and_back_at_once_has_the_same_registers() {
+    let (mut world, room) = world(3);
+    let command = Command::SetRegister { room, name: RegisterName::READ, target: room.0, value: vec![1] };
+    world.input(2, Input::Command { id: CommandId(9_000), command });
+    world.settle();
+    world.cut(0, 3);
+    let account = world.person(2).account;
+    world.change(1, room, RosterOp::Remove { account, ban: false });
+    world.settle();
+    world.join(2, room);
+    world.settle();
+    world.connect(0, 3);
+    world.settle();
+    for node in 0..=3 {
+        assert!(world.registers(node, room).is_empty(), "node {node}");
+    }
 }
 
 /// Writes an event into a log, as a device does.

@@ -140,7 +140,7 @@ impl Line {
 
     /// Puts a change where it belongs. What the changes add up to is known again once [`Self::settle`] was called.
     fn place(&mut self, change: &CountersignedChange) -> Result<Taken, RosterRefusal> {
-        let hash = change.change.roster_hash();
+        let hash = change.roster_hash();
         let in_branch = |open: &Open| open.branches.iter().any(|branch| branch.alone.version_of(hash).is_some());
         if self.roster.version_of(hash).is_some() || self.open.as_ref().is_some_and(in_branch) {
             return Ok(Taken::Known);
@@ -198,7 +198,7 @@ impl Line {
         held.iter().for_each(|held| of_held.fold(held));
         let held = Branch { changes: held, alone: of_held };
         let other = Branch { changes: vec![change.clone()], alone: of_other };
-        let first = |branch: &Branch| branch.changes.first().map(|first| first.change.roster_hash());
+        let first = |branch: &Branch| branch.changes.first().map(|first| first.roster_hash());
         let branches = if first(&held) < first(&other) { [held, other] } else { [other, held] };
         self.open = Some(Open { at, branches, grown: true });
         Ok(Taken::Reordered { after: at })
@@ -215,7 +215,7 @@ impl Line {
         let mut whole = true;
         let mut named = Vec::new();
         for (branch, end) in branches.iter().zip([one, other]) {
-            let end = branch.changes.iter().position(|change| change.change.roster_hash() == end);
+            let end = branch.changes.iter().position(|change| change.roster_hash() == end);
             let end = end.ok_or(RosterRefusal::Unknown("split"))?;
             whole &= end + 1 == branch.changes.len();
             named.push(branch.changes.get(..=end).unwrap_or_default().to_vec());

@@ -158,8 +158,7 @@ impl Roster {
             | RosterOp::Unban { .. }
             | RosterOp::OpenInvite { .. }
             | RosterOp::Configure { .. }
-            | RosterOp::Repair { .. }
-            | RosterOp::ChooseFork { .. } => false,
+            | RosterOp::Repair { .. } => false,
         }
     }
 
@@ -204,8 +203,7 @@ impl Roster {
             | RosterOp::Unban { .. }
             | RosterOp::OpenInvite { .. }
             | RosterOp::Configure { .. }
-            | RosterOp::Repair { .. }
-            | RosterOp::ChooseFork { .. } => {}
+            | RosterOp::Repair { .. } => {}
         }
         self.finish_fold(next);
     }

@@ -56,7 +56,7 @@ impl Server {
     pub(crate) fn note_ordered(&mut self, changes: &[CountersignedChange]) {
         for change in changes {
             let place = (change.change.get().room, change.countersignature.get().version);
-            self.ordered.entry(place).or_default().insert(change.change.roster_hash());
+            self.ordered.entry(place).or_default().insert(change.roster_hash());
         }
     }
 
@@ -67,7 +67,7 @@ impl Server {
 
     /// Countersigns whatever it is given: what a server would do that is somebody's accomplice.
     pub(crate) fn collude(&self, change: Signed<RosterChange>, version: u64, at: UnixMillis) -> CountersignedChange {
-        let countersignature = Countersignature { change: change.roster_hash(), version, at, cuts: Vec::new() };
+        let countersignature = Countersignature { change: change.change_hash(), version, at, cuts: Vec::new() };
         CountersignedChange { change, countersignature: Signed::sign(countersignature, &self.key).unwrap() }
     }
 }
@@ -171,7 +171,7 @@ impl World {
         let room = it.room;
         let version = self.replica_of(0).roster(room).map_or(0, Roster::version) + 1;
         let cuts = self.cuts_at(0, room, it.device, &it.op);
-        let countersignature = Countersignature { change: change.roster_hash(), version, at: self.now(0).wall, cuts };
+        let countersignature = Countersignature { change: change.change_hash(), version, at: self.now(0).wall, cuts };
         CountersignedChange { change, countersignature: Signed::sign(countersignature, &self.server.key).unwrap() }
     }
 

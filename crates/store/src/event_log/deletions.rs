@@ -18,7 +18,7 @@ const DELETIONS_A_BATCH_MAX: usize = 32;
 
 impl EventLog {
     /// Adds that an event deletes its target; the event was put before. Bodies go with [`EventLog::sweep`].
-    pub fn put_deletion(&mut self, batch: &mut Batch, room: RoomId, header: &EventHeader) {
+    pub(super) fn put_deletion(&mut self, batch: &mut Batch, room: RoomId, header: &EventHeader) {
         let number = self.rooms.get(&room).map(|held| held.number);
         let by = self.places.get(header.log, header.chain()).filter(|place| Some(place.room) == number);
         let (Some(by), Some((place, target))) = (by, header.amended()) else {

@@ -8,14 +8,16 @@ use momoland_protocol::id::{EventId, Seq};
 use momoland_protocol::register::Register;
 use momoland_protocol::roster::CountersignedChange;
 use momoland_protocol::signed::Signed;
+use momoland_replica::deletions::Deletion;
+use momoland_replica::replica::{DurableState, HeldChain, HeldDeletion, HeldFork};
 
 use super::keys::{self, RoomNumber};
 use super::places::{Place, Places};
 use super::records::{self, ChainRecord, DeletionRecord, ForkRecord, LogRecord, RoomHead, RoomRecord, damaged};
-use super::{EventLog, HeldChain, HeldDeletion, HeldFork, HeldState, PAGE_PAIRS, Room};
+use super::{EventLog, PAGE_PAIRS, Room};
 use crate::kv::{KeyRange, Order, Store, StoreError};
 
-pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, HeldState), StoreError> {
+pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, DurableState), StoreError> {
     let mut log = EventLog {
         store,
         rooms: BTreeMap::new(),
@@ -24,7 +26,7 @@ pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, HeldState), Store
         forgotten: BTreeSet::new(),
         undropped: BTreeSet::new(),
     };
-    let mut held = HeldState::default();
+    let mut held = DurableState::default();
     let store = Arc::clone(&log.store);
     let store = store.as_ref();
     let mut numbers = Vec::new();
@@ -51,7 +53,7 @@ pub(super) fn open(store: Arc<dyn Store>) -> Result<(EventLog, HeldState), Store
     held.rosters.sort_by_key(|(room, _)| *room);
     held.chains.sort_by_key(|chain| (chain.log, chain.chain));
     held.forks.sort_by_key(|fork| (fork.log, fork.chain));
-    held.deletions.sort_by_key(|deletion| (deletion.log, deletion.place, deletion.by));
+    held.deletions.sort_by_key(|held| (held.log, held.place, held.deletion.by));
     held.registers.sort_by_key(|register| register.get().key());
     held.logs.sort();
     Ok((log, held))
@@ -62,7 +64,7 @@ fn open_room(
     number: RoomNumber,
     head: RoomHead,
     places: &Places,
-    held: &mut HeldState,
+    held: &mut DurableState,
     undropped: &mut BTreeSet<Vec<u8>>,
 ) -> Result<Room, StoreError> {
     let changes = open_roster(store, number, head)?;
@@ -104,7 +106,7 @@ fn open_room(
             return Err(damaged(key, "a deletion that stands nowhere"));
         };
         let by = EventPlace { chain: by.chain, seq };
-        held.deletions.push(HeldDeletion { log, place, target, by, action, roster });
+        held.deletions.push(HeldDeletion { log, place, deletion: Deletion { target, by, action, roster } });
         if !dropped {
             undropped.insert(key.to_vec());
         }
@@ -146,7 +148,7 @@ fn open_roster(store: &dyn Store, number: RoomNumber, head: RoomHead) -> Result<
         changes.push(change);
         Ok(())
     })?;
-    let last = changes.last().map(|change| change.change.roster_hash());
+    let last = changes.last().map(|change| change.roster_hash());
     if version != head.version || last.is_some_and(|last| last != head.head) {
         return Err(damaged(&keys::room(number), "the roster ends elsewhere than its head says"));
     }

@@ -1,5 +1,7 @@
 //! What the log promises, as one suite over memory and over sled.
 
+mod damage;
+mod forgetting;
 mod model;
 mod world;
 
@@ -7,8 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use momoland_protocol::id::DeviceId;
+use momoland_protocol::event::EventPlace;
+use momoland_protocol::id::{ChainId, DeviceId, EventId};
+use momoland_replica::deletions::Deletion;
+use momoland_replica::replica::{HeldDeletion, HeldFork};
 
+use self::damage::*;
+use self::forgetting::*;
 use self::world::{Backend, Disk, Memory, World, all_keys, commit, device, opened, room};
 use super::*;
 use crate::kv::Durability;
@@ -93,7 +100,7 @@ fn what_was_put_is_there_after_opening_again<B: Backend>() {
     let mut world = World::default();
     {
         let (mut log, held) = opened(&backend.store());
-        assert_eq!(held, HeldState::default());
+        assert_eq!(held, DurableState::default());
         furnished(&mut world, &mut log, &backend.store());
     }
     backend.reopen();
@@ -306,252 +313,6 @@ fn a_fork_is_kept_until_its_room_is_forgotten<B: Backend>() {
     assert!(all_keys(&backend.store()).is_empty());
 }
 
-/// Sweeps until nothing is left to do, committing in between; how many batches it took.
-fn sweep_all(log: &mut EventLog, store: &Arc<dyn Store>) -> usize {
-    for batches in 0..1000 {
-        let mut batch = Batch::new();
-        if !log.sweep(&mut batch).unwrap() {
-            assert!(batch.is_empty());
-            return batches;
-        }
-        assert!(batch.operations().len() <= SWEEP_KEYS_MAX + 1);
-        commit(store, batch);
-    }
-    panic!("a sweep without an end");
-}
-
-fn a_forgotten_room_leaves_nothing_behind<B: Backend>() {
-    let backend = B::new();
-    let store = backend.store();
-    let mut world = World::default();
-    let (mut log, _) = opened(&store);
-    // Another owner's keys, on both sides of ours.
-    let mut batch = Batch::new();
-    batch.put("Kept", "1").put("M", "2");
-    commit(&store, batch);
-    furnished(&mut world, &mut log, &store);
-
-    let mut batch = Batch::new();
-    log.forget(&mut batch, room(1)).unwrap();
-    log.forget(&mut batch, room(3)).unwrap();
-    assert_eq!(world.held().chains.len(), 4);
-    world.forget(room(1));
-    assert!(
-        log.reader()
-            .load(LogId([9; 32]), world::chain_of(device(1), LogId([9; 32])), Seq(1), Seq(9), 1)
-            .unwrap()
-            .is_empty()
-    );
-    commit(&store, batch);
-    log.check_invariants();
-    assert_eq!(opened(&store).1, world.held());
-    sweep_all(&mut log, &store);
-    // Room 2: its record, one change, one chain, two events, one register; and the other owner's.
-    assert_eq!(all_keys(&store).len(), 6 + 2);
-    assert_eq!(opened(&store).1, world.held());
-
-    let mut batch = Batch::new();
-    log.forget(&mut batch, room(2)).unwrap();
-    commit(&store, batch);
-    sweep_all(&mut log, &store);
-    assert_eq!(all_keys(&store), [b"Kept".to_vec(), b"M".to_vec()]);
-    assert_eq!(opened(&store).1, HeldState::default());
-}
-
-fn what_was_in_flight_goes_with_its_room<B: Backend>() {
-    let backend = B::new();
-    let store = backend.store();
-    let mut world = World::default();
-    let (mut log, _) = opened(&store);
-    let mut first = Batch::new();
-    world.events(&mut log, &mut first, room(1), room(1).conversation(), device(1), 3);
-    world.register(&mut log, &mut first, room(1), 1);
-    let mut second = Batch::new();
-    log.forget(&mut second, room(1)).unwrap();
-    // Nothing of this is in the store yet: the sweep can only wait.
-    let mut third = Batch::new();
-    assert!(log.sweep(&mut third).unwrap());
-    assert!(third.is_empty());
-    commit(&store, first);
-    let mut fourth = Batch::new();
-    assert!(log.sweep(&mut fourth).unwrap());
-    assert!(fourth.is_empty());
-    commit(&store, second);
-    assert_eq!(opened(&store).1, HeldState::default());
-    sweep_all(&mut log, &store);
-    assert!(all_keys(&store).is_empty());
-}
-
-fn a_large_room_is_forgotten_in_bounded_batches<B: Backend>() {
-    let mut backend = B::new();
-    let mut world = World::default();
-    {
-        let store = backend.store();
-        let (mut log, _) = opened(&store);
-        let mut batch = Batch::new();
-        let many = u32::try_from(SWEEP_KEYS_MAX * 2 + 100).unwrap();
-        world.events(&mut log, &mut batch, room(1), room(1).conversation(), device(1), many);
-        world.roster(&mut log, &mut batch, room(2));
-        commit(&store, batch);
-        let mut batch = Batch::new();
-        log.forget(&mut batch, room(1)).unwrap();
-        assert_eq!(batch.operations().len(), SWEEP_KEYS_MAX + 1);
-        commit(&store, batch);
-        assert_eq!(log.reader().each_event_of(room(1).conversation(), &mut |_| panic!("it is gone")), Ok(()));
-        let mut batch = Batch::new();
-        assert!(log.sweep(&mut batch).unwrap());
-        assert_eq!(batch.operations().len(), SWEEP_KEYS_MAX);
-        // This one is lost in a crash.
-    }
-    backend.reopen();
-    let store = backend.store();
-    let (mut log, held) = opened(&store);
-    world.forget(room(1));
-    assert_eq!(held, world.held());
-    assert!(all_keys(&store).len() > SWEEP_KEYS_MAX);
-    assert_eq!(sweep_all(&mut log, &store), 2);
-    assert_eq!(all_keys(&store).len(), 2);
-}
-
-/// A message with more edits than a page holds and two that only look like edits of it, then its deletion; all in one
-/// room, by two devices, each event in a batch of its own. What has a body at the end, and the batches.
-fn deleted(world: &mut World, log: &mut EventLog) -> (Vec<Event>, Vec<Batch>) {
-    let conversation = room(1).conversation();
-    let mut batches = Vec::new();
-    let mut keeping = Vec::new();
-    let mut put = |world: &mut World, log: &mut EventLog, number, action, about| {
-        let mut event = world.next_event_about(room(1), conversation, device(number), action, about);
-        while event.body.is_none() {
-            let mut batch = Batch::new();
-            log.put_event(&mut batch, room(1), &event);
-            batches.push(batch);
-            event = world.next_event_about(room(1), conversation, device(number), action, about);
-        }
-        let mut batch = Batch::new();
-        log.put_event(&mut batch, room(1), &event);
-        if action == Action::REDACT {
-            log.put_deletion(&mut batch, room(1), event.header.get());
-        }
-        batches.push(batch);
-        event
-    };
-    let message = put(world, log, 1, Action::POST, None);
-    let about = (message.header.get().own_place(), message.id());
-    let other = put(world, log, 1, Action::POST, None);
-    for _ in 0..PAGE_PAIRS + 3 {
-        put(world, log, 1, Action::EDIT, Some(about));
-    }
-    keeping.push(put(world, log, 2, Action::EDIT, Some((about.0, other.id()))));
-    keeping.push(put(world, log, 2, Action::REACT, Some(about)));
-    keeping.push(put(world, log, 2, Action::REDACT, Some(about)));
-    keeping.push(other);
-    (keeping, batches)
-}
-
-fn with_bodies(log: &EventLog) -> Vec<Event> {
-    let mut events = Vec::new();
-    log.reader().each_event_of(room(1).conversation(), &mut |event| events.push(event)).unwrap();
-    events.retain(|event| event.body.is_some());
-    events
-}
-
-fn a_deletion_drops_bodies_whatever_was_in_flight<B: Backend>() {
-    // Swept before any batch is committed, in between, or only after a crash.
-    for committed_first in [0, 3, usize::MAX] {
-        let mut backend = B::new();
-        let mut world = World::default();
-        let store = backend.store();
-        let (mut log, _) = opened(&store);
-        let (keeping, batches) = deleted(&mut world, &mut log);
-        for (number, batch) in batches.into_iter().enumerate() {
-            if number == committed_first {
-                let mut sweep = Batch::new();
-                assert!(log.sweep(&mut sweep).unwrap(), "there is something to wait for");
-                assert!(sweep.operations().is_empty(), "and nothing to do yet");
-            }
-            commit(&store, batch);
-        }
-        assert!(with_bodies(&log).len() > PAGE_PAIRS);
-        if committed_first == usize::MAX {
-            drop((log, store));
-            backend.reopen();
-        } else {
-            drop(store);
-        }
-        let store = backend.store();
-        let (mut log, held) = opened(&store);
-        assert_eq!(held.deletions.len(), 1);
-        sweep_all(&mut log, &store);
-        let left: Vec<EventId> = with_bodies(&log).iter().map(Event::id).collect();
-        let kept: BTreeSet<EventId> = keeping.iter().map(Event::id).collect();
-        assert_eq!(left.iter().copied().collect::<BTreeSet<_>>(), kept);
-        let mut headers = 0;
-        log.reader().each_event_of(room(1).conversation(), &mut |_| headers += 1).unwrap();
-        assert_eq!(headers, world.log(room(1).conversation()).len(), "every header stays");
-        // Opened again, there is nothing left to do.
-        let (mut log, held) = opened(&store);
-        assert_eq!(held.deletions.len(), 1, "what is not held yet may still come");
-        assert!(!log.sweep(&mut Batch::new()).unwrap());
-    }
-}
-
-fn a_deletion_of_what_is_not_held_is_kept<B: Backend>() {
-    let backend = B::new();
-    let store = backend.store();
-    let mut world = World::default();
-    let (mut log, _) = opened(&store);
-    let place = EventPlace { chain: world::chain_of(device(7), room(1).conversation()), seq: Seq(40) };
-    let target = EventId([5; 32]);
-    let event =
-        world.next_event_about(room(1), room(1).conversation(), device(2), Action::RETRACT, Some((place, target)));
-    let mut batch = Batch::new();
-    log.put_event(&mut batch, room(1), &event);
-    log.put_deletion(&mut batch, room(1), event.header.get());
-    commit(&store, batch);
-    sweep_all(&mut log, &store);
-    let header = event.header.get();
-    let (by, action, roster) = (header.own_place(), Action::RETRACT, header.roster);
-    let expected = HeldDeletion { log: header.log, place, target, by, action, roster };
-    assert_eq!(opened(&store).1.deletions, [expected]);
-}
-
-fn a_deletion_goes_with_its_room<B: Backend>() {
-    let backend = B::new();
-    let store = backend.store();
-    let mut world = World::default();
-    let (mut log, _) = opened(&store);
-    let (_, batches) = deleted(&mut world, &mut log);
-    batches.into_iter().for_each(|batch| commit(&store, batch));
-    let mut batch = Batch::new();
-    log.forget(&mut batch, room(1)).unwrap();
-    commit(&store, batch);
-    sweep_all(&mut log, &store);
-    assert_eq!(all_keys(&store), Vec::<Vec<u8>>::new());
-    assert_eq!(opened(&store).1, HeldState::default());
-}
-
-fn a_room_of_the_same_name_is_a_new_one<B: Backend>() {
-    let backend = B::new();
-    let store = backend.store();
-    let mut world = World::default();
-    let (mut log, _) = opened(&store);
-    furnished(&mut world, &mut log, &store);
-    // Forgotten, joined again and written to, all in one batch.
-    let mut batch = Batch::new();
-    log.forget(&mut batch, room(1)).unwrap();
-    world.forget(room(1));
-    world.roster(&mut log, &mut batch, room(1));
-    world.events(&mut log, &mut batch, room(1), room(1).conversation(), device(1), 2);
-    commit(&store, batch);
-    log.check_invariants();
-    assert_eq!(opened(&store).1, world.held());
-    sweep_all(&mut log, &store);
-    assert_eq!(opened(&store).1, world.held());
-    let chain = world::chain_of(device(1), room(1).conversation());
-    let loaded = log.reader().load(room(1).conversation(), chain, Seq(1), Seq(99), usize::MAX).unwrap();
-    assert_eq!(loaded, world.chain(room(1).conversation(), chain));
-}
-
 fn a_batch_after_a_lost_one_is_refused<B: Backend>() {
     type Put = fn(&mut World, &mut EventLog, &mut Batch);
     let extend: Put = |world, log, batch| world.events(log, batch, room(1), room(1).conversation(), device(1), 1);
@@ -649,148 +410,6 @@ fn a_call_out_of_turn_spoils_its_batch<B: Backend>() {
     }
     assert_eq!(opened(&store).1, world.held());
     assert_eq!(seqs(&world.chain(id, world::chain_of(device(1), id))), [1, 2, 3, 4, 5]);
-}
-
-/// What opening and then reading everything says.
-fn opened_and_read(store: &Arc<dyn Store>, world: &World) -> Result<HeldState, StoreError> {
-    let (log, held) = EventLog::open(Arc::clone(store))?;
-    let reader = log.reader();
-    for (id, chain, events) in world.chains() {
-        let last = events.last().unwrap().header.get().seq;
-        assert!(reader.load(id, chain, events[0].header.get().seq, last, usize::MAX)?.len() <= events.len());
-        reader.each_event_of(id, &mut |_| {})?;
-    }
-    Ok(held)
-}
-
-fn damage_of(result: Result<HeldState, StoreError>) -> String {
-    match result {
-        Err(StoreError::Damaged { detail }) => detail,
-        other => panic!("no damage: {other:?}"),
-    }
-}
-
-fn damage_is_named<B: Backend>() {
-    let backend = B::new();
-    let store = backend.store();
-    let mut world = World::default();
-    let (mut log, _) = opened(&store);
-    furnished(&mut world, &mut log, &store);
-    let keys = all_keys(&store);
-    for key in &keys {
-        let value = store.get(key).unwrap().unwrap();
-        let other_kind = keys.iter().find(|other| other[..2] != key[..2] || other.get(6) != key.get(6)).unwrap();
-        let mut longer = value.clone();
-        longer.push(0);
-        let mut flipped = value.clone();
-        let middle = flipped.len() / 2;
-        flipped[middle] ^= 0x10;
-        let mut damaged = vec![
-            Vec::new(),
-            vec![0xFF; 40],
-            value[..value.len() - 1].to_vec(),
-            longer,
-            store.get(other_kind).unwrap().unwrap(),
-            vec![0x81; 80 * 1024],
-        ];
-        // A flipped bit of a signed value may only break its signature, which its reader checks and the store does
-        // not; of a head it always shows.
-        if key.starts_with(b"Lr") || key.get(6) == Some(&b'c') {
-            damaged.push(flipped);
-        }
-        for bytes in damaged {
-            let mut batch = Batch::new();
-            batch.put(key.clone(), bytes);
-            commit(&store, batch);
-            let detail = damage_of(opened_and_read(&store, &world));
-            assert!(detail.contains("key \"L"), "{detail}");
-        }
-        // A value that does not decode is named by its own key.
-        let mut batch = Batch::new();
-        batch.put(key.clone(), vec![0xFF; 40]);
-        commit(&store, batch);
-        let detail = damage_of(opened_and_read(&store, &world));
-        assert!(detail.contains(&format!("key \"{}\"", key.escape_ascii())), "{detail}");
-        let mut batch = Batch::new();
-        batch.put(key.clone(), value);
-        commit(&store, batch);
-    }
-    // Values that decode, under the key of another of their kind.
-    for kind in [b'e', b'g', b'r', b'c'] {
-        let of_kind: Vec<_> = keys.iter().filter(|key| key.starts_with(b"Ld") && key[6] == kind).collect();
-        for pair in of_kind.windows(2) {
-            let [one, other] = pair else { panic!("a window of two") };
-            let (value, foreign) = (store.get(one).unwrap().unwrap(), store.get(other).unwrap().unwrap());
-            let mut batch = Batch::new();
-            batch.put(one.to_vec(), foreign);
-            commit(&store, batch);
-            // A change in the middle of a roster is the next reader's to check: each names the one before.
-            let is_middle_change = kind == b'r' && one[2..6] == other[2..6] && one[14] != 3;
-            if !is_middle_change {
-                damage_of(opened_and_read(&store, &world));
-            }
-            let mut batch = Batch::new();
-            batch.put(one.to_vec(), value);
-            commit(&store, batch);
-        }
-    }
-    assert_eq!(opened_and_read(&store, &world), Ok(world.held()));
-}
-
-fn a_lost_key_is_noticed<B: Backend>() {
-    let backend = B::new();
-    let store = backend.store();
-    let mut world = World::default();
-    let (mut log, _) = opened(&store);
-    furnished(&mut world, &mut log, &store);
-    for key in all_keys(&store) {
-        let value = store.get(&key).unwrap().unwrap();
-        let mut batch = Batch::new();
-        batch.delete(key.clone());
-        commit(&store, batch);
-        if key.get(6) == Some(&b'g') && key.starts_with(b"Ld") {
-            // Nothing counts registers: one that is lost is fetched again as soon as two replicas compare theirs.
-            assert_eq!(opened(&store).1.registers.len(), 2);
-        } else {
-            damage_of(opened_and_read(&store, &world));
-        }
-        let mut batch = Batch::new();
-        batch.put(key, value);
-        commit(&store, batch);
-    }
-    assert_eq!(opened_and_read(&store, &world), Ok(world.held()));
-}
-
-fn a_stray_key_is_noticed<B: Backend>() {
-    let backend = B::new();
-    let store = backend.store();
-    let mut world = World::default();
-    let (mut log, _) = opened(&store);
-    furnished(&mut world, &mut log, &store);
-    let place = |room, chain| Place { room: RoomNumber(room), chain: ChainNumber(chain) };
-    let event = store.get(&keys::event(place(1, 1), Seq(5))).unwrap().unwrap();
-    let strays = [
-        (keys::event(place(1, 1), Seq(6)), event.clone()),
-        (keys::event(place(1, 4), Seq(1)), event.clone()),
-        (keys::event(place(0, 1), Seq(1)), event.clone()),
-        (keys::event(place(3, 1), Seq(1)), event.clone()),
-        (keys::event(place(u32::MAX, 1), Seq(1)), event),
-        (keys::change(RoomNumber(1), 4), store.get(&keys::change(RoomNumber(1), 3)).unwrap().unwrap()),
-        (keys::chain(place(1, 9)), store.get(&keys::chain(place(1, 1))).unwrap().unwrap()),
-        (keys::room(RoomNumber(9)), store.get(&keys::room(RoomNumber(1))).unwrap().unwrap()),
-        (b"Lr1".to_vec(), store.get(&keys::room(RoomNumber(1))).unwrap().unwrap()),
-        ([keys::chain(place(1, 1)), vec![0]].concat(), store.get(&keys::chain(place(1, 1))).unwrap().unwrap()),
-    ];
-    for (key, value) in strays {
-        let mut batch = Batch::new();
-        batch.put(key.clone(), value);
-        commit(&store, batch);
-        damage_of(opened_and_read(&store, &world));
-        let mut batch = Batch::new();
-        batch.delete(key);
-        commit(&store, batch);
-    }
-    assert_eq!(opened_and_read(&store, &world), Ok(world.held()));
 }
 
 fn batches_that_share_a_commit_are_taken<B: Backend>() {

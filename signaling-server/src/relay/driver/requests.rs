@@ -72,7 +72,7 @@ impl Driver {
                 tracing::error!(%error, "a countersignature is out of its bounds");
                 RoomRefusal::Unavailable
             })?;
-        let hash = countersigned.change.roster_hash();
+        let hash = countersigned.roster_hash();
         self.waiting.insert(hash, (link, id));
         self.input(Input::Roster(vec![countersigned]));
         if self.replica.roster(room).and_then(|roster| roster.version_of(hash)) != Some(version) {
@@ -94,7 +94,7 @@ impl Driver {
             );
         }
         for change in changes {
-            if let Some((link, id)) = self.waiting.remove(&change.change.roster_hash()) {
+            if let Some((link, id)) = self.waiting.remove(&change.roster_hash()) {
                 self.respond(link, id, Response::Accepted { change: change.clone() });
             }
         }

@@ -14,11 +14,10 @@ use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::{ServerKey, random};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::replication::Frame;
-use momoland_replica::deletions::Deletion;
 use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now, PersistFailed, Remote};
 use momoland_replica::output::{Load, LoadOrder, Notice, Output, Record};
-use momoland_replica::replica::{Config, DurableState, HeldChain, HeldDeletion, HeldFork, Own, Replica};
-use momoland_store::event_log::{EventLog, EventReader, HeldState};
+use momoland_replica::replica::{Config, Own, Replica};
+use momoland_store::event_log::{EventLog, EventReader};
 use momoland_store::kv::{Batch, SchemaVersion, SledStore, Store, StoreError};
 use momoland_store::writer::Writer;
 
@@ -56,7 +55,7 @@ impl Node {
         let store: Arc<dyn Store> = Arc::new(SledStore::open(folder, SchemaVersion(1)).expect("the store opens"));
         let (log, held) = EventLog::open(Arc::clone(&store)).expect("the log opens");
         let config = Config { own, server, recent_bytes_max: RECENT_BYTES_MAX };
-        let replica = Replica::new(config, random(), durable(held));
+        let replica = Replica::new(config, random(), held);
         let answers = wakes.clone();
         let writer = Writer::spawn(store, move |ticket, result| {
             // Nobody waits once the node has stopped.
@@ -224,46 +223,7 @@ impl<W: FnMut(&Notice)> Driver<W> {
 pub(crate) fn batch_of(log: &mut EventLog, records: &[Record]) -> Batch {
     let mut batch = Batch::new();
     for record in records {
-        match record {
-            Record::Roster { place, change } => log.put_roster(&mut batch, *place, change),
-            Record::Event { room, event } => log.put_event(&mut batch, *room, event),
-            Record::Deletion { room, by } => log.put_deletion(&mut batch, *room, by.get()),
-            Record::Fork { room, seq, offered } => log.put_fork(&mut batch, *room, *seq, offered),
-            Record::Register(register) => log.put_register(&mut batch, register),
-            Record::Forget { room } => log.forget(&mut batch, *room).expect("the store is whole"),
-        }
+        log.put(&mut batch, record).expect("the store is whole");
     }
     batch
-}
-
-fn durable(held: HeldState) -> DurableState {
-    let chains = held.chains.into_iter().map(|held| HeldChain {
-        room: held.room,
-        log: held.log,
-        chain: held.chain,
-        low: held.low,
-        low_prev: held.low_prev,
-        high: held.high,
-        head: held.head,
-        hlc: held.hlc,
-    });
-    let forks = held.forks.into_iter().map(|fork| HeldFork {
-        log: fork.log,
-        chain: fork.chain,
-        seq: fork.seq,
-        offered: fork.offered,
-    });
-    let deletions = held.deletions.into_iter().map(|held| HeldDeletion {
-        log: held.log,
-        place: held.place,
-        deletion: Deletion { target: held.target, by: held.by, action: held.action, roster: held.roster },
-    });
-    DurableState {
-        rosters: held.rosters,
-        chains: chains.collect(),
-        forks: forks.collect(),
-        deletions: deletions.collect(),
-        registers: held.registers,
-        logs: held.logs,
-    }
 }

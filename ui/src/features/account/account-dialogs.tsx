@@ -1,5 +1,5 @@
 import { useState, type SubmitEvent } from "react";
-import { ApiError } from "@/api/error";
+import { ApiError } from "@/client/error";
 import { Button } from "@/components/button";
 import { Dialog, DialogActions } from "@/components/dialog";
 import { Field, Refusal } from "@/components/field";

@@ -1,7 +1,7 @@
-import { Keyboard, LogOut, Megaphone, Pencil, Settings, Wifi, WifiOff } from "lucide-react";
+import { Keyboard, LogOut, Pencil, Settings, Wifi, WifiOff } from "lucide-react";
 import { Popover } from "radix-ui";
 import { toast } from "sonner";
-import { ApiError } from "@/api/error";
+import { ApiError } from "@/client/error";
 import { Avatar } from "@/components/avatar";
 import { IconButton } from "@/components/icon-button";
 import { COMMAND_KEY } from "@/components/keys";
@@ -9,7 +9,7 @@ import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
 import { PathBadge } from "@/components/path-badge";
 import { useActions, useAppState } from "@/state/context";
 import { useTheme } from "@/state/preferences";
-import { connectionOf, ownAccount, presenceOf, tellsNotifications, type Connection } from "@/state/selectors";
+import { connectionOf, ownAccount, presenceOf, type Connection } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.account;
@@ -19,7 +19,6 @@ export function AccountRow() {
   const actions = useActions();
   const account = useAppState(ownAccount);
   const offline = useAppState((state) => state.net?.server === "offline");
-  const announces = useAppState(tellsNotifications);
   const [theme, setTheme] = useTheme();
 
   const own = useAppState((state) => state.people.get(ownAccount(state)?.userId ?? ""));
@@ -79,11 +78,6 @@ export function AccountRow() {
         <MenuItem icon={Keyboard} keys={[COMMAND_KEY, "/"]} onChoose={() => actions.show({ kind: "shortcuts" })}>
           {words.shortcuts}
         </MenuItem>
-        {account.admin && announces && (
-          <MenuItem icon={Megaphone} onChoose={() => actions.show({ kind: "announce" })}>
-            {words.announce}
-          </MenuItem>
-        )}
         <MenuLine />
         <MenuItem icon={LogOut} onChoose={() => actions.show({ kind: "signOut" })}>
           {words.signOut}
@@ -94,7 +88,7 @@ export function AccountRow() {
 }
 
 /** One line that tells the truth; it opens to say more. */
-function ConnectionLine() {
+export function ConnectionLine() {
   const connection = useAppState(connectionOf);
   return (
     <Popover.Root>

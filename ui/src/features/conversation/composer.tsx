@@ -1,6 +1,6 @@
 import { ArrowUp, AtSign, Reply, SmilePlus, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import type { Room } from "@/api/types";
+import type { Room } from "@/client/types";
 import { EmojiPopover } from "@/components/emoji/emoji-picker";
 import { IconButton } from "@/components/icon-button";
 import { Keys } from "@/components/keys";

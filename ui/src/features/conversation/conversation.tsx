@@ -1,13 +1,15 @@
-import { Activity, ChevronLeft, Ellipsis, Hash, Lock, LogOut, PanelRight, Settings, Star, StarOff, UserPlus } from "lucide-react";
+import { Activity, ChevronLeft, Ellipsis, Hash, Lock, LogOut, Newspaper, PanelRight, Settings, Star, StarOff, UserPlus } from "lucide-react";
 import { toast } from "sonner";
-import { ApiError } from "@/api/error";
-import type { Room } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
 import { COMMAND_KEY } from "@/components/keys";
 import { WITHOUT_DETAILS, useMedia } from "@/components/media";
 import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
+import { Middle } from "@/components/middle";
+import { Failed, Loading } from "@/components/reading";
 import { Composer } from "@/features/conversation/composer";
 import { MessageList } from "@/features/conversation/message-list";
 import { useActions, useAppState } from "@/state/context";
@@ -16,19 +18,19 @@ import { strings } from "@/strings/strings";
 
 const words = strings.conversation;
 
-/** The middle pane: the open room, or a word about how to open one. */
-export function Conversation() {
+/** The middle pane: the open room, or a word about how to open one. `details`: whether there is a pane for them beside it. */
+export function Conversation({ details = true }: { details?: boolean }) {
   const room = useAppState(openRoom);
   const count = useAppState((state) => state.rooms?.size ?? null);
 
   return (
-    <main data-pane="conversation" tabIndex={-1} className="relative flex flex-col min-w-0 min-h-0 h-full bg-surface focus:outline-none focus-visible:shadow-none [--under:var(--surface)]">
+    <Middle>
       {room === null ? (
         count !== null && <NoneOpen none={count === 0} />
       ) : (
-        <OpenRoom key={room.roomId} room={room} />
+        <OpenRoom key={room.roomId} room={room} details={details} />
       )}
-    </main>
+    </Middle>
   );
 }
 
@@ -49,10 +51,10 @@ function NoneOpen({ none }: { none: boolean }) {
   );
 }
 
-function OpenRoom({ room }: { room: Room }) {
+function OpenRoom({ room, details }: { room: Room; details: boolean }) {
   return (
     <>
-      <Head room={room} />
+      <Head room={room} details={details} />
       <Log room={room} />
       <TypingLine roomId={room.roomId} />
       <Composer room={room} />
@@ -60,7 +62,7 @@ function OpenRoom({ room }: { room: Room }) {
   );
 }
 
-function Head({ room }: { room: Room }) {
+function Head({ room, details }: { room: Room; details: boolean }) {
   const actions = useActions();
   const sheet = useMedia(WITHOUT_DETAILS);
   const shown = useAppState((state) => (sheet ? state.details.sheet : state.details.pane));
@@ -95,14 +97,16 @@ function Head({ room }: { room: Room }) {
       >
         <RoomMenu room={room} />
       </Menu>
-      <IconButton
-        label={shown ? words.hideDetails : words.showDetails}
-        keys={[COMMAND_KEY, "."]}
-        aria-pressed={shown}
-        onClick={() => actions.setDetails(sheet ? { sheet: !shown } : { pane: !shown })}
-      >
-        <PanelRight aria-hidden="true" />
-      </IconButton>
+      {details && (
+        <IconButton
+          label={shown ? words.hideDetails : words.showDetails}
+          keys={[COMMAND_KEY, "."]}
+          aria-pressed={shown}
+          onClick={() => actions.setDetails(sheet ? { sheet: !shown } : { pane: !shown })}
+        >
+          <PanelRight aria-hidden="true" />
+        </IconButton>
+      )}
     </header>
   );
 }
@@ -122,6 +126,9 @@ function RoomMenu({ room }: { room: Room }) {
       <MenuLine />
       <MenuItem icon={room.favourite ? StarOff : Star} onChoose={() => void actions.setFavourite(room.roomId, !room.favourite).catch(refuse)}>
         {room.favourite ? strings.notify.notFavourite : strings.notify.favourite}
+      </MenuItem>
+      <MenuItem icon={Newspaper} onChoose={() => actions.openFeed(room.roomId)}>
+        {strings.feed.open}
       </MenuItem>
       {room.kind === "chat" && (
         <>
@@ -172,20 +179,9 @@ function Log({ room }: { room: Room }) {
   switch (timeline?.kind) {
     case undefined:
     case "loading":
-      return (
-        <div className="relative flex-1" aria-busy="true">
-          <div className="loading-line" />
-        </div>
-      );
+      return <Loading />;
     case "failed":
-      return (
-        <div role="alert" className="flex-1 grid place-content-center justify-items-center gap-3 p-6 text-center">
-          <p className="max-w-[420px] text-body text-ink-2 foreign">
-            {words.failed} {timeline.error.message}
-          </p>
-          <Button onClick={() => actions.readTimeline(room.roomId)}>{strings.tryAgain}</Button>
-        </div>
-      );
+      return <Failed middle sentence={`${words.failed} ${timeline.error.message}`} action={strings.tryAgain} onRetry={() => actions.readTimeline(room.roomId)} />;
     case "ready":
       return timeline.messages.length === 0 && !hasUnsent ? <Empty room={room} /> : <MessageList room={room} timeline={timeline} />;
   }

@@ -1,5 +1,5 @@
 import { Check, CheckCheck, Clock3, type LucideIcon } from "lucide-react";
-import type { DeliveryState } from "@/api/types";
+import type { DeliveryState } from "@/client/types";
 import { strings } from "@/strings/strings";
 
 const ICONS: Readonly<Record<DeliveryState, LucideIcon>> = { stored: Clock3, relayed: Check, delivered: CheckCheck, read: CheckCheck };

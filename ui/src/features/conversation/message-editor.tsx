@@ -1,6 +1,6 @@
 import { CircleAlert } from "lucide-react";
 import { useEffect, useId, useRef } from "react";
-import type { Message, Room } from "@/api/types";
+import type { Message, Room } from "@/client/types";
 import { Button } from "@/components/button";
 import { focusComposer } from "@/components/focus";
 import { TextBox } from "@/features/conversation/text-box";

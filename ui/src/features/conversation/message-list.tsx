@@ -1,7 +1,7 @@
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { createContext, useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState, type FocusEvent, type KeyboardEvent, type MouseEvent, type Ref } from "react";
 import { Virtualizer, type CustomItemComponentProps, type VirtualizerHandle } from "virtua";
-import type { Message, Room } from "@/api/types";
+import type { Message, Room } from "@/client/types";
 import { Button } from "@/components/button";
 import { useMinute } from "@/components/clock";
 import { EmojiPopover } from "@/components/emoji/emoji-picker";

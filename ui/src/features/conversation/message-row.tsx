@@ -1,7 +1,8 @@
 import { CircleAlert, Pin, Trash } from "lucide-react";
 import { memo, useId, useState } from "react";
-import type { Message, Room } from "@/api/types";
+import type { Message, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
+import { exactTime } from "@/components/clock";
 import { Button } from "@/components/button";
 import { Delivery } from "@/features/conversation/delivery";
 import { MessageEditor } from "@/features/conversation/message-editor";
@@ -9,7 +10,7 @@ import { MessageText } from "@/features/conversation/message-text";
 import { ToolStrip, type RowCommands } from "@/features/conversation/message-tools";
 import { Quote } from "@/features/conversation/quote";
 import { Reactions } from "@/features/conversation/reactions";
-import { clockTime, exactTime } from "@/features/conversation/times";
+import { clockTime } from "@/features/conversation/times";
 import { useAppState } from "@/state/context";
 import { mentionsMe, toolsFor } from "@/state/selectors";
 import { strings } from "@/strings/strings";

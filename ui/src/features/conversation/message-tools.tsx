@@ -1,5 +1,5 @@
 import { Ellipsis, Link, MailOpen, Pencil, Pin, PinOff, Reply, SmilePlus, Trash, Copy, Users } from "lucide-react";
-import type { Message } from "@/api/types";
+import type { Message } from "@/client/types";
 import { IconButton } from "@/components/icon-button";
 import { AnchoredMenu, MenuItem, MenuLine, type AnchoredMenuProps } from "@/components/menu";
 import type { MessageTools } from "@/state/selectors";

@@ -1,4 +1,4 @@
-import type { Message } from "@/api/types";
+import type { Message } from "@/client/types";
 import { plainText } from "@/features/conversation/markdown";
 import { paintable } from "@/features/conversation/text";
 import { useAppState } from "@/state/context";

@@ -1,6 +1,6 @@
 import { SmilePlus } from "lucide-react";
 import { Tooltip } from "radix-ui";
-import type { Reaction } from "@/api/types";
+import type { Reaction } from "@/client/types";
 import { useAppState } from "@/state/context";
 import { strings } from "@/strings/strings";
 

@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 import { toast } from "sonner";
-import type { Message, Room } from "@/api/types";
+import type { Message, Room } from "@/client/types";
 import { copyText } from "@/components/clipboard";
 import { focusComposer } from "@/components/focus";
 import type { RowCommands } from "@/features/conversation/message-tools";

@@ -1,7 +1,7 @@
 // The rows of a log: messages, grouped by author and nearness in time, with rules between days and above what is new.
 //
 // Pure. `message-list.tsx` virtualises what comes out; a row's key never changes while its message is there.
-import type { Message } from "@/api/types";
+import type { Message } from "@/client/types";
 import type { Unsent } from "@/state/state";
 
 export type Row =

@@ -1,6 +1,6 @@
 import { useId, useImperativeHandle, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode, type Ref } from "react";
 import { Users } from "lucide-react";
-import type { Room } from "@/api/types";
+import type { Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { useEmojiSet, withTone } from "@/components/emoji/emoji-data";
 import { closedShortcode, completed, emojiOptions, mentionOptions, tokenAt, type Option, type Token } from "@/features/conversation/completion";

@@ -1,8 +1,9 @@
 import { FileText, Plus } from "lucide-react";
 import { useEffect, useState } from "react";
-import type { Doc, Room } from "@/api/types";
+import type { Doc, Room } from "@/client/types";
 import { Button } from "@/components/button";
 import { useMinute } from "@/components/clock";
+import { Failed, Loading } from "@/components/reading";
 import { lastSeenWords } from "@/features/details/last-seen";
 import { useActions, useAppState } from "@/state/context";
 import { mayPost } from "@/state/selectors";
@@ -26,22 +27,9 @@ export function Documents({ room }: { room: Room }) {
   switch (list?.kind) {
     case undefined:
     case "loading":
-      return (
-        <div className="relative flex-1" aria-busy="true">
-          <div className="loading-line" />
-        </div>
-      );
+      return <Loading />;
     case "failed":
-      return (
-        <div role="alert" className="flex-1 px-5 py-2 text-ink-2">
-          <p className="foreign">
-            {words.listFailed} {list.error.message}
-          </p>
-          <Button className="mt-3" onClick={() => actions.readDocs(room.roomId)}>
-            {strings.tryAgain}
-          </Button>
-        </div>
-      );
+      return <Failed sentence={`${words.listFailed} ${list.error.message}`} action={strings.tryAgain} onRetry={() => actions.readDocs(room.roomId)} />;
     case "ready": {
       const shown = list.docs.filter((doc) => doc.archived === archived);
       const put = list.docs.filter((doc) => doc.archived).length;

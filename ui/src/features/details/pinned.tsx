@@ -1,9 +1,9 @@
 import { PinOff } from "lucide-react";
 import { useEffect } from "react";
-import type { Message, Room } from "@/api/types";
+import type { Message, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
-import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
+import { Failed, Loading } from "@/components/reading";
 import { useActions, useAppState } from "@/state/context";
 import { mayPost } from "@/state/selectors";
 import { strings } from "@/strings/strings";
@@ -21,22 +21,9 @@ export function PinnedMessages({ room }: { room: Room }) {
   switch (pinned?.kind) {
     case undefined:
     case "loading":
-      return (
-        <div className="relative flex-1" aria-busy="true">
-          <div className="loading-line" />
-        </div>
-      );
+      return <Loading />;
     case "failed":
-      return (
-        <div role="alert" className="flex-1 px-5 py-2 text-ink-2">
-          <p className="foreign">
-            {words.pinnedFailed} {pinned.error.message}
-          </p>
-          <Button className="mt-3" onClick={() => actions.readPinned(room.roomId)}>
-            {strings.tryAgain}
-          </Button>
-        </div>
-      );
+      return <Failed sentence={`${words.pinnedFailed} ${pinned.error.message}`} action={strings.tryAgain} onRetry={() => actions.readPinned(room.roomId)} />;
     case "ready":
       if (pinned.messages.length === 0) return <p className="flex-1 px-5 py-2 text-ink-3">{words.pinnedEmpty}</p>;
       return (

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
-import { ApiError } from "@/api/error";
-import type { Activity, Room } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Activity, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { Dialog } from "@/components/dialog";

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
-import { ApiError } from "@/api/error";
-import type { DirectoryRoom } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { DirectoryRoom } from "@/client/types";
 import { Button } from "@/components/button";
 import { Dialog } from "@/components/dialog";
 import { Field, Refusal } from "@/components/field";

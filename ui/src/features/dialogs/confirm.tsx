@@ -1,5 +1,5 @@
 import { useId, useState } from "react";
-import type { Room } from "@/api/types";
+import type { Room } from "@/client/types";
 import { Button } from "@/components/button";
 import { Dialog, DialogActions } from "@/components/dialog";
 import { Refusal } from "@/components/field";

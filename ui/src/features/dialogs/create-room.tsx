@@ -1,6 +1,6 @@
 import { Hash, Lock } from "lucide-react";
 import { useState, type SubmitEvent } from "react";
-import type { Visibility } from "@/api/types";
+import type { Visibility } from "@/client/types";
 import { Button } from "@/components/button";
 import { Choice } from "@/components/choice";
 import { Dialog, DialogActions } from "@/components/dialog";

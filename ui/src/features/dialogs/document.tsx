@@ -1,6 +1,6 @@
 import { Users, UserRound, UsersRound } from "lucide-react";
 import { useState, type SubmitEvent } from "react";
-import type { Doc, DocEditing, Room } from "@/api/types";
+import type { Doc, DocEditing, Room } from "@/client/types";
 import { Button } from "@/components/button";
 import { Choice, type ChoiceProps } from "@/components/choice";
 import { Dialog, DialogActions } from "@/components/dialog";

@@ -1,7 +1,7 @@
 import { Check, Copy } from "lucide-react";
 import { useState } from "react";
 import { toast } from "sonner";
-import type { Role, Room } from "@/api/types";
+import type { Role, Room } from "@/client/types";
 import { Button } from "@/components/button";
 import { copyText } from "@/components/clipboard";
 import { Dialog, DialogActions } from "@/components/dialog";

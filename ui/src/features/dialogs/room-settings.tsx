@@ -1,5 +1,5 @@
 import { useState, type SubmitEvent } from "react";
-import type { Room, Visibility } from "@/api/types";
+import type { Room, Visibility } from "@/client/types";
 import { Button } from "@/components/button";
 import { Choice } from "@/components/choice";
 import { Dialog, DialogActions } from "@/components/dialog";

@@ -5,8 +5,8 @@
 // the replica); what the engine says is never sent back to it; a caret that is not heard of any more goes.
 import { applyAwarenessUpdate, Awareness, removeAwarenessStates } from "y-protocols/awareness";
 import * as Y from "yjs";
-import { ApiError } from "@/api/error";
-import type { Doc, DocPresence } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Doc, DocPresence } from "@/client/types";
 import { fromBase64, type DocLine } from "@/state/doc-line";
 
 export type Saving = { kind: "saved" } | { kind: "saving" } | { kind: "failed"; error: ApiError };

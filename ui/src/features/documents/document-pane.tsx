@@ -1,12 +1,14 @@
-import { Archive, ArchiveRestore, ChevronLeft, Ellipsis, FileText, Lock, Settings, Trash } from "lucide-react";
+import { Archive, ArchiveRestore, ChevronLeft, Ellipsis, FileCode, FileDown, FileInput, FileText, History, Lock, Settings, Trash } from "lucide-react";
 import { lazy, Suspense, useCallback, useState, useSyncExternalStore } from "react";
 import { toast } from "sonner";
-import { ApiError } from "@/api/error";
-import type { Doc, Room } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Doc, ExportFormat, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
 import { Menu, MenuItem, MenuLine } from "@/components/menu";
+import { Middle } from "@/components/middle";
+import { chooseFile, formatOf, saveFile } from "@/components/text-files";
 import type { DocSession } from "@/features/documents/doc-session";
 import { useActions, useAppState } from "@/state/context";
 import { mayManage, openRoom, ownAccount } from "@/state/selectors";
@@ -30,7 +32,7 @@ export function DocumentPane() {
   const nameOf = useCallback((userId: string) => people.get(userId)?.displayName ?? strings.somebody, [people]);
 
   return (
-    <main data-pane="conversation" tabIndex={-1} className="relative flex flex-col min-w-0 min-h-0 h-full bg-surface focus:outline-none focus-visible:shadow-none [--under:var(--surface)]">
+    <Middle>
       {room !== null && doc !== undefined && (
         <>
           <header className="flex items-center gap-2 flex-none h-[52px] ps-3 pe-3 touch:ps-1 touch:pe-1.5 border-b border-line">
@@ -69,7 +71,7 @@ export function DocumentPane() {
           </Suspense>
         </>
       )}
-    </main>
+    </Middle>
   );
 }
 
@@ -117,6 +119,17 @@ function DocMenu({ room, doc }: { room: Room; doc: Doc }) {
   const manages = own || mayManage(room);
   const refuse = (thrown: unknown): void => void toast.error(ApiError.from(thrown).message);
 
+  async function save(format: ExportFormat): Promise<void> {
+    saveFile(await actions.exportDoc(doc.docId, format));
+  }
+
+  async function add(): Promise<void> {
+    const file = await chooseFile();
+    if (file === null) return;
+    await actions.importDoc({ docId: doc.docId, format: formatOf(file.name), content: await file.text() });
+    toast(words.imported(file.name));
+  }
+
   /** It can be had back, so it is not asked first. */
   async function remove(): Promise<void> {
     try {
@@ -133,6 +146,25 @@ function DocMenu({ room, doc }: { room: Room; doc: Doc }) {
       <MenuItem icon={Settings} onChoose={() => actions.show({ kind: "docSettings", roomId: room.roomId, docId: doc.docId })}>
         {words.settings}
       </MenuItem>
+      <MenuItem icon={History} onChoose={() => actions.show({ kind: "docHistory", roomId: room.roomId, docId: doc.docId })}>
+        {words.history.menu}
+      </MenuItem>
+      <MenuLine />
+      <MenuItem icon={FileDown} onChoose={() => void save("markdown").catch(refuse)}>
+        {words.export.markdown}
+      </MenuItem>
+      <MenuItem icon={FileCode} onChoose={() => void save("html").catch(refuse)}>
+        {words.export.html}
+      </MenuItem>
+      <MenuItem icon={FileText} onChoose={() => void save("text").catch(refuse)}>
+        {words.export.text}
+      </MenuItem>
+      {doc.readOnly === undefined && (
+        <MenuItem icon={FileInput} onChoose={() => void add().catch(refuse)}>
+          {words.import}
+        </MenuItem>
+      )}
+      <MenuLine />
       <MenuItem icon={doc.archived ? ArchiveRestore : Archive} onChoose={() => void actions.archiveDoc(doc.docId, !doc.archived).catch(refuse)}>
         {doc.archived ? words.unarchive : words.archive}
       </MenuItem>

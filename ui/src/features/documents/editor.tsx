@@ -6,7 +6,7 @@ import { EditorContent, useEditor, useEditorState, type Editor } from "@tiptap/r
 import { StarterKit } from "@tiptap/starter-kit";
 import { Bold, Code, Heading1, Heading2, Heading3, Italic, List, ListChecks, ListOrdered, Quote, Redo2, SquareCode, Strikethrough, Table, Undo2, type LucideIcon } from "lucide-react";
 import { useEffect, useState } from "react";
-import { ApiError } from "@/api/error";
+import { ApiError } from "@/client/error";
 import { hueOf } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";

@@ -1,10 +1,11 @@
 import { ArrowUp, ChevronLeft, Newspaper, SquarePen } from "lucide-react";
 import { RadioGroup } from "radix-ui";
 import { useCallback, useEffect, useRef, type ReactNode } from "react";
-import type { ApiError } from "@/api/error";
-import type { FeedOrder } from "@/api/types";
+import type { ApiError } from "@/client/error";
+import type { FeedOrder } from "@/client/types";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
+import { Middle } from "@/components/middle";
 import { useFeedKeys } from "@/features/feed/feed-keys";
 import { NewPost } from "@/features/feed/new-post";
 import { PostCard, type TextView } from "@/features/feed/post-card";
@@ -18,7 +19,7 @@ const ORDERS: readonly FeedOrder[] = ["new", "top", "hot"];
 /** The next page is asked for so far before the end comes into sight. */
 const AHEAD = "600px";
 
-/** The public feed, in the place of a room. */
+/** The server's feed or a room's own, in the place of a conversation. */
 export function Feed({ Text }: { Text: TextView }) {
   const actions = useActions();
   const pane = useRef<HTMLElement>(null);
@@ -28,6 +29,7 @@ export function Feed({ Text }: { Text: TextView }) {
   const order = useAppState((state) => state.feed.order);
   const fresh = useAppState((state) => state.feed.fresh.length);
   const composing = useAppState((state) => state.feed.composing);
+  const room = useAppState((state) => (state.feed.of === null ? null : (state.rooms?.get(state.feed.of) ?? null)));
   const connected = useAppState((state) => connectionOf(state).kind === "connected");
 
   const compose = useCallback(() => {
@@ -46,13 +48,13 @@ export function Feed({ Text }: { Text: TextView }) {
   }, [actions, connected]);
 
   return (
-    <main ref={pane} data-pane="conversation" tabIndex={-1} className="relative flex flex-col min-w-0 min-h-0 h-full bg-surface focus:outline-none focus-visible:shadow-none [--under:var(--surface)]">
+    <Middle ref={pane}>
       <header className="flex items-center gap-2.5 touch:gap-1 flex-none h-[52px] ps-6 pe-3 touch:ps-1 touch:pe-1.5 border-b border-line">
-        <IconButton label={strings.conversation.back} className="hidden touch:grid" onClick={actions.closeFeed}>
+        <IconButton label={room === null ? strings.conversation.back : words.backTo(room.name)} className={room === null ? "hidden touch:grid" : "-ms-3 touch:ms-0"} onClick={actions.closeFeed}>
           <ChevronLeft aria-hidden="true" className="rtl:-scale-x-100" />
         </IconButton>
         <h1 ref={head} tabIndex={-1} className="flex-1 min-w-0 truncate font-strong text-title tracking-[-0.012em] focus:outline-none focus-visible:shadow-none">
-          {words.label}
+          {room === null ? words.label : words.ofRoom(room.name)}
         </h1>
         <RadioGroup.Root aria-label={words.order} value={order} onValueChange={(value) => actions.setFeedOrder(ORDERS.find((each) => each === value) ?? "new")} className="flex gap-0.5 p-0.5 rounded-control bg-sunken">
           {ORDERS.map((each) => (
@@ -74,7 +76,7 @@ export function Feed({ Text }: { Text: TextView }) {
             {list.kind === "failed" && <Failed error={list.error} onRetry={actions.readFeed} />}
             {list.kind === "ready" && list.ids.length === 0 && fresh === 0 && !composing && (
               <Empty>
-                <p className="max-w-[360px] text-body text-ink-2">{words.empty}</p>
+                <p className="max-w-[360px] text-body text-ink-2 foreign">{room === null ? words.empty : words.emptyRoom(room.name)}</p>
                 <Button tone="main" onClick={compose}>
                   {words.emptyAction}
                 </Button>
@@ -109,7 +111,7 @@ export function Feed({ Text }: { Text: TextView }) {
           )}
         </div>
       </div>
-    </main>
+    </Middle>
   );
 }
 

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { ApiError } from "@/api/error";
+import { ApiError } from "@/client/error";
 import { Button } from "@/components/button";
 import { PostEditor } from "@/features/feed/post-editor";
 import { useAttempt } from "@/components/use-attempt";

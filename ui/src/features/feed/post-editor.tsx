@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, type KeyboardEvent, type ReactNode } from "react";
-import type { ApiError } from "@/api/error";
+import type { ApiError } from "@/client/error";
 import { Button } from "@/components/button";
 import { Refusal } from "@/components/field";
 import { commandHeld } from "@/components/keys";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Comment } from "@/api/types";
+import type { Comment } from "@/client/types";
 import { threadOf } from "@/features/feed/thread";
 
 const comment = (commentId: string, replyTo?: string): Comment => ({ commentId, postId: "p", roomId: "feed", author: "bo", authorName: "Bo", text: "", sentAt: 0, likesCount: 0, liked: false, deleted: false, ...(replyTo === undefined ? {} : { replyTo }) });

@@ -2,7 +2,7 @@
 //
 // Invariant: every comment is shown once, whatever it says that it answers; an answer to what is not held (an earlier
 // page) stands alone. Depth is bounded, so that a long exchange does not run out of the pane.
-import type { Comment } from "@/api/types";
+import type { Comment } from "@/client/types";
 
 export type Branch = { comment: Comment; depth: number; /** It answers something that is not held. */ orphan: boolean };
 

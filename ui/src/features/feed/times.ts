@@ -6,7 +6,6 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const thisYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const anyYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 
 export function shortTime(at: number, now: number): string {
   const words = strings.feed.ago;
@@ -18,4 +17,3 @@ export function shortTime(at: number, now: number): string {
   return (new Date(at).getFullYear() === new Date(now).getFullYear() ? thisYear : anyYear).format(at);
 }
 
-export const exactTime = (at: number): string => exact.format(at);

@@ -1,5 +1,5 @@
 import { Megaphone, X } from "lucide-react";
-import type { NotificationLevel } from "@/api/types";
+import type { NotificationLevel } from "@/client/types";
 import { IconButton } from "@/components/icon-button";
 import { useMinute } from "@/components/clock";
 import { useActions, useAppState } from "@/state/context";

@@ -1,15 +1,16 @@
-import { AtSign, Bell, ChevronLeft, CheckCheck, Hash, Mail, Megaphone, Reply, Smile, UserPlus, type LucideIcon } from "lucide-react";
+import { AtSign, Bell, ChevronLeft, CheckCheck, Hash, Mail, MessageCircle, MessagesSquare, Reply, type LucideIcon } from "lucide-react";
 import { useEffect, useRef } from "react";
-import type { Notification, NotificationKind, NotificationLevel } from "@/api/types";
+import type { Notification, NotificationKind, NotificationLevel } from "@/client/types";
 import { Button } from "@/components/button";
 import { useMinute } from "@/components/clock";
 import { IconButton } from "@/components/icon-button";
+import { Middle } from "@/components/middle";
 import { useActions, useAppState } from "@/state/context";
 import { strings } from "@/strings/strings";
 
 const words = strings.inbox;
 
-const ICONS: Readonly<Record<NotificationKind, LucideIcon>> = { mention: AtSign, reply: Reply, reaction: Smile, invite: UserPlus, personal: Mail, announcement: Megaphone, room: Hash };
+const ICONS: Readonly<Record<NotificationKind, LucideIcon>> = { mention: AtSign, reply: Reply, direct: MessageCircle, message: MessagesSquare, room: Hash, personal: Mail };
 const TONES: Readonly<Record<NotificationLevel, string>> = { info: "text-ink-2", success: "text-ok", warning: "text-notice", error: "text-danger" };
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -23,7 +24,7 @@ export function Inbox() {
   useEffect(() => head.current?.focus(), []);
 
   return (
-    <main data-pane="conversation" tabIndex={-1} className="relative flex flex-col min-w-0 min-h-0 h-full bg-surface focus:outline-none focus-visible:shadow-none [--under:var(--surface)]">
+    <Middle>
       <header className="flex items-center gap-2.5 touch:gap-1 flex-none h-[52px] ps-6 pe-3 touch:ps-1 touch:pe-1.5 border-b border-line">
         <IconButton label={strings.conversation.back} className="hidden touch:grid" onClick={actions.closeInbox}>
           <ChevronLeft aria-hidden="true" className="rtl:-scale-x-100" />
@@ -60,7 +61,7 @@ export function Inbox() {
           )}
         </div>
       )}
-    </main>
+    </Middle>
   );
 }
 

@@ -1,17 +1,18 @@
 import {
-  Activity, Bell, BellOff, Circle, Compass, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, Megaphone, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
+  Activity, Bell, BellOff, Circle, Compass, FileDown, FileInput, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
   Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Wifi, WifiOff, type LucideIcon,
 } from "lucide-react";
 import { Command } from "cmdk";
 import { Dialog } from "radix-ui";
 import { useState, type ReactNode } from "react";
 import { toast } from "sonner";
-import { ApiError } from "@/api/error";
-import type { Room } from "@/api/types";
+import { ApiError } from "@/client/error";
+import type { Doc, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { useFocusReturn } from "@/components/focus";
 import { COMMAND_KEY, Keys } from "@/components/keys";
 import { WITHOUT_DETAILS } from "@/components/media";
+import { chooseFile, formatOf, saveFile } from "@/components/text-files";
 import { matchName, type Match } from "@/features/palette/match";
 import { useActions, useAppState } from "@/state/context";
 import { placeOf } from "@/state/links";
@@ -169,7 +170,6 @@ function useCommands(): readonly Entry[] {
   const details = useAppState((state) => state.details);
   const offline = useAppState((state) => state.net?.server === "offline");
   const ownText = useAppState((state) => state.people.get(ownAccount(state)?.userId ?? "")?.text ?? "");
-  const admin = useAppState((state) => ownAccount(state)?.admin === true);
   const [, setTheme] = useTheme();
   const themes: Readonly<Record<"light" | "dark" | "system", LucideIcon>> = { light: Sun, dark: Moon, system: Monitor };
   const entry = (name: string, Icon: LucideIcon, run: () => void, keys?: readonly string[]): Entry => ({
@@ -202,7 +202,23 @@ function useCommands(): readonly Entry[] {
       : []),
   ];
 
+  const doc = useAppState((state) => {
+    const list = state.openRoomId === null ? undefined : state.docs.get(state.openRoomId);
+    return list?.kind === "ready" ? list.docs.find((each) => each.docId === state.openDocId) : undefined;
+  });
+  async function add(to: Doc): Promise<void> {
+    const file = await chooseFile();
+    if (file === null) return;
+    await actions.importDoc({ docId: to.docId, format: formatOf(file.name), content: await file.text() });
+    toast(strings.docs.imported(file.name));
+  }
+  const ofDoc = (of: Doc): readonly Entry[] => [
+    entry(strings.docs.export.markdown, FileDown, () => void actions.exportDoc(of.docId, "markdown").then(saveFile).catch(refuse)),
+    ...(of.readOnly === undefined ? [entry(strings.docs.import, FileInput, () => void add(of).catch(refuse))] : []),
+  ];
+
   return [
+    ...(doc === undefined ? [] : ofDoc(doc)),
     ...(inbox ? [entry(strings.inbox.label, InboxIcon, () => actions.openInbox())] : []),
     entry(strings.feed.label, Newspaper, () => actions.openFeed()),
     ...(room === null ? [] : ofRoom(room)),
@@ -218,7 +234,6 @@ function useCommands(): readonly Entry[] {
     ...(["light", "dark", "system"] as const).map((theme) => entry(words.theme(strings.account.themes[theme]), themes[theme], () => setTheme(theme))),
     ...(["online", "away", "dnd"] as const).map((status) => entry(words.status(strings.account.statuses[status]), status === "dnd" ? BellOff : Circle, () => void actions.setPresence(status, ownText).catch(refuse))),
     entry(strings.account.shortcuts, Keyboard, () => actions.show({ kind: "shortcuts" }), [COMMAND_KEY, "/"]),
-    ...(admin && inbox ? [entry(strings.account.announce, Megaphone, () => actions.show({ kind: "announce" }))] : []),
     entry(strings.account.editName, Pencil, () => actions.show({ kind: "profile" })),
     entry(offline ? strings.account.goOnline : strings.account.goOffline, offline ? Wifi : WifiOff, () => {
       actions.setOnline(offline).catch((thrown: unknown) => toast.error(ApiError.from(thrown).message));

@@ -1,7 +1,7 @@
 import { Expand, MapPin, X } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { useEffect, useMemo, useState } from "react";
-import type { Location, Room } from "@/api/types";
+import type { Location, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { useMinute } from "@/components/clock";

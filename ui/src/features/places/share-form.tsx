@@ -1,6 +1,6 @@
 import { LocateFixed } from "lucide-react";
 import { useState, type SubmitEvent } from "react";
-import type { LocationPrecision, Room } from "@/api/types";
+import type { LocationPrecision, Room } from "@/client/types";
 import { Button } from "@/components/button";
 import { Pick, Refusal } from "@/components/field";
 import { useAttempt } from "@/components/use-attempt";
@@ -27,6 +27,9 @@ export function ShareForm({ room, picked, onPicked, onDone }: { room: Room; pick
   const [precision, setPrecision] = useState<LocationPrecision>("street");
   const [locating, setLocating] = useState<"idle" | "asking" | "failed">("idle");
   const [missing, setMissing] = useState(false);
+  const [follow, setFollow] = useState(true);
+  // What was found by the device says how exact it is; a click on the map does not.
+  const followable = picked?.accuracyM !== undefined && TTL_S[duration] !== undefined;
 
   function locate(): void {
     setLocating("asking");
@@ -45,7 +48,7 @@ export function ShareForm({ room, picked, onPicked, onDone }: { room: Room; pick
     setMissing(picked === null);
     if (picked === null) return;
     const ttlS = TTL_S[duration];
-    if (await attempt.run(() => actions.shareLocation({ roomId: room.roomId, ...picked, precision, ...(ttlS === undefined ? {} : { ttlS }) }))) onDone();
+    if (await attempt.run(() => actions.shareLocation({ roomId: room.roomId, ...picked, precision, ...(ttlS === undefined ? {} : { ttlS }) }, followable && follow))) onDone();
   }
 
   return (
@@ -69,6 +72,12 @@ export function ShareForm({ room, picked, onPicked, onDone }: { room: Room; pick
       </div>
       <Pick label={words.duration} value={duration} onValue={setDuration} options={DURATIONS} />
       <Pick label={words.precision} value={precision} onValue={setPrecision} options={PRECISIONS} />
+      {followable && (
+        <label className="flex items-center gap-2.5 touch:min-h-9">
+          <input type="checkbox" checked={follow} onChange={(event) => setFollow(event.target.checked)} className="size-4 accent-(--accent)" />
+          {words.follow}
+        </label>
+      )}
       {attempt.error !== null && <Refusal>{attempt.error.message}</Refusal>}
       <div className="flex flex-wrap justify-end gap-2">
         <Button onClick={onDone}>{words.cancel}</Button>

@@ -1,5 +1,5 @@
 // Positions and times as a person reads them.
-import type { Location } from "@/api/types";
+import type { Location } from "@/client/types";
 import type { Position } from "@/features/places/geo";
 import { strings } from "@/strings/strings";
 

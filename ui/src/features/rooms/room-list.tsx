@@ -1,6 +1,6 @@
 import { BellOff, Compass, Hash, Inbox as InboxIcon, Link, Lock, Newspaper, PencilLine, Plus, Search, SquarePen, type LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
-import type { Room } from "@/api/types";
+import type { Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
 import { Count } from "@/components/count";
@@ -124,7 +124,7 @@ function InboxRow() {
 /** What everybody on this server reads. */
 function FeedRow() {
   const actions = useActions();
-  const open = useAppState((state) => state.feedOpen);
+  const open = useAppState((state) => state.feedOpen && state.feed.of === null);
   return (
     <button
       type="button"
@@ -169,7 +169,8 @@ function Group({ label, first = false, end, children }: { label: string; first?:
 
 function RoomRow({ room }: { room: Room }) {
   const actions = useActions();
-  const open = useAppState((state) => state.openRoomId === room.roomId);
+  const conversing = useAppState((state) => state.openRoomId === room.roomId);
+  const open = useAppState((state) => conversing || (state.feedOpen && state.feed.of === room.roomId));
   const unread = useAppState((state) => unreadOf(state, room));
   const mentions = useAppState((state) => mentionsOf(state, room));
   const drafted = useAppState((state) => state.openRoomId !== room.roomId && (state.drafts.get(room.roomId)?.text ?? "").trim() !== "");
@@ -185,7 +186,7 @@ function RoomRow({ room }: { room: Room }) {
         aria-current={open ? "page" : undefined}
         onClick={() => {
           // Open already, perhaps because the window began with it: what follows is the same.
-          if (open) focusComposer();
+          if (conversing) focusComposer();
           else actions.openRoom(room.roomId);
         }}
         className={`flex items-center gap-2.5 w-full h-[30px] touch:h-10 px-2 rounded-control text-start transition-colors duration-(--fast) hover:bg-hover ${tone}`}

@@ -1,7 +1,7 @@
 import { screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
-import { ApiError } from "@/api/error";
+import { ApiError } from "@/client/error";
 import { Welcome } from "@/features/welcome/welcome";
 import { ADA, fakeClient, renderWith, type Answers } from "../../../tests/unit/world.js";
 

@@ -1,7 +1,7 @@
 import { Eye, EyeOff } from "lucide-react";
 import { RadioGroup } from "radix-ui";
 import { useRef, useState, type SubmitEvent } from "react";
-import { ApiError } from "@/api/error";
+import { ApiError } from "@/client/error";
 import { Button } from "@/components/button";
 import { Field, Refusal } from "@/components/field";
 import { IconButton } from "@/components/icon-button";

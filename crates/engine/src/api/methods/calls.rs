@@ -5,7 +5,7 @@ use momoland_protocol::id::RoomId;
 use super::id;
 use crate::api::error::ApiError;
 use crate::api::types::{
-    CallList, CallMedia, CallParams, CallStarted, CallStats, Done, MuteCallParams, NoParams, StartCallParams,
+    CallList, CallMedia, CallParams, CallStarted, CallStats, Done, NoParams, SetCallMediaParams, StartCallParams,
 };
 use crate::engine::Engine;
 
@@ -15,8 +15,8 @@ pub(super) async fn start(engine: &Engine, params: StartCallParams) -> Result<Ca
     engine.with_home(move |home| Ok(CallStarted { call_id: home.start_call(room)?.to_string() })).await
 }
 
-pub(super) async fn answer(engine: &Engine, params: CallParams) -> Result<CallStarted, ApiError> {
-    engine.with_home(move |home| Ok(CallStarted { call_id: home.answer_call(&params.call_id)?.to_string() })).await
+pub(super) async fn join(engine: &Engine, params: CallParams) -> Result<CallStarted, ApiError> {
+    engine.with_home(move |home| Ok(CallStarted { call_id: home.join_call(&params.call_id)?.to_string() })).await
 }
 
 pub(super) async fn decline(engine: &Engine, params: CallParams) -> Result<Done, ApiError> {
@@ -27,8 +27,8 @@ pub(super) async fn leave(engine: &Engine, params: CallParams) -> Result<Done, A
     engine.with_home(move |home| home.leave_call(&params.call_id).map(|()| Done {})).await
 }
 
-pub(super) async fn mute(engine: &Engine, params: MuteCallParams) -> Result<Done, ApiError> {
-    engine.with_home(move |home| home.mute_call(&params.call_id, params.muted).map(|()| Done {})).await
+pub(super) async fn set_media(engine: &Engine, params: SetCallMediaParams) -> Result<Done, ApiError> {
+    engine.with_home(move |home| home.set_call_media(params).map(|()| Done {})).await
 }
 
 pub(super) async fn list(engine: &Engine, _: NoParams) -> Result<CallList, ApiError> {

@@ -3,22 +3,31 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use momoland_protocol::document::{DocumentChange, Editors};
-use momoland_protocol::id::{AccountId, LogId, RoomId};
+use momoland_protocol::id::{AccountId, EventId, LogId, RoomId};
 use serde_json::Value;
 
 use super::{id, written};
 use crate::api::error::ApiError;
 use crate::api::types::{
-    ArchiveDocParams, CreateDocParams, DocAwarenessParams, DocCreated, DocDelete, DocEditing, DocInsert, DocOp,
-    DocParams, DocState, DocStateParams, DocText, Docs, Done, EditDocParams, ListDocsParams, OpenedDoc,
-    RenameDocParams, SetEditorsParams, UpdateDocParams,
+    ArchiveDocParams, CreateDocParams, DocAsItWas, DocAwarenessParams, DocCreated, DocDelete, DocEditing, DocHistory,
+    DocHistoryParams, DocInsert, DocOp, DocParams, DocState, DocStateParams, DocText, DocVersion, DocVersionParams,
+    Docs, Done, EditDocParams, ExportDocParams, ExportFormat, ExportedDoc, ImportDocParams, ImportFormat,
+    ListDocsParams, OpenedDoc, RenameDocParams, SetEditorsParams, UpdateDocParams,
 };
 use crate::documents::awareness::STATE_BYTES_MAX;
 use crate::documents::document::{Edit, RAW_UPDATE_BYTES_MAX};
-use crate::engine::{Engine, no_such_document};
+use crate::documents::rich;
+use crate::engine::{DocumentVersion, Engine, no_such_document};
 
 /// Changes in one call. Enough for any replacement; more are better sent as an update.
 const OPS_MAX: usize = 10_000;
+
+/// Versions of an answer, where nothing is said, and at most.
+const VERSIONS_DEFAULT: u32 = 100;
+const VERSIONS_MAX: u32 = 1_000;
+
+/// Bytes of a text that is taken in at once.
+const IMPORT_BYTES_MAX: usize = 1024 * 1024;
 
 pub(super) async fn create(engine: &Engine, params: CreateDocParams) -> Result<DocCreated, ApiError> {
     let CreateDocParams { room_id, title, editing, editors } = params;
@@ -120,6 +129,89 @@ pub(super) async fn delete(engine: &Engine, params: DocParams) -> Result<Done, A
 
 pub(super) async fn restore(engine: &Engine, params: DocParams) -> Result<Done, ApiError> {
     change(engine, &params.doc_id, DocumentChange::Delete { deleted: false }).await
+}
+
+pub(super) async fn export(engine: &Engine, params: ExportDocParams) -> Result<ExportedDoc, ApiError> {
+    let document = document(&params.doc_id)?;
+    engine
+        .with_home(move |home| {
+            let (title, blocks) = home.document_blocks(document)?;
+            let (content, ending, media_type) = match params.format {
+                ExportFormat::Markdown => (rich::to_markdown(&blocks), "md", "text/markdown"),
+                ExportFormat::Html => (rich::to_html(&title, &blocks), "html", "text/html"),
+                ExportFormat::Text => (home.document_text(document)?, "txt", "text/plain"),
+            };
+            let file_name = format!("{}.{ending}", file_stem(&title));
+            Ok(ExportedDoc { content, file_name, media_type: media_type.to_owned() })
+        })
+        .await
+}
+
+pub(super) async fn import(engine: &Engine, params: ImportDocParams) -> Result<Done, ApiError> {
+    let ImportDocParams { doc_id, format, content } = params;
+    let document = document(&doc_id)?;
+    if content.len() > IMPORT_BYTES_MAX {
+        return Err(ApiError::invalid("At most 1 MiB is taken into a document at once. Import it in parts."));
+    }
+    let blocks = match format {
+        ImportFormat::Markdown => rich::from_markdown(&content),
+        ImportFormat::Text => rich::from_text(&content),
+    };
+    let stored = engine.with_home(move |home| home.append_to_document(document, &blocks)).await?;
+    written(stored).await.map(|()| Done {})
+}
+
+pub(super) async fn history(engine: &Engine, params: DocHistoryParams) -> Result<DocHistory, ApiError> {
+    let document = document(&params.doc_id)?;
+    let before: Option<EventId> = params.before.map(|text| id(&text, "version")).transpose()?;
+    let limit = params.limit.unwrap_or(VERSIONS_DEFAULT);
+    if !(1..=VERSIONS_MAX).contains(&limit) {
+        return Err(ApiError::invalid("A limit is at least 1 and at most 1,000."));
+    }
+    let mut versions = engine.with_home(move |home| home.document_versions(document)).await?;
+    if let Some(before) = before {
+        let place = versions.iter().position(|version| version.id == before);
+        // It grew meanwhile, or counts no more.
+        let place = place.ok_or_else(|| ApiError::invalid("There is no such version any more. Begin anew."))?;
+        versions.drain(..=place);
+    }
+    let more = versions.len() > limit as usize;
+    versions.truncate(limit as usize);
+    let next = versions.last().filter(|_| more).map(|version| version.id.to_string());
+    Ok(DocHistory { versions: versions.iter().map(doc_version).collect(), next })
+}
+
+pub(super) async fn version(engine: &Engine, params: DocVersionParams) -> Result<DocAsItWas, ApiError> {
+    let document = document(&params.doc_id)?;
+    let wanted: EventId = id(&params.version_id, "version")?;
+    let (version, held, before) = engine.with_home(move |home| home.document_version(document, wanted)).await?;
+    let (markdown, before) = (rich::to_markdown(&held), rich::to_markdown(&before));
+    Ok(DocAsItWas { version: doc_version(&version), markdown, before })
+}
+
+pub(super) async fn revert(engine: &Engine, params: DocVersionParams) -> Result<Done, ApiError> {
+    let document = document(&params.doc_id)?;
+    let wanted: EventId = id(&params.version_id, "version")?;
+    let stored = engine.with_home(move |home| home.revert_document(document, wanted)).await?;
+    written(stored).await.map(|()| Done {})
+}
+
+fn doc_version(version: &DocumentVersion) -> DocVersion {
+    DocVersion {
+        version_id: version.id.to_string(),
+        user_id: version.author.to_string(),
+        began_at: version.began_at,
+        at: version.at,
+    }
+}
+
+/// A title as a name that files have on every system.
+fn file_stem(title: &str) -> String {
+    let allowed = |it: char| if it.is_control() || "/\\:*?\"<>|".contains(it) { ' ' } else { it };
+    let stem: String = title.chars().map(allowed).collect();
+    let stem = stem.split_whitespace().collect::<Vec<&str>>().join(" ");
+    let stem = stem.trim_matches(['.', ' ']);
+    if stem.is_empty() { "document".to_owned() } else { stem.to_owned() }
 }
 
 async fn change(engine: &Engine, doc_id: &str, change: DocumentChange) -> Result<Done, ApiError> {

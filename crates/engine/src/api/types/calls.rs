@@ -27,9 +27,13 @@ pub struct CallParams {
 
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct MuteCallParams {
-    pub call_id: String,
-    pub muted: bool,
+pub struct SetCallMediaParams {
+    /// Without it: the call that this device is in.
+    #[ts(optional)]
+    pub call_id: Option<String>,
+    /// Whether one's microphone is heard.
+    #[ts(optional)]
+    pub mic: Option<bool>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]

@@ -203,3 +203,98 @@ pub struct DocState {
     pub update: String,
     pub state_vector: String,
 }
+
+/// How a document is written down elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportFormat {
+    Markdown,
+    Text,
+    /// A page of its own.
+    Html,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportDocParams {
+    pub doc_id: String,
+    pub format: ExportFormat,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportedDoc {
+    pub content: String,
+    /// What a file of it may be called.
+    pub file_name: String,
+    pub media_type: String,
+}
+
+/// What can be taken into a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum ImportFormat {
+    Markdown,
+    /// Each line is a paragraph.
+    Text,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImportDocParams {
+    pub doc_id: String,
+    pub format: ImportFormat,
+    /// It goes to the document's end.
+    pub content: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DocHistoryParams {
+    pub doc_id: String,
+    /// Versions before this one, as `next` of an earlier answer gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub before: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub limit: Option<u32>,
+}
+
+/// The versions of a document, the newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DocHistory {
+    pub versions: Vec<DocVersion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub next: Option<String>,
+}
+
+/// What one person wrote in one go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DocVersion {
+    pub version_id: String,
+    pub user_id: String,
+    #[ts(type = "number")]
+    pub began_at: u64,
+    #[ts(type = "number")]
+    pub at: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DocVersionParams {
+    pub doc_id: String,
+    pub version_id: String,
+}
+
+/// A document as it was, and as it was before that, both as Markdown: the difference is what the version changed.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DocAsItWas {
+    pub version: DocVersion,
+    pub markdown: String,
+    pub before: String,
+}

@@ -113,6 +113,8 @@ pub struct ListPostsParams {
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Posts {
+    /// The room whose feed it is.
+    pub room_id: String,
     /// First those that are read first.
     pub posts: Vec<Post>,
     /// Where it goes on; absent at the end.

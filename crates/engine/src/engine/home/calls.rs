@@ -17,6 +17,7 @@ use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{
     AudioStats, Call as ApiCall, CallEnd, CallMedia, CallPart, CallParticipant, CallPeerStats, CallStats,
+    SetCallMediaParams,
 };
 use crate::calls::{Call, Calls, Ended, Output, Part, Refusal};
 use crate::link::AudioSink;
@@ -63,7 +64,7 @@ impl Home {
         started.map_err(refusal)
     }
 
-    pub(crate) fn answer_call(&mut self, call: &str) -> Result<CallId, ApiError> {
+    pub(crate) fn join_call(&mut self, call: &str) -> Result<CallId, ApiError> {
         let room = self.call_room(call)?;
         let (now_ms, wall) = (self.mono_ms(), self.wall());
         self.open_sound()?;
@@ -86,12 +87,17 @@ impl Home {
         left.map_err(refusal)
     }
 
-    pub(crate) fn mute_call(&mut self, call: &str, muted: bool) -> Result<(), ApiError> {
-        let room = self.call_room(call)?;
-        let now_ms = self.mono_ms();
-        let done = self.calling.calls.set_mic(room, !muted, now_ms);
+    pub(crate) fn set_call_media(&mut self, params: SetCallMediaParams) -> Result<(), ApiError> {
+        let room = match &params.call_id {
+            Some(call) => self.call_room(call)?,
+            None => self.calling.calls.current().map(|(room, _)| room).ok_or_else(|| refusal(Refusal::NoSuchCall))?,
+        };
+        if let Some(mic) = params.mic {
+            let now_ms = self.mono_ms();
+            self.calling.calls.set_mic(room, mic, now_ms).map_err(refusal)?;
+        }
         self.carry_calls();
-        done.map_err(refusal)
+        Ok(())
     }
 
     pub(crate) fn list_calls(&self) -> Vec<ApiCall> {

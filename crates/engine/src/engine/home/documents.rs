@@ -12,6 +12,7 @@
 //!    `c03_a_document_that_is_not_here_is_no_empty_page`.
 
 mod calls;
+mod history;
 mod journal;
 mod live;
 mod reading;
@@ -20,6 +21,7 @@ mod writing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use momoland_protocol::clock::Hlc;
 use momoland_protocol::document::{Announcement, DocumentChange, DocumentUpdate, EditorsChange, NewDocument};
 use momoland_protocol::event::{Action, Event as LogEvent, EventHeader, EventOrder};
 use momoland_protocol::id::{AccountId, ChainId, LogId, RoomId, Seq};
@@ -28,6 +30,7 @@ use momoland_store::kv::{Batch, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+pub(crate) use self::history::DocumentVersion;
 use self::journal::Journal;
 use super::Home;
 use crate::api::error::ApiError;
@@ -95,7 +98,8 @@ struct Shelved {
     changed_at: u64,
     /// In memory, since it was asked for.
     document: Option<Document>,
-    open: bool,
+    /// How many editors have it open.
+    open: u32,
     used: u64,
     /// Journal entries that no event stands for yet.
     journalled: BTreeSet<u64>,
@@ -132,6 +136,16 @@ impl Documents {
             awareness: Awareness::default(),
             typed: BTreeSet::new(),
         }
+    }
+
+    pub(super) fn of_room(&self, room: RoomId) -> Vec<LogId> {
+        self.shelf.iter().filter(|(_, shelved)| shelved.room == room).map(|(log, _)| *log).collect()
+    }
+
+    /// When a document was announced, and by whom.
+    pub(super) fn announced(&self, log: LogId) -> Option<(Hlc, AccountId)> {
+        let shelved = self.shelf.get(&log)?;
+        Some((shelved.announced.0.hlc, shelved.author))
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
@@ -271,7 +285,7 @@ impl Home {
             created_at: created_at.0,
             changed_at,
             document: None,
-            open: false,
+            open: 0,
             used: 0,
             journalled: BTreeSet::new(),
             issue_at: None,

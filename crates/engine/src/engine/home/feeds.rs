@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use momoland_feed::{Change, Comment, Cursor, Feed, Order, Post, Snapshots};
 use momoland_protocol::cbor;
+use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::content::DeletionContent;
 use momoland_protocol::event::Action;
 use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
@@ -32,6 +33,15 @@ pub(in crate::engine) struct RoomFeed {
 impl RoomFeed {
     pub(super) fn new(feed: Feed) -> Self {
         Self { feed, snapshots: Snapshots::new(u64::from_be_bytes(random())), leading: BTreeMap::new() }
+    }
+
+    pub(super) fn post(&self, id: EventId) -> Option<Post> {
+        self.feed.post(id)
+    }
+
+    /// All posts that are shown by now, the newest first.
+    pub(super) fn ids(&self, now: UnixMillis) -> impl Iterator<Item = EventId> {
+        self.feed.ids(Order::New, now)
     }
 
     pub(in crate::engine) fn feed(&mut self) -> &mut Feed {
@@ -150,7 +160,7 @@ impl Home {
             })?,
         };
         let posts = posts.into_iter().map(|post| self.api_post(room, post)).collect();
-        Ok(Posts { posts, next: next.map(|cursor| cursor.to_string()) })
+        Ok(Posts { room_id: room.to_string(), posts, next: next.map(|cursor| cursor.to_string()) })
     }
 
     pub(crate) fn comments(

@@ -285,7 +285,10 @@ impl Home {
     pub(in crate::engine) fn tell_applied(&mut self, room: RoomId, applied: Applied) {
         match applied {
             Applied::Nothing => {}
-            Applied::New(id) => self.tell_message(room, id, true),
+            Applied::New(id) => {
+                self.inbox.arrived(room, id);
+                self.tell_message(room, id, true);
+            }
             Applied::Changed(id) => self.tell_message(room, id, false),
         }
     }

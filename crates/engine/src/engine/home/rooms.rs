@@ -165,8 +165,7 @@ impl Home {
             | RosterOp::OpenInvite { .. }
             | RosterOp::CloseInvite { .. }
             | RosterOp::Configure { .. }
-            | RosterOp::Repair { .. }
-            | RosterOp::ChooseFork { .. } => Vec::new(),
+            | RosterOp::Repair { .. } => Vec::new(),
         };
         // As the server does: of more than a change may carry, those of the longest chains.
         cuts.sort_by_key(|cut| std::cmp::Reverse(cut.seq));

@@ -93,17 +93,17 @@ impl Mesh {
         };
         let room = genesis.room();
         let op = RosterOp::Create { genesis, settings, founders };
-        let mut changes = vec![owner.sign_change_after(room, RosterHash::ZERO, op, Vec::new()).unwrap()];
+        let created = owner.sign_change_after(room, RosterHash::ZERO, op, Vec::new()).unwrap();
+        let mut placed = vec![in_place(created, 1)];
         for member in &members[1..] {
             let home = &self.devices[*member].home;
             let op = RosterOp::Join { certificate: home.account.certificate.clone(), invite: None };
-            let prev = changes.last().unwrap().roster_hash();
+            let prev = placed.last().unwrap().roster_hash();
             let device = home.key.device();
             let change = RosterChange { room, prev, device, hlc: Hlc(1), op, cuts: Vec::new() };
-            changes.push(Signed::sign(change, &home.key).unwrap());
+            let version = placed.len() as u64 + 1;
+            placed.push(in_place(Signed::sign(change, &home.key).unwrap(), version));
         }
-        let placed: Vec<CountersignedChange> =
-            (1..).zip(changes).map(|(version, change)| in_place(change, version)).collect();
         for member in members {
             self.devices[*member].home.take_changes(placed.clone());
         }
@@ -164,7 +164,7 @@ impl Mesh {
 
 fn in_place(change: Signed<RosterChange>, version: u64) -> CountersignedChange {
     let countersignature =
-        Countersignature { change: change.roster_hash(), version, at: UnixMillis::now(), cuts: Vec::new() };
+        Countersignature { change: change.change_hash(), version, at: UnixMillis::now(), cuts: Vec::new() };
     CountersignedChange { change, countersignature: Signed::sign(countersignature, &fixture::server()).unwrap() }
 }
 

@@ -174,6 +174,7 @@ impl Stage {
         let room = genesis.room();
         let op = RosterOp::Create { genesis, settings, founders };
         let created = self.ada.sign_change_after(room, RosterHash::ZERO, op, Vec::new()).unwrap();
+        let created = in_place(created, 1, &fixture::server());
         let joined = RosterChange {
             room,
             prev: created.roster_hash(),
@@ -183,7 +184,7 @@ impl Stage {
             cuts: Vec::new(),
         };
         let joined = Signed::sign(joined, &self.eve.key).unwrap();
-        self.ada.take_changes(vec![in_place(created, 1, &fixture::server()), in_place(joined, 2, &fixture::server())]);
+        self.ada.take_changes(vec![created, in_place(joined, 2, &fixture::server())]);
         self.until(|stage| stage.ada.timelines.contains_key(&room)).await;
         room
     }
@@ -240,7 +241,7 @@ impl Stage {
 
 fn in_place(change: Signed<RosterChange>, version: u64, server: &SecretKey) -> CountersignedChange {
     let countersignature =
-        Countersignature { change: change.roster_hash(), version, at: UnixMillis::now(), cuts: Vec::<Cut>::new() };
+        Countersignature { change: change.change_hash(), version, at: UnixMillis::now(), cuts: Vec::<Cut>::new() };
     CountersignedChange { change, countersignature: Signed::sign(countersignature, server).unwrap() }
 }
 

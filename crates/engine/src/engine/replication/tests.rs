@@ -86,7 +86,7 @@ impl Device {
         let op = RosterOp::Create { genesis, settings, founders };
         let change = self.home.sign_change_after(room, RosterHash::ZERO, op, Vec::new()).unwrap();
         let countersignature =
-            Countersignature { change: change.roster_hash(), version: 1, at: UnixMillis::now(), cuts: Vec::new() };
+            Countersignature { change: change.change_hash(), version: 1, at: UnixMillis::now(), cuts: Vec::new() };
         let countersignature = Signed::sign(countersignature, &fixture::server()).unwrap();
         self.home.take_changes(vec![CountersignedChange { change, countersignature }]);
         self.until(|home| home.timelines.contains_key(&room)).await;
@@ -100,7 +100,7 @@ impl Device {
         let change = RosterChange { room, prev, device: by.device(), hlc: Hlc(version), op, cuts: Vec::new() };
         let change = Signed::sign(change, by).unwrap();
         let countersignature =
-            Countersignature { change: change.roster_hash(), version, at: UnixMillis::now(), cuts: Vec::new() };
+            Countersignature { change: change.change_hash(), version, at: UnixMillis::now(), cuts: Vec::new() };
         let countersignature = Signed::sign(countersignature, &fixture::server()).unwrap();
         self.home.take_changes(vec![CountersignedChange { change, countersignature }]);
     }

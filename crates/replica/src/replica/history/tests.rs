@@ -106,6 +106,22 @@ fn history_goes_on_where_it_was_cut_off() {
 
 // Rules: SY16
 #[test]
+fn history_goes_on_with_others_where_its_giver_went_before_it_was_on_the_disk() {
+    let (mut world, room) = long_conversation(3);
+    world.connect(1, 3);
+    world.settle();
+    world.slow_disk(2, 4_000);
+    world.connect(1, 2);
+    world.run_for(1_000);
+    assert!(world.texts(2, room).is_empty(), "the beginning is on its way to the disk");
+    world.cut(1, 2);
+    world.connect(3, 2);
+    world.settle();
+    assert_eq!(world.texts(2, room), world.texts(1, room));
+}
+
+// Rules: SY16
+#[test]
 fn who_does_not_answer_is_not_waited_for() {
     let (mut world, room) = long_conversation(3);
     world.connect(0, 3);

@@ -1,14 +1,14 @@
 use momoland_protocol::clock::Hlc;
 use momoland_protocol::event::{Event, EventHeader};
-use momoland_protocol::id::{RoomId, RosterHash, Seq};
-use momoland_protocol::replication::Frame;
+use momoland_protocol::id::{EventId, RoomId, RosterHash, Seq, SetHash};
+use momoland_protocol::replication::{ChainRange, Frame};
 use momoland_protocol::roster::{Role, RosterOp, Visibility};
 use momoland_protocol::signed::Signed;
 
 use crate::input::Input;
 use crate::replica::tests::{acknowledged_by, hostile_link, world};
 use crate::roster::Roster;
-use crate::sim::world::World;
+use crate::sim::world::{Step, World};
 
 // Rules: EV2, EV8
 #[test]
@@ -51,6 +51,36 @@ fn who_was_out_for_a_moment_is_compared_with_again() {
     world.settle();
     assert_eq!(world.replica_of(2).roster(room).unwrap().role(account), Some(Role::Member));
     assert_eq!(world.texts(2, room), ["meanwhile"]);
+}
+
+// Rules: SY1, EV8
+#[test]
+fn who_was_removed_while_the_disk_read_is_asked_nothing() {
+    let (mut world, room) = world(3);
+    world.post(1, room, "first");
+    for number in 0..40 {
+        world.post(1, room, &format!("message {number}, long enough for the first to be in nobody's memory any more"));
+    }
+    world.settle();
+    world.connect(1, 2);
+    world.settle();
+    let log = room.conversation();
+    let chain = world.event(1, "first").header.get().chain();
+    let with_second = world.remote(2);
+    let mut links = world.replica_of(1).links.iter();
+    let link = *links.find(|(_, link)| link.remote == with_second).expect("it stands").0;
+    // A place of its own chain, of which the other end says that it holds another event there.
+    let range = ChainRange { chain, low: Seq(1), high: Seq(1), head: EventId([7; 32]) };
+    let have = Frame::Have { log, chains: vec![range], more: false, registers: SetHash::ZERO };
+    world.input(1, Input::Frame { link, frame: have });
+    assert!(world.steps().contains(&Step::Load(1)), "it is read to be compared");
+    let remove = RosterOp::Remove { account: world.person(2).account, ban: false };
+    let removal = world.signed_change(1, room, remove);
+    let removal = world.countersign(removal);
+    world.server.note_ordered(std::slice::from_ref(&removal));
+    world.input(1, Input::Roster(vec![removal]));
+    // The world holds each frame that is sent against its sender's roster.
+    world.settle();
 }
 
 // Rules: EV7, CU2, SY13

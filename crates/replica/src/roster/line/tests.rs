@@ -53,7 +53,7 @@ impl Stage {
         let change = Signed::sign(change, &person.key).unwrap();
         let version = roster.version() + 1;
         let at = UnixMillis(1_000 + version);
-        let countersignature = Countersignature { change: change.roster_hash(), version, at, cuts };
+        let countersignature = Countersignature { change: change.change_hash(), version, at, cuts };
         CountersignedChange { change, countersignature: Signed::sign(countersignature, &self.server).unwrap() }
     }
 
@@ -89,6 +89,25 @@ fn taking(common: &Line, changes: &[CountersignedChange]) -> Line {
         line.take(change).unwrap();
     }
     line
+}
+
+// Rules: RO1, RO13
+#[test]
+fn one_change_that_was_put_in_order_twice_is_two() {
+    let (stage, common) = Stage::new();
+    let left = stage.change(&common, 3, RosterOp::Leave);
+    let chain = ChainId { device: stage.world.person(3).device(), incarnation: Incarnation([1; 16]) };
+    let cut =
+        Cut { log: stage.room.conversation(), chain, seq: Seq(7), event: momoland_protocol::id::EventId([7; 32]) };
+    let again = Countersignature { cuts: vec![cut], ..left.countersignature.get().clone() };
+    let again = CountersignedChange { countersignature: Signed::sign(again, &stage.server).unwrap(), ..left.clone() };
+    let line = taking(&common, &[left.clone(), again.clone()]);
+    let turned = taking(&common, &[again, left]);
+    assert!(line.roster().split().is_some(), "who holds the one is told of the other");
+    assert_eq!(line.roster(), turned.roster(), "whichever came first");
+    assert_eq!(line.roster().role(stage.account(3)), None);
+    // Of what both lists name the lower end counts: each change takes away what is beyond its own.
+    assert!(line.roster().is_cut(stage.room.conversation(), chain, Seq(1), common.roster().version()));
 }
 
 // Rules: RO13, RO14

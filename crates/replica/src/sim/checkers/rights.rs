@@ -56,7 +56,7 @@ pub(crate) fn told(world: &World, node: Node, notice: &Notice) {
         }
         Notice::Roster { room, changes, reordered: _ } => {
             for taken in changes {
-                let (version, change) = (taken.countersignature.get().version, taken.change.roster_hash());
+                let (version, change) = (taken.countersignature.get().version, taken.roster_hash());
                 let ordered = world.server.has_ordered(*room, version, change);
                 assert!(ordered, "rights: node {node} took a change that the server never put there");
             }

@@ -89,7 +89,7 @@ impl<B: Backend> Run<B> {
     fn new() -> Self {
         let backend = B::new();
         let (log, held) = opened(&backend.store());
-        assert_eq!(held, HeldState::default());
+        assert_eq!(held, DurableState::default());
         Self {
             backend,
             log,

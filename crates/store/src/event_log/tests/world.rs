@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::event::{Action, Body, BodyBytes, EventHeader};
-use momoland_protocol::id::{AccountId, Incarnation};
+use momoland_protocol::clock::{Hlc, UnixMillis};
+use momoland_protocol::event::{Body, BodyBytes, EventPlace};
+use momoland_protocol::id::{AccountId, ChainId, EventId, Incarnation};
 use momoland_protocol::register::RegisterName;
 use momoland_protocol::roster::{Countersignature, RosterChange, RosterOp};
 use momoland_protocol::signed::SecretKey;
+use momoland_replica::replica::HeldChain;
 
 use super::*;
 use crate::kv::{MemoryStore, SchemaVersion, SledStore};
@@ -65,7 +66,7 @@ impl Backend for Disk {
     }
 }
 
-pub(super) fn opened(store: &Arc<dyn Store>) -> (EventLog, HeldState) {
+pub(super) fn opened(store: &Arc<dyn Store>) -> (EventLog, DurableState) {
     EventLog::open(Arc::clone(store)).unwrap()
 }
 
@@ -105,12 +106,12 @@ impl World {
     pub(super) fn next_change(&mut self, room: RoomId) -> CountersignedChange {
         let hlc = self.tick();
         let changes = self.rosters.entry(room).or_default();
-        let prev = changes.last().map_or(RosterHash::ZERO, |change| change.change.roster_hash());
+        let prev = changes.last().map_or(RosterHash::ZERO, |change| change.roster_hash());
         let device = device(1);
         let change = RosterChange { room, prev, device: device.device(), hlc, op: RosterOp::Leave, cuts: Vec::new() };
         let change = Signed::sign(change, &device).unwrap();
         let countersignature = Countersignature {
-            change: change.roster_hash(),
+            change: change.change_hash(),
             version: changes.len() as u64 + 1,
             at: UnixMillis(hlc.0),
             cuts: Vec::new(),
@@ -215,7 +216,7 @@ impl World {
     }
 
     /// What opening must find.
-    pub(super) fn held(&self) -> HeldState {
+    pub(super) fn held(&self) -> DurableState {
         let chains = self.chains.iter().map(|((log, chain), (room, events))| {
             let (first, last) = (&events[0], &events[events.len() - 1]);
             HeldChain {
@@ -229,7 +230,7 @@ impl World {
                 hlc: last.header.get().hlc,
             }
         });
-        HeldState {
+        DurableState {
             rosters: self.rosters.iter().map(|(room, changes)| (*room, changes.clone())).collect(),
             chains: chains.collect(),
             forks: Vec::new(),

@@ -16,6 +16,7 @@ use super::{DocumentStep, ISSUE_AFTER, MODERATORS, OWNERS, no_such_document, ref
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{Doc, DocEditing};
 use crate::documents::document::{Document, Edit, EditRefusal};
+use crate::documents::rich::Block;
 use crate::engine::Home;
 use crate::engine::home::{Waiting, body_of, refused};
 
@@ -152,15 +153,15 @@ impl Home {
     pub(crate) fn open_document(&mut self, log: LogId) -> Result<u64, ApiError> {
         let client = self.document(log)?.new_client();
         if let Some(shelved) = self.documents.shelf.get_mut(&log) {
-            shelved.open = true;
+            shelved.open = shelved.open.saturating_add(1);
         }
         Ok(client)
     }
 
-    /// Nobody looks at a document any more: what was changed goes out at once.
+    /// An editor is closed: what was changed goes out at once.
     pub(crate) fn close_document(&mut self, log: LogId) -> Result<(), ApiError> {
         let shelved = self.documents.shelf.get_mut(&log).ok_or_else(no_such_document)?;
-        shelved.open = false;
+        shelved.open = shelved.open.saturating_sub(1);
         self.documents.awareness.set(log, None);
         self.issue_document(log);
         Ok(())
@@ -185,6 +186,24 @@ impl Home {
     ) -> Result<oneshot::Receiver<Result<(), CommandRefusal>>, ApiError> {
         self.may_edit(log)?;
         let update = self.document(log)?.take_raw(update).map_err(not_taken)?;
+        Ok(self.document_changed(log, update))
+    }
+
+    /// A document's title, and what is in it.
+    pub(crate) fn document_blocks(&mut self, log: LogId) -> Result<(String, Vec<Block>), ApiError> {
+        let blocks = self.document(log)?.blocks();
+        let title = self.documents.shelf.get(&log).map(|shelved| shelved.title.1.clone());
+        Ok((title.ok_or_else(no_such_document)?, blocks))
+    }
+
+    /// Puts blocks at the end of a document; answered once that is on disk.
+    pub(crate) fn append_to_document(
+        &mut self,
+        log: LogId,
+        blocks: &[Block],
+    ) -> Result<oneshot::Receiver<Result<(), CommandRefusal>>, ApiError> {
+        self.may_edit(log)?;
+        let update = self.document(log)?.append(blocks).map_err(not_taken)?;
         Ok(self.document_changed(log, update))
     }
 
@@ -270,7 +289,7 @@ impl Home {
 }
 
 /// What a refused change means to a person.
-fn not_taken(refusal: EditRefusal) -> ApiError {
+pub(super) fn not_taken(refusal: EditRefusal) -> ApiError {
     match refusal {
         EditRefusal::BeyondTheEnd { units } => ApiError::invalid(format!(
             "The change reaches beyond the end of the text, which has {units} UTF-16 code units there. Read the text again."

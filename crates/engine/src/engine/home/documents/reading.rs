@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use momoland_protocol::document::DocumentUpdate;
-use momoland_protocol::event::Action;
-use momoland_protocol::id::LogId;
+use momoland_protocol::event::{Action, EventHeader};
+use momoland_protocol::id::{AccountId, EventId, LogId};
 use momoland_store::kv::{Batch, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -19,6 +19,26 @@ use crate::engine::Home;
 
 /// Documents that stay in memory though nobody has them open. More: those that were used longest ago go.
 const IDLE_DOCUMENTS_MAX: usize = 16;
+
+/// An update as an event says it.
+pub(super) struct WrittenUpdate {
+    pub(super) id: EventId,
+    pub(super) header: EventHeader,
+    pub(super) author: AccountId,
+    /// Of the roster that it names.
+    version: u64,
+    update: Vec<u8>,
+    pub(super) standing: Standing,
+}
+
+fn unreadable(log: LogId, error: &StoreError) -> ApiError {
+    tracing::error!(%error, %log, "a document cannot be read");
+    ApiError::new(
+        ErrorKind::Internal,
+        "This document cannot be read from the disk, so it is not shown, and nothing was changed in it. \
+         Others still have it; the log says what is damaged.",
+    )
+}
 
 impl Home {
     /// A document that this person may see, in memory.
@@ -39,16 +59,8 @@ impl Home {
         shelved.document.as_mut().ok_or_else(no_such_document)
     }
 
-    /// Folds what is on disk of a document. Blocks on the disk.
-    pub(super) fn read_document(&mut self, log: LogId, journal: bool) -> Result<Document, ApiError> {
-        let unreadable = |error: StoreError| {
-            tracing::error!(%error, %log, "a document cannot be read");
-            ApiError::new(
-                ErrorKind::Internal,
-                "This document cannot be read from the disk, so it is not shown, and nothing was changed in it. \
-                 Others still have it; the log says what is damaged.",
-            )
-        };
+    /// The updates in the events of a document, in order; those that count for nothing left out. Blocks on the disk.
+    pub(super) fn read_updates(&self, log: LogId) -> Result<Vec<WrittenUpdate>, ApiError> {
         let shelved = self.documents.shelf.get(&log).ok_or_else(no_such_document)?;
         let roster = self.replica.roster(shelved.room).ok_or_else(no_such_document)?;
         let mut updates = Vec::new();
@@ -61,30 +73,53 @@ impl Home {
             let standing = standing(&shelved.rights, header, author);
             if let (Some(standing), Some(DocumentUpdate { update })) = (standing, event.content()) {
                 let version = roster.version_of(header.roster).unwrap_or_default();
-                updates.push((header.clone(), version, update, standing));
+                updates.push(WrittenUpdate {
+                    id: event.id(),
+                    header: header.clone(),
+                    author,
+                    version,
+                    update,
+                    standing,
+                });
             }
         });
-        folded.map_err(unreadable)?;
+        folded.map_err(|error| unreadable(log, &error))?;
         if updates.is_empty() {
             return Err(ApiError::new(
                 ErrorKind::Offline,
                 "This document has not arrived on this device yet. It comes once its author, or somebody who has it, is online.",
             ));
         }
-        updates.sort_by_key(|(header, ..)| header.order());
+        updates.sort_by_key(|written| written.header.order());
+        Ok(updates)
+    }
+
+    /// What updates add up to.
+    pub(super) fn fold_updates<'a>(
+        &self,
+        log: LogId,
+        updates: impl Iterator<Item = &'a WrittenUpdate> + Clone,
+    ) -> Document {
         let mut document = Document::new(log, self.key.device());
         // Those that do not count first: others may be placed beside them.
         for refused in [true, false] {
-            let of_it = updates.iter().filter(|(.., standing)| (*standing == Standing::Refused) == refused);
-            for (header, version, update, standing) in of_it {
-                document.fold(header, *version, update, *standing);
+            let of_it = updates.clone().filter(|written| (written.standing == Standing::Refused) == refused);
+            for written in of_it {
+                document.fold(&written.header, written.version, &written.update, written.standing);
             }
         }
+        document
+    }
+
+    /// Folds what is on disk of a document. Blocks on the disk.
+    pub(super) fn read_document(&mut self, log: LogId, journal: bool) -> Result<Document, ApiError> {
+        let updates = self.read_updates(log)?;
+        let mut document = self.fold_updates(log, updates.iter());
         document.take_counted();
         if !journal {
             return Ok(document);
         }
-        let journal = self.documents.records.journal(log).map_err(unreadable)?;
+        let journal = self.documents.records.journal(log).map_err(|error| unreadable(log, &error))?;
         let mut batch = Batch::new();
         let mut journalled = BTreeSet::new();
         for (number, updates) in journal {
@@ -191,7 +226,7 @@ impl Home {
     pub(super) fn put_idle_away(&mut self, keep: LogId) {
         let idle = |(log, shelved): &(&LogId, &Shelved)| {
             **log != keep
-                && !shelved.open
+                && shelved.open == 0
                 && shelved.issuing.is_none()
                 && shelved.document.as_ref().is_some_and(|document| !document.has_unissued())
         };

@@ -473,6 +473,10 @@ limit?: number, };
 
 export type Posts = { 
 /**
+ * The room whose feed it is.
+ */
+roomId: string, 
+/**
  * First those that are read first.
  */
 posts: Array<Post>, 
@@ -613,13 +617,149 @@ export type DocAwarenessParams = { docId: string,
  */
 state: unknown, };
 
+export type SetEditorsParams = { docId: string, 
+/**
+ * Left out: those who are listed.
+ */
+editing?: DocEditing, 
+/**
+ * Accounts, with `listed`.
+ */
+editors?: Array<string>, };
+
+export type RenameDocParams = { docId: string, title: string, };
+
+export type ArchiveDocParams = { docId: string, archived: boolean, };
+
+export type ExportFormat = "markdown" | "text" | "html";
+
+export type ExportDocParams = { docId: string, format: ExportFormat, };
+
+export type ExportedDoc = { content: string, 
+/**
+ * What a file of it may be called.
+ */
+fileName: string, mediaType: string, };
+
+export type ImportFormat = "markdown" | "text";
+
+export type ImportDocParams = { docId: string, format: ImportFormat, 
+/**
+ * It goes to the document's end.
+ */
+content: string, };
+
+export type DocHistoryParams = { docId: string, 
+/**
+ * Versions before this one, as `next` of an earlier answer gives it.
+ */
+before?: string, limit?: number, };
+
+export type DocHistory = { versions: Array<DocVersion>, next?: string, };
+
+export type DocVersion = { versionId: string, userId: string, beganAt: number, at: number, };
+
+export type DocVersionParams = { docId: string, versionId: string, };
+
+export type DocAsItWas = { version: DocVersion, markdown: string, before: string, };
+
+export type ListNotificationsParams = { 
+/**
+ * Notifications before this point, as `next` of an earlier answer gives it.
+ */
+before?: string, 
+/**
+ * 1 to 1,000; 50 unless said otherwise.
+ */
+limit?: number, };
+
+export type Notifications = { 
+/**
+ * The newest first.
+ */
+notifications: Array<Notification>, 
+/**
+ * Of all of them, not only of those in this answer.
+ */
+unreadCount: number, next?: string, };
+
+export type Notification = { notificationId: string, kind: NotificationKind, title: string, body: string, level: NotificationLevel, roomId?: string, messageId?: string, 
+/**
+ * Whose doing it is.
+ */
+userId?: string, at: number, 
+/**
+ * Follows the room's read mark, whichever device set that.
+ */
+read: boolean, };
+
+export type NotificationKind = "mention" | "reply" | "direct" | "message" | "room" | "personal";
+
+export type NotificationLevel = "info" | "success" | "warning" | "error";
+
+export type NotificationState = "read" | "unread" | "gone";
+
+export type MarkNotificationsReadParams = { 
+/**
+ * All of them, where it is left out. What was written in the rooms stays unread there.
+ */
+notificationId?: string, };
+
+export type ListActivityParams = { 
+/**
+ * Of one room; of all of them where it is left out.
+ */
+roomId?: string, 
+/**
+ * Activities before this point, as `next` of an earlier answer gives it.
+ */
+before?: string, 
+/**
+ * 1 to 1,000; 50 unless said otherwise.
+ */
+limit?: number, };
+
+export type Activities = { 
+/**
+ * The newest first.
+ */
+activities: Array<Activity>, next?: string, };
+
+export type Activity = { activityId: string, kind: ActivityKind, roomId: string, 
+/**
+ * Who did it.
+ */
+userId: string, 
+/**
+ * The other person, where it is done to one.
+ */
+targetUserId?: string, 
+/**
+ * What they became.
+ */
+role?: Role, 
+/**
+ * What the room, the document or the post is called from then on.
+ */
+name?: string, messageId?: string, docId?: string, postId?: string, at: number, };
+
+export type ActivityKind = "created" | "joined" | "left" | "removed" | "banned" | "invited" | "role" | "renamed" | "pinned" | "document" | "post";
+
 export type StartCallParams = { roomId: string, media: CallMedia, };
 
 export type CallMedia = "audio";
 
 export type CallParams = { callId: string, };
 
-export type MuteCallParams = { callId: string, muted: boolean, };
+export type SetCallMediaParams = { 
+/**
+ * Without it: the call that this device is in.
+ */
+callId?: string, 
+/**
+ * Whether one's microphone is heard.
+ */
+mic?: boolean, };
 
 export type CallStarted = { 
 /**
@@ -655,20 +795,6 @@ export type AudioStats = { packetsReceived: number, packetsLost: number, framesD
  */
 delayMs: number, speaking: boolean, };
 
-export type SetEditorsParams = { docId: string, 
-/**
- * Left out: those who are listed.
- */
-editing?: DocEditing, 
-/**
- * Accounts, with `listed`.
- */
-editors?: Array<string>, };
-
-export type RenameDocParams = { docId: string, title: string, };
-
-export type ArchiveDocParams = { docId: string, archived: boolean, };
-
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
  * Absent where the peer is gone.
@@ -685,6 +811,10 @@ until?: number, ended?: boolean, } | { "type": "post.new", post: Post, } | { "ty
 /**
  * The first twenty.
  */
-postIds: Array<string>, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.awareness", docId: string, userId: string, deviceId: string, state: unknown, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "call.incoming", callId: string, roomId: string, from: string, media: CallMedia, } | { "type": "call.changed", call: Call, } | { "type": "resync", };
+postIds: Array<string>, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.awareness", docId: string, userId: string, deviceId: string, state: unknown, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "notification.new", notification: Notification, 
+/**
+ * Whether this person does not want to be disturbed: it is listed, and nothing pops up or rings.
+ */
+silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "activity.new", activity: Activity, } | { "type": "call.incoming", callId: string, roomId: string, from: string, media: CallMedia, } | { "type": "call.changed", call: Call, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

@@ -1,19 +1,19 @@
-// The methods of the API: each with what it takes and what it answers. This table only pairs the types. Of the methods in
-// it the engine may still lack those of documents, notifications, activity and rooms' levels (see `types.ts`).
+// The methods of the API: each with what it takes and what it answers. This table only pairs the types; all but
+// `admin.announce` are the engine's (see `types.ts`).
 import type {
-  Activities, AnnounceParams, ArchiveDocParams, ChangePasswordParams, CommentParams, Commented, Comments,
+  Activities, AnnounceParams, ArchiveDocParams, CallList, CallParams, CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments,
   CreateDocParams, CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
-  DocAwarenessParams, DocCreated, DocParams, DocState, DocStateParams, DocText, Docs, DoctorParams, Done, Drafts,
-  EditDocParams, EditParams, EditPostParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
+  DocAsItWas, DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText, DocVersionParams, Docs, DoctorParams, Done, Drafts,
+  EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
   ListCommentsParams, ListDocsParams, ListMessagesParams, ListNotificationsParams, ListPostsParams,
   ListPresenceParams, Locations, LoginParams, LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members,
   MessageParams, Messages, NetStatus, NoParams, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
   PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
-  RenameDocParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetEditorsParams,
+  RenameDocParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetCallMediaParams, SetDraftParams, SetEditorsParams,
   SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
-  SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StopLocationParams, UpdateDocParams,
+  SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StartCallParams, StopLocationParams, UpdateDocParams,
   UpdateRoomParams, Whoami,
-} from "@/api/types";
+} from "@/client/types";
 
 export type Methods = {
   "account.register": { params: RegisterParams; result: SignedIn };
@@ -67,6 +67,11 @@ export type Methods = {
   "docs.archive": { params: ArchiveDocParams; result: Done };
   "docs.delete": { params: DocParams; result: Done };
   "docs.restore": { params: DocParams; result: Done };
+  "docs.export": { params: ExportDocParams; result: ExportedDoc };
+  "docs.import": { params: ImportDocParams; result: Done };
+  "docs.history": { params: DocHistoryParams; result: DocHistory };
+  "docs.version": { params: DocVersionParams; result: DocAsItWas };
+  "docs.revert": { params: DocVersionParams; result: Done };
   "typing.set": { params: SetTypingParams; result: Done };
   "presence.list": { params: ListPresenceParams; result: PresenceList };
   "presence.set": { params: SetPresenceParams; result: Done };
@@ -78,6 +83,13 @@ export type Methods = {
   "location.share": { params: ShareLocationParams; result: SharedLocation };
   "location.stop": { params: StopLocationParams; result: Done };
   "location.list": { params: RoomParams; result: Locations };
+  "calls.start": { params: StartCallParams; result: CallStarted };
+  "calls.join": { params: CallParams; result: CallStarted };
+  "calls.decline": { params: CallParams; result: Done };
+  "calls.leave": { params: CallParams; result: Done };
+  "calls.setMedia": { params: SetCallMediaParams; result: Done };
+  "calls.list": { params: NoParams; result: CallList };
+  "calls.stats": { params: CallParams; result: CallStats };
   "feed.publish": { params: PublishParams; result: Published };
   "feed.edit": { params: EditPostParams; result: Done };
   "feed.delete": { params: DeletePostParams; result: Done };

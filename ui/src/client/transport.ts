@@ -14,8 +14,8 @@ export type TransportEvent =
   | { kind: "lost"; id: number };
 
 export interface Transport {
-  /** Begins to connect. Events go to the one listener from here on. */
-  start(listener: (event: TransportEvent) => void): void;
+  /** Begins to connect. Events go to the one listener from here on. `token` is the front's, where it gave one. */
+  start(listener: (event: TransportEvent) => void, token?: string): void;
   send(id: number, text: string): void;
   stop(): void;
 }
@@ -24,8 +24,9 @@ const RETRY_DELAY_MS_FIRST = 250;
 const RETRY_DELAY_MS_MAX = 10_000;
 const TOKEN_KEY = "momoland.token";
 
-export function openTransport(): Transport {
-  return isTauri() ? new TauriTransport() : new SocketTransport(() => new WebSocket(socketAddress(takeToken())));
+/** `path` is where the front has the socket; a page that shows several people has one for each. */
+export function openTransport(path = "/ws"): Transport {
+  return isTauri() ? new TauriTransport() : new SocketTransport((token) => new WebSocket(socketAddress(path, token ?? takeToken())));
 }
 
 export class TauriTransport implements Transport {
@@ -54,21 +55,24 @@ export class TauriTransport implements Transport {
 }
 
 export class SocketTransport implements Transport {
-  readonly #connect: () => WebSocket;
+  readonly #connect: (token: string | undefined) => WebSocket;
   readonly #random: () => number;
   #listener: (event: TransportEvent) => void = () => undefined;
   #socket: WebSocket | null = null;
   #failures = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
+  #token: string | undefined;
 
-  constructor(connect: () => WebSocket, random: () => number = Math.random) {
+  constructor(connect: (token: string | undefined) => WebSocket, random: () => number = Math.random) {
     this.#connect = connect;
     this.#random = random;
   }
 
-  start(listener: (event: TransportEvent) => void): void {
+  start(listener: (event: TransportEvent) => void, token?: string): void {
     this.#listener = listener;
+    this.#token = token;
+    this.#stopped = false;
     window.addEventListener("online", this.#hurry);
     this.#dial();
   }
@@ -95,7 +99,7 @@ export class SocketTransport implements Transport {
   };
 
   #dial(): void {
-    const socket = this.#connect();
+    const socket = this.#connect(this.#token);
     this.#socket = socket;
     socket.onopen = () => {
       this.#failures = 0;
@@ -132,8 +136,8 @@ function takeToken(): string | null {
   return token;
 }
 
-function socketAddress(token: string | null): string {
-  const address = new URL("/ws", window.location.href);
+function socketAddress(path: string, token: string | null): string {
+  const address = new URL(path, window.location.href);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   if (token !== null) address.searchParams.set("token", token);
   return address.href;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { retryDelayMs, SocketTransport, type TransportEvent } from "@/api/transport";
+import { retryDelayMs, SocketTransport, type TransportEvent } from "@/client/transport";
 
 class Socket {
   readyState: number = WebSocket.CONNECTING;
@@ -88,6 +88,26 @@ test("the system's word that the network is back cuts the pause short", () => {
   const before = sockets.length;
   window.dispatchEvent(new window.Event("online"));
   expect(sockets.length).toBe(before + 1);
+});
+
+test("the token it was given comes along each time, and stopped it can start anew", () => {
+  const tokens: (string | undefined)[] = [];
+  const sockets: Socket[] = [];
+  const transport = new SocketTransport(
+    (token) => {
+      tokens.push(token);
+      const socket = new Socket();
+      sockets.push(socket);
+      return socket as unknown as WebSocket;
+    },
+    () => 0.5,
+  );
+  transport.start(() => undefined, "secret");
+  sockets[0]?.close();
+  vi.advanceTimersByTime(250);
+  transport.stop();
+  transport.start(() => undefined, "other");
+  expect(tokens).toEqual(["secret", "secret", "other"]);
 });
 
 test("stopped is stopped", () => {

@@ -1,5 +1,5 @@
 // A refusal as the screens see it: the engine's kind and sentence, never a stack or a status code.
-import type { ErrorKind } from "@/api/types";
+import type { ErrorKind } from "@/client/types";
 
 const KINDS: readonly ErrorKind[] = ["unauthorized", "forbidden", "not_found", "invalid", "conflict", "rate_limited", "offline", "internal"];
 

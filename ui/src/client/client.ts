@@ -1,11 +1,11 @@
 // The typed client: JSON-RPC 2.0 over a transport.
 //
-// Screens never see it; `state/` calls it and hears its events. Every call ends: with a result, with the engine's
-// refusal, or with `offline` when the way to the engine broke first.
-import { ApiError } from "@/api/error";
-import type { Method, Params, Result } from "@/api/methods";
-import type { Transport } from "@/api/transport";
-import type { Event } from "@/api/types";
+// The whole API by its own names. `momoland.ts` puts the community's names beside them. Every call ends: with a result,
+// with the engine's refusal, or with `offline` when the way to the engine broke first.
+import { ApiError } from "@/client/error";
+import type { Method, Params, Result } from "@/client/methods";
+import type { Transport } from "@/client/transport";
+import type { Event } from "@/client/types";
 
 export type Off = () => void;
 /** Whether the way to the engine is open. Nothing to do with the server: that is `net.status`. */
@@ -15,8 +15,10 @@ export interface Client {
   call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>>;
   onEvent(listener: (event: Event) => void): Off;
   onLink(listener: (state: LinkState) => void): Off;
-  start(): void;
-  stop(): void;
+  /** Opens the way, and opens it again whenever it breaks. Resolves when it is open for the first time. */
+  connect(token?: string): Promise<void>;
+  /** Closes the way; what is under way ends as `offline`. */
+  disconnect(): void;
 }
 
 type Waiting = { resolve: (result: never) => void; reject: (error: ApiError) => void };
@@ -69,11 +71,12 @@ export function createClient(transport: Transport, lostSentence: string): Client
       linkListeners.add(listener);
       return () => linkListeners.delete(listener);
     },
-    start() {
-      transport.start((event) => {
+    connect(token) {
+      return new Promise((resolve) => transport.start((event) => {
         switch (event.kind) {
           case "open":
             tell("open");
+            resolve();
             break;
           case "closed":
             for (const id of [...waiting.keys()]) lose(id);
@@ -86,10 +89,11 @@ export function createClient(transport: Transport, lostSentence: string): Client
             lose(event.id);
             break;
         }
-      });
+      }, token));
     },
-    stop() {
+    disconnect() {
       transport.stop();
+      for (const id of [...waiting.keys()]) lose(id);
     },
   };
 }

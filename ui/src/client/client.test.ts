@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createClient } from "@/api/client";
-import type { Transport, TransportEvent } from "@/api/transport";
+import { createClient } from "@/client/client";
+import type { Transport, TransportEvent } from "@/client/transport";
 
 function line() {
   const sent: { id: number; method: string; params: unknown }[] = [];
@@ -13,7 +13,7 @@ function line() {
     stop: () => undefined,
   };
   const client = createClient(transport, "The engine did not answer.");
-  client.start();
+  void client.connect();
   return { client, sent, hear: (event: TransportEvent) => hear(event), answer: (frame: unknown) => hear({ kind: "text", text: JSON.stringify(frame) }) };
 }
 

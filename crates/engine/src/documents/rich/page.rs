@@ -1,0 +1,316 @@
+//! Blocks from and into the fragment that y-prosemirror keeps a document in: elements are blocks, `XmlText` in them is text,
+//! whose formats are marks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use yrs::types::text::YChange;
+use yrs::types::{Attrs, Delta};
+use yrs::{
+    Any, In, Out, ReadTxn, Text as _, TransactionMut, Xml as _, XmlElementPrelim, XmlElementRef, XmlFragment,
+    XmlFragmentRef, XmlOut, XmlTextPrelim, XmlTextRef,
+};
+
+use super::{Block, Cell, Inline, Item, ListKind, Marks, push_text, safe_address};
+
+/// All blocks of a document.
+pub(in crate::documents) fn read<T: ReadTxn>(fragment: &XmlFragmentRef, txn: &T) -> Vec<Block> {
+    blocks_of(fragment.children(txn), txn)
+}
+
+fn blocks_of<T: ReadTxn>(children: impl Iterator<Item = XmlOut>, txn: &T) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for child in children {
+        match child {
+            XmlOut::Text(text) => {
+                // It lies in the container itself, without a block.
+                let mut line = Vec::new();
+                read_text(&text, txn, &mut line);
+                blocks.push(Block::Paragraph(line));
+            }
+            XmlOut::Fragment(_) => {}
+            XmlOut::Element(element) => read_block(&element, txn, &mut blocks),
+        }
+    }
+    blocks
+}
+
+fn read_block<T: ReadTxn>(element: &XmlElementRef, txn: &T, blocks: &mut Vec<Block>) {
+    let block = match &**element.tag() {
+        "paragraph" => Block::Paragraph(line_of(element, txn)),
+        "heading" => {
+            let level = u8::try_from(number(element, txn, "level", 1, 6)).unwrap_or(1);
+            Block::Heading(level, line_of(element, txn))
+        }
+        "blockquote" => Block::Quote(blocks_of(element.children(txn), txn)),
+        "codeBlock" => {
+            let language = attribute(element, txn, "language").and_then(|it| match it {
+                Any::String(language) => Some(language.to_string()),
+                _ => None,
+            });
+            Block::Code { language, text: plain(element, txn) }
+        }
+        "horizontalRule" => Block::Rule,
+        "bulletList" => Block::List(ListKind::Bullets, items_of(element, txn)),
+        "orderedList" => {
+            let start = number(element, txn, "start", 0, 999_999_999);
+            Block::List(ListKind::Numbers { start }, items_of(element, txn))
+        }
+        "taskList" => Block::List(ListKind::Tasks, items_of(element, txn)),
+        "table" => {
+            let rows = elements_of(element, txn).map(|row| {
+                let cells = elements_of(&row, txn).map(|cell| Cell {
+                    header: &**cell.tag() == "tableHeader",
+                    blocks: blocks_of(cell.children(txn), txn),
+                });
+                cells.collect()
+            });
+            Block::Table(rows.collect())
+        }
+        _ => {
+            // Nothing that this version knows: what is written in it, at least.
+            let children: Vec<XmlOut> = element.children(txn).collect();
+            if children.iter().any(|child| matches!(child, XmlOut::Text(_))) {
+                Block::Paragraph(line_of(element, txn))
+            } else {
+                blocks.extend(blocks_of(children.into_iter(), txn));
+                return;
+            }
+        }
+    };
+    blocks.push(block);
+}
+
+fn elements_of<T: ReadTxn>(element: &XmlElementRef, txn: &T) -> impl Iterator<Item = XmlElementRef> {
+    let elements: Vec<XmlElementRef> = element.children(txn).filter_map(XmlOut::into_xml_element).collect();
+    elements.into_iter()
+}
+
+fn items_of<T: ReadTxn>(list: &XmlElementRef, txn: &T) -> Vec<Item> {
+    let item = |item: XmlElementRef| Item {
+        done: matches!(attribute(&item, txn, "checked"), Some(Any::Bool(true))),
+        blocks: blocks_of(item.children(txn), txn),
+    };
+    elements_of(list, txn).map(item).collect()
+}
+
+fn line_of<T: ReadTxn>(element: &XmlElementRef, txn: &T) -> Vec<Inline> {
+    let mut line = Vec::new();
+    for child in element.children(txn) {
+        match child {
+            XmlOut::Text(text) => read_text(&text, txn, &mut line),
+            XmlOut::Element(element) if &**element.tag() == "hardBreak" => line.push(Inline::Break),
+            XmlOut::Element(element) => {
+                // A picture, a mention: what stands for it in words.
+                let words = ["alt", "label", "name"].into_iter().find_map(|key| match attribute(&element, txn, key) {
+                    Some(Any::String(words)) => Some(words),
+                    _ => None,
+                });
+                push_text(&mut line, words.as_deref().unwrap_or_default(), &Marks::default());
+            }
+            XmlOut::Fragment(_) => {}
+        }
+    }
+    line
+}
+
+fn read_text<T: ReadTxn>(text: &XmlTextRef, txn: &T, line: &mut Vec<Inline>) {
+    for piece in text.diff(txn, YChange::identity) {
+        if let Out::Any(Any::String(chunk)) = &piece.insert {
+            push_text(line, chunk, &marks_of(piece.attributes.as_deref()));
+        }
+    }
+}
+
+fn plain<T: ReadTxn>(element: &XmlElementRef, txn: &T) -> String {
+    let mut plain = String::new();
+    for child in element.children(txn) {
+        let XmlOut::Text(text) = child else { continue };
+        for piece in text.diff(txn, YChange::identity) {
+            if let Out::Any(Any::String(chunk)) = &piece.insert {
+                plain.extend(chunk.chars().filter(|it| matches!(it, '\n' | '\t') || !it.is_control()));
+            }
+        }
+    }
+    plain
+}
+
+fn marks_of(attributes: Option<&Attrs>) -> Marks {
+    let mut marks = Marks::default();
+    for (name, value) in attributes.into_iter().flatten() {
+        if *value == Any::Null {
+            continue;
+        }
+        // Marks that may lie over each other have a hash behind their name.
+        match name.split("--").next().unwrap_or_default() {
+            "bold" => marks.bold = true,
+            "italic" => marks.italic = true,
+            "underline" => marks.underline = true,
+            "strike" => marks.strike = true,
+            "code" => marks.code = true,
+            "link" => {
+                if let Any::Map(map) = value
+                    && let Some(Any::String(address)) = map.get("href")
+                {
+                    marks.link = safe_address(address).map(ToOwned::to_owned);
+                }
+            }
+            _ => {}
+        }
+    }
+    marks
+}
+
+fn attribute<T: ReadTxn>(element: &XmlElementRef, txn: &T, key: &str) -> Option<Any> {
+    match element.get_attribute(txn, key)? {
+        Out::Any(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// A number between two others; 1 where there is none.
+fn number(element: &XmlElementRef, txn: &impl ReadTxn, key: &str, low: u32, high: u32) -> u32 {
+    let value = match attribute(element, txn, key) {
+        Some(Any::Number(value)) => value.as_i64(),
+        Some(Any::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    let value = value.map(|value| value.clamp(i64::from(low), i64::from(high)));
+    value.and_then(|value| u32::try_from(value).ok()).unwrap_or(1)
+}
+
+/// Puts blocks at the end of a document, in the place of an empty paragraph there.
+pub(in crate::documents) fn write(fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) {
+    let last = fragment.len(txn).checked_sub(1).and_then(|place| Some((place, fragment.get(txn, place)?)));
+    let mut blocks = blocks;
+    if let Some((place, XmlOut::Element(last))) = last
+        && &**last.tag() == "paragraph"
+        && line_of(&last, txn).is_empty()
+    {
+        match blocks.split_first() {
+            // Who types into the empty page at the same time types into what stays.
+            Some((Block::Paragraph(line), rest)) => {
+                write_line(&last, txn, line);
+                blocks = rest;
+            }
+            Some(_) => fragment.remove(txn, place),
+            None => {}
+        }
+    }
+    for block in blocks {
+        let element = fragment.push_back(txn, XmlElementPrelim::empty(tag_of(block)));
+        write_block(&element, txn, block);
+    }
+}
+
+/// Puts blocks in the place of what is there; what is the same at the beginning and at the end stays as it is.
+pub(in crate::documents) fn replace(fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) {
+    let held: Vec<Vec<Block>> = fragment.children(txn).map(|child| blocks_of(std::iter::once(child), txn)).collect();
+    let same = |(held, block): &(&Vec<Block>, &Block)| matches!(held.as_slice(), [only] if only == *block);
+    let first = held.iter().zip(blocks).take_while(same).count();
+    let (held, blocks) = (held.get(first..).unwrap_or_default(), blocks.get(first..).unwrap_or_default());
+    let last = held.iter().rev().zip(blocks.iter().rev()).take_while(same).count();
+    let (gone, new) = (held.len() - last, blocks.len() - last);
+    let Ok(first) = u32::try_from(first) else { return };
+    for _ in 0..gone {
+        fragment.remove(txn, first);
+    }
+    for (place, block) in (first..).zip(blocks.iter().take(new)) {
+        let element = fragment.insert(txn, place, XmlElementPrelim::empty(tag_of(block)));
+        write_block(&element, txn, block);
+    }
+}
+
+fn tag_of(block: &Block) -> &'static str {
+    match block {
+        Block::Paragraph(_) => "paragraph",
+        Block::Heading(..) => "heading",
+        Block::Quote(_) => "blockquote",
+        Block::Code { .. } => "codeBlock",
+        Block::Rule => "horizontalRule",
+        Block::List(ListKind::Bullets, _) => "bulletList",
+        Block::List(ListKind::Numbers { .. }, _) => "orderedList",
+        Block::List(ListKind::Tasks, _) => "taskList",
+        Block::Table(_) => "table",
+    }
+}
+
+fn write_block(element: &XmlElementRef, txn: &mut TransactionMut<'_>, block: &Block) {
+    match block {
+        Block::Paragraph(line) => write_line(element, txn, line),
+        Block::Heading(level, line) => {
+            element.insert_attribute(txn, "level", Any::from(i64::from(*level)));
+            write_line(element, txn, line);
+        }
+        Block::Quote(blocks) => write_blocks(element, txn, blocks),
+        Block::Code { language, text } => {
+            if let Some(language) = language {
+                element.insert_attribute(txn, "language", Any::from(language.as_str()));
+            }
+            if !text.is_empty() {
+                element.push_back(txn, XmlTextPrelim::new(text.as_str()));
+            }
+        }
+        Block::Rule => {}
+        Block::List(kind, items) => {
+            if let ListKind::Numbers { start } = kind {
+                element.insert_attribute(txn, "start", Any::from(i64::from(*start)));
+            }
+            let tag = if *kind == ListKind::Tasks { "taskItem" } else { "listItem" };
+            for item in items {
+                let new = element.push_back(txn, XmlElementPrelim::empty(tag));
+                if *kind == ListKind::Tasks {
+                    new.insert_attribute(txn, "checked", Any::Bool(item.done));
+                }
+                write_blocks(&new, txn, &item.blocks);
+            }
+        }
+        Block::Table(rows) => {
+            for row in rows {
+                let new = element.push_back(txn, XmlElementPrelim::empty("tableRow"));
+                for cell in row {
+                    let tag = if cell.header { "tableHeader" } else { "tableCell" };
+                    let cell_element = new.push_back(txn, XmlElementPrelim::empty(tag));
+                    write_blocks(&cell_element, txn, &cell.blocks);
+                }
+            }
+        }
+    }
+}
+
+fn write_blocks(element: &XmlElementRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) {
+    for block in blocks {
+        let new = element.push_back(txn, XmlElementPrelim::empty(tag_of(block)));
+        write_block(&new, txn, block);
+    }
+}
+
+fn write_line(element: &XmlElementRef, txn: &mut TransactionMut<'_>, line: &[Inline]) {
+    for pieces in line.chunk_by(|one, other| matches!((one, other), (Inline::Text(..), Inline::Text(..)))) {
+        if let [Inline::Break] = pieces {
+            element.push_back(txn, XmlElementPrelim::empty("hardBreak"));
+            continue;
+        }
+        let text = element.push_back(txn, XmlTextPrelim::new(""));
+        let pieces = pieces.iter().filter_map(|piece| match piece {
+            Inline::Text(text, marks) => {
+                Some(Delta::<In>::Inserted(In::from(text.as_str()), Some(Box::new(formats_of(marks)))))
+            }
+            Inline::Break => None,
+        });
+        text.apply_delta(txn, pieces);
+    }
+}
+
+fn formats_of(marks: &Marks) -> Attrs {
+    let Marks { link, underline, bold, italic, strike, code } = marks;
+    let on = || Any::Map(Arc::new(HashMap::new()));
+    let plain = [("underline", underline), ("bold", bold), ("italic", italic), ("strike", strike), ("code", code)];
+    let mut formats: Attrs =
+        plain.into_iter().filter(|(_, is_on)| **is_on).map(|(name, _)| (Arc::from(name), on())).collect();
+    if let Some(address) = link {
+        let address = HashMap::from([("href".to_owned(), Any::from(address.as_str()))]);
+        formats.insert(Arc::from("link"), Any::Map(Arc::new(address)));
+    }
+    formats
+}
