@@ -326,6 +326,8 @@ function listsOf(event: Event): readonly string[] {
     case "comment.new":
     case "comment.changed":
     case "ranking.changed":
+    case "call.incoming":
+    case "call.changed":
       return [];
   }
 }

@@ -8,7 +8,7 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 26] = [
+const TOP: [&str; 27] = [
     "message-content",
     "announcement",
     "document-update",
@@ -30,6 +30,7 @@ const TOP: [&str; 26] = [
     "comment-content",
     "location-content",
     "live-position",
+    "call-signal",
     "client-frame",
     "server-frame",
     "log-id",
@@ -72,6 +73,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
             Some("document") => Some("announcement"),
             Some("certificate") => Some("signed-certificate"),
             Some("event") => Some("event"),
+            Some("call") => Some("call-signal"),
             Some("location") => Some("location-content"),
             Some("roster") => Some("signed-roster-change"),
             Some("peer") => Some("peer-frame"),
