@@ -18,7 +18,7 @@ use momoland_protocol::document::{
 };
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, EventPlace};
-use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
+use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
 use momoland_protocol::handshake::{Fingerprint, PeerHello, PeerTranscript, ServerTranscript, Side};
 use momoland_protocol::id::{
     AccountId, ChainId, EventId, Incarnation, InviteKey, Nonce, RoomId, RosterHash, Seq, ServerKey, SetHash,
@@ -179,6 +179,7 @@ fn feeds(vectors: &mut Vectors) {
     vectors.value("feed.post", &PostContent { title, body, tags, sent_at: AT });
     vectors.value("feed.like", &LikeContent { on: true });
     vectors.value("feed.comment", &CommentContent { text: "Thanks.".to_owned(), sent_at: AT });
+    vectors.value("feed.hide", &HideContent { on: true, reason: "off topic".to_owned() });
 }
 
 fn chosen() -> ChosenStatus {
@@ -262,6 +263,7 @@ fn rosters(vectors: &mut Vectors) {
         ("close-invite", RosterOp::CloseInvite { invite }),
         ("configure", RosterOp::Configure { settings: settings() }),
         ("repair", RosterOp::Repair { one: RosterHash([1; 32]), other: RosterHash([2; 32]) }),
+        ("list-author", RosterOp::ListAuthor { account: other, listed: true }),
     ];
     for (name, op) in ops {
         vectors.signed(&format!("roster.{name}"), &change(op));

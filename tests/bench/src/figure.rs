@@ -55,6 +55,8 @@ pub(crate) enum Target {
     AtMost(f64),
     /// At most so many times the reference.
     RatioAtMost(f64),
+    /// At least so many times the reference.
+    RatioAtLeast(f64),
 }
 
 /// One line of output. `target` and `met` say what was promised and whether it was kept.
@@ -101,6 +103,7 @@ pub(crate) fn print_beside(
     let (target, met) = match target {
         Target::None => (None, None),
         Target::AtMost(most) => (Some(most), Some(median <= most)),
+        Target::RatioAtLeast(least) => (Some(least), Some(beside.is_some_and(|beside| median >= beside * least))),
         Target::RatioAtMost(most) => (Some(most), Some(beside.is_some_and(|beside| median <= beside * most))),
     };
     let line = Line {

@@ -1,4 +1,4 @@
-//! `momoland-bench [replication|chat|server] [--long]`: what Momoland costs and how fast it is, one JSON line a figure.
+//! `momoland-bench [replication|chat|feed|server] [--long]`: what Momoland costs and how fast it is, one JSON line a figure.
 //!
 //! Called by `./dev bench`. It measures built programs (`MOMOLAND_BIN_DIR` names their folder) and engines in this
 //! process, each beside a bare reference that is measured by turns in the same run: a data channel of the WebRTC
@@ -14,8 +14,10 @@
 mod bare_channel;
 mod bare_relay;
 mod chat;
+mod feed;
 mod figure;
 mod floor;
+mod http_load;
 mod member;
 mod memory;
 mod person;
@@ -24,13 +26,14 @@ mod server;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "momoland-bench [replication|chat|server] [--long]";
+const USAGE: &str = "momoland-bench [replication|chat|feed|server] [--long]";
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Wanted {
     replication: bool,
     chat: bool,
+    feed: bool,
     server: bool,
     long: bool,
 }
@@ -38,18 +41,19 @@ struct Wanted {
 impl Wanted {
     /// `None` where it is not understood.
     fn parse(arguments: impl IntoIterator<Item = String>) -> Option<Self> {
-        let mut wanted = Self { replication: false, chat: false, server: false, long: false };
+        let mut wanted = Self { replication: false, chat: false, feed: false, server: false, long: false };
         for argument in arguments {
             match argument.as_str() {
                 "replication" => wanted.replication = true,
                 "chat" => wanted.chat = true,
+                "feed" => wanted.feed = true,
                 "server" => wanted.server = true,
                 "--long" => wanted.long = true,
                 _ => return None,
             }
         }
-        if !wanted.replication && !wanted.chat && !wanted.server {
-            (wanted.replication, wanted.chat, wanted.server) = (true, true, true);
+        if !wanted.replication && !wanted.chat && !wanted.feed && !wanted.server {
+            (wanted.replication, wanted.chat, wanted.feed, wanted.server) = (true, true, true, true);
         }
         Some(wanted)
     }
@@ -94,6 +98,9 @@ async fn main() -> ExitCode {
     if wanted.chat {
         chat::measure(folder.path()).await;
     }
+    if wanted.feed {
+        kept &= feed::measure(&folder.path().join("feed")).await;
+    }
     if wanted.server {
         server::measure(folder.path(), wanted.long).await;
     }
@@ -104,21 +111,26 @@ async fn main() -> ExitCode {
 mod tests {
     use super::*;
 
+    const NOTHING: Wanted = Wanted { replication: false, chat: false, feed: false, server: false, long: false };
+
     fn parsed(line: &str) -> Option<Wanted> {
         Wanted::parse(line.split_whitespace().map(str::to_owned))
     }
 
     #[test]
     fn no_group_means_every_group() {
-        assert_eq!(parsed(""), Some(Wanted { replication: true, chat: true, server: true, long: false }));
-        assert_eq!(parsed("--long"), Some(Wanted { replication: true, chat: true, server: true, long: true }));
-        assert_eq!(parsed("server --long"), Some(Wanted { replication: false, chat: false, server: true, long: true }));
-        assert_eq!(parsed("chat"), Some(Wanted { replication: false, chat: true, server: false, long: false }));
+        assert_eq!(parsed(""), Some(Wanted { replication: true, chat: true, feed: true, server: true, long: false }));
+        assert_eq!(
+            parsed("--long"),
+            Some(Wanted { replication: true, chat: true, feed: true, server: true, long: true })
+        );
+        assert_eq!(parsed("server --long"), Some(Wanted { long: true, server: true, ..NOTHING }));
+        assert_eq!(parsed("chat feed"), Some(Wanted { chat: true, feed: true, ..NOTHING }));
     }
 
     #[test]
     fn what_is_not_known_is_refused() {
-        assert_eq!(parsed("feed"), None);
+        assert_eq!(parsed("films"), None);
         assert_eq!(parsed("--quick"), None);
     }
 }

@@ -75,16 +75,21 @@ impl Person {
 
     /// Comes back with the event `message.new` that has this text.
     pub(crate) async fn hear(&mut self, wanted: &str) {
+        self.hear_event(|event| matches!(event, Event::MessageNew { message, .. } if message.text == wanted)).await;
+    }
+
+    /// Comes back with the first event that is wanted.
+    pub(crate) async fn hear_event(&mut self, wanted: impl Fn(&Event) -> bool) {
         let heard = async {
             loop {
                 match self.events.next().await.expect("the engine runs") {
-                    Event::MessageNew { message, .. } if message.text == wanted => return,
+                    event if wanted(&event) => return,
                     Event::Resync {} => panic!("events were not read in time"),
                     _ => {}
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, heard).await.unwrap_or_else(|_| panic!("{wanted:?} did not arrive"));
+        tokio::time::timeout(PATIENCE, heard).await.expect("what was waited for does not come");
     }
 
     pub(crate) async fn close(self) {

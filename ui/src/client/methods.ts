@@ -4,13 +4,13 @@ import type {
   Activities, AnnounceParams, ArchiveDocParams, ChangePasswordParams, CommentParams, Commented, Comments,
   CreateDocParams, CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
   DocAsItWas, DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText, DocVersionParams, Docs, DoctorParams, Done, Drafts,
-  EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
+  EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, FeedAuthors, FeedAuthorsParams, FollowParams, Following, HideParams, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
   ListCommentsParams, ListDocsParams, ListMessagesParams, ListNotificationsParams, ListPostsParams,
   ListPresenceParams, Locations, LoginParams, LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members,
   MessageParams, Messages, NetStatus, NoParams, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
   PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
-  RenameDocParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetEditorsParams,
-  SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
+  RenameDocParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetAuthorParams, SetDraftParams, SetEditorsParams,
+  SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPostingParams, SetPresenceParams, SetRoleParams,
   SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StopLocationParams, UpdateDocParams,
   UpdateRoomParams, Whoami,
 } from "@/client/types";
@@ -88,6 +88,12 @@ export type Methods = {
   "feed.delete": { params: DeletePostParams; result: Done };
   "feed.list": { params: ListPostsParams; result: Posts };
   "feed.like": { params: LikeParams; result: Done };
+  "feed.hide": { params: HideParams; result: Done };
+  "feed.follow": { params: FollowParams; result: Done };
+  "feed.following": { params: NoParams; result: Following };
+  "feed.setPosting": { params: SetPostingParams; result: Done };
+  "feed.setAuthor": { params: SetAuthorParams; result: Done };
+  "feed.authors": { params: FeedAuthorsParams; result: FeedAuthors };
   "feed.comment": { params: CommentParams; result: Commented };
   "feed.comments": { params: ListCommentsParams; result: Comments };
 };

@@ -237,6 +237,8 @@ function reduceEvent(state: State, event: Event, now: number): State {
     case "comment.new":
     case "comment.changed":
     case "ranking.changed":
+    case "feed.changed":
+    case "follow.changed":
       return { ...state, feed: feedEvent(state.feed, event, state.session.kind === "signedIn" ? state.session.account.userId : "") };
     case "net.changed":
       return { ...state, net: event.status };

@@ -114,6 +114,8 @@ export type Overlay =
   | { kind: "docHistory"; roomId: string; docId: string }
   | { kind: "activity"; roomId: string }
   | { kind: "deletePost"; postId: string; commentId?: string }
+  | { kind: "hidePost"; postId: string; commentId?: string }
+  | { kind: "feedAuthors" }
   | { kind: "map"; roomId: string }
   | { kind: "profile" }
   | { kind: "signOut" };

@@ -234,6 +234,8 @@ export function createSync(client: Client, store: Store): Sync {
       case "comment.new":
       case "comment.changed":
       case "ranking.changed":
+      case "feed.changed":
+      case "follow.changed":
         feed.heard(event, before.feed);
         break;
       case "doc.changed":

@@ -168,6 +168,12 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "feed.delete" => feed::delete,
         "feed.list" => feed::list,
         "feed.like" => feed::like,
+        "feed.hide" => feed::hide,
+        "feed.follow" => feed::follow,
+        "feed.following" => feed::following,
+        "feed.setPosting" => feed::set_posting,
+        "feed.setAuthor" => feed::set_author,
+        "feed.authors" => feed::authors,
         "feed.comment" => feed::comment,
         "feed.comments" => feed::comments,
     }

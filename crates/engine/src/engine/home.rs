@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use momoland_feed::Feed;
-use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, BodyBytes, Event as StoredEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
@@ -122,6 +122,8 @@ pub(crate) struct Home {
     pub(super) marks: BTreeMap<RoomId, MarkState>,
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
     pub(super) preferences: BTreeMap<RoomId, Preferences>,
+    /// Authors whom this person follows, since when. Kept on this device alone, as preferences are.
+    pub(super) follows: BTreeMap<AccountId, Hlc>,
     pub(super) progress: Progress,
     pub(super) inbox: Inbox,
     pub(super) documents: Documents,
@@ -174,6 +176,7 @@ impl Home {
         let replica = Replica::new(config, random(), state);
         let profiles = records.profiles()?.into_iter().collect();
         let own_presence = OwnPresence { chosen: records.chosen_status()?, idle: false };
+        let follows = records.follows()?;
         let dialer = Dialer::new(key.device(), u64::from_be_bytes(random()));
         let mut home = Self {
             account,
@@ -198,6 +201,7 @@ impl Home {
             marks: BTreeMap::new(),
             drafts: BTreeMap::new(),
             preferences: BTreeMap::new(),
+            follows,
             progress: Progress::default(),
             inbox: Inbox::default(),
             documents,
@@ -578,7 +582,9 @@ pub(super) fn others_at(roster: &Roster, version: u64, own: AccountId) -> BTreeS
 /// Whether an event is shown, or has an effect on what is, by the roster held now.
 pub(super) fn counts(roster: &Roster, header: &EventHeader) -> bool {
     let deletes = Deletion::of(header);
-    roster.counts_event(header) && deletes.is_none_or(|(place, deletion)| deletion.counts(header.log, place, roster))
+    roster.counts_event(header)
+        && !roster.is_unlisted(header)
+        && deletes.is_none_or(|(place, deletion)| deletion.counts(header.log, place, roster))
 }
 
 /// What an event says, in the form in which it is signed and kept.
