@@ -328,6 +328,10 @@ function listsOf(event: Event): readonly string[] {
     case "comment.new":
     case "comment.changed":
     case "ranking.changed":
+    case "call.incoming":
+    case "call.changed":
+    case "feed.changed":
+    case "follow.changed":
       return [];
   }
 }
