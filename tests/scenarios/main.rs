@@ -32,6 +32,7 @@ mod reactions;
 mod reading;
 mod restarts;
 mod server_away;
+mod stalls;
 mod states;
 mod strangers;
 mod tokens;

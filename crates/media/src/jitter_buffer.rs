@@ -268,7 +268,7 @@ mod tests {
     }
 
     /// Plays what arrives at its time, a pull each 20 ms; what was played.
-    fn run(arrivals: &mut Vec<(u64, u32)>, until_ms: u64, pull_every_us: u64) -> (Vec<Step>, JitterBuffer) {
+    fn run(arrivals: &mut [(u64, u32)], until_ms: u64, pull_every_us: u64) -> (Vec<Step>, JitterBuffer) {
         arrivals.sort_unstable();
         let mut buffer = JitterBuffer::default();
         let (mut steps, mut waiting) = (Vec::new(), arrivals.iter().peekable());
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_steady_stream_is_played_whole_with_one_frame_of_delay() {
-        let mut arrivals = (0..200).map(|n| (u64::from(n) * 20, n)).collect();
+        let mut arrivals: Vec<_> = (0..200).map(|n| (u64::from(n) * 20, n)).collect();
         let (steps, buffer) = run(&mut arrivals, 4_100, 20_000);
         assert_eq!(played(&steps), (0..200).collect::<Vec<_>>());
         assert_eq!(buffer.counts().lost, 0);
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_lost_packet_is_recovered_from_the_next() {
-        let mut arrivals = (0..100).filter(|n| n % 10 != 5).map(|n| (u64::from(n) * 20, n)).collect();
+        let mut arrivals: Vec<_> = (0..100).filter(|n| n % 10 != 5).map(|n| (u64::from(n) * 20, n)).collect();
         let (steps, buffer) = run(&mut arrivals, 1_980, 20_000);
         assert_eq!((buffer.counts().lost, buffer.counts().recovered), (10, 10));
         assert!(steps.contains(&Step::Recover(packet(6).payload)));
@@ -331,7 +331,8 @@ mod tests {
     #[test]
     fn jitter_is_met_with_delay() {
         // Each fourth packet is 70 ms late.
-        let mut arrivals = (0..1_000).map(|n| (u64::from(n) * 20 + if n % 4 == 3 { 70 } else { 0 }, n)).collect();
+        let mut arrivals: Vec<_> =
+            (0..1_000).map(|n| (u64::from(n) * 20 + if n % 4 == 3 { 70 } else { 0 }, n)).collect();
         let (steps, buffer) = run(&mut arrivals, 19_900, 20_000);
         assert_eq!(buffer.target_frames(), 5);
         let made_up = steps.iter().skip(400).filter(|step| matches!(step, Step::Conceal | Step::Recover(_))).count();
@@ -342,7 +343,7 @@ mod tests {
     fn a_clock_that_drifts_is_followed() {
         // A sender whose clock differs by 1 %, which is fifty times what is seen, for 100 s.
         for (every_us, name) in [(20_200, "slow player"), (19_800, "fast player")] {
-            let mut arrivals = (0..5_000).map(|n| (u64::from(n) * 20, n)).collect();
+            let mut arrivals: Vec<_> = (0..5_000).map(|n| (u64::from(n) * 20, n)).collect();
             let (steps, buffer) = run(&mut arrivals, 99_900, every_us);
             let held = buffer.held.len();
             assert!(held <= 6, "{name}: {held} frames wait at the end");

@@ -6,14 +6,7 @@ use minicbor::{Decode, Encode};
 
 use crate::cbor::{Bounded, DecodeError};
 use crate::clock::UnixMillis;
-
-/// Names a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub struct CallId(
-    #[n(0)]
-    #[cbor(with = "minicbor::bytes")]
-    pub [u8; 16],
-);
+use crate::id::CallId;
 
 /// What a device says of a call in the ephemeral's room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -56,11 +49,5 @@ pub enum CallState {
 impl Bounded for CallSignal {
     fn check_bounds(&self) -> Result<(), DecodeError> {
         Ok(())
-    }
-}
-
-impl std::fmt::Display for CallId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use momoland_protocol::call::{CallSignal, CallState};
 use momoland_protocol::cbor::{self, Bounded};
 use momoland_protocol::certificate::{
     DeviceCertificate, REGISTRATION_CONTEXT, VOUCH_CONTEXT, Vouch, registration_message,
@@ -21,7 +22,7 @@ use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, Even
 use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
 use momoland_protocol::handshake::{Fingerprint, PeerHello, PeerTranscript, ServerTranscript, Side};
 use momoland_protocol::id::{
-    AccountId, ChainId, EventId, Incarnation, InviteKey, Nonce, RoomId, RosterHash, Seq, ServerKey, SetHash,
+    AccountId, CallId, ChainId, EventId, Incarnation, InviteKey, Nonce, RoomId, RosterHash, Seq, ServerKey, SetHash,
 };
 use momoland_protocol::location::{LivePosition, LocationContent, Point};
 use momoland_protocol::peer::PeerFrame;
@@ -170,6 +171,12 @@ fn locations(vectors: &mut Vectors) {
     vectors.value("location.ended", &LocationContent::Ended { last: None });
     let last = Some(Point { accuracy_m: None, ..point });
     vectors.value("location.ended-last", &LocationContent::Ended { last });
+    let call = CallId([9; 16]);
+    let since = UnixMillis(1_700_000_000_000);
+    vectors.value("call.in", &CallSignal { call, state: CallState::In { since, mic: true, ringing: true } });
+    vectors.value("call.left", &CallSignal { call, state: CallState::Left });
+    vectors.value("call.declined", &CallSignal { call, state: CallState::Declined });
+    vectors.value("call.busy", &CallSignal { call, state: CallState::Busy });
     vectors.value("location.live", &LivePosition { share: EventId([7; 32]), point });
 }
 

@@ -12,9 +12,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use momoland_protocol::call::{CallId, CallSignal, CallState};
+use momoland_protocol::call::{CallSignal, CallState};
 use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::id::{AccountId, DeviceId, RoomId};
+use momoland_protocol::id::{AccountId, CallId, DeviceId, RoomId};
 
 /// A device in a call says so this often, milliseconds.
 const SAY_EVERY_MS: u64 = 1_000;

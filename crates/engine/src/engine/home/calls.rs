@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use momoland_media::conference::Conference;
 use momoland_media::devices;
-use momoland_protocol::call::{CallId, CallSignal};
+use momoland_protocol::call::CallSignal;
 use momoland_protocol::cbor;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal, kind};
-use momoland_protocol::id::{AccountId, DeviceId, RoomId, random};
+use momoland_protocol::id::{AccountId, CallId, DeviceId, RoomId, random};
 use momoland_protocol::limits;
 use momoland_protocol::roster::{Role, RoomKind};
 use tokio::time::Instant;
