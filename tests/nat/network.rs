@@ -170,7 +170,7 @@ impl Home {
         };
         tc("qdisc add dev eth0 root handle 1: htb default 10");
         tc("class add dev eth0 parent 1: classid 1:10 htb rate 100mbit quantum 1500");
-        tc("class add dev eth0 parent 1: classid 1:20 htb rate 96kbit burst 1500 cburst 1500 quantum 1500");
+        tc("class add dev eth0 parent 1: classid 1:20 htb rate 32kbit burst 200 cburst 200 quantum 1500");
         self.nft(
             "table ip dawdle {
                 chain leaving {
