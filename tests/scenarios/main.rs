@@ -7,6 +7,7 @@
 mod activity;
 mod backups;
 mod bad_input;
+mod calls;
 mod chat;
 mod clocks;
 mod connectivity;

@@ -1,7 +1,7 @@
 // The methods of the API: each with what it takes and what it answers. This table only pairs the types; all but
 // `admin.announce` are the engine's (see `types.ts`).
 import type {
-  Activities, AnnounceParams, ArchiveDocParams, ChangePasswordParams, CommentParams, Commented, Comments,
+  Activities, AnnounceParams, ArchiveDocParams, CallList, CallParams, CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments,
   CreateDocParams, CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
   DocAsItWas, DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText, DocVersionParams, Docs, DoctorParams, Done, Drafts,
   EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
@@ -9,9 +9,9 @@ import type {
   ListPresenceParams, Locations, LoginParams, LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members,
   MessageParams, Messages, NetStatus, NoParams, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
   PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
-  RenameDocParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetEditorsParams,
+  RenameDocParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetCallMediaParams, SetDraftParams, SetEditorsParams,
   SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
-  SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StopLocationParams, UpdateDocParams,
+  SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StartCallParams, StopLocationParams, UpdateDocParams,
   UpdateRoomParams, Whoami,
 } from "@/client/types";
 
@@ -83,6 +83,13 @@ export type Methods = {
   "location.share": { params: ShareLocationParams; result: SharedLocation };
   "location.stop": { params: StopLocationParams; result: Done };
   "location.list": { params: RoomParams; result: Locations };
+  "calls.start": { params: StartCallParams; result: CallStarted };
+  "calls.join": { params: CallParams; result: CallStarted };
+  "calls.decline": { params: CallParams; result: Done };
+  "calls.leave": { params: CallParams; result: Done };
+  "calls.setMedia": { params: SetCallMediaParams; result: Done };
+  "calls.list": { params: NoParams; result: CallList };
+  "calls.stats": { params: CallParams; result: CallStats };
   "feed.publish": { params: PublishParams; result: Published };
   "feed.edit": { params: EditPostParams; result: Done };
   "feed.delete": { params: DeletePostParams; result: Done };

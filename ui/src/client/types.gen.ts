@@ -745,6 +745,56 @@ name?: string, messageId?: string, docId?: string, postId?: string, at: number, 
 
 export type ActivityKind = "created" | "joined" | "left" | "removed" | "banned" | "invited" | "role" | "renamed" | "pinned" | "document" | "post";
 
+export type StartCallParams = { roomId: string, media: CallMedia, };
+
+export type CallMedia = "audio";
+
+export type CallParams = { callId: string, };
+
+export type SetCallMediaParams = { 
+/**
+ * Without it: the call that this device is in.
+ */
+callId?: string, 
+/**
+ * Whether one's microphone is heard.
+ */
+mic?: boolean, };
+
+export type CallStarted = { 
+/**
+ * Of two who call each other at once both end in the call with one of the two ids; either names it.
+ */
+callId: string, };
+
+export type CallList = { calls: Array<Call>, };
+
+export type CallPart = "ringing" | "out" | "calling" | "in" | "ended";
+
+export type CallEnd = "left" | "declined" | "busy" | "unanswered" | "elsewhere" | "removed";
+
+export type Call = { callId: string, roomId: string, media: CallMedia, part: CallPart, 
+/**
+ * Whether one's own microphone is heard.
+ */
+mic: boolean, 
+/**
+ * The others in it.
+ */
+participants: Array<CallParticipant>, ended?: CallEnd, };
+
+export type CallParticipant = { userId: string, deviceId: string, mic: boolean, speaking: boolean, since: number, path?: PeerPath, };
+
+export type CallStats = { callId: string, peers: Array<CallPeerStats>, };
+
+export type CallPeerStats = { userId: string, deviceId: string, path?: PeerPath, audio: AudioStats, };
+
+export type AudioStats = { packetsReceived: number, packetsLost: number, framesDecoded: number, framesRecovered: number, framesConcealed: number, jitterMs: number, 
+/**
+ * What the jitter buffer adds.
+ */
+delayMs: number, speaking: boolean, };
+
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
  * Absent where the peer is gone.
@@ -765,6 +815,6 @@ postIds: Array<string>, } | { "type": "doc.changed", doc: Doc, } | { "type": "do
 /**
  * Whether this person does not want to be disturbed: it is listed, and nothing pops up or rings.
  */
-silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "activity.new", activity: Activity, } | { "type": "resync", };
+silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "activity.new", activity: Activity, } | { "type": "call.incoming", callId: string, roomId: string, from: string, media: CallMedia, } | { "type": "call.changed", call: Call, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

@@ -256,12 +256,9 @@ function reduceEvent(state: State, event: Event, now: number): State {
       return withMessage(state, event.roomId, event.message);
     case "typing.changed":
       return withTyping(state, event.roomId, event.userId, event.typing ? now : null);
-    case "doc.changed":
-    case "doc.update":
-    case "doc.reset":
-    case "doc.awareness":
-    case "doc.removed":
-      // The window shows no documents yet.
+    case "call.incoming":
+    case "call.changed":
+      // The window shows no calls yet.
       return state;
     case "presence.changed": {
       const person = state.people.get(event.userId);

@@ -73,6 +73,36 @@ test("a room with much unread is opened with all of it, within bounds", async ()
   expect(client.calls.map(({ params }) => (params as { limit?: number }).limit)).toEqual([280, 400]);
 });
 
+test("a list that was asked for before an event and answered after it does not undo the event", async () => {
+  const client = engine();
+  const store = signedIn([room()]);
+  const sync = createSync(client, store);
+  sync.start();
+  const answers = { old: { locations: [] }, now: { locations: [{ roomId: "shed", userId: "bo", lat: 5, lng: 6, at: 100 }] } };
+  let asked = 0;
+  client.answers["location.list"] = () => {
+    asked += 1;
+    if (asked > 1) return answers.now;
+    // The answer is ready, and the event overtakes it.
+    client.emit({ type: "location.changed", roomId: "shed", userId: "bo", lat: 5, lng: 6, at: 100 });
+    return answers.old;
+  };
+  await sync.readPlaces("shed");
+  const places = store.getState().places.get("shed");
+  expect(places?.kind === "ready" && places.byPerson.has("bo")).toBe(true);
+
+  let listed = 0;
+  client.answers["docs.list"] = () => {
+    listed += 1;
+    // It changes for ever; the list is taken as it is after a while.
+    client.emit({ type: "doc.removed", roomId: "shed", docId: "plan" });
+    return { docs: [] };
+  };
+  await sync.readDocs("shed");
+  expect(store.getState().docs.get("shed")).toEqual({ kind: "ready", docs: [] });
+  expect(listed).toBe(5);
+});
+
 test("older messages are asked for once at a time, and not beyond the beginning", async () => {
   const client = engine();
   const store = signedIn([room()]);

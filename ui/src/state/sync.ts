@@ -19,6 +19,8 @@ const SEEK_PAGE = 1_000;
 const SEEK_PAGES_MAX = 100;
 /** Out-of-order arrivals are gathered for so long before the page is read again. */
 const REREAD_DELAY_MS = 150;
+/** A list that changes this often while it is asked for is taken as it is: its next event corrects it. */
+const REASKS_MAX = 4;
 
 export type Sync = {
   start: () => () => void;
@@ -43,8 +45,19 @@ export function createSync(client: Client, store: Store): Sync {
   const rereads = new Map<string, ReturnType<typeof setTimeout>>();
   // Answers of an earlier reading must not overwrite those of a later one.
   let reading = 0;
+  // How often events have touched each list, by the list's name.
+  const touches = new Map<string, number>();
   const drafts = createDrafts(client, store);
   const feed = createFeedSync(client, store);
+
+  /** A list as it is now: asked for again where an event that concerns it overtook the answer, which may be older. */
+  async function current<T>(list: string, ask: () => Promise<T>): Promise<T> {
+    for (let left = REASKS_MAX; ; left -= 1) {
+      const before = touches.get(list);
+      const answer = await ask();
+      if (touches.get(list) === before || left === 0) return answer;
+    }
+  }
 
   async function readAll(): Promise<void> {
     reading += 1;
@@ -55,7 +68,7 @@ export function createSync(client: Client, store: Store): Sync {
       store.dispatch({ type: "net", status });
       store.dispatch({ type: "whoami", whoami });
       if (whoami.account === null) return;
-      const [rooms, people] = await Promise.all([client.call("rooms.list", {}), client.call("presence.list", {}), drafts.read(), readInbox()]);
+      const [rooms, people] = await Promise.all([current("rooms", () => client.call("rooms.list", {})), current("people", () => client.call("presence.list", {})), drafts.read(), readInbox()]);
       if (mine !== reading) return;
       store.dispatch({ type: "people", list: people });
       store.dispatch({ type: "rooms", list: rooms });
@@ -71,7 +84,7 @@ export function createSync(client: Client, store: Store): Sync {
 
   async function readInbox(): Promise<void> {
     try {
-      store.dispatch({ type: "inbox", list: await client.call("notifications.list", { limit: PAGE }) });
+      store.dispatch({ type: "inbox", list: await current("inbox", () => client.call("notifications.list", { limit: PAGE })) });
     } catch {
       // Without the list there is no inbox; everything it would name is in its room.
     }
@@ -90,7 +103,7 @@ export function createSync(client: Client, store: Store): Sync {
 
   async function readMembers(roomId: string): Promise<void> {
     try {
-      store.dispatch({ type: "members", roomId, list: await client.call("rooms.members", { roomId }) });
+      store.dispatch({ type: "members", roomId, list: await current(`members ${roomId}`, () => client.call("rooms.members", { roomId })) });
     } catch {
       // The roster held so far stays on the screen; the next opening or `member.*` event corrects it.
     }
@@ -143,7 +156,7 @@ export function createSync(client: Client, store: Store): Sync {
   async function readPinned(roomId: string): Promise<void> {
     if (store.getState().pinned.get(roomId)?.kind !== "ready") store.dispatch({ type: "pinned", roomId, pinned: { kind: "loading" } });
     try {
-      const { messages } = await client.call("messages.pins", { roomId });
+      const { messages } = await current(`pins ${roomId}`, () => client.call("messages.pins", { roomId }));
       store.dispatch({ type: "pinned", roomId, pinned: { kind: "ready", messages } });
     } catch (thrown) {
       store.dispatch({ type: "pinned", roomId, pinned: { kind: "failed", error: ApiError.from(thrown) } });
@@ -153,7 +166,7 @@ export function createSync(client: Client, store: Store): Sync {
   async function readDocs(roomId: string): Promise<void> {
     store.dispatch({ type: "docsLoading", roomId });
     try {
-      store.dispatch({ type: "docs", roomId, list: await client.call("docs.list", { roomId }) });
+      store.dispatch({ type: "docs", roomId, list: await current(`docs ${roomId}`, () => client.call("docs.list", { roomId })) });
     } catch (thrown) {
       store.dispatch({ type: "docsFailed", roomId, error: ApiError.from(thrown) });
     }
@@ -162,7 +175,7 @@ export function createSync(client: Client, store: Store): Sync {
   async function readPlaces(roomId: string): Promise<void> {
     store.dispatch({ type: "places", places: { type: "reading", roomId } });
     try {
-      store.dispatch({ type: "places", places: { type: "read", roomId, list: await client.call("location.list", { roomId }) } });
+      store.dispatch({ type: "places", places: { type: "read", roomId, list: await current(`places ${roomId}`, () => client.call("location.list", { roomId })) } });
     } catch (thrown) {
       store.dispatch({ type: "places", places: { type: "readFailed", roomId, error: ApiError.from(thrown) } });
     }
@@ -188,6 +201,7 @@ export function createSync(client: Client, store: Store): Sync {
 
   function hear(event: Event): void {
     const before = store.getState();
+    for (const list of listsOf(event)) touches.set(list, (touches.get(list) ?? 0) + 1);
     if (event.type === "message.new") {
       const timeline = before.timelines.get(event.roomId);
       const newest = timeline?.kind === "ready" ? Math.max(0, ...timeline.messages.slice(-PAGE).map((message) => message.sentAt)) : 0;
@@ -224,6 +238,8 @@ export function createSync(client: Client, store: Store): Sync {
       case "notification.changed":
       case "announcement.new":
       case "activity.new":
+      case "call.incoming":
+      case "call.changed":
         break;
       case "location.changed":
         // Whether the last point stays for others to see is not told.
@@ -235,12 +251,6 @@ export function createSync(client: Client, store: Store): Sync {
       case "comment.changed":
       case "ranking.changed":
         feed.heard(event, before.feed);
-        break;
-      case "doc.changed":
-      case "doc.update":
-      case "doc.reset":
-      case "doc.awareness":
-      case "doc.removed":
         break;
     }
   }
@@ -276,4 +286,46 @@ export function createSync(client: Client, store: Store): Sync {
     readPlaces,
     rereadSoon,
   };
+}
+
+/** The lists that an event changes, by the names that they are read under. */
+function listsOf(event: Event): readonly string[] {
+  switch (event.type) {
+    case "room.changed":
+    case "room.removed":
+      return ["rooms"];
+    case "presence.changed":
+      return ["people"];
+    case "member.joined":
+    case "member.left":
+      return [`members ${event.roomId}`];
+    case "message.changed":
+      return [`pins ${event.roomId}`];
+    case "doc.changed":
+      return [`docs ${event.doc.roomId}`];
+    case "doc.removed":
+      return [`docs ${event.roomId}`];
+    case "location.changed":
+      return [`places ${event.roomId}`];
+    case "notification.new":
+    case "notification.changed":
+      return ["inbox"];
+    case "account.changed":
+    case "resync":
+    case "net.changed":
+    case "peer.changed":
+    case "message.new":
+    case "typing.changed":
+    case "doc.update":
+    case "doc.awareness":
+    case "doc.reset":
+    case "announcement.new":
+    case "activity.new":
+    case "post.new":
+    case "post.changed":
+    case "comment.new":
+    case "comment.changed":
+    case "ranking.changed":
+      return [];
+  }
 }

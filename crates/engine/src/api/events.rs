@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::api::types::{
-    Activity, Comment, Doc, FeedOrder, Member, Message, NetStatus, Notification, NotificationState, PeerStatus, Post,
-    PresenceStatus, Room,
+    Activity, Call, CallMedia, Comment, Doc, FeedOrder, Member, Message, NetStatus, Notification, NotificationState,
+    PeerStatus, Post, PresenceStatus, Room,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -133,6 +133,12 @@ pub enum Event {
     /// Somebody did something in a room: as `activity.list` has it.
     #[serde(rename = "activity.new")]
     ActivityNew { activity: Activity },
+    /// Somebody calls.
+    #[serde(rename = "call.incoming")]
+    CallIncoming { call_id: String, room_id: String, from: String, media: CallMedia },
+    /// A call began, ended, or somebody in it came, went or closed their microphone.
+    #[serde(rename = "call.changed")]
+    CallChanged { call: Call },
     /// Events were dropped because this front did not read them in time: read the lists again.
     #[serde(rename = "resync")]
     Resync {},

@@ -38,7 +38,8 @@ pub fn typescript() -> String {
         ExportFormat, ExportDocParams, ExportedDoc, ImportFormat, ImportDocParams, DocHistoryParams,
         DocHistory, DocVersion, DocVersionParams, DocAsItWas, ListNotificationsParams,
         Notifications, Notification, NotificationKind, NotificationLevel, NotificationState,
-        MarkNotificationsReadParams, ListActivityParams, Activities, Activity, ActivityKind, Event,
+        MarkNotificationsReadParams, ListActivityParams, Activities, Activity, ActivityKind, StartCallParams, CallMedia, CallParams, SetCallMediaParams,
+        CallStarted, CallList, CallPart, CallEnd, Call, CallParticipant, CallStats, CallPeerStats, AudioStats, Event,
         ErrorKind,
     }
     file

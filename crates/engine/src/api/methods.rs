@@ -5,6 +5,7 @@
 
 mod account;
 mod activity;
+mod calls;
 mod docs;
 mod doctor;
 mod drafts;
@@ -163,6 +164,13 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "location.share" => location::share,
         "location.stop" => location::stop,
         "location.list" => location::list,
+        "calls.start" => calls::start,
+        "calls.join" => calls::join,
+        "calls.decline" => calls::decline,
+        "calls.leave" => calls::leave,
+        "calls.setMedia" => calls::set_media,
+        "calls.list" => calls::list,
+        "calls.stats" => calls::stats,
         "feed.publish" => feed::publish,
         "feed.edit" => feed::edit,
         "feed.delete" => feed::delete,

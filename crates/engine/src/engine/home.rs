@@ -2,6 +2,7 @@
 //!
 //! Here it is opened, timed and closed; `documents`, `messages`, `rooms` and `ephemerals` are what it does for fronts.
 
+mod calls;
 mod documents;
 mod messages;
 mod activity;
@@ -36,6 +37,7 @@ use momoland_store::kv::{Batch, Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::calls::Calling;
 pub(super) use self::documents::DocumentStep;
 use self::documents::Documents;
 pub(crate) use self::documents::{DocumentHistory, DocumentVersion, no_such_document};
@@ -118,6 +120,7 @@ pub(crate) struct Home {
     pub(super) presence: Presence,
     pub(super) typing: Typing,
     pub(super) positions: Positions,
+    pub(super) calling: Calling,
     pub(super) feeds: BTreeMap<RoomId, RoomFeed>,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
@@ -175,6 +178,7 @@ impl Home {
         let profiles = records.profiles()?.into_iter().collect();
         let own_presence = OwnPresence { chosen: records.chosen_status()?, idle: false };
         let dialer = Dialer::new(key.device(), u64::from_be_bytes(random()));
+        let calling = Calling::new(account.id);
         let mut home = Self {
             account,
             key,
@@ -194,6 +198,7 @@ impl Home {
             presence: Presence::default(),
             typing: Typing::default(),
             positions: Positions::default(),
+            calling,
             feeds: BTreeMap::new(),
             marks: BTreeMap::new(),
             drafts: BTreeMap::new(),
@@ -426,6 +431,7 @@ impl Home {
             self.documents.next_live_ms().map(|at| self.instant_of(at)),
             self.server.is_some().then(|| self.started + self.roaming.next_look()),
             self.next_position(),
+            self.next_call(),
             release.map(|at| Instant::now() + Duration::from_millis(at.0.saturating_sub(wall).max(1))),
         ]
         .into_iter()
@@ -448,6 +454,7 @@ impl Home {
         self.look_around();
         self.write_due_marks();
         self.positions_due();
+        self.calls_due();
         self.issue_due_documents();
         self.expire_live();
         let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
