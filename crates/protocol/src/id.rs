@@ -149,6 +149,10 @@ id_type!(
     Incarnation, 16
 );
 id_type!(
+    /// What an administrator told everybody or one person: random, given by the server.
+    NoticeId, 16
+);
+id_type!(
     /// Random bytes that make a signature fresh.
     Nonce, 32
 );

@@ -29,6 +29,7 @@ pub mod replication;
 pub mod ephemeral;
 pub mod location;
 pub mod feed;
+pub mod notice;
 pub mod server;
 pub mod peer;
 pub mod redacted;

@@ -1,15 +1,14 @@
-// The methods of the API: each with what it takes and what it answers. This table only pairs the types; all but
-// `admin.announce` are the engine's (see `types.ts`).
+// The methods of the API: each with what it takes and what it answers. This table only pairs the engine's types.
 import type {
-  Activities, AnnounceParams, ArchiveDocParams, ChangePasswordParams, CommentParams, Commented, Comments,
+  Activities, AnnounceParams, Announced, AnnouncementParams, Announcements, ArchiveDocParams, ChangePasswordParams, CommentParams, Commented, Comments,
   CreateDocParams, CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
   DocAsItWas, DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText, DocVersionParams, Docs, DoctorParams, Done, Drafts,
   EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
   ListCommentsParams, ListDocsParams, ListMessagesParams, ListNotificationsParams, ListPostsParams,
   ListPresenceParams, Locations, LoginParams, LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members,
-  MessageParams, Messages, NetStatus, NoParams, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
+  MessageParams, Messages, NetStatus, NoParams, NotificationSent, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
   PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
-  RenameDocParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetDraftParams, SetEditorsParams,
+  RenameDocParams, RoomCreated, RoomParams, Rooms, SendNotificationParams, SendParams, Sent, SetDraftParams, SetEditorsParams,
   SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
   SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StopLocationParams, UpdateDocParams,
   UpdateRoomParams, Whoami,
@@ -78,7 +77,10 @@ export type Methods = {
   "presence.setIdle": { params: SetIdleParams; result: Done };
   "notifications.list": { params: ListNotificationsParams; result: Notifications };
   "notifications.markRead": { params: MarkNotificationsReadParams; result: Done };
-  "admin.announce": { params: AnnounceParams; result: Done };
+  "notifications.send": { params: SendNotificationParams; result: NotificationSent };
+  "admin.announce": { params: AnnounceParams; result: Announced };
+  "announcements.list": { params: NoParams; result: Announcements };
+  "announcements.dismiss": { params: AnnouncementParams; result: Done };
   "activity.list": { params: ListActivityParams; result: Activities };
   "location.share": { params: ShareLocationParams; result: SharedLocation };
   "location.stop": { params: StopLocationParams; result: Done };

@@ -38,7 +38,8 @@ pub fn typescript() -> String {
         ExportFormat, ExportDocParams, ExportedDoc, ImportFormat, ImportDocParams, DocHistoryParams,
         DocHistory, DocVersion, DocVersionParams, DocAsItWas, ListNotificationsParams,
         Notifications, Notification, NotificationKind, NotificationLevel, NotificationState,
-        MarkNotificationsReadParams, ListActivityParams, Activities, Activity, ActivityKind, Event,
+        MarkNotificationsReadParams, SendNotificationParams, NotificationSent, AnnounceParams, Announced,
+        Announcements, Announcement, AnnouncementParams, ListActivityParams, Activities, Activity, ActivityKind, Event,
         ErrorKind,
     }
     file
