@@ -19,12 +19,14 @@ use momoland_protocol::document::{
 };
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, EventPlace};
-use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
+use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
 use momoland_protocol::handshake::{Fingerprint, PeerHello, PeerTranscript, ServerTranscript, Side};
 use momoland_protocol::id::{
-    AccountId, CallId, ChainId, EventId, Incarnation, InviteKey, Nonce, RoomId, RosterHash, Seq, ServerKey, SetHash,
+    AccountId, CallId, ChainId, EventId, Incarnation, InviteKey, Nonce, NoticeId, RoomId, RosterHash, Seq, ServerKey,
+    SetHash,
 };
 use momoland_protocol::location::{LivePosition, LocationContent, Point};
+use momoland_protocol::notice::{Notice, NoticeLevel};
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::register::{DeliveredChain, DeliveryMark, ReadMark, Register, RegisterName};
 use momoland_protocol::replication::{ChainHead, ChainRange, Frame, RelayMode};
@@ -186,6 +188,7 @@ fn feeds(vectors: &mut Vectors) {
     vectors.value("feed.post", &PostContent { title, body, tags, sent_at: AT });
     vectors.value("feed.like", &LikeContent { on: true });
     vectors.value("feed.comment", &CommentContent { text: "Thanks.".to_owned(), sent_at: AT });
+    vectors.value("feed.hide", &HideContent { on: true, reason: "off topic".to_owned() });
 }
 
 fn chosen() -> ChosenStatus {
@@ -269,6 +272,7 @@ fn rosters(vectors: &mut Vectors) {
         ("close-invite", RosterOp::CloseInvite { invite }),
         ("configure", RosterOp::Configure { settings: settings() }),
         ("repair", RosterOp::Repair { one: RosterHash([1; 32]), other: RosterHash([2; 32]) }),
+        ("list-author", RosterOp::ListAuthor { account: other, listed: true }),
     ];
     for (name, op) in ops {
         vectors.signed(&format!("roster.{name}"), &change(op));
@@ -417,6 +421,17 @@ fn server_frames(vectors: &mut Vectors) {
     };
     vectors.value("server.turn", &access(Some("turn.example.org")));
     vectors.value("server.turn.same-host", &access(None));
+    let notice = |id, title: Option<&str>| Notice {
+        id: NoticeId([id; 16]),
+        by: account,
+        at: AT,
+        until: UnixMillis(AT.0 + 86_400_000),
+        level: NoticeLevel::Warning,
+        text: "The server moves on Sunday.\nPlan for an hour.".to_owned(),
+        title: title.map(str::to_owned),
+    };
+    vectors
+        .value("server.notices", &ServerFrame::Notices { notices: vec![notice(1, None), notice(2, Some("Your key"))] });
 }
 
 // Rules: EN2, EN6, ID4, SG1, BO1, BO3

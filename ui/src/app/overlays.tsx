@@ -1,6 +1,7 @@
 import { lazy, Suspense } from "react";
 import type { Doc } from "@/client/types";
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
+import { AnnounceDialog, NotifyDialog } from "@/features/dialogs/announce";
 import { ActivityDialog } from "@/features/dialogs/activity";
 import { BrowseRoomsDialog } from "@/features/dialogs/browse-rooms";
 import { DeleteMessageDialog, LeaveRoomDialog, RemoveMemberDialog } from "@/features/dialogs/confirm";
@@ -13,6 +14,8 @@ import { ReceiptsDialog } from "@/features/dialogs/receipts";
 import { ShortcutsDialog } from "@/features/dialogs/shortcuts";
 import { RoomSettingsDialog } from "@/features/dialogs/room-settings";
 import { DeletePostDialog } from "@/features/feed/delete-post";
+import { FeedAuthorsDialog } from "@/features/feed/feed-authors";
+import { HidePostDialog } from "@/features/feed/hide-post";
 import { Palette } from "@/features/palette/palette";
 import { useAppState } from "@/state/context";
 
@@ -64,8 +67,16 @@ export function Overlays() {
       return room && doc && <DocSettingsDialog room={room} doc={doc} />;
     case "activity":
       return room && <ActivityDialog room={room} />;
+    case "announce":
+      return <AnnounceDialog />;
+    case "notify":
+      return <NotifyDialog userId={overlay.userId} />;
     case "deletePost":
       return <DeletePostDialog postId={overlay.postId} commentId={overlay.commentId} />;
+    case "hidePost":
+      return <HidePostDialog postId={overlay.postId} commentId={overlay.commentId} />;
+    case "feedAuthors":
+      return <FeedAuthorsDialog />;
     case "map":
       return (
         room && (

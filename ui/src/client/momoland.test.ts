@@ -4,7 +4,7 @@ import type { Post } from "@/client/types";
 import { fakeClient, message } from "../../tests/unit/world.js";
 
 const post = (postId: string, more: Partial<Post> = {}): Post => ({
-  postId, roomId: "feed", author: "mateo", authorName: "Mateo", title: postId, body: "", tags: [], publishedAt: 1, likesCount: 0, liked: false, commentsCount: 0, deleted: false, ...more,
+  postId, roomId: "feed", author: "mateo", authorName: "Mateo", followed: false, title: postId, body: "", tags: [], publishedAt: 1, likesCount: 0, liked: false, commentsCount: 0, deleted: false, ...more,
 });
 
 function setup() {
@@ -15,7 +15,7 @@ function setup() {
     "messages.react": () => ({ message: message("m") }),
     "typing.set": () => ({}),
     "location.share": ({ lat, lng }) => ({ lat, lng }),
-    "feed.list": ({ roomId }) => ({ roomId: roomId ?? "feed", posts: [post("old", { likesCount: 3 })] }),
+    "feed.list": ({ roomId }) => ({ roomId: roomId ?? "feed", policy: { posting: "members", mayPost: true, mayModerate: false }, posts: [post("old", { likesCount: 3 })] }),
   });
   return { engine, client: withNames(engine) };
 }
@@ -101,7 +101,7 @@ test("notifications and announcements come in the community's words", () => {
   const announced = (told: { message: string }): void => void heard.push(told);
   client.onSystemAnnouncement(announced);
   const note = { type: "notification.new", notification: { notificationId: "n", kind: "personal", title: "Tide", body: "at four", level: "success", at: 1, read: false }, silent: false, unreadCount: 1 } as const;
-  const word = { type: "announcement.new", announcement: { announcementId: "a", message: "Back at noon", level: "info", at: 1 } } as const;
+  const word = { type: "announcement.new", announcement: { announcementId: "a", message: "Back at noon", level: "info", userId: "ada", at: 1, expiresAt: 9e12 } } as const;
   engine.emit(note);
   engine.emit(word);
   off();

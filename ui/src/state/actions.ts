@@ -2,7 +2,7 @@
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
 import { ApiError } from "@/client/error";
 import type { Client } from "@/client/client";
-import type { Activities, CreateDocParams, CreateRoomParams, DirectoryRoom, DocAsItWas, DocVersion, ExportedDoc, ExportFormat, ImportDocParams, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/client/types";
+import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, DocAsItWas, DocVersion, ExportedDoc, ExportFormat, ImportDocParams, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SendNotificationParams, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/client/types";
 import { createDocLine, type DocLine } from "@/state/doc-line";
 import { createFeedActions } from "@/state/feed-actions";
 import { createFollowing } from "@/state/following";
@@ -328,13 +328,29 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     openNotification(notification: Notification): void {
       markNotificationRead(notification.notificationId);
       if (notification.roomId === undefined) return;
-      if (notification.messageId !== undefined) void jumpTo(notification.roomId, notification.messageId);
+      if (notification.postId !== undefined) {
+        // A room's feed that is here, or else the server's.
+        const roomId = store.getState().rooms?.has(notification.roomId) === true ? notification.roomId : null;
+        store.dispatch({ type: "feed", feed: { type: "opened", of: roomId } });
+        store.dispatch({ type: "openFeed" });
+        void sync.feed.read("new", false);
+      } else if (notification.messageId !== undefined) void jumpTo(notification.roomId, notification.messageId);
       else if (store.getState().rooms?.has(notification.roomId) === true) openRoom(notification.roomId);
       else store.dispatch({ type: "notice", notice: { kind: "messageAway" } });
     },
     /** One, or all of them. */
     markNotificationRead,
-    dismissAnnouncement: (announcementId: string) => store.dispatch({ type: "announcementGone", announcementId }),
+    /** For good, also where it is told again. */
+    dismissAnnouncement(announcementId: string): void {
+      store.dispatch({ type: "announcementGone", announcementId });
+      client.call("announcements.dismiss", { announcementId }).catch((thrown: unknown) => store.dispatch({ type: "notice", notice: { kind: "failed", error: ApiError.from(thrown) } }));
+    },
+    async announce(params: AnnounceParams): Promise<void> {
+      await client.call("admin.announce", params);
+    },
+    async notify(params: SendNotificationParams): Promise<void> {
+      await client.call("notifications.send", params);
+    },
     async activity(roomId: string, before?: string): Promise<Activities> {
       return client.call("activity.list", { roomId, limit: 50, ...(before === undefined ? {} : { before }) });
     },

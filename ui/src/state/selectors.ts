@@ -21,6 +21,11 @@ export function tellsNotifications(state: State): boolean {
   return state.inbox !== null;
 }
 
+/** Whether this person administers the server. */
+export function administers(state: State): boolean {
+  return ownAccount(state)?.admin === true;
+}
+
 /** Rooms by name, as people look for them; a room does not move because somebody spoke in it. */
 export function chatRooms(state: State): readonly Room[] {
   return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "chat" && !room.favourite).sort(byName);
@@ -78,10 +83,8 @@ export function mayManage(room: Room): boolean {
 }
 
 /** Whether the reader moderates a feed, as its roster says. The engine decides. */
-export function mayModerateFeed(state: State, roomId: string): boolean {
-  const account = ownAccount(state);
-  const role = account === null ? undefined : state.rosters.get(roomId)?.get(account.userId);
-  return role === "moderator" || role === "owner";
+export function mayModerateFeed(state: State): boolean {
+  return state.feed.policy?.mayModerate === true;
 }
 
 export function mayPost(room: Room): boolean {

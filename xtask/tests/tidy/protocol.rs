@@ -8,7 +8,7 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 27] = [
+const TOP: [&str; 28] = [
     "message-content",
     "announcement",
     "document-update",
@@ -28,6 +28,7 @@ const TOP: [&str; 27] = [
     "post-content",
     "like-content",
     "comment-content",
+    "hide-content",
     "location-content",
     "live-position",
     "call-signal",
@@ -53,6 +54,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
         "feed.post" => Some("post-content"),
         "feed.like" => Some("like-content"),
         "feed.comment" => Some("comment-content"),
+        "feed.hide" => Some("hide-content"),
         "location.live" => Some("live-position"),
         "content.message" | "content.message.mentions" => Some("message-content"),
         "content.reaction" => Some("reaction-content"),

@@ -4,8 +4,10 @@
 //!
 //! ```text
 //!   A a        the account: AccountRecord as JSON
+//!   A b <id>   what administrators told everybody: AnnouncementRecord as JSON
 //!   A c <log>  what was put away in the notifications without reading the room: PutAway as JSON
 //!   A d <log>  what the person began to write: DraftRecord as JSON
+//!   A f        whom the person follows: FollowRecords as JSON
 //!   A i <id>   a notification that no message stands for: Noted as JSON
 //!   A m <log>  how far one's own chains of a log were relayed and delivered: Marks as JSON
 //!   A n <log>  what the person wants of a room: Preferences as JSON
@@ -23,7 +25,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use momoland_protocol::cbor;
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::Hlc;
-use momoland_protocol::id::{AccountId, LogId, ServerKey};
+use momoland_protocol::id::{AccountId, LogId, NoticeId, ServerKey};
 use momoland_protocol::limits;
 use momoland_protocol::register::ReadMark;
 use momoland_protocol::server::ChosenStatus;
@@ -38,8 +40,10 @@ use crate::projection::timeline::concerns::PutAway;
 use crate::projection::timeline::{Marks, UnreadMark};
 
 const ACCOUNT: &[u8] = b"Aa";
+const ANNOUNCEMENTS: &[u8] = b"Ab";
 const PUT_AWAY: &[u8] = b"Ac";
 const DRAFTS: &[u8] = b"Ad";
+const FOLLOWS: &[u8] = b"Af";
 const NOTED: &[u8] = b"Ai";
 const MARKS: &[u8] = b"Am";
 const PREFERENCES: &[u8] = b"An";
@@ -139,7 +143,27 @@ pub(crate) struct Noted {
     pub(crate) level: NotificationLevel,
     pub(crate) room: Option<String>,
     pub(crate) account: Option<String>,
+    /// The post that it is about.
+    #[serde(default)]
+    pub(crate) post: Option<String>,
     pub(crate) read: bool,
+}
+
+/// Whom the person follows, in hexadecimal, since when.
+type FollowRecords = Vec<(String, u64)>;
+
+/// What administrators told everybody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AnnouncementRecord {
+    pub(crate) message: String,
+    pub(crate) level: NotificationLevel,
+    pub(crate) at: u64,
+    pub(crate) expires_at: u64,
+    /// The administrator's account, in hexadecimal.
+    pub(crate) by: String,
+    /// Whether the person has put it away.
+    pub(crate) away: bool,
 }
 
 /// Read marks by account: both ids in hexadecimal.
@@ -173,7 +197,7 @@ impl Records {
         let mut batch = Batch::new();
         batch.delete(ACCOUNT);
         batch.delete(STATUS);
-        for prefix in [PUT_AWAY, DRAFTS, NOTED, MARKS, PREFERENCES, PROFILES, READS, UNREADS] {
+        for prefix in [ANNOUNCEMENTS, PUT_AWAY, DRAFTS, NOTED, MARKS, PREFERENCES, PROFILES, READS, UNREADS] {
             for (key, _) in self.store.range(&KeyRange::prefix(prefix), Order::Ascending, PROFILES_MAX)? {
                 batch.delete(key);
             }
@@ -263,6 +287,18 @@ impl Records {
         batch.put([PUT_AWAY, log.as_bytes()].concat(), to_json(away));
     }
 
+    pub(crate) fn follows(&self) -> Result<BTreeMap<AccountId, Hlc>, StoreError> {
+        let bytes = self.store.get(FOLLOWS)?;
+        let records: FollowRecords = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let read = |(account, since): (String, u64)| Some((account.parse().ok()?, Hlc(since)));
+        Ok(records.into_iter().filter_map(read).collect())
+    }
+
+    pub(crate) fn put_follows(batch: &mut Batch, follows: &BTreeMap<AccountId, Hlc>) {
+        let records: FollowRecords = follows.iter().map(|(account, since)| (account.to_string(), since.0)).collect();
+        batch.put(FOLLOWS.to_vec(), to_json(&records));
+    }
+
     /// Notifications that no message stands for.
     pub(crate) fn noted(&self) -> Result<Vec<Noted>, StoreError> {
         let records = self.store.range(&KeyRange::prefix(NOTED), Order::Ascending, PROFILES_MAX)?;
@@ -275,6 +311,25 @@ impl Records {
 
     pub(crate) fn delete_noted(batch: &mut Batch, noted: &Noted) {
         batch.delete([NOTED, noted.id.as_bytes()].concat());
+    }
+
+    /// What administrators told everybody.
+    pub(crate) fn announcements(&self) -> Result<Vec<(NoticeId, AnnouncementRecord)>, StoreError> {
+        let pairs = self.store.range(&KeyRange::prefix(ANNOUNCEMENTS), Order::Ascending, PROFILES_MAX)?;
+        let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let id = NoticeId::try_from(key.get(ANNOUNCEMENTS.len()..)?).ok()?;
+            Some((id, serde_json::from_slice(&value).ok()?))
+        };
+        // The server tells again what is in force: one that cannot be read is no loss.
+        Ok(pairs.into_iter().filter_map(read).collect())
+    }
+
+    pub(crate) fn put_announcement(batch: &mut Batch, id: NoticeId, announcement: &AnnouncementRecord) {
+        batch.put([ANNOUNCEMENTS, id.as_bytes()].concat(), to_json(announcement));
+    }
+
+    pub(crate) fn delete_announcement(batch: &mut Batch, id: NoticeId) {
+        batch.delete([ANNOUNCEMENTS, id.as_bytes()].concat());
     }
 
     pub(crate) fn draft(&self, log: LogId) -> Result<Option<DraftRecord>, StoreError> {

@@ -5,6 +5,7 @@
 
 mod account;
 mod activity;
+mod announcements;
 mod calls;
 mod docs;
 mod doctor;
@@ -125,6 +126,10 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "rooms.setFavourite" => preferences::set_favourite,
         "notifications.list" => notifications::list,
         "notifications.markRead" => notifications::mark_read,
+        "notifications.send" => notifications::send,
+        "admin.announce" => announcements::announce,
+        "announcements.list" => announcements::list,
+        "announcements.dismiss" => announcements::dismiss,
         "activity.list" => activity::list,
         "messages.send" => messages::send,
         "messages.list" => messages::list,
@@ -176,6 +181,12 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "feed.delete" => feed::delete,
         "feed.list" => feed::list,
         "feed.like" => feed::like,
+        "feed.hide" => feed::hide,
+        "feed.follow" => feed::follow,
+        "feed.following" => feed::following,
+        "feed.setPosting" => feed::set_posting,
+        "feed.setAuthor" => feed::set_author,
+        "feed.authors" => feed::authors,
         "feed.comment" => feed::comment,
         "feed.comments" => feed::comments,
     }

@@ -7,6 +7,7 @@ mod documents;
 mod messages;
 mod activity;
 mod amendments;
+mod announcements;
 mod notifications;
 mod drafts;
 mod preferences;
@@ -21,10 +22,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use momoland_feed::Feed;
-use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, BodyBytes, Event as StoredEvent, EventHeader};
-use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
+use momoland_protocol::id::{AccountId, ChainId, EventId, NoticeId, RoomId, random};
 use momoland_protocol::location::Point;
 use momoland_protocol::server::ChosenStatus;
 use momoland_protocol::signed::SecretKey;
@@ -40,13 +41,13 @@ use tokio::time::Instant;
 use self::calls::Calling;
 pub(super) use self::documents::DocumentStep;
 use self::documents::Documents;
-pub(crate) use self::documents::{DocumentVersion, no_such_document};
+pub(crate) use self::documents::{DocumentHistory, DocumentVersion, no_such_document};
 use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
 use self::notifications::Inbox;
 use self::reissue::Reissue;
-use crate::account::record::{Account, DraftRecord, Preferences, ProfileRecord, Records};
+use crate::account::record::{Account, AnnouncementRecord, DraftRecord, Preferences, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
@@ -125,8 +126,11 @@ pub(crate) struct Home {
     pub(super) marks: BTreeMap<RoomId, MarkState>,
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
     pub(super) preferences: BTreeMap<RoomId, Preferences>,
+    /// Authors whom this person follows, since when. Kept on this device alone, as preferences are.
+    pub(super) follows: BTreeMap<AccountId, Hlc>,
     pub(super) progress: Progress,
     pub(super) inbox: Inbox,
+    pub(super) announcements: BTreeMap<NoticeId, AnnouncementRecord>,
     pub(super) documents: Documents,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
@@ -177,6 +181,7 @@ impl Home {
         let replica = Replica::new(config, random(), state);
         let profiles = records.profiles()?.into_iter().collect();
         let own_presence = OwnPresence { chosen: records.chosen_status()?, idle: false };
+        let follows = records.follows()?;
         let dialer = Dialer::new(key.device(), u64::from_be_bytes(random()));
         let calling = Calling::new(account.id);
         let mut home = Self {
@@ -203,8 +208,10 @@ impl Home {
             marks: BTreeMap::new(),
             drafts: BTreeMap::new(),
             preferences: BTreeMap::new(),
+            follows,
             progress: Progress::default(),
             inbox: Inbox::default(),
+            announcements: BTreeMap::new(),
             documents,
             waiting: BTreeMap::new(),
             next_number: 0,
@@ -233,6 +240,7 @@ impl Home {
         home.fold_rooms()?;
         home.recover_documents()?;
         home.open_inbox()?;
+        home.open_announcements()?;
         Ok(home)
     }
 
@@ -280,7 +288,7 @@ impl Home {
         };
         match read {
             Some(events) => events.into_iter().for_each(visit),
-            None => self.persistence.each_event(log, &mut visit)?,
+            None => self.persistence.reader().each_event_of(log, &mut visit)?,
         }
         // Fronts read the list; what they find there is not told as well.
         locations.changes(now, self.mono_ms());
@@ -361,7 +369,9 @@ impl Home {
                 None => stopping.await,
             }
         }
-        let Self { persistence, account, .. } = self;
+        let Self { mut persistence, account, .. } = self;
+        // What reads beside holds the store.
+        persistence.end_beside().await;
         if tokio::task::spawn_blocking(move || persistence.close()).await.is_err() {
             tracing::error!("the store's writer could not be closed");
         }
@@ -467,6 +477,7 @@ impl Home {
 
     /// Ends a turn: tells once what changed, however often it did.
     pub(super) fn settle(&mut self) {
+        self.edit_together();
         if std::mem::take(&mut self.around_dirty) {
             self.tell_around();
         }
@@ -532,6 +543,10 @@ impl Home {
                 self.journal_written(written);
                 return;
             }
+            DiskEvent::Folded { log, snapshot } => {
+                self.document_folded(log, snapshot);
+                return;
+            }
             DiskEvent::Swept => {
                 self.persistence.sweep();
                 return;
@@ -585,7 +600,9 @@ pub(super) fn others_at(roster: &Roster, version: u64, own: AccountId) -> BTreeS
 /// Whether an event is shown, or has an effect on what is, by the roster held now.
 pub(super) fn counts(roster: &Roster, header: &EventHeader) -> bool {
     let deletes = Deletion::of(header);
-    roster.counts_event(header) && deletes.is_none_or(|(place, deletion)| deletion.counts(header.log, place, roster))
+    roster.counts_event(header)
+        && !roster.is_unlisted(header)
+        && deletes.is_none_or(|(place, deletion)| deletion.counts(header.log, place, roster))
 }
 
 /// What an event says, in the form in which it is signed and kept.
