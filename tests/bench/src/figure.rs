@@ -31,7 +31,7 @@ impl Samples {
     }
 
     /// The value that so many percent lie below; `None` without values.
-    fn percentile(&self, percent: usize) -> Option<f64> {
+    pub(crate) fn percentile(&self, percent: usize) -> Option<f64> {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
         sorted.get(sorted.len().saturating_sub(1) * percent / 100).copied()

@@ -40,7 +40,7 @@ use tokio::time::Instant;
 use self::calls::Calling;
 pub(super) use self::documents::DocumentStep;
 use self::documents::Documents;
-pub(crate) use self::documents::{DocumentVersion, no_such_document};
+pub(crate) use self::documents::{DocumentHistory, DocumentVersion, no_such_document};
 use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
@@ -284,7 +284,7 @@ impl Home {
         };
         match read {
             Some(events) => events.into_iter().for_each(visit),
-            None => self.persistence.each_event(log, &mut visit)?,
+            None => self.persistence.reader().each_event_of(log, &mut visit)?,
         }
         // Fronts read the list; what they find there is not told as well.
         locations.changes(now, self.mono_ms());
@@ -365,7 +365,9 @@ impl Home {
                 None => stopping.await,
             }
         }
-        let Self { persistence, account, .. } = self;
+        let Self { mut persistence, account, .. } = self;
+        // What reads beside holds the store.
+        persistence.end_beside().await;
         if tokio::task::spawn_blocking(move || persistence.close()).await.is_err() {
             tracing::error!("the store's writer could not be closed");
         }
@@ -471,6 +473,7 @@ impl Home {
 
     /// Ends a turn: tells once what changed, however often it did.
     pub(super) fn settle(&mut self) {
+        self.edit_together();
         if std::mem::take(&mut self.around_dirty) {
             self.tell_around();
         }
@@ -534,6 +537,10 @@ impl Home {
             DiskEvent::Journalled { written } => {
                 self.persistence.resume();
                 self.journal_written(written);
+                return;
+            }
+            DiskEvent::Folded { log, snapshot } => {
+                self.document_folded(log, snapshot);
                 return;
             }
             DiskEvent::Swept => {
