@@ -13,6 +13,7 @@
 //!
 //! Not here: passwords' hashing and rate limits (`passwords`, `crate::limits`), which the callers put before this.
 
+pub mod administration;
 pub mod devices;
 pub mod handles;
 pub mod notices;
@@ -36,6 +37,7 @@ use momoland_store::kv::{Batch, Durability, Expect, Store, StoreError};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use self::administration::TellError;
 use self::handles::Handle;
 use self::notices::{Notice, Notices};
 use self::signing_keys::SigningKeys;
@@ -143,6 +145,8 @@ pub enum AccountError {
     /// The process is going down.
     #[error("the work was interrupted")]
     Interrupted,
+    #[error(transparent)]
+    Tell(#[from] TellError),
     #[error(transparent)]
     Records(#[from] RecordError),
     #[error(transparent)]

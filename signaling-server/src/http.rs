@@ -7,6 +7,7 @@
 //! one place, [`error`]. Nothing here decides who may do what.
 
 mod account;
+mod admin;
 mod auth;
 pub mod cors;
 pub mod error;

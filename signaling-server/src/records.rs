@@ -8,6 +8,8 @@
 //!  D ‖ account (16) ‖ device (32)    empty               the devices of an account
 //!  s ‖ device (32)                   SessionRecord       who is signed in, and with which refresh token
 //!  p ‖ account (16)                  LastSeenRecord      when its last device went
+//!  n ‖ number (8)                    Notice              what everybody is told
+//!  N ‖ account (16) ‖ number (8)     Notice              what one account is told
 //!  L …                               rooms, as `momoland_store::event_log` lays them out
 //! ```
 //! The other first letters are free. A value is one byte, the version of its form, then CBOR;
@@ -16,6 +18,7 @@
 
 use minicbor::{Decode, Encode};
 use momoland_protocol::id::{AccountId, DeviceId};
+use momoland_protocol::notice::Notice;
 use momoland_protocol::server::Availability;
 use momoland_store::kv::{Batch, Expect, KeyRange, Order, RANGE_PAIRS_MAX, Store, StoreError};
 
@@ -26,6 +29,8 @@ pub const SCHEMA: u32 = 2;
 pub const SERVER_KEY: &[u8] = b"mserver-key";
 /// `m`: the first account, which administers where the configuration names nobody.
 pub const FIRST_ACCOUNT: &[u8] = b"mfirst-account";
+/// `m`: the number of the last notice of an administrator, 8 bytes, big endian.
+pub const NOTICE_NUMBER: &[u8] = b"mnotice-number";
 /// `m`: written now and then to see whether writing works.
 pub const PROBE: &[u8] = b"mprobe";
 
@@ -146,6 +151,10 @@ pub struct LastSeenRecord {
     pub chosen_at_ms: Option<u64>,
 }
 
+impl Record for Notice {
+    const KIND: &'static str = "notice";
+}
+
 impl Record for LastSeenRecord {
     const KIND: &'static str = "last seen";
 }
@@ -160,6 +169,27 @@ impl Record for DeviceRecord {
 
 impl Record for SessionRecord {
     const KIND: &'static str = "session";
+}
+
+/// Where a notice lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoticeKey {
+    /// Whom it is for; none: everybody.
+    pub to: Option<AccountId>,
+    pub number: u64,
+}
+
+impl NoticeKey {
+    pub fn bytes(self) -> Vec<u8> {
+        [notice_prefix(self.to).as_slice(), &self.number.to_be_bytes()].concat()
+    }
+}
+
+fn notice_prefix(to: Option<AccountId>) -> Vec<u8> {
+    match to {
+        None => vec![b'n'],
+        Some(account) => key(b'N', &[account.as_bytes()]),
+    }
 }
 
 /// A record as it was read, and the bytes that a later commit can require to be unchanged.
@@ -264,6 +294,34 @@ pub fn devices_of(store: &dyn Store, account: AccountId) -> Result<Vec<DeviceId>
             );
         }
     }
+}
+
+/// The notices for everybody, or for one account, whose numbers are beyond `after`; the oldest first.
+///
+/// # Errors
+/// [`RecordError`].
+pub fn notices(store: &dyn Store, to: Option<AccountId>, after: u64) -> Result<Vec<(NoticeKey, Notice)>, RecordError> {
+    let prefix = notice_prefix(to);
+    let range = KeyRange::prefix(prefix.clone()).after(&NoticeKey { to, number: after }.bytes());
+    // Their count is bounded far below a page.
+    let page = store.range(&range, Order::Ascending, RANGE_PAIRS_MAX)?;
+    let read = |(found, bytes): &(Vec<u8>, Vec<u8>)| {
+        let number = number_of(found.get(prefix.len()..))?;
+        Ok((NoticeKey { to, number }, decode(bytes)?))
+    };
+    page.iter().map(read).collect()
+}
+
+/// A number of eight bytes; none is 0.
+///
+/// # Errors
+/// [`RecordError::Unreadable`].
+pub fn number_of(bytes: Option<&[u8]>) -> Result<u64, RecordError> {
+    let Some(bytes) = bytes else { return Ok(0) };
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| RecordError::Unreadable { kind: "number", cause: "it has not eight bytes".to_owned() })?;
+    Ok(u64::from_be_bytes(bytes))
 }
 
 /// When each account was last here.

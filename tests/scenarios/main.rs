@@ -5,6 +5,7 @@
 //! Not here: what needs namespaces and NATs, long loads, windows on a screen.
 
 mod activity;
+mod announcements;
 mod backups;
 mod bad_input;
 mod calls;

@@ -153,6 +153,10 @@ id_type!(
     CallId, 16
 );
 id_type!(
+    /// What an administrator told everybody or one person: random, given by the server.
+    NoticeId, 16
+);
+id_type!(
     /// Random bytes that make a signature fresh.
     Nonce, 32
 );

@@ -30,6 +30,7 @@ pub mod ephemeral;
 pub mod call;
 pub mod location;
 pub mod feed;
+pub mod notice;
 pub mod server;
 pub mod peer;
 pub mod redacted;

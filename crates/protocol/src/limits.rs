@@ -93,6 +93,15 @@ pub const DEVICES_AROUND_MAX: usize = 128;
 /// Characters of a TURN server's host, username or password.
 pub const TURN_LINE_CHARS_MAX: usize = 508;
 
+/// Notices of administrators in one frame: as many as fit whatever they say.
+pub const NOTICES_PER_FRAME_MAX: usize = 8;
+
+/// UTF-8 bytes of a notice's text.
+pub const NOTICE_TEXT_BYTES_MAX: usize = 4 * 1024;
+
+/// Characters of a notice's title.
+pub const NOTICE_TITLE_CHARS_MAX: usize = 128;
+
 /// Bytes of an ephemeral's payload.
 pub const EPHEMERAL_BYTES_MAX: usize = 16 * 1024;
 

@@ -10,6 +10,7 @@ use crate::clock::UnixMillis;
 use crate::ephemeral::Ephemeral;
 use crate::id::{AccountId, DeviceId, Nonce, RoomId, RosterHash, ServerKey};
 use crate::limits;
+use crate::notice::Notice;
 use crate::replication;
 use crate::roster::{CountersignedChange, InviteProof, RosterChange};
 use crate::signed::{Signature, Signed};
@@ -245,6 +246,14 @@ pub enum ServerFrame {
     /// Where a TURN server is, and what to show to it: straight after the welcome, and anew before it ends.
     #[n(11)]
     Turn(#[n(0)] TurnAccess),
+    /// What administrators tell everybody, or the receiver's account: all that is in force after the welcome, then each as
+    /// it is said.
+    #[n(12)]
+    Notices {
+        /// The oldest first.
+        #[n(0)]
+        notices: Vec<Notice>,
+    },
 }
 
 /// The server's half of the handshake.
@@ -534,6 +543,10 @@ impl Bounded for ServerFrame {
                     bound(!host.is_empty(), "host")?;
                     bound_line(host, limits::TURN_LINE_CHARS_MAX, "host")
                 })
+            }
+            Self::Notices { notices } => {
+                bound(notices.len() <= limits::NOTICES_PER_FRAME_MAX, "notices")?;
+                notices.iter().try_for_each(Bounded::check_bounds)
             }
             Self::Hello(_) | Self::Welcome(_) | Self::Online { .. } | Self::Goodbye(_) => Ok(()),
         }

@@ -22,9 +22,11 @@ use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, Even
 use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
 use momoland_protocol::handshake::{Fingerprint, PeerHello, PeerTranscript, ServerTranscript, Side};
 use momoland_protocol::id::{
-    AccountId, CallId, ChainId, EventId, Incarnation, InviteKey, Nonce, RoomId, RosterHash, Seq, ServerKey, SetHash,
+    AccountId, CallId, ChainId, EventId, Incarnation, InviteKey, Nonce, NoticeId, RoomId, RosterHash, Seq, ServerKey,
+    SetHash,
 };
 use momoland_protocol::location::{LivePosition, LocationContent, Point};
+use momoland_protocol::notice::{Notice, NoticeLevel};
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::register::{DeliveredChain, DeliveryMark, ReadMark, Register, RegisterName};
 use momoland_protocol::replication::{ChainHead, ChainRange, Frame, RelayMode};
@@ -418,6 +420,17 @@ fn server_frames(vectors: &mut Vectors) {
     };
     vectors.value("server.turn", &access(Some("turn.example.org")));
     vectors.value("server.turn.same-host", &access(None));
+    let notice = |id, title: Option<&str>| Notice {
+        id: NoticeId([id; 16]),
+        by: account,
+        at: AT,
+        until: UnixMillis(AT.0 + 86_400_000),
+        level: NoticeLevel::Warning,
+        text: "The server moves on Sunday.\nPlan for an hour.".to_owned(),
+        title: title.map(str::to_owned),
+    };
+    vectors
+        .value("server.notices", &ServerFrame::Notices { notices: vec![notice(1, None), notice(2, Some("Your key"))] });
 }
 
 // Rules: EN2, EN6, ID4, SG1, BO1, BO3

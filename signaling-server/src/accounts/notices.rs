@@ -14,6 +14,8 @@ pub enum Notice {
     ProfileChanged { account: AccountId },
     /// It has one more device.
     DeviceAdded { account: AccountId, device: DeviceId },
+    /// An administrator told it something, or everybody where there is none.
+    Told { account: Option<AccountId> },
     /// A device is no longer signed in: its connections end.
     SignedOut { account: AccountId, device: DeviceId, reason: SignOut },
 }

@@ -14,7 +14,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use momoland_protocol::cbor;
 use momoland_protocol::id::{AccountId, random};
-use momoland_protocol::limits::{FRAME_BYTES_MAX, SENTENCE_CHARS_MAX};
+use momoland_protocol::limits::{FRAME_BYTES_MAX, NOTICES_PER_FRAME_MAX, SENTENCE_CHARS_MAX};
 use momoland_protocol::roster::{Genesis, RosterChange, RosterOp};
 use momoland_protocol::server::{
     ClientFrame, Goodbye, GoodbyeReason, Refusal, RefusalKind, Request, Response, ServerFrame, Welcome,
@@ -58,6 +58,8 @@ struct Connection {
     heard_at_ms: AtomicU64,
     /// Whether the reader waits for the socket.
     reading: AtomicBool,
+    /// The number of the last notice of an administrator that was written.
+    told: AtomicU64,
     peer: Peer,
 }
 
@@ -100,6 +102,7 @@ async fn serve(
     let connection = Connection {
         heard_at_ms: AtomicU64::new(app.clock.mono_ms()),
         reading: AtomicBool::new(true),
+        told: AtomicU64::new(0),
         peer,
         app,
         pace,
@@ -355,6 +358,7 @@ impl Connection {
                     }
                 }
                 Outgoing::CheckStanding => self.check_standing().await?,
+                Outgoing::Notices => Box::pin(self.write_notices(sink)).await?,
                 Outgoing::Goodbye(goodbye) => return Err(End::Goodbye(goodbye)),
             }
             if place == FRAMES_PER_FLUSH_MAX {
@@ -368,6 +372,24 @@ impl Connection {
         self.within(sink.flush()).await?;
         if events_bytes_out > 0 {
             self.joined.drained(events_bytes_out);
+        }
+        Ok(())
+    }
+
+    /// Writes what administrators told since the last time.
+    async fn write_notices(&self, sink: &mut SplitSink<WebSocket, Message>) -> Result<(), End> {
+        let (account, after) = (self.peer.account, self.told.load(Ordering::Relaxed));
+        let (notices, last) = match self.app.blocking(move |app| app.accounts.told(account, after)).await {
+            Ok(told) => told,
+            // Not lost: the next connection looks again.
+            Err(error) => {
+                tracing::warn!(%error, "what administrators told could not be read");
+                return Ok(());
+            }
+        };
+        self.told.store(last, Ordering::Relaxed);
+        for notices in notices.chunks(NOTICES_PER_FRAME_MAX) {
+            self.feed(sink, encode(&ServerFrame::Notices { notices: notices.to_vec() })).await?;
         }
         Ok(())
     }

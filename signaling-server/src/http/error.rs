@@ -150,6 +150,7 @@ impl From<AccountError> for HttpError {
             AccountError::PasswordChanged | AccountError::NotSignedIn | AccountError::TokenReused => {
                 Self::unauthorized(sentence)
             }
+            AccountError::Tell(error) => error.into(),
             AccountError::Contended => Self::rate_limited(sentence, BUSY_RETRY),
             AccountError::Interrupted => Self::unavailable("The server is stopping. Try again later."),
             AccountError::Records(RecordError::Store(cause)) => {

@@ -13,7 +13,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::error::{ErrorKind, HttpError};
 use super::extract::Caller;
-use super::{account, auth, cors, feed, health, well_known};
+use super::{account, admin, auth, cors, feed, health, well_known};
 use crate::App;
 use crate::connect;
 use crate::limits::addresses::ClientAddress;
@@ -58,6 +58,8 @@ pub fn table() -> Vec<Route> {
         route(Method::POST, "/v1/account/profile", post(account::profile)),
         route(Method::GET, "/v1/account/devices", get(account::devices)),
         route(Method::POST, "/v1/account/devices/revoke", post(account::revoke)),
+        route(Method::POST, "/v1/admin/announcements", post(admin::announce)),
+        route(Method::POST, "/v1/admin/notifications", post(admin::notify)),
     ]
 }
 

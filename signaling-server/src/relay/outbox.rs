@@ -7,6 +7,7 @@
 //! | introductions, ephemerals | [`PASSING_MAX`], [`PASSING_BYTES_MAX`] | the oldest goes |
 //! | presence, names | an entry an account | a newer value replaces an older |
 //! | number online | one | the newer replaces the older |
+//! | notices of administrators | a mark to look for them in the store | |
 //!
 //! The relay's task puts in and never waits; the connection's writer takes out. Empty, it owns no heap memory.
 
@@ -50,6 +51,7 @@ struct Waiting {
     meetings: BTreeSet<AccountId>,
     online: Option<u32>,
     check_standing: bool,
+    told: bool,
     goodbye: Option<Goodbye>,
     /// Nothing more is taken in: a goodbye waits or was taken out.
     closed: bool,
@@ -71,6 +73,8 @@ pub enum Outgoing {
     Names(Vec<AccountId>),
     /// Find out whether the device is still signed in.
     CheckStanding,
+    /// Look for what administrators told since, and write it.
+    Notices,
     /// Write this, then end.
     Goodbye(Goodbye),
 }
@@ -149,6 +153,12 @@ impl Outbox {
         self.filled.notify_one();
     }
 
+    /// Has the connection look for what administrators told.
+    pub fn look_for_notices(&self) {
+        self.lock().told = true;
+        self.filled.notify_one();
+    }
+
     /// What waits is still written, then the goodbye. The first goodbye counts.
     pub fn close(&self, goodbye: Goodbye) {
         self.lock().close(goodbye);
@@ -201,6 +211,9 @@ impl Waiting {
                 self.frames = VecDeque::new();
             }
             return Some(Outgoing::Frame { bytes, events_bytes });
+        }
+        if std::mem::take(&mut self.told) {
+            return Some(Outgoing::Notices);
         }
         if let Some(bytes) = self.passing.pop_front() {
             self.passing_bytes -= bytes.len();

@@ -210,7 +210,7 @@ impl Relaying {
                 let user = shared.app.turn.secret().user(account, device);
                 state.relays.sign_out(shared.now(), &user)
             }
-            Ok(Notice::ProfileChanged { .. } | Notice::DeviceAdded { .. }) => Vec::new(),
+            Ok(Notice::ProfileChanged { .. } | Notice::DeviceAdded { .. } | Notice::Told { .. }) => Vec::new(),
             // Some sign-out was missed. Whoever may, comes back with the credentials that their connection brings.
             Err(RecvError::Lagged(_)) => state.relays.release_all(),
             Err(RecvError::Closed) => Vec::new(),

@@ -5,6 +5,7 @@
 mod failing;
 mod floods;
 mod handshake;
+mod notices;
 mod people;
 mod process;
 mod relaying;

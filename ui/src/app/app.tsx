@@ -1,10 +1,11 @@
-import { Tooltip } from "radix-ui";
+import { Direction, Tooltip } from "radix-ui";
 import { useEffect } from "react";
 import { Toaster } from "sonner";
 import { Notices } from "@/app/notices";
 import { Overlays } from "@/app/overlays";
 import { Shell } from "@/app/shell";
 import { Button } from "@/components/button";
+import { useDirection } from "@/components/direction";
 import { Mark } from "@/components/mark";
 import { Welcome } from "@/features/welcome/welcome";
 import { AppContext, useActions, useAppState, type AppModel } from "@/state/context";
@@ -15,12 +16,15 @@ import { strings } from "@/strings/strings";
 /** The whole window. */
 export function App({ model }: { model: AppModel }) {
   const [theme] = useTheme();
+  const direction = useDirection();
   return (
     <AppContext value={model}>
-      <Tooltip.Provider delayDuration={400} skipDelayDuration={200}>
-        <Screen />
-        <Toaster position="bottom-right" theme={theme} duration={5_000} gap={8} />
-      </Tooltip.Provider>
+      <Direction.Provider dir={direction}>
+        <Tooltip.Provider delayDuration={400} skipDelayDuration={200}>
+          <Screen />
+          <Toaster position={direction === "rtl" ? "bottom-left" : "bottom-right"} dir={direction} theme={theme} duration={5_000} gap={8} />
+        </Tooltip.Provider>
+      </Direction.Provider>
     </AppContext>
   );
 }

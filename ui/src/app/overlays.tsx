@@ -1,6 +1,7 @@
 import { lazy, Suspense } from "react";
 import type { Doc } from "@/client/types";
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
+import { AnnounceDialog, NotifyDialog } from "@/features/dialogs/announce";
 import { ActivityDialog } from "@/features/dialogs/activity";
 import { BrowseRoomsDialog } from "@/features/dialogs/browse-rooms";
 import { DeleteMessageDialog, LeaveRoomDialog, RemoveMemberDialog } from "@/features/dialogs/confirm";
@@ -66,6 +67,10 @@ export function Overlays() {
       return room && doc && <DocSettingsDialog room={room} doc={doc} />;
     case "activity":
       return room && <ActivityDialog room={room} />;
+    case "announce":
+      return <AnnounceDialog />;
+    case "notify":
+      return <NotifyDialog userId={overlay.userId} />;
     case "deletePost":
       return <DeletePostDialog postId={overlay.postId} commentId={overlay.commentId} />;
     case "hidePost":

@@ -1,17 +1,14 @@
-// The methods of the API: each with what it takes and what it answers. This table only pairs the types; all but
-// `admin.announce` are the engine's (see `types.ts`).
+// The methods of the API: each with what it takes and what it answers. This table only pairs the engine's types.
 import type {
-  Activities, AnnounceParams, ArchiveDocParams, CallList, CallParams, CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments,
+  Activities, AnnounceParams, Announced, AnnouncementParams, Announcements, ArchiveDocParams, CallList, CallParams, CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments,
   CreateDocParams, CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
   DocAsItWas, DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText, DocVersionParams, Docs, DoctorParams, Done, Drafts,
   EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, FeedAuthors, FeedAuthorsParams, FollowParams, Following, HideParams, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
   ListCommentsParams, ListDocsParams, ListMessagesParams, ListNotificationsParams, ListPostsParams,
   ListPresenceParams, Locations, LoginParams, LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members,
-  MessageParams, Messages, NetStatus, NoParams, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
+  MessageParams, Messages, NetStatus, NoParams, NotificationSent, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
   PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
-  RenameDocParams, RoomCreated, RoomParams, Rooms, SendParams, Sent, SetAuthorParams, SetCallMediaParams, SetDraftParams, SetEditorsParams,
-  SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPostingParams, SetPresenceParams, SetRoleParams,
-  SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StartCallParams, StopLocationParams, UpdateDocParams,
+  RenameDocParams, RoomCreated, RoomParams, Rooms, SendNotificationParams, SendParams, Sent, SetAuthorParams, SetCallMediaParams, SetDraftParams, SetEditorsParams, SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPostingParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StartCallParams, StopLocationParams, UpdateDocParams,
   UpdateRoomParams, Whoami,
 } from "@/client/types";
 
@@ -78,7 +75,10 @@ export type Methods = {
   "presence.setIdle": { params: SetIdleParams; result: Done };
   "notifications.list": { params: ListNotificationsParams; result: Notifications };
   "notifications.markRead": { params: MarkNotificationsReadParams; result: Done };
-  "admin.announce": { params: AnnounceParams; result: Done };
+  "notifications.send": { params: SendNotificationParams; result: NotificationSent };
+  "admin.announce": { params: AnnounceParams; result: Announced };
+  "announcements.list": { params: NoParams; result: Announcements };
+  "announcements.dismiss": { params: AnnouncementParams; result: Done };
   "activity.list": { params: ListActivityParams; result: Activities };
   "location.share": { params: ShareLocationParams; result: SharedLocation };
   "location.stop": { params: StopLocationParams; result: Done };

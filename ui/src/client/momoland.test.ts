@@ -101,7 +101,7 @@ test("notifications and announcements come in the community's words", () => {
   const announced = (told: { message: string }): void => void heard.push(told);
   client.onSystemAnnouncement(announced);
   const note = { type: "notification.new", notification: { notificationId: "n", kind: "personal", title: "Tide", body: "at four", level: "success", at: 1, read: false }, silent: false, unreadCount: 1 } as const;
-  const word = { type: "announcement.new", announcement: { announcementId: "a", message: "Back at noon", level: "info", at: 1 } } as const;
+  const word = { type: "announcement.new", announcement: { announcementId: "a", message: "Back at noon", level: "info", userId: "ada", at: 1, expiresAt: 9e12 } } as const;
   engine.emit(note);
   engine.emit(word);
   off();

@@ -775,6 +775,44 @@ export type MarkNotificationsReadParams = {
  */
 notificationId?: string, };
 
+export type SendNotificationParams = { userId: string, 
+/**
+ * At most 128 characters in one line.
+ */
+title: string, 
+/**
+ * At most 4,096 bytes. Lines may break.
+ */
+body: string, level: NotificationLevel, };
+
+export type NotificationSent = { notificationId: string, };
+
+export type AnnounceParams = { 
+/**
+ * At most 4,096 bytes. Lines may break.
+ */
+message: string, level: NotificationLevel, 
+/**
+ * Seconds for which it is told to those who come online: up to 90 days, a week unless said otherwise.
+ */
+ttlS?: number, };
+
+export type Announced = { announcementId: string, };
+
+export type Announcements = { 
+/**
+ * What is in force and was not put away, the oldest first.
+ */
+announcements: Array<Announcement>, };
+
+export type Announcement = { announcementId: string, message: string, level: NotificationLevel, 
+/**
+ * Who told it.
+ */
+userId: string, at: number, expiresAt: number, };
+
+export type AnnouncementParams = { announcementId: string, };
+
 export type ListActivityParams = { 
 /**
  * Of one room; of all of them where it is left out.
@@ -885,6 +923,6 @@ postIds: Array<string>, } | { "type": "feed.changed", roomId: string, policy: Fe
 /**
  * Whether this person does not want to be disturbed: it is listed, and nothing pops up or rings.
  */
-silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "activity.new", activity: Activity, } | { "type": "call.incoming", callId: string, roomId: string, from: string, media: CallMedia, } | { "type": "call.changed", call: Call, } | { "type": "resync", };
+silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "announcement.gone", announcementId: string, } | { "type": "activity.new", activity: Activity, } | { "type": "call.incoming", callId: string, roomId: string, from: string, media: CallMedia, } | { "type": "call.changed", call: Call, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

@@ -13,7 +13,7 @@ export type FieldProps = Omit<ComponentProps<"input">, "onChange" | "value" | "i
 };
 
 const BOX =
-  "w-full h-9 px-3 rounded-control bg-raised dark:bg-surface border border-line-strong text-body text-ink placeholder:text-ink-3 transition-colors duration-(--fast) hover:border-ink-3 focus-visible:border-accent focus-visible:outline-none focus-visible:shadow-[0_0_0_1px_var(--accent)] aria-invalid:border-danger";
+  "w-full px-3 rounded-control bg-raised dark:bg-surface border border-line-strong text-body text-ink placeholder:text-ink-3 transition-colors duration-(--fast) hover:border-ink-3 focus-visible:border-accent focus-visible:outline-none focus-visible:shadow-[0_0_0_1px_var(--accent)] aria-invalid:border-danger";
 
 /** One line of text with its name above and a word of help, or of what is wrong, below. */
 export function Field({ label, value, onValue, hint, problem, end, className = "", ...rest }: FieldProps) {
@@ -31,7 +31,7 @@ export function Field({ label, value, onValue, hint, problem, end, className = "
           onChange={(event) => onValue(event.target.value)}
           aria-invalid={problem !== undefined || undefined}
           aria-describedby={note === undefined ? undefined : `${id}-note`}
-          className={`${BOX} ${end === undefined ? "" : "pe-10"}`}
+          className={`${BOX} h-9 ${end === undefined ? "" : "pe-10"}`}
           {...rest}
         />
         {end !== undefined && <div className="absolute inset-y-0 end-[3px] grid place-items-center">{end}</div>}
@@ -39,6 +39,42 @@ export function Field({ label, value, onValue, hint, problem, end, className = "
       {note !== undefined && (
         <p id={`${id}-note`} aria-live="polite" className={`mt-1 text-small ${problem === undefined ? "text-ink-3" : "text-danger"}`}>
           {note}
+        </p>
+      )}
+    </div>
+  );
+}
+
+export type LinesProps = Omit<ComponentProps<"textarea">, "onChange" | "value" | "id"> & {
+  label: string;
+  value: string;
+  onValue: (value: string) => void;
+  /** What is wrong with the value. */
+  problem?: string | undefined;
+};
+
+/** A few lines of text, otherwise as `Field`. */
+export function Lines({ label, value, onValue, problem, rows = 3, ...rest }: LinesProps) {
+  const id = useId();
+  return (
+    <div>
+      <label htmlFor={id} className="block mb-1 font-medium text-ink">
+        {label}
+      </label>
+      <textarea
+        id={id}
+        dir="auto"
+        value={value}
+        rows={rows}
+        onChange={(event) => onValue(event.target.value)}
+        aria-invalid={problem !== undefined || undefined}
+        aria-describedby={problem === undefined ? undefined : `${id}-note`}
+        className={`${BOX} block py-2 resize-none overflow-y-auto scroller`}
+        {...rest}
+      />
+      {problem !== undefined && (
+        <p id={`${id}-note`} aria-live="polite" className="mt-1 text-small text-danger">
+          {problem}
         </p>
       )}
     </div>
@@ -69,7 +105,7 @@ export function Pick<T extends string>({ label, value, onValue, options, classNa
             const picked = options.find((option) => option.value === event.target.value);
             if (picked !== undefined) onValue(picked.value);
           }}
-          className={`${BOX} appearance-none pe-8`}
+          className={`${BOX} h-9 appearance-none pe-8`}
         >
           {options.map((option) => (
             <option key={option.value} value={option.value}>

@@ -2,7 +2,7 @@
 // `ApiError`, so that the refusal is shown where it happened; the others put it into the state.
 import { ApiError } from "@/client/error";
 import type { Client } from "@/client/client";
-import type { Activities, CreateDocParams, CreateRoomParams, DirectoryRoom, DocAsItWas, DocVersion, ExportedDoc, ExportFormat, ImportDocParams, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/client/types";
+import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, DocAsItWas, DocVersion, ExportedDoc, ExportFormat, ImportDocParams, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SendNotificationParams, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/client/types";
 import { createDocLine, type DocLine } from "@/state/doc-line";
 import { createFeedActions } from "@/state/feed-actions";
 import { createFollowing } from "@/state/following";
@@ -340,7 +340,17 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     },
     /** One, or all of them. */
     markNotificationRead,
-    dismissAnnouncement: (announcementId: string) => store.dispatch({ type: "announcementGone", announcementId }),
+    /** For good, also where it is told again. */
+    dismissAnnouncement(announcementId: string): void {
+      store.dispatch({ type: "announcementGone", announcementId });
+      client.call("announcements.dismiss", { announcementId }).catch((thrown: unknown) => store.dispatch({ type: "notice", notice: { kind: "failed", error: ApiError.from(thrown) } }));
+    },
+    async announce(params: AnnounceParams): Promise<void> {
+      await client.call("admin.announce", params);
+    },
+    async notify(params: SendNotificationParams): Promise<void> {
+      await client.call("notifications.send", params);
+    },
     async activity(roomId: string, before?: string): Promise<Activities> {
       return client.call("activity.list", { roomId, limit: 50, ...(before === undefined ? {} : { before }) });
     },

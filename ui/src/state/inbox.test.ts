@@ -49,7 +49,7 @@ test("older ones come behind, without those that are held", () => {
 });
 
 test("an announcement that is told again is one, and is gone when it is put away", () => {
-  const tell: Action = { type: "event", event: { type: "announcement.new", announcement: { announcementId: "x", message: "hello", level: "info", at: 1 } }, now: 1 };
+  const tell: Action = { type: "event", event: { type: "announcement.new", announcement: { announcementId: "x", message: "hello", level: "info", userId: "ada", at: 1, expiresAt: 9e12 } }, now: 1 };
   const state = after(start(), tell, tell);
   expect(state.announcements).toHaveLength(1);
   expect(after(state, { type: "announcementGone", announcementId: "x" }).announcements).toEqual([]);

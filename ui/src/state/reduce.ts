@@ -6,7 +6,7 @@
 import type { ApiError } from "@/client/error";
 import type { LinkState } from "@/client/client";
 import type {
-  Announcement, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, NotificationState, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
+  Announcement, Announcements, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, NotificationState, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
 } from "@/client/types";
 import { feedEvent, INITIAL_FEED, reduceFeed, type FeedAction } from "@/state/feed";
 import { placesEvent, reducePlaces, type PlacesAction } from "@/state/places";
@@ -60,6 +60,7 @@ export type Action =
   | { type: "openFeed" }
   | { type: "feed"; feed: FeedAction }
   | { type: "places"; places: PlacesAction }
+  | { type: "announcements"; list: Announcements }
   | { type: "announcementGone"; announcementId: string }
   | { type: "ownPresence"; status: PresenceStatus; text: string | null }
   | { type: "unsent"; unsent: Unsent }
@@ -187,8 +188,10 @@ export function reduce(state: State, action: Action): State {
       return { ...state, feed: reduceFeed(state.feed, action.feed) };
     case "places":
       return { ...state, places: reducePlaces(state.places, action.places) };
+    case "announcements":
+      return { ...state, announcements: action.list.announcements };
     case "announcementGone":
-      return { ...state, announcements: state.announcements.filter((each) => each.announcementId !== action.announcementId) };
+      return withoutAnnouncement(state, action.announcementId);
     case "ownPresence":
       return ownPresence(state, action.status, action.text);
     case "unsent":
@@ -227,6 +230,8 @@ function reduceEvent(state: State, event: Event, now: number): State {
       return notificationsChanged(state, event.notificationIds, event.state, event.unreadCount);
     case "announcement.new":
       return announced(state, event.announcement);
+    case "announcement.gone":
+      return withoutAnnouncement(state, event.announcementId);
     case "activity.new":
       // Read when somebody looks at it; the dialog hears of nothing meanwhile.
       return state;
@@ -399,6 +404,10 @@ function notificationRead(state: State, notificationId: string | null): State {
 /** Told again after a reconnection, it is still one. */
 function announced(state: State, announcement: Announcement): State {
   return state.announcements.some((each) => each.announcementId === announcement.announcementId) ? state : { ...state, announcements: [...state.announcements, announcement] };
+}
+
+function withoutAnnouncement(state: State, announcementId: string): State {
+  return { ...state, announcements: state.announcements.filter((each) => each.announcementId !== announcementId) };
 }
 
 function ownPresence(state: State, status: PresenceStatus, text: string | null): State {

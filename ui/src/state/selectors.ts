@@ -21,6 +21,11 @@ export function tellsNotifications(state: State): boolean {
   return state.inbox !== null;
 }
 
+/** Whether this person administers the server. */
+export function administers(state: State): boolean {
+  return ownAccount(state)?.admin === true;
+}
+
 /** Rooms by name, as people look for them; a room does not move because somebody spoke in it. */
 export function chatRooms(state: State): readonly Room[] {
   return [...(state.rooms?.values() ?? [])].filter((room) => room.kind === "chat" && !room.favourite).sort(byName);

@@ -113,6 +113,8 @@ export type Overlay =
   | { kind: "docSettings"; roomId: string; docId: string }
   | { kind: "docHistory"; roomId: string; docId: string }
   | { kind: "activity"; roomId: string }
+  | { kind: "announce" }
+  | { kind: "notify"; userId: string }
   | { kind: "deletePost"; postId: string; commentId?: string }
   | { kind: "hidePost"; postId: string; commentId?: string }
   | { kind: "feedAuthors" }

@@ -68,7 +68,7 @@ export function createSync(client: Client, store: Store): Sync {
       store.dispatch({ type: "net", status });
       store.dispatch({ type: "whoami", whoami });
       if (whoami.account === null) return;
-      const [rooms, people] = await Promise.all([current("rooms", () => client.call("rooms.list", {})), current("people", () => client.call("presence.list", {})), drafts.read(), readInbox()]);
+      const [rooms, people] = await Promise.all([current("rooms", () => client.call("rooms.list", {})), current("people", () => client.call("presence.list", {})), drafts.read(), readInbox(), readAnnouncements()]);
       if (mine !== reading) return;
       store.dispatch({ type: "people", list: people });
       store.dispatch({ type: "rooms", list: rooms });
@@ -79,6 +79,14 @@ export function createSync(client: Client, store: Store): Sync {
       if (openRoomId !== null) await Promise.all([readMembers(openRoomId), readTimeline(openRoomId), ...(docs.has(openRoomId) ? [readDocs(openRoomId)] : [])]);
     } catch (thrown) {
       if (mine === reading) store.dispatch({ type: "startFailed", error: ApiError.from(thrown) });
+    }
+  }
+
+  async function readAnnouncements(): Promise<void> {
+    try {
+      store.dispatch({ type: "announcements", list: await current("announcements", () => client.call("announcements.list", {})) });
+    } catch {
+      // What is told from now on is shown all the same.
     }
   }
 
@@ -237,6 +245,7 @@ export function createSync(client: Client, store: Store): Sync {
       case "notification.new":
       case "notification.changed":
       case "announcement.new":
+      case "announcement.gone":
       case "activity.new":
       case "call.incoming":
       case "call.changed":
@@ -312,6 +321,9 @@ function listsOf(event: Event): readonly string[] {
     case "notification.new":
     case "notification.changed":
       return ["inbox"];
+    case "announcement.new":
+    case "announcement.gone":
+      return ["announcements"];
     case "account.changed":
     case "resync":
     case "net.changed":
@@ -321,7 +333,6 @@ function listsOf(event: Event): readonly string[] {
     case "doc.update":
     case "doc.awareness":
     case "doc.reset":
-    case "announcement.new":
     case "activity.new":
     case "post.new":
     case "post.changed":

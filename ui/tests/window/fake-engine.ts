@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import * as Y from "yjs";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Method, Params, Result } from "@/client/methods";
-import type { Activity, Comment, Doc, DocPresence, Draft, ErrorKind, Event, FeedPolicy, Hidden, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/client/types";
+import type { Activity, Announcement, Comment, Doc, DocPresence, Draft, ErrorKind, Event, FeedPolicy, Hidden, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/client/types";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
@@ -39,6 +39,7 @@ export type World = {
   receipts: Receipt[];
   notifications: Notification[];
   activities: Activity[];
+  announcements: Announcement[];
   docs: Doc[];
   replicas: Map<string, Y.Doc>;
   /** Who is in every document. */
@@ -152,10 +153,19 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         return {};
       },
       "activity.list": ({ roomId }) => ({ activities: world.activities.filter((each) => each.roomId === roomId) }),
-      "admin.announce": ({ message, level }) => {
-        emit({ type: "announcement.new", announcement: { announcementId: `announced-${message}`, message, level, at: Date.now() } });
+      "admin.announce": ({ message, level, ttlS = 604_800 }) => {
+        const announcement = { announcementId: `announced-${message}`, message, level, userId: "ada", at: Date.now(), expiresAt: Date.now() + ttlS * 1_000 };
+        world.announcements.push(announcement);
+        emit({ type: "announcement.new", announcement });
+        return { announcementId: announcement.announcementId };
+      },
+      "announcements.list": () => ({ announcements: world.announcements }),
+      "announcements.dismiss": ({ announcementId }) => {
+        world.announcements = world.announcements.filter((each) => each.announcementId !== announcementId);
+        emit({ type: "announcement.gone", announcementId });
         return {};
       },
+      "notifications.send": ({ title }) => ({ notificationId: `told-${title}` }),
       "feed.list": ({ order = "new", followed = false, before, limit = 20 }) => {
         const likes = (post: Post): number => (order === "new" ? 0 : order === "top" ? post.likesCount : Math.log10(Math.max(1, post.likesCount)) + post.publishedAt / 45_000_000);
         const all = feed().filter((post) => !followed || post.followed).toSorted((a, b) => likes(b) - likes(a) || b.publishedAt - a.publishedAt);

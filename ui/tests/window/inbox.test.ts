@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { Refused } from "./fake-engine.js";
 import { asked, focused, log, openRoom, openWindow, until } from "./harness.js";
-import { busy, tidewater } from "./tidewater.js";
+import { busy, OWN, tidewater } from "./tidewater.js";
 
 describe("the inbox", () => {
   test("counts what is unread, leads to what it is about, and is read by going there", async () => {
@@ -40,18 +40,87 @@ describe("the inbox", () => {
   });
 });
 
-test("an announcement stands above the panes until it is put away", async () => {
+test("an announcement stands above the panes until it is put away, also in a window opened later", async () => {
   const { page, engine } = await openWindow(busy());
   await openRoom(page, "boat-shed");
-  const announcement = { announcementId: "a1", message: "The server moves on Sunday.", level: "warning" as const, at: Date.now() };
+  const announcement = { announcementId: "a1", message: "The server moves on Sunday.", level: "warning" as const, userId: "ingrid", at: Date.now(), expiresAt: Date.now() + 3_600_000 };
+  engine.world.announcements.push(announcement);
   engine.emit({ type: "announcement.new", announcement });
   engine.emit({ type: "announcement.new", announcement });
   const region = page.getByRole("region", { name: "Announcements" });
   await region.getByText("The server moves on Sunday.").waitFor();
   expect(await region.getByText("The server moves on Sunday.").count()).toBe(1);
   expect(await page.evaluate(() => document.documentElement.scrollHeight <= window.innerHeight)).toBe(true);
+  await page.reload();
+  await region.getByText("The server moves on Sunday.").waitFor();
   await region.getByRole("button", { name: "Put away" }).click();
   await until("it is gone", async () => (await region.count()) === 0);
+  await until("the engine keeps that", () => asked(engine, "announcements.dismiss").length === 1);
+  await page.reload();
+  await page.getByRole("button", { name: /boat-shed/ }).first().waitFor();
+  expect(await region.count()).toBe(0);
+});
+
+describe("an administrator", () => {
+  const administrators = () => ({ ...busy(), account: { ...OWN, admin: true } });
+
+  test("announces from the palette, and sees it as others do", async () => {
+    const { page, engine } = await openWindow(administrators());
+    await openRoom(page, "boat-shed");
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox").fill("announce");
+    await page.keyboard.press("Enter");
+    const dialog = page.getByRole("dialog", { name: "Announce to everybody" });
+    await dialog.getByLabel("Message").fill("The server moves on Sunday.\nPlan for an hour.");
+    await dialog.getByLabel("How important").selectOption("warning");
+    await dialog.getByLabel("It lasts").selectOption("week");
+    await dialog.getByRole("group", { name: "As others see it" }).getByText("Plan for an hour.").waitFor();
+    await dialog.getByRole("button", { name: "Announce" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await page.getByRole("region", { name: "Announcements" }).getByText("The server moves on Sunday.").waitFor();
+    expect(asked(engine, "admin.announce")).toEqual([{ message: "The server moves on Sunday.\nPlan for an hour.", level: "warning", ttlS: 604_800 }]);
+  });
+
+  test("is told why, where the server refuses, and keeps what was written", async () => {
+    const { page, engine } = await openWindow(administrators());
+    engine.answer({ "admin.announce": () => { throw new Refused("forbidden", "Only an administrator of this server can do this."); } });
+    await page.getByRole("button", { name: "Settings" }).click();
+    await page.getByRole("menuitem", { name: "Announce to everybody" }).click();
+    await page.getByLabel("Message").fill("Low water at ten.");
+    await page.getByRole("button", { name: "Announce", exact: true }).click();
+    await page.getByRole("alert").getByText("Only an administrator").waitFor();
+    expect(await page.getByLabel("Message").inputValue()).toBe("Low water at ten.");
+  });
+
+  test("writes to one person, who gets a toast and an entry in the inbox", async () => {
+    const { page, engine } = await openWindow(administrators());
+    await openRoom(page, "boat-shed");
+    await page.getByRole("button", { name: /Ingrid Solheim/ }).last().click();
+    await page.getByRole("menuitem", { name: "Write as administrator" }).click();
+    const dialog = page.getByRole("dialog", { name: "Write to Ingrid Solheim as administrator" });
+    await dialog.getByLabel("Subject").fill("Your berth");
+    await dialog.getByLabel("Message").fill("It is paid.");
+    await dialog.getByRole("button", { name: "Send" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await until("the engine was told", () => asked(engine, "notifications.send").length === 1);
+    expect(asked(engine, "notifications.send")).toEqual([{ userId: "ingrid", title: "Your berth", body: "It is paid.", level: "info" }]);
+    engine.emit({ type: "notification.new", notification: { notificationId: "p1", kind: "personal", title: "From the harbour office", body: "Renew it by May.", level: "warning", userId: "ingrid", at: Date.now(), read: false }, silent: false, unreadCount: 4 });
+    await page.getByText("From the harbour office").waitFor();
+    await page.getByRole("button", { name: /Inbox/ }).click();
+    await page.getByRole("button", { name: /From the harbour office/ }).waitFor();
+  });
+});
+
+test("who does not administer finds nothing to announce with", async () => {
+  const { page } = await openWindow(busy());
+  await openRoom(page, "boat-shed");
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByRole("menuitem", { name: "Keyboard shortcuts" }).waitFor();
+  expect(await page.getByRole("menuitem", { name: "Announce to everybody" }).count()).toBe(0);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox").fill("announce");
+  await page.getByText("Nothing here by that name.").waitFor();
 });
 
 describe("how much is wanted", () => {

@@ -152,7 +152,7 @@ const SHOTS: readonly Shot[] = [
   { name: "inbox", world: busy(), themes: ["light", "dark"], go: async (page, engine) => {
     await page.getByRole("button", { name: /Inbox/u }).click();
     await page.getByText("Yuki Tanabe mentioned you").waitFor();
-    engine.emit({ type: "announcement.new", announcement: { announcementId: "a", message: "The server moves to a new machine on Sunday morning.", level: "warning", at: Date.now() } });
+    engine.emit({ type: "announcement.new", announcement: { announcementId: "a", message: "The server moves to a new machine on Sunday morning.", level: "warning", userId: "ingrid", at: Date.now(), expiresAt: Date.now() + 3_600_000 } });
     await page.getByRole("region", { name: "Announcements" }).waitFor();
   } },
   { name: "documents", world: busy(), themes: ["light", "dark"], go: async (page) => {

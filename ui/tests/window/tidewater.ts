@@ -80,6 +80,7 @@ export function tidewater(): World {
     drafts: new Map(),
     notifications: [],
     activities: [],
+    announcements: [],
     docs: [],
     replicas: new Map(),
     present: [],

@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
 import { composer, expectSteady, focused, fromEnd, log, openPage, openRoom, openSettledRoom, openWindow, until, type Opened } from "./harness.js";
-import { busy, message, PEOPLE, room, tidewater } from "./tidewater.js";
+import { busy, message, OWN, PEOPLE, room, tidewater } from "./tidewater.js";
 
 /** A room with so many messages, of which the last are new. */
 function longWithNew(count: number, unread: number): World {
@@ -149,7 +149,7 @@ describe("axe finds nothing", () => {
     { name: "the inbox", world: busy, go: async (page, started) => {
       await page.getByRole("button", { name: /Inbox/ }).click();
       await page.getByText("Yuki Tanabe mentioned you").waitFor();
-      for (const level of ["info", "success", "warning", "error"] as const) started.emit({ type: "announcement.new", announcement: { announcementId: level, message: `This is ${level}.`, level, at: Date.now() } });
+      for (const level of ["info", "success", "warning", "error"] as const) started.emit({ type: "announcement.new", announcement: { announcementId: level, message: `This is ${level}.`, level, userId: "ingrid", at: Date.now(), expiresAt: Date.now() + 3_600_000 } });
       await page.getByText("This is error.").waitFor();
     } },
     { name: "the documents of a room", world: busy, go: async (page) => {
@@ -182,6 +182,12 @@ describe("axe finds nothing", () => {
       await page.getByRole("button", { name: "Room menu" }).click();
       await page.getByRole("menuitem", { name: "Activity" }).click();
       await page.getByText("Ingrid Solheim pinned a message").waitFor();
+    } },
+    { name: "announcing", world: () => ({ ...busy(), account: { ...OWN, admin: true } }), go: async (page) => {
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByRole("menuitem", { name: "Announce to everybody" }).click();
+      await page.getByRole("button", { name: "Announce", exact: true }).click();
+      await page.getByText("This is needed.").waitFor();
     } },
     { name: "name and status", go: async (page) => {
       await page.getByRole("button", { name: "Settings" }).click();

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::account::address::ServerAddress;
 use crate::api::error::{ApiError, ErrorKind};
+use crate::api::types::NotificationLevel;
 
 /// From the first byte sent to the last received.
 const TIMEOUT: Duration = Duration::from_secs(12);
@@ -164,6 +165,18 @@ struct DevicesAnswer {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct AnnouncedAnswer {
+    announcement_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NotifiedAnswer {
+    notification_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ErrorAnswer {
     error: ErrorBody,
 }
@@ -284,6 +297,36 @@ impl HttpClient {
     pub(crate) async fn revoke_device(&self, access_token: &str, device: DeviceId) -> Result<(), HttpFailure> {
         let body = json!({ "deviceId": device.to_string() });
         self.post::<Value>("/v1/account/devices/revoke", Some(access_token), body).await.map(|_| ())
+    }
+
+    /// Tells everybody, for an administrator. The announcement's id.
+    pub(crate) async fn announce(
+        &self,
+        access_token: &str,
+        message: &str,
+        level: NotificationLevel,
+        ttl_s: Option<u64>,
+    ) -> Result<String, HttpFailure> {
+        let mut body = json!({ "message": message, "level": level });
+        if let Some(ttl_s) = ttl_s {
+            body["ttlS"] = json!(ttl_s);
+        }
+        let answer: AnnouncedAnswer = self.post("/v1/admin/announcements", Some(access_token), body).await?;
+        Ok(answer.announcement_id)
+    }
+
+    /// Tells one account, for an administrator. The notification's id.
+    pub(crate) async fn notify(
+        &self,
+        access_token: &str,
+        account: &str,
+        title: &str,
+        text: &str,
+        level: NotificationLevel,
+    ) -> Result<String, HttpFailure> {
+        let body = json!({ "accountId": account, "title": title, "body": text, "level": level });
+        let answer: NotifiedAnswer = self.post("/v1/admin/notifications", Some(access_token), body).await?;
+        Ok(answer.notification_id)
     }
 
     async fn post<T: DeserializeOwned>(

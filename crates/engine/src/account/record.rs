@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!   A a        the account: AccountRecord as JSON
+//!   A b <id>   what administrators told everybody: AnnouncementRecord as JSON
 //!   A c <log>  what was put away in the notifications without reading the room: PutAway as JSON
 //!   A d <log>  what the person began to write: DraftRecord as JSON
 //!   A f        whom the person follows: FollowRecords as JSON
@@ -24,7 +25,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use momoland_protocol::cbor;
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::Hlc;
-use momoland_protocol::id::{AccountId, LogId, ServerKey};
+use momoland_protocol::id::{AccountId, LogId, NoticeId, ServerKey};
 use momoland_protocol::limits;
 use momoland_protocol::register::ReadMark;
 use momoland_protocol::server::ChosenStatus;
@@ -39,6 +40,7 @@ use crate::projection::timeline::concerns::PutAway;
 use crate::projection::timeline::{Marks, UnreadMark};
 
 const ACCOUNT: &[u8] = b"Aa";
+const ANNOUNCEMENTS: &[u8] = b"Ab";
 const PUT_AWAY: &[u8] = b"Ac";
 const DRAFTS: &[u8] = b"Ad";
 const FOLLOWS: &[u8] = b"Af";
@@ -150,6 +152,20 @@ pub(crate) struct Noted {
 /// Whom the person follows, in hexadecimal, since when.
 type FollowRecords = Vec<(String, u64)>;
 
+/// What administrators told everybody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AnnouncementRecord {
+    pub(crate) message: String,
+    pub(crate) level: NotificationLevel,
+    pub(crate) at: u64,
+    pub(crate) expires_at: u64,
+    /// The administrator's account, in hexadecimal.
+    pub(crate) by: String,
+    /// Whether the person has put it away.
+    pub(crate) away: bool,
+}
+
 /// Read marks by account: both ids in hexadecimal.
 type ReadRecords = Vec<(String, u64, String)>;
 
@@ -181,7 +197,7 @@ impl Records {
         let mut batch = Batch::new();
         batch.delete(ACCOUNT);
         batch.delete(STATUS);
-        for prefix in [PUT_AWAY, DRAFTS, NOTED, MARKS, PREFERENCES, PROFILES, READS, UNREADS] {
+        for prefix in [ANNOUNCEMENTS, PUT_AWAY, DRAFTS, NOTED, MARKS, PREFERENCES, PROFILES, READS, UNREADS] {
             for (key, _) in self.store.range(&KeyRange::prefix(prefix), Order::Ascending, PROFILES_MAX)? {
                 batch.delete(key);
             }
@@ -295,6 +311,25 @@ impl Records {
 
     pub(crate) fn delete_noted(batch: &mut Batch, noted: &Noted) {
         batch.delete([NOTED, noted.id.as_bytes()].concat());
+    }
+
+    /// What administrators told everybody.
+    pub(crate) fn announcements(&self) -> Result<Vec<(NoticeId, AnnouncementRecord)>, StoreError> {
+        let pairs = self.store.range(&KeyRange::prefix(ANNOUNCEMENTS), Order::Ascending, PROFILES_MAX)?;
+        let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let id = NoticeId::try_from(key.get(ANNOUNCEMENTS.len()..)?).ok()?;
+            Some((id, serde_json::from_slice(&value).ok()?))
+        };
+        // The server tells again what is in force: one that cannot be read is no loss.
+        Ok(pairs.into_iter().filter_map(read).collect())
+    }
+
+    pub(crate) fn put_announcement(batch: &mut Batch, id: NoticeId, announcement: &AnnouncementRecord) {
+        batch.put([ANNOUNCEMENTS, id.as_bytes()].concat(), to_json(announcement));
+    }
+
+    pub(crate) fn delete_announcement(batch: &mut Batch, id: NoticeId) {
+        batch.delete([ANNOUNCEMENTS, id.as_bytes()].concat());
     }
 
     pub(crate) fn draft(&self, log: LogId) -> Result<Option<DraftRecord>, StoreError> {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::api::types::{
-    Activity, Call, CallMedia, Comment, Doc, FeedOrder, FeedPolicy, Member, Message, NetStatus, Notification,
-    NotificationState, PeerStatus, Post, PresenceStatus, Room,
+    Activity, Announcement, Call, CallMedia, Comment, Doc, FeedOrder, FeedPolicy, Member, Message, NetStatus,
+    Notification, NotificationState, PeerStatus, Post, PresenceStatus, Room,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -136,6 +136,12 @@ pub enum Event {
     /// Notifications were read, here or by reading their room anywhere, are unread again, or are gone.
     #[serde(rename = "notification.changed")]
     NotificationChanged { notification_ids: Vec<String>, state: NotificationState, unread_count: u32 },
+    /// An administrator told everybody something: once on every device, whenever it comes online before the end.
+    #[serde(rename = "announcement.new")]
+    AnnouncementNew { announcement: Announcement },
+    /// An announcement was put away.
+    #[serde(rename = "announcement.gone")]
+    AnnouncementGone { announcement_id: String },
     /// Somebody did something in a room: as `activity.list` has it.
     #[serde(rename = "activity.new")]
     ActivityNew { activity: Activity },

@@ -39,8 +39,10 @@ pub fn typescript() -> String {
         ExportFormat, ExportDocParams, ExportedDoc, ImportFormat, ImportDocParams, DocHistoryParams,
         DocHistory, DocVersion, DocVersionParams, DocAsItWas, ListNotificationsParams,
         Notifications, Notification, NotificationKind, NotificationLevel, NotificationState,
-        MarkNotificationsReadParams, ListActivityParams, Activities, Activity, ActivityKind, StartCallParams, CallMedia, CallParams, SetCallMediaParams,
-        CallStarted, CallList, CallPart, CallEnd, Call, CallParticipant, CallStats, CallPeerStats, AudioStats, Event,
+        MarkNotificationsReadParams, SendNotificationParams, NotificationSent, AnnounceParams, Announced,
+        Announcements, Announcement, AnnouncementParams, ListActivityParams, Activities, Activity, ActivityKind,
+        StartCallParams, CallMedia, CallParams, SetCallMediaParams, CallStarted, CallList, CallPart, CallEnd, Call,
+        CallParticipant, CallStats, CallPeerStats, AudioStats, Event,
         ErrorKind,
     }
     file

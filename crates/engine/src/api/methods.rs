@@ -5,6 +5,7 @@
 
 mod account;
 mod activity;
+mod announcements;
 mod calls;
 mod docs;
 mod doctor;
@@ -125,6 +126,10 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "rooms.setFavourite" => preferences::set_favourite,
         "notifications.list" => notifications::list,
         "notifications.markRead" => notifications::mark_read,
+        "notifications.send" => notifications::send,
+        "admin.announce" => announcements::announce,
+        "announcements.list" => announcements::list,
+        "announcements.dismiss" => announcements::dismiss,
         "activity.list" => activity::list,
         "messages.send" => messages::send,
         "messages.list" => messages::list,

@@ -7,6 +7,7 @@ mod documents;
 mod messages;
 mod activity;
 mod amendments;
+mod announcements;
 mod notifications;
 mod drafts;
 mod preferences;
@@ -24,7 +25,7 @@ use momoland_feed::Feed;
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, BodyBytes, Event as StoredEvent, EventHeader};
-use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, random};
+use momoland_protocol::id::{AccountId, ChainId, EventId, NoticeId, RoomId, random};
 use momoland_protocol::location::Point;
 use momoland_protocol::server::ChosenStatus;
 use momoland_protocol::signed::SecretKey;
@@ -46,7 +47,7 @@ use self::locations::Positions;
 use self::messages::{MarkState, Progress};
 use self::notifications::Inbox;
 use self::reissue::Reissue;
-use crate::account::record::{Account, DraftRecord, Preferences, ProfileRecord, Records};
+use crate::account::record::{Account, AnnouncementRecord, DraftRecord, Preferences, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
@@ -129,6 +130,7 @@ pub(crate) struct Home {
     pub(super) follows: BTreeMap<AccountId, Hlc>,
     pub(super) progress: Progress,
     pub(super) inbox: Inbox,
+    pub(super) announcements: BTreeMap<NoticeId, AnnouncementRecord>,
     pub(super) documents: Documents,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
@@ -209,6 +211,7 @@ impl Home {
             follows,
             progress: Progress::default(),
             inbox: Inbox::default(),
+            announcements: BTreeMap::new(),
             documents,
             waiting: BTreeMap::new(),
             next_number: 0,
@@ -237,6 +240,7 @@ impl Home {
         home.fold_rooms()?;
         home.recover_documents()?;
         home.open_inbox()?;
+        home.open_announcements()?;
         Ok(home)
     }
 

@@ -251,9 +251,10 @@ impl Home {
         let local = UnixMillis::now().0;
         self.account.clock_offset_ms = i64::try_from(i128::from(welcome.time.0) - i128::from(local)).unwrap_or(0);
         self.account.certificate = welcome.certificate;
+        let before = (self.account.admin, std::mem::take(&mut self.account.display_name));
         self.account.admin = welcome.admin;
-        if self.account.display_name != welcome.profile.display_name {
-            self.account.display_name = welcome.profile.display_name;
+        self.account.display_name = welcome.profile.display_name;
+        if before != (self.account.admin, self.account.display_name.clone()) {
             self.tell(Event::AccountChanged {});
         }
         self.keep_account();
@@ -317,6 +318,7 @@ impl Home {
                 }
             }
             ServerFrame::Profiles { profiles } => self.take_profiles(profiles),
+            ServerFrame::Notices { notices } => self.take_notices(notices),
             ServerFrame::Turn(access) => self.take_turn_access(access),
             ServerFrame::Removed { change } => {
                 let room = change.change.get().room;

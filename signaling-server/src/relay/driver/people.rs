@@ -66,6 +66,7 @@ impl Driver {
         known.outbox.show(companions.iter().map(|account| self.shown(*account)));
         known.outbox.meet(companions);
         known.outbox.count(self.presence.online());
+        known.outbox.look_for_notices();
         // What was missed between authentication and now: a revocation, say.
         known.outbox.check_standing();
     }
@@ -170,6 +171,18 @@ impl Driver {
                     }
                 }
             }
+            Ok(Notice::Told { account: None }) => {
+                for link in self.links.values() {
+                    link.outbox.look_for_notices();
+                }
+            }
+            Ok(Notice::Told { account: Some(account) }) => {
+                for (_, link) in self.registry.devices_of(account) {
+                    if let Some(link) = self.links.get(&link) {
+                        link.outbox.look_for_notices();
+                    }
+                }
+            }
             // The device joins its account's rooms by itself.
             Ok(Notice::DeviceAdded { .. }) => {}
             Ok(Notice::SignedOut { account: _, device, reason }) => {
@@ -186,6 +199,7 @@ impl Driver {
                 self.app.metrics.notices_missed.add(missed);
                 for link in self.links.values() {
                     link.outbox.check_standing();
+                    link.outbox.look_for_notices();
                 }
             }
             // The sender lives in the server that this task runs for.

@@ -1,4 +1,4 @@
-import { Keyboard, LogOut, Pencil, Settings, Wifi, WifiOff } from "lucide-react";
+import { Keyboard, LogOut, Megaphone, Pencil, Settings, Wifi, WifiOff } from "lucide-react";
 import { Popover } from "radix-ui";
 import { toast } from "sonner";
 import { ApiError } from "@/client/error";
@@ -9,7 +9,7 @@ import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
 import { PathBadge } from "@/components/path-badge";
 import { useActions, useAppState } from "@/state/context";
 import { useTheme } from "@/state/preferences";
-import { connectionOf, ownAccount, presenceOf, type Connection } from "@/state/selectors";
+import { administers, connectionOf, ownAccount, presenceOf, type Connection } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.account;
@@ -20,6 +20,7 @@ export function AccountRow() {
   const account = useAppState(ownAccount);
   const offline = useAppState((state) => state.net?.server === "offline");
   const [theme, setTheme] = useTheme();
+  const announces = useAppState(administers);
 
   const own = useAppState((state) => state.people.get(ownAccount(state)?.userId ?? ""));
   const status = own?.status ?? "online";
@@ -73,6 +74,11 @@ export function AccountRow() {
         ) : (
           <MenuItem icon={WifiOff} onChoose={() => setOnline(false)}>
             {words.goOffline}
+          </MenuItem>
+        )}
+        {announces && (
+          <MenuItem icon={Megaphone} onChoose={() => actions.show({ kind: "announce" })}>
+            {strings.announce.open}
           </MenuItem>
         )}
         <MenuItem icon={Keyboard} keys={[COMMAND_KEY, "/"]} onChoose={() => actions.show({ kind: "shortcuts" })}>

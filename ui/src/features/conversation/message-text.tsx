@@ -70,23 +70,25 @@ function WholeText({ text, end }: { text: string; end: ReactNode }) {
   );
 }
 
-function Blocks({ blocks, end }: { blocks: readonly Block[]; end?: ReactNode }) {
+/** `within`: a list or a quote, whose marks stand where its text begins, so that all of it has one direction. */
+function Blocks({ blocks, end, within = false }: { blocks: readonly Block[]; end?: ReactNode; within?: boolean }) {
   const last = blocks.at(-1);
   return (
     <>
       {blocks.map((block, at) => (
-        <BlockView key={at} block={block} end={block === last && block.kind === "paragraph" ? end : null} />
+        <BlockView key={at} block={block} within={within} end={block === last && block.kind === "paragraph" ? end : null} />
       ))}
       {last?.kind !== "paragraph" && end !== undefined && <p>{end}</p>}
     </>
   );
 }
 
-function BlockView({ block, end }: { block: Block; end: ReactNode }) {
+function BlockView({ block, end, within }: { block: Block; end: ReactNode; within: boolean }) {
+  const dir = within ? undefined : "auto";
   switch (block.kind) {
     case "paragraph":
       return (
-        <p dir="auto" className="whitespace-pre-wrap">
+        <p dir={dir} className="whitespace-pre-wrap">
           <Line children={block.children} />
           {end}
         </p>
@@ -95,17 +97,17 @@ function BlockView({ block, end }: { block: Block; end: ReactNode }) {
       return <Code text={block.text} language={block.language} />;
     case "quote":
       return (
-        <blockquote className="my-0.5 ps-2.5 border-s-2 border-line-strong text-ink-2">
-          <Blocks blocks={block.children} />
+        <blockquote dir={dir} className="my-0.5 ps-2.5 border-s-2 border-line-strong text-ink-2">
+          <Blocks within blocks={block.children} />
         </blockquote>
       );
     case "list": {
       const items = block.items.map((item, at) => (
         <li key={at}>
-          <Blocks blocks={item} />
+          <Blocks within blocks={item} />
         </li>
       ));
-      return block.start === null ? <ul className="ps-5 list-disc marker:text-ink-3">{items}</ul> : <ol start={block.start} className="ps-6 list-decimal marker:text-ink-3 marker:tabular-nums">{items}</ol>;
+      return block.start === null ? <ul dir={dir} className="ps-5 list-disc marker:text-ink-3">{items}</ul> : <ol dir={dir} start={block.start} className="ps-6 list-decimal marker:text-ink-3 marker:tabular-nums">{items}</ol>;
     }
   }
 }

@@ -29,7 +29,9 @@ export function Quote({ origin, onJump }: QuoteProps) {
       ) : (
         <>
           <b className="flex-none max-w-[40%] truncate foreign font-medium text-ink">{name}</b>
-          <span className="min-w-0 truncate foreign">{excerpt(origin)}</span>
+          <span dir="auto" className="min-w-0 truncate foreign">
+            {excerpt(origin)}
+          </span>
         </>
       )}
     </button>

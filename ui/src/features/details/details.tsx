@@ -1,4 +1,4 @@
-import { MessageSquare, UserMinus, X } from "lucide-react";
+import { Mail, MessageSquare, UserMinus, X } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { useMemo, type ReactNode } from "react";
 import { toast } from "sonner";
@@ -13,7 +13,7 @@ import { useActions, useAppState } from "@/state/context";
 import { Documents } from "@/features/details/documents";
 import { lastSeenWords } from "@/features/details/last-seen";
 import { PinnedMessages } from "@/features/details/pinned";
-import { carriedBetween, mayManage, openRoom, ownAccount, pathTo, presenceOf, rosterEntries, type RosterEntry } from "@/state/selectors";
+import { administers, carriedBetween, mayManage, openRoom, ownAccount, pathTo, presenceOf, rosterEntries, type RosterEntry } from "@/state/selectors";
 import type { DetailsTab } from "@/state/state";
 import { bytes, strings } from "@/strings/strings";
 
@@ -148,6 +148,7 @@ function MemberRow({ room, entry: { person, role } }: { room: Room; entry: Roste
 function MemberMenu({ room, entry: { person, role } }: { room: Room; entry: RosterEntry }) {
   const actions = useActions();
   const path = useAppState((state) => pathTo(state.net, person.userId));
+  const announces = useAppState(administers);
   // A moderator does not touch an owner.
   const manages = mayManage(room) && (room.role === "owner" || role !== "owner");
   const offered: readonly Role[] = room.role === "owner" ? ["owner", "moderator", "member", "reader"] : ["moderator", "member", "reader"];
@@ -171,6 +172,11 @@ function MemberMenu({ room, entry: { person, role } }: { room: Room; entry: Rost
       {room.kind === "chat" && (
         <MenuItem icon={MessageSquare} onChoose={write}>
           {words.message}
+        </MenuItem>
+      )}
+      {announces && (
+        <MenuItem icon={Mail} onChoose={() => actions.show({ kind: "notify", userId: person.userId })}>
+          {strings.announce.notify}
         </MenuItem>
       )}
       {manages && (

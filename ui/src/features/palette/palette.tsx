@@ -1,5 +1,5 @@
 import {
-  Activity, Bell, BellOff, Circle, Compass, FileDown, FileInput, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
+  Activity, Bell, BellOff, Circle, Compass, FileDown, FileInput, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, Megaphone, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
   Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Wifi, WifiOff, type LucideIcon,
 } from "lucide-react";
 import { Command } from "cmdk";
@@ -17,7 +17,7 @@ import { matchName, type Match } from "@/features/palette/match";
 import { useActions, useAppState } from "@/state/context";
 import { placeOf } from "@/state/links";
 import { useTheme } from "@/state/preferences";
-import { listedRooms, mayManage, mayPost, openRoom, ownAccount, presenceOf, tellsNotifications } from "@/state/selectors";
+import { administers, listedRooms, mayManage, mayPost, openRoom, ownAccount, presenceOf, tellsNotifications } from "@/state/selectors";
 import type { Person } from "@/state/state";
 import { strings } from "@/strings/strings";
 
@@ -182,6 +182,7 @@ function useCommands(): readonly Entry[] {
 
   const room = useAppState(openRoom);
   const inbox = useAppState(tellsNotifications);
+  const announces = useAppState(administers);
   const refuse = (thrown: unknown): void => void toast.error(ApiError.from(thrown).message);
   const ofRoom = (of: Room): readonly Entry[] => [
     entry(strings.shortcuts.firstNew, MailOpen, () => void actions.jumpToFirstNew(of.roomId), [COMMAND_KEY, "J"]),
@@ -222,6 +223,7 @@ function useCommands(): readonly Entry[] {
     ...(inbox ? [entry(strings.inbox.label, InboxIcon, () => actions.openInbox())] : []),
     entry(strings.feed.label, Newspaper, () => actions.openFeed()),
     ...(room === null ? [] : ofRoom(room)),
+    ...(announces ? [entry(strings.announce.open, Megaphone, () => actions.show({ kind: "announce" }))] : []),
     entry(strings.rooms.create, Plus, () => actions.show({ kind: "createRoom" })),
     entry(strings.rooms.browse, Compass, () => actions.show({ kind: "browseRooms" })),
     entry(strings.rooms.join, Link, () => actions.show({ kind: "joinByInvite" })),

@@ -176,7 +176,7 @@ pub(super) async fn change_password(engine: &Engine, params: ChangePasswordParam
 }
 
 /// The server's HTTP part with a token that holds, and this device.
-async fn authenticated(engine: &Engine) -> Result<(HttpClient, String, DeviceId), ApiError> {
+pub(super) async fn authenticated(engine: &Engine) -> Result<(HttpClient, String, DeviceId), ApiError> {
     let _turn = engine.signing().await;
     authenticated_in_turn(engine).await
 }

@@ -1,8 +1,10 @@
 //! `notifications.*`. Answered once it is on the disk.
 
-use super::kept;
+use super::{account, kept};
 use crate::api::error::ApiError;
-use crate::api::types::{Done, ListNotificationsParams, MarkNotificationsReadParams, Notifications};
+use crate::api::types::{
+    Done, ListNotificationsParams, MarkNotificationsReadParams, NotificationSent, Notifications, SendNotificationParams,
+};
 use crate::engine::Engine;
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -22,4 +24,12 @@ pub(super) async fn mark_read(engine: &Engine, params: MarkNotificationsReadPara
     let MarkNotificationsReadParams { notification_id } = params;
     let written = engine.with_home(move |home| home.mark_notified(notification_id.as_deref())).await?;
     kept(written).await
+}
+
+/// For administrators; the server decides who is one.
+pub(super) async fn send(engine: &Engine, params: SendNotificationParams) -> Result<NotificationSent, ApiError> {
+    let (http, token, _) = account::authenticated(engine).await?;
+    let SendNotificationParams { user_id, title, body, level } = params;
+    let notification_id = http.notify(&token, &user_id, &title, &body, level).await?;
+    Ok(NotificationSent { notification_id })
 }

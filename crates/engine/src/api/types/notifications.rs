@@ -102,3 +102,67 @@ pub struct MarkNotificationsReadParams {
     #[ts(optional)]
     pub notification_id: Option<String>,
 }
+
+/// For administrators.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SendNotificationParams {
+    pub user_id: String,
+    /// At most 128 characters in one line.
+    pub title: String,
+    /// At most 4,096 bytes. Lines may break.
+    pub body: String,
+    pub level: NotificationLevel,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationSent {
+    pub notification_id: String,
+}
+
+/// For administrators.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnnounceParams {
+    /// At most 4,096 bytes. Lines may break.
+    pub message: String,
+    pub level: NotificationLevel,
+    /// Seconds for which it is told to those who come online: up to 90 days, a week unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub ttl_s: Option<u64>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Announced {
+    pub announcement_id: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Announcements {
+    /// What is in force and was not put away, the oldest first.
+    pub announcements: Vec<Announcement>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Announcement {
+    pub announcement_id: String,
+    pub message: String,
+    pub level: NotificationLevel,
+    /// Who told it.
+    pub user_id: String,
+    #[ts(type = "number")]
+    pub at: u64,
+    #[ts(type = "number")]
+    pub expires_at: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnnouncementParams {
+    pub announcement_id: String,
+}

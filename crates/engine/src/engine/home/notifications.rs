@@ -176,7 +176,10 @@ impl Home {
     /// Notes something that no message stands for: once, whoever says it how often.
     pub(in crate::engine) fn note(&mut self, noted: Noted) {
         let cursor = cursor_of(&noted);
-        if self.inbox.noted.contains_key(&cursor) {
+        // Nor what would be the first to be dropped: it was told, and dropped, before.
+        let full = self.inbox.noted.len() >= NOTED_MAX;
+        let too_old = full && self.inbox.noted.first_key_value().is_some_and(|(first, _)| cursor < *first);
+        if too_old || self.inbox.noted.contains_key(&cursor) {
             return;
         }
         let mut batch = Batch::new();
