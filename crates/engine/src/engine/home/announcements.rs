@@ -52,6 +52,7 @@ impl Home {
                     level: api_level(notice.level),
                     room: None,
                     account: Some(notice.by.to_string()),
+                    post: None,
                     read: false,
                 }),
                 None => self.take_announcement(notice),
