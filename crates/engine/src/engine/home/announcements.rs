@@ -53,7 +53,6 @@ impl Home {
                     room: None,
                     post: None,
                     account: Some(notice.by.to_string()),
-                    post: None,
                     read: false,
                 }),
                 None => self.take_announcement(notice),
