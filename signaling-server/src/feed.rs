@@ -6,12 +6,14 @@
 //! # Invariants
 //! 1. Only what is on the disk is shown, and nothing that was taken back. Test: `the_public_feed_is_read_over_http`.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use axum::body::Bytes;
 use momoland_feed::{Cursor, Feed, Order, Post, Snapshots};
-use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::Event;
-use momoland_protocol::id::{AccountId, ChainId, RoomId, Seq, ServerKey, random};
+use momoland_protocol::id::{ChainId, RoomId, Seq, ServerKey, random};
 use momoland_protocol::roster::Genesis;
 use momoland_replica::roster::Roster;
 
@@ -20,7 +22,19 @@ use momoland_replica::roster::Roster;
 pub struct PublicFeed {
     room: RoomId,
     held: Mutex<Held>,
+    /// What was answered last to the questions that most ask: each when, in Unix milliseconds.
+    answers: Mutex<BTreeMap<Asked, (UnixMillis, Bytes)>>,
 }
+
+/// A question that many ask alike, and whose answer may be given again for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asked {
+    /// The first page of an order, of the length that is given unasked.
+    Page(Order),
+}
+
+/// For how long an answer is given again. Far less than what it says itself to those who keep it.
+const ANSWER_HOLDS_MS: u64 = 1_000;
 
 #[derive(Debug)]
 struct Held {
@@ -33,10 +47,11 @@ pub type Page = (Vec<Post>, Option<Cursor>);
 
 impl PublicFeed {
     pub fn new(server: ServerKey) -> Self {
-        let snapshots = Snapshots::new(u64::from_be_bytes(random()));
+        let snapshots = Snapshots::public(u64::from_be_bytes(random()));
         Self {
             room: Genesis::PublicFeed { server }.room(),
             held: Mutex::new(Held { feed: Feed::default(), snapshots }),
+            answers: Mutex::default(),
         }
     }
 
@@ -45,19 +60,12 @@ impl PublicFeed {
         self.room
     }
 
-    /// Takes an event that is on the disk; of other rooms nothing.
-    pub fn apply(&self, room: RoomId, event: &Event, author: AccountId, roster_version: u64) {
-        if room == self.room {
-            self.held().feed.apply(event, author, roster_version);
-        }
-    }
-
-    /// Takes an event of the log as it is read at the start.
+    /// Takes an event of its log that is on the disk.
     pub fn fold(&self, roster: &Roster, event: &Event) {
         let header = event.header.get();
         let Some(author) = roster.account_of(header.device) else { return };
-        if roster.counts_event(header) {
-            self.apply(self.room, event, author, roster.version_of(header.roster).unwrap_or(0));
+        if roster.counts_event(header) && !roster.is_unlisted(header) {
+            self.held().feed.apply(event, author, roster.version_of(header.roster).unwrap_or(0));
         }
     }
 
@@ -66,7 +74,9 @@ impl PublicFeed {
         if roster.room() == self.room {
             let log = self.room.conversation();
             let is_cut = |chain: ChainId, seq: Seq, version: u64| roster.is_cut(log, chain, seq, version);
-            self.held().feed.take_back(is_cut);
+            let is_post_cut =
+                |chain: ChainId, seq: Seq, hlc: Hlc, version: u64| roster.is_post_cut(chain, seq, hlc, version);
+            self.held().feed.take_back(is_cut, is_post_cut);
         }
     }
 
@@ -89,6 +99,19 @@ impl PublicFeed {
         let mut held = self.held();
         let Held { feed, snapshots } = &mut *held;
         snapshots.next(feed, cursor, limit)
+    }
+
+    /// What was answered to this question less than a second ago.
+    pub fn answered(&self, asked: Asked, now: UnixMillis) -> Option<Bytes> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, answer) = answers.get(&asked)?;
+        let age = now.0.checked_sub(at.0)?;
+        (age < ANSWER_HOLDS_MS).then(|| answer.clone())
+    }
+
+    /// Keeps an answer, to be given again.
+    pub fn keep_answer(&self, asked: Asked, now: UnixMillis, answer: Bytes) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(asked, (now, answer));
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

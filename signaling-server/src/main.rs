@@ -25,7 +25,7 @@ const ROOM_PROBED_EVERY: Duration = Duration::from_secs(1);
 
 /// What the command line asks for.
 enum Call {
-    Serve { config: Option<PathBuf> },
+    Serve { config: Option<PathBuf>, held: bool },
     Print(String),
 }
 
@@ -47,7 +47,7 @@ enum Failure {
 fn main() -> ExitCode {
     let outcome = parse(std::env::args().skip(1)).and_then(|call| match call {
         Call::Print(text) => Ok(std::io::stdout().write_all(text.as_bytes())?),
-        Call::Serve { config } => run(config),
+        Call::Serve { config, held } => run(config, held),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,11 +60,12 @@ fn main() -> ExitCode {
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Call, Failure> {
-    let mut config = None;
+    let (mut config, mut held) = (None, false);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--help" | "-h" => return Ok(Call::Print(help())),
             "--version" | "-V" => return Ok(Call::Print(format!("momoland-server {}\n", env!("CARGO_PKG_VERSION")))),
+            "--until-stdin-closes" => held = true,
             "--config" => {
                 let file = arguments.next().ok_or_else(|| Failure::Usage("--config needs a file.".to_owned()))?;
                 config = Some(PathBuf::from(file));
@@ -75,20 +76,22 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Call, Failure> {
             },
         }
     }
-    Ok(Call::Serve { config })
+    Ok(Call::Serve { config, held })
 }
 
 fn help() -> String {
     format!(
         "momoland-server: accounts, introductions and relay for Momoland\n\n\
-         usage: momoland-server [--config FILE]\n\n\
+         usage: momoland-server [--config FILE] [--until-stdin-closes]\n\n\
          Without a word it listens on 127.0.0.1:7420 and keeps its data in ./momoland-data.\n\
+         With --until-stdin-closes it stops when its standard input is closed, so also when whoever started it with a\n\
+         pipe there is gone, however that went.\n\
          FILE is TOML. Every setting, as environment variable / key in FILE; the environment wins:\n\n{}",
         describe_settings()
     )
 }
 
-fn run(file: Option<PathBuf>) -> Result<(), Failure> {
+fn run(file: Option<PathBuf>, held: bool) -> Result<(), Failure> {
     // Variables whose name or value is no text cannot be settings of ours.
     let environment =
         || std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -105,10 +108,10 @@ fn run(file: Option<PathBuf>) -> Result<(), Failure> {
         Ok(files) => tracing::debug!(files, "open files allowed"),
         Err(error) => tracing::warn!(%error, "the limit of open files stays low"),
     }
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(config))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(config, held))
 }
 
-async fn listen(config: Config) -> Result<(), Failure> {
+async fn listen(config: Config, held: bool) -> Result<(), Failure> {
     let address = config.listen;
     let listener = TcpListener::bind(address).await.map_err(|cause| Failure::Listen {
         address,
@@ -137,6 +140,9 @@ async fn listen(config: Config) -> Result<(), Failure> {
             stop(&watched);
         }
     });
+    if held {
+        stop_with_stdin(shutdown.clone())?;
+    }
     let data = config.data.display().to_string();
     let ready = move || {
         tracing::info!(address = %bound, data, "listening");
@@ -148,6 +154,18 @@ async fn listen(config: Config) -> Result<(), Failure> {
     served?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Stops once standard input is closed. A thread of its own, since a read there cannot be given up; it ends with the
+/// process.
+fn stop_with_stdin(shutdown: Shutdown) -> std::io::Result<()> {
+    let wait = move || {
+        // What is written there has no meaning; an end is an end, and so is what cannot be read.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        tracing::info!("standard input was closed: stopping");
+        shutdown.begin();
+    };
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(wait).map(drop)
 }
 
 /// Serves until it is asked to stop. Where the store fails, serves anew once the disk has room: clients come back by

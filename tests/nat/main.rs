@@ -4,7 +4,8 @@
 //! ([`network`]), and lets two people at a time meet, chat and be looked at ([`meeting`]): open, port-restricted,
 //! symmetric, UDP blocked, each with each. What counts is what crosses the wire; `net.status` must agree with it.
 //!
-//! Then come the [`trials`]: addresses that change, wires that are cut, packets that are lost, while the two talk.
+//! Then come the [`trials`]: addresses that change, wires that are cut, packets that are lost, late or out of order, while
+//! the two talk; and a server that goes, after which a third person introduces two to each other.
 //!
 //! Standard output ends with the matrix and `C of P pairs connected by the expected path`; the status is 1 where C is
 //! less than P, or where a trial failed. Standard error says what was expected and seen, and where data and logs are kept.
@@ -14,7 +15,7 @@
 //!    namespaces: with the last process in them they are gone.
 //! 2. Works without loadable modules: bridges, veth, nft's NAT.
 //!
-//! Not here: delay and reordering on the way, calls.
+//! Not here: calls.
 
 #![expect(
     clippy::print_stdout,

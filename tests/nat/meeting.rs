@@ -21,6 +21,8 @@ const SAID: u64 = (MESSAGES * TEXT_BYTES) as u64;
 pub(crate) struct Stage {
     server: Server,
     homes: Vec<(Kind, [Home; 2])>,
+    /// A third open one.
+    third: Home,
     homes_v6: [Home; 2],
     folder: Option<TempDir>,
     path: PathBuf,
@@ -36,13 +38,14 @@ impl Stage {
             Home::build(kind, number)
         };
         let homes = Kind::ALL.map(|kind| (kind, [home(kind), home(kind)])).into_iter().collect();
+        let third = Home::build(Kind::Open, 9);
         let homes_v6 = [Home::build_v6(21), Home::build_v6(22)];
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().to_owned();
         let port = support::free_port();
         let mut server = Server::prepare(&path, port, &[("LISTEN", &format!("[::]:{port}"))]);
         server.start_again();
-        Self { server, homes, homes_v6, folder: Some(folder), path, meetings: 0 }
+        Self { server, homes, third, homes_v6, folder: Some(folder), path, meetings: 0 }
     }
 
     /// Two people register, share a room and chat. Ends by a panic that says what was not as expected.
@@ -82,20 +85,39 @@ impl Stage {
         self.people_at("v6", &format!("[{SERVER_V6}]"), self.homes_v6.each_ref())
     }
 
+    /// Three newcomers in open homes, and a room of theirs.
+    pub(crate) fn three(&mut self) -> ([Momo; 3], String) {
+        self.meetings += 1;
+        let homes = self.open_homes();
+        let (ada, grace, room) = self.people_at("three", SERVER, [homes[0], homes[1]]);
+        let linus = self.join(&self.path.join(format!("{}-three", self.meetings)), SERVER, "linus", homes[2]);
+        invite_and_join(&ada, &linus, &room);
+        ([ada, grace, linus], room)
+    }
+
+    pub(crate) fn open_homes(&self) -> [&Home; 3] {
+        let [one, other] = self.homes_of(Kind::Open, Kind::Open);
+        [one, other, &self.third]
+    }
+
+    pub(crate) fn server(&mut self) -> &mut Server {
+        &mut self.server
+    }
+
     fn people_at(&self, name: &str, server: &str, homes: [&Home; 2]) -> (Momo, Momo, String) {
         let folder = self.path.join(format!("{}-{name}", self.meetings));
         std::fs::create_dir_all(&folder).expect("a folder can be made");
-        let address = format!("http://{server}:{}", self.server.port());
-        let join = |name: &str, home: &Home| {
-            let momo = Momo::start_through(&folder, &format!("{name}{}", self.meetings), home.entrance());
-            momo.register(&address, PASSWORD);
-            momo.wait_server("online", PATH_WITHIN);
-            momo
-        };
-        let (ada, grace) = (join("ada", homes[0]), join("grace", homes[1]));
+        let (ada, grace) = (self.join(&folder, server, "ada", homes[0]), self.join(&folder, server, "grace", homes[1]));
         let room = ada.create_room("the workshop", "private");
         invite_and_join(&ada, &grace, &room);
         (ada, grace, room)
+    }
+
+    fn join(&self, folder: &Path, server: &str, name: &str, home: &Home) -> Momo {
+        let momo = Momo::start_through(folder, &format!("{name}{}", self.meetings), home.entrance());
+        momo.register(&format!("http://{server}:{}", self.server.port()), PASSWORD);
+        momo.wait_server("online", PATH_WITHIN);
+        momo
     }
 
     pub(crate) fn homes_of(&self, one: Kind, other: Kind) -> [&Home; 2] {

@@ -159,6 +159,46 @@ impl Home {
         self.inside(&["nft", "delete", "table", "ip", "trouble"]);
     }
 
+    /// Makes a third of the UDP that leaves the home late: it waits behind a slow wire of its own, and what leaves later
+    /// overtakes it. Until [`Self::hurry`].
+    ///
+    /// Kernels without `netem` have no queue that does this by itself, so a packet's class is drawn as it leaves.
+    pub(crate) fn dawdle(&self) {
+        let tc = |words: &str| {
+            let words: Vec<&str> = words.split(' ').collect();
+            run(&[&["tc", "-n", &self.name], words.as_slice()].concat());
+        };
+        tc("qdisc add dev eth0 root handle 1: htb default 10");
+        tc("class add dev eth0 parent 1: classid 1:10 htb rate 100mbit quantum 1500");
+        tc("class add dev eth0 parent 1: classid 1:20 htb rate 32kbit burst 200 cburst 200 quantum 1500");
+        self.nft(
+            "table ip dawdle {
+                chain leaving {
+                    type filter hook output priority 10
+                    oifname \"eth0\" meta l4proto udp numgen random mod 3 0 meta priority set 1:20
+                }
+            }\n",
+        );
+    }
+
+    /// How many packets had to wait since [`Self::dawdle`].
+    pub(crate) fn hurry(&self) -> u64 {
+        let mut command = Command::new("tc");
+        let output =
+            command.args(["-n", &self.name, "-j", "-s", "qdisc", "show", "dev", "eth0"]).output().expect("tc runs");
+        let listed: Value = serde_json::from_slice(&output.stdout).expect("tc answers in JSON");
+        let waited = listed[0]["overlimits"].as_u64().expect("it counts them");
+        self.inside(&["nft", "delete", "table", "ip", "dawdle"]);
+        run(&["tc", "-n", &self.name, "qdisc", "del", "dev", "eth0", "root"]);
+        waited
+    }
+
+    /// Its address where it is an open home.
+    pub(crate) fn address(&self) -> String {
+        let number: u8 = self.name.trim_start_matches("home").parse().expect("homes are numbered");
+        format!("203.0.113.{}", 10 + number)
+    }
+
     pub(crate) fn sent(&self) -> Sent {
         let mut command = self.command(&["nft", "-j", "list", "counters"]);
         let output = command.output().expect("nft runs");

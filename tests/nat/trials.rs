@@ -21,20 +21,75 @@ const LINKED_AGAIN_WITHIN: Duration = Duration::from_secs(60);
 /// A trial: its name, who meets, what happens, and by which other way they may be linked afterwards.
 pub(crate) type Trial = (&'static str, Kind, Kind, fn(&mut Talk<'_>), Option<&'static str>);
 
-pub(crate) const ALL: [Trial; 5] = [
+pub(crate) const ALL: [Trial; 7] = [
     ("an address changes while messages flow", Kind::Open, Kind::Open, address_changes, None),
     ("the wire is cut and comes back", Kind::Restricted, Kind::Restricted, wire_is_cut, None),
     // A link that is made anew in the noise may go over TURN, and is kept while it works.
     ("every tenth packet is lost, directly", Kind::Open, Kind::Restricted, packets_are_lost, Some("turn")),
     ("every tenth packet is lost, over TURN", Kind::Symmetric, Kind::Symmetric, packets_are_lost, None),
+    (
+        "a third of the packets comes late and out of order, directly",
+        Kind::Open,
+        Kind::Restricted,
+        packets_dawdle,
+        Some("turn"),
+    ),
+    (
+        "a third of the packets comes late and out of order, over TURN",
+        Kind::Symmetric,
+        Kind::Symmetric,
+        packets_dawdle,
+        None,
+    ),
     ("UDP ends and comes back", Kind::Open, Kind::Open, udp_ends, None),
 ];
 
 /// A trial with a meeting of its own.
 pub(crate) type OtherTrial = (&'static str, fn(&mut Stage));
 
-pub(crate) const OTHERS: [OtherTrial; 2] =
-    [("IPv6 alone, directly and over TURN", over_ipv6), ("the doctor knows each kind of network", doctor)];
+pub(crate) const OTHERS: [OtherTrial; 3] = [
+    ("IPv6 alone, directly and over TURN", over_ipv6),
+    ("the doctor knows each kind of network", doctor),
+    ("a third person introduces two to each other while the server is away", introduced_by_a_third),
+];
+
+/// Two whose link is gone find each other again by way of somebody who is linked with both, without a server (PL7).
+fn introduced_by_a_third(stage: &mut Stage) {
+    let ([ada, grace, linus], room) = stage.three();
+    for (one, other) in [(&ada, &grace), (&ada, &linus), (&grace, &linus)] {
+        wait_path(one, other, "direct");
+    }
+    let [_, of_grace, of_linus] = stage.open_homes();
+    for (home, other) in [(of_grace, of_linus), (of_linus, of_grace)] {
+        home.trouble(&format!("ip saddr {} drop", other.address()));
+    }
+    // Nor by the server's TURN.
+    stage.server().stop();
+    for (one, other) in [(&grace, &linus), (&linus, &grace)] {
+        let what = format!("{} finds the link dead", one.name());
+        wait_until(&what, LINKED_AGAIN_WITHIN, || one.path_to(other).is_none_or(|path| path == "relay"));
+    }
+    linus.send(&room, "by way of ada");
+    grace.wait_text_within("by way of ada", PATH_WITHIN);
+    let [_, of_grace, of_linus] = stage.open_homes();
+    for home in [of_grace, of_linus] {
+        home.peace();
+    }
+    for (one, other) in [(&grace, &linus), (&linus, &grace)] {
+        let what = format!("{} is linked again", one.name());
+        wait_until(&what, LINKED_AGAIN_WITHIN, || one.path_to(other).as_deref() == Some("direct"));
+    }
+    // Without the one who introduced them.
+    ada.kill();
+    grace.send(&room, "on our own");
+    linus.wait_text_within("on our own", PATH_WITHIN);
+    for person in [&grace, &linus] {
+        let said = person.texts(&room);
+        assert_eq!(said, ["by way of ada", "on our own"], "{}: once, in order", person.name());
+        assert_ne!(person.status()["server"], "online");
+    }
+    stage.server().start_again();
+}
 
 /// With IPv6 alone everything is as with IPv4, TURN as well.
 fn over_ipv6(stage: &mut Stage) {
@@ -169,6 +224,20 @@ fn packets_are_lost(talk: &mut Talk<'_>) {
     for home in [one, other] {
         home.peace();
     }
+}
+
+fn packets_dawdle(talk: &mut Talk<'_>) {
+    let homes = talk.stage.homes_of(talk.kinds.0, talk.kinds.1);
+    for home in homes {
+        home.dawdle();
+    }
+    for round in 0..3 {
+        talk.say(&format!("slowly {round}"));
+    }
+    talk.check();
+    let waited: u64 = homes.iter().map(|home| home.hurry()).sum();
+    eprintln!("{waited} packets had to wait");
+    assert!(waited > 20, "nothing was tried");
 }
 
 fn udp_ends(talk: &mut Talk<'_>) {

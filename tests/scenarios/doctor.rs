@@ -105,6 +105,17 @@ fn somebody_who_answers_in_the_servers_place_is_recognised() {
 }
 
 #[test]
+fn a_certificate_that_nobody_vouches_for_is_named() {
+    let somebody = Impostor::start_with_own_certificate();
+    let address = somebody.address().replace("http:", "https:");
+    let found = run_momo(&["doctor", "--server", &address], WITHIN);
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    for sentence in ["certificate of", "not one that this machine trusts", "renew it"] {
+        assert!(found.output.contains(sentence), "not said: {sentence}\n{found:?}");
+    }
+}
+
+#[test]
 fn a_clock_that_is_off_is_noticed() {
     let world = World::new();
     let ada = Momo::start_with(world.folder(), "ada", clock::off_by(3 * 3_600 + 60));

@@ -191,6 +191,163 @@ fn c63_pages_hold_still_while_the_feed_moves() {
     ada.refused_as("conflict", "feed.list", json!({ "roomId": room, "before": "1-10" }));
 }
 
+// Rules: FE5
+#[test]
+fn moderators_hide_and_show_again() {
+    let (world, [ada, grace, linus]) = World::with_people(["ada", "grace", "linus"]);
+    for person in [&ada, &grace, &linus] {
+        wait_public(person);
+    }
+    let post_id = publish(&grace, None, "Low water");
+    wait_until("all have the post", ARRIVES_WITHIN, || {
+        [&ada, &linus].iter().all(|by| post(by, json!({}), &post_id).is_some())
+    });
+    let said = linus.ask("feed.comment", json!({ "postId": post_id, "text": "When?" }))["commentId"].clone();
+    let hide = |on: bool, reason: &str| json!({ "postId": post_id, "on": on, "reason": reason });
+    for person in [&grace, &linus] {
+        person.refused_as("forbidden", "feed.hide", hide(true, ""));
+    }
+    ada.refused_as("invalid", "feed.hide", hide(true, "two\nlines"));
+    ada.refused_as("invalid", "feed.hide", hide(true, &"x".repeat(201)));
+    ada.refused_as("not_found", "feed.hide", json!({ "postId": "00".repeat(32), "on": true }));
+
+    let mark = linus.mark();
+    ada.ask("feed.hide", hide(true, "off topic"));
+    let told = linus.wait_event(mark, "that it is hidden", ARRIVES_WITHIN, |event| {
+        event["type"] == "post.changed" && event["post"]["hidden"]["name"] == "ada"
+    });
+    let hidden = &told["post"];
+    assert_eq!((&hidden["title"], &hidden["body"], &hidden["deleted"]), (&json!(""), &json!(""), &json!(false)));
+    assert_eq!(hidden["hidden"]["reason"], "off topic");
+    for (method, params) in [
+        ("feed.like", json!({ "postId": post_id, "on": true })),
+        ("feed.comment", json!({ "postId": post_id, "text": "?" })),
+        ("feed.comments", json!({ "postId": post_id })),
+    ] {
+        linus.refused_as("forbidden", method, params);
+    }
+    wait_until("its author still reads it, and what became of it", ARRIVES_WITHIN, || {
+        post(&grace, json!({}), &post_id)
+            .is_some_and(|post| post["title"] == "Low water" && post["hidden"]["name"] == "ada")
+    });
+    assert_eq!(post(&ada, json!({}), &post_id).expect("moderators see it")["body"], "About **Low water**.");
+    let port = world.server.port();
+    let public =
+        || http::get(port, "/v1/feed").expect("an answer").text() + &http::get(port, "/feed.rss").expect("one").text();
+    wait_until("the public does not read it", ARRIVES_WITHIN, || !public().contains("Low water"));
+    linus.kill_and_start_again();
+    assert_eq!(post(&linus, json!({}), &post_id).expect("it keeps its place")["hidden"]["reason"], "off topic");
+
+    ada.ask("feed.hide", hide(false, ""));
+    wait_until("it is back", ARRIVES_WITHIN, || {
+        post(&linus, json!({}), &post_id).is_some_and(|post| post["title"] == "Low water" && post["hidden"].is_null())
+    });
+    wait_until("for the public, too", ARRIVES_WITHIN, || public().contains("Low water"));
+    // A comment likewise.
+    wait_until("the comment is here", ARRIVES_WITHIN, || {
+        post(&ada, json!({}), &post_id).is_some_and(|post| post["commentsCount"] == 1)
+    });
+    ada.ask("feed.hide", json!({ "postId": said, "on": true }));
+    let text = |by: &Momo| by.ask("feed.comments", json!({ "postId": post_id }))["comments"][0].clone();
+    wait_until("grace sees that a comment is hidden", ARRIVES_WITHIN, || text(&grace)["hidden"]["name"] == "ada");
+    assert_eq!((&text(&grace)["text"], &text(&linus)["text"]), (&json!(""), &json!("When?")));
+}
+
+// Rules: FE6
+#[test]
+fn curated_posting_is_for_those_who_are_listed() {
+    let (world, [ada, grace, linus]) = World::with_people(["ada", "grace", "linus"]);
+    for person in [&ada, &grace] {
+        wait_public(person);
+    }
+    let early = publish(&grace, None, "Before");
+    wait_until("ada has it", ARRIVES_WITHIN, || post(&ada, json!({}), &early).is_some());
+    grace.refused_as("forbidden", "feed.setPosting", json!({ "posting": "curated" }));
+    let list = |who: &Momo, on: bool| json!({ "userId": who.user_id(), "on": on });
+    ada.refused_as("not_found", "feed.setAuthor", list(&linus, true));
+    let mark = grace.mark();
+    ada.ask("feed.setPosting", json!({ "posting": "curated" }));
+    let told = grace.wait_event(mark, "that it is curated", ARRIVES_WITHIN, |event| event["type"] == "feed.changed");
+    assert_eq!(told["policy"], json!({ "posting": "curated", "mayPost": false, "mayModerate": false }));
+    let params = json!({ "title": "After", "body": "" });
+    let refusal = grace.refused_as("forbidden", "feed.publish", params.clone());
+    assert!(refusal.message.contains("curated"), "{}", refusal.message);
+    grace.refused_as("forbidden", "feed.setAuthor", list(&grace, true));
+    // What was before stays, and all else goes on.
+    grace.ask("feed.comment", json!({ "postId": early, "text": "Still here." }));
+    wait_public(&linus);
+    wait_until("a newcomer reads what was before", ARRIVES_WITHIN, || titles(&linus, json!({})) == ["Before"]);
+    linus.refused_as("forbidden", "feed.publish", params.clone());
+    let port = world.server.port();
+    assert_eq!(http::get(port, "/v1/feed").expect("an answer").json()["posts"][0]["title"], "Before");
+
+    ada.ask("feed.setAuthor", list(&grace, true));
+    ada.ask("feed.setAuthor", list(&grace, true));
+    let authors = ada.ask("feed.authors", json!({}));
+    assert_eq!(authors["authors"], json!([{ "userId": grace.user_id(), "name": "grace" }]));
+    wait_until("grace may post", ARRIVES_WITHIN, || grace.call("feed.publish", params.clone()).is_ok());
+    wait_until("linus reads it", ARRIVES_WITHIN, || titles(&linus, json!({})) == ["After", "Before"]);
+    ada.ask("feed.setAuthor", list(&grace, false));
+    wait_until("no longer", ARRIVES_WITHIN, || grace.call("feed.publish", params.clone()).is_err());
+    ada.ask("feed.publish", json!({ "title": "A moderator's", "body": "" }));
+
+    // A room's feed as well, from one peer to another.
+    let room = world.room_of(&[&ada, &grace]);
+    wait_direct(&ada, &grace);
+    ada.ask("feed.setPosting", json!({ "roomId": room, "posting": "curated" }));
+    let of_room = json!({ "roomId": room, "title": "x", "body": "" });
+    wait_until("grace heard of it", ARRIVES_WITHIN, || {
+        grace.ask("feed.list", json!({ "roomId": room }))["policy"]["mayPost"] == false
+    });
+    grace.refused_as("forbidden", "feed.publish", of_room.clone());
+    ada.ask("feed.setPosting", json!({ "roomId": room, "posting": "members" }));
+    wait_until("everybody may again", ARRIVES_WITHIN, || grace.call("feed.publish", of_room.clone()).is_ok());
+}
+
+#[test]
+fn who_follows_an_author_hears_of_what_they_publish() {
+    let (_world, [ada, grace, linus]) = World::with_people(["ada", "grace", "linus"]);
+    for person in [&ada, &grace, &linus] {
+        wait_public(person);
+    }
+    let old = publish(&ada, None, "Old");
+    wait_until("grace has it", ARRIVES_WITHIN, || post(&grace, json!({}), &old).is_some());
+    let follow = |who: &str, on: bool| json!({ "userId": who, "on": on });
+    grace.refused_as("invalid", "feed.follow", follow(grace.user_id(), true));
+    grace.refused_as("not_found", "feed.follow", follow(&"00".repeat(16), true));
+    let mark = grace.mark();
+    for _ in 0..2 {
+        grace.ask("feed.follow", follow(ada.user_id(), true));
+    }
+    let followed = |event: &Value| event["type"] == "follow.changed";
+    assert_eq!(grace.events_since(mark).iter().filter(|event| followed(event)).count(), 1, "it is told once");
+    assert_eq!(grace.ask("feed.following", json!({}))["people"], json!([{ "userId": ada.user_id(), "name": "ada" }]));
+
+    publish(&linus, None, "Somebody else's");
+    let new = publish(&ada, None, "New");
+    let told = grace.wait_event(mark, "a notification", ARRIVES_WITHIN, |event| event["type"] == "notification.new");
+    let told = &told["notification"];
+    assert_eq!((&told["kind"], &told["postId"], &told["body"]), (&json!("post"), &json!(new), &json!("New")));
+    wait_until("all three are here", ARRIVES_WITHIN, || titles(&grace, json!({})).len() == 3);
+    assert_eq!(titles(&grace, json!({ "followed": true })), ["New", "Old"]);
+    assert_eq!(post(&grace, json!({}), &new).expect("it is here")["followed"], true);
+    let listed = |by: &Momo| by.ask("notifications.list", json!({}))["notifications"].as_array().expect("a list").len();
+    assert_eq!((listed(&grace), listed(&linus)), (1, 0), "nobody else hears, and of nobody else");
+    // Others do not learn who follows whom, and a restart forgets nothing.
+    assert_eq!(ada.events(followed).len(), 0);
+    grace.kill_and_start_again();
+    assert_eq!(titles(&grace, json!({ "followed": true })), ["New", "Old"]);
+    assert_eq!(listed(&grace), 1);
+    // What is taken back is not told of any more.
+    ada.ask("feed.delete", json!({ "postId": new }));
+    wait_until("the notification is gone", ARRIVES_WITHIN, || listed(&grace) == 0);
+    grace.ask("feed.follow", follow(ada.user_id(), false));
+    assert_eq!(titles(&grace, json!({ "followed": true })), [""; 0]);
+    let last = publish(&ada, None, "Last");
+    wait_until("grace has it", ARRIVES_WITHIN, || post(&grace, json!({}), &last).is_some());
+    assert_eq!(listed(&grace), 0);
+}
+
 fn posts_now(by: &Momo, room: &str) -> Vec<String> {
     let posts = posts(by, json!({ "roomId": room, "limit": 200 }));
     posts.iter().map(|post| post["postId"].as_str().expect("an id").to_owned()).collect()

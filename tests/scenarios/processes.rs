@@ -5,7 +5,7 @@ use std::time::Duration;
 use momoland_store::kv::SchemaVersion;
 use momoland_store::kv::sled::SledStore;
 use serde_json::json;
-use support::{Server, Window, World, free_port, run_momo, wait_for};
+use support::{Server, Window, World, free_port, run_momo, wait_for, wait_until};
 
 #[test]
 fn c67_a_second_process_on_one_folder_is_refused_soon_and_harms_nothing() {
@@ -132,4 +132,31 @@ fn a_window_ends_well_when_asked() {
     assert!(took < Duration::from_secs(8), "it took {took:?}");
     let ada = world.person("ada");
     ada.ask("rooms.list", json!({}));
+}
+
+/// The processes that another one started, as Linux tells it.
+fn children(parent: u32) -> Vec<u32> {
+    let numbers = std::fs::read_dir("/proc").expect("Linux has /proc").flatten();
+    let pids = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let is_child = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|of| of.trim() == parent.to_string()))
+    };
+    pids.filter(is_child).collect()
+}
+
+#[test]
+fn a_demonstration_that_is_killed_leaves_no_server_behind() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let window = Window::demonstration(folder.path());
+    let server = children(window.pid());
+    assert_eq!(server.len(), 1, "it has one server");
+    let told = std::fs::read(format!("/proc/{}/environ", server[0])).expect("it runs");
+    let told = String::from_utf8_lossy(&told).into_owned();
+    let address =
+        told.split('\0').find_map(|variable| variable.strip_prefix("MOMOLAND_LISTEN=")).expect("it has an address");
+    assert!(std::net::TcpStream::connect(address).is_ok(), "it listens");
+    window.kill();
+    // Whoever inherits it may let it lie as a zombie; nobody listens any more.
+    wait_until("the server is gone", Duration::from_secs(20), || std::net::TcpStream::connect(address).is_err());
 }

@@ -41,6 +41,38 @@ impl Impostor {
         Self { port, ended, answering: Some(answering) }
     }
 
+    /// Somebody who speaks TLS with a certificate of their own making, as a server does whose certificate is over, or
+    /// whoever sits in between.
+    pub fn start_with_own_certificate() -> Self {
+        let port = crate::server::free_port();
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port was free a moment ago");
+        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate can be made");
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider has them")
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
+            .expect("the key is the certificate's");
+        let (config, ended) = (Arc::new(config), Arc::new(AtomicBool::new(false)));
+        let answering = std::thread::spawn({
+            let ended = Arc::clone(&ended);
+            move || {
+                for mut client in listener.incoming().flatten() {
+                    if ended.load(Ordering::Acquire) {
+                        return;
+                    }
+                    let mut session =
+                        rustls::ServerConnection::new(Arc::clone(&config)).expect("the settings are whole");
+                    // Who does not trust it says so and goes: that is an error here, and what is waited for.
+                    while session.is_handshaking() && session.complete_io(&mut client).is_ok() {}
+                }
+            }
+        });
+        Self { port, ended, answering: Some(answering) }
+    }
+
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

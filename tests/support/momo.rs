@@ -325,6 +325,11 @@ impl Momo {
         self.record.lines().events.iter().filter(|event| matches(event)).cloned().collect()
     }
 
+    /// How many events so far match.
+    pub fn count_events(&self, matches: impl Fn(&Value) -> bool) -> usize {
+        self.record.lines().events.iter().filter(|event| matches(event)).count()
+    }
+
     /// The events since `mark`.
     pub fn events_since(&self, mark: usize) -> Vec<Value> {
         self.record.lines().events.get(mark..).unwrap_or_default().to_vec()

@@ -116,6 +116,10 @@ impl Server {
         self.process.as_mut().expect("the server runs")
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("the server runs").pid()
+    }
+
     pub fn usage(&self) -> Usage {
         self.process.as_ref().expect("the server runs").usage()
     }

@@ -21,7 +21,19 @@ impl Window {
     /// Starts one over `folder`/NAME and waits for the address that it prints.
     pub fn start(folder: &Path, name: &str) -> Self {
         let mut command = Command::new(binary("momo"));
-        command.arg("ui").arg("--data").arg(folder.join(name)).args(["--listen", "127.0.0.1:0"]);
+        command.arg("ui").arg("--data").arg(folder.join(name));
+        Self::watch(folder, name, command)
+    }
+
+    /// Starts a demonstration, whose server and people have their data below `folder`.
+    pub fn demonstration(folder: &Path) -> Self {
+        let mut command = Command::new(binary("momo"));
+        command.args(["ui", "--demo"]).env("TMPDIR", folder);
+        Self::watch(folder, "demonstration", command)
+    }
+
+    fn watch(folder: &Path, name: &str, mut command: Command) -> Self {
+        command.args(["--listen", "127.0.0.1:0"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = Watched::start(name, command, &folder.join(format!("{name}.log")));
         let output = process.child().stdout.take().expect("it is piped");
@@ -50,6 +62,15 @@ impl Window {
     /// `/?token=…`.
     pub fn entrance(&self) -> &str {
         self.address.get(self.origin().len()..).unwrap_or_default()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.process.kill();
     }
 
     /// SIGTERM, and waits for its end.

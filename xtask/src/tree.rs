@@ -6,8 +6,10 @@ use std::process::Command;
 
 /// The workspace's folder.
 pub fn root() -> PathBuf {
-    // The manifest's folder is one below it.
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    // Of the run, not of the build: clones that share a target folder share what was compiled. The manifest's folder
+    // is one below it.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&manifest).join("..")
 }
 
 /// Every tracked file that is there, by its path from the root.

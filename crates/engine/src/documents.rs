@@ -2,12 +2,13 @@
 //!
 //! `engine` hands in the events of a document's log and what this person writes, and takes out the updates that become
 //! events. Nothing here does IO, and no other module knows `yrs`. In reading order: updates as data, a document as lines
-//! of text, one document, what is kept of it between two starts.
+//! of text, one document and what it is folded to, what is kept of it between two starts.
 
 pub(crate) mod update;
 mod lines;
 mod depths;
 pub(crate) mod rich;
+pub(crate) mod snapshot;
 pub(crate) mod document;
 pub(crate) mod rights;
 pub(crate) mod awareness;

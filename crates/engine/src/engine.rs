@@ -29,7 +29,9 @@ use crate::api::methods;
 
 use self::actor::{Call, EngineActor};
 use self::healing::{Disk, look_for_room};
-pub(crate) use self::home::{DocumentVersion, Home, Stored, no_such_document, no_such_message, refused};
+pub(crate) use self::home::{
+    DocumentHistory, DocumentVersion, Home, Stored, no_such_document, no_such_message, refused,
+};
 pub(crate) use self::server::RequestFailure;
 
 /// The layout of the engine's store: `EventLog`'s keys and the engine's own. Raised with every change to either.

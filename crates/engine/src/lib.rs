@@ -10,6 +10,7 @@ mod persistence;
 mod projection;
 mod ephemeral;
 mod documents;
+mod calls;
 mod engine;
 pub mod api;
 #[cfg(any(test, fuzzing))]

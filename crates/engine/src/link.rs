@@ -26,6 +26,7 @@
 //! Not here: who may be dialled or answered, what a frame means, the relay. Only `peer`, `runtime` and `probe` know `webrtc`
 //! and `rtc`.
 
+mod audio;
 mod connection;
 mod dialer;
 pub(crate) mod framing;
@@ -46,6 +47,7 @@ use bytes::Bytes;
 use momoland_protocol::handshake::{Fingerprint, Side};
 use momoland_protocol::id::DeviceId;
 
+pub(crate) use self::audio::AudioSink;
 pub use self::dialer::Dialer;
 pub use self::framing::{DURABLE_FRAME_BYTES_MAX, EPHEMERAL_FRAME_BYTES_MAX};
 pub use self::links::PeerLinks;

@@ -15,6 +15,7 @@ use momoland_store::event_log::{EventLog, EventReader};
 use momoland_store::kv::{Batch, Store, StoreError};
 use momoland_store::writer::{Refused, Writer};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use crate::account::record::Records;
 
@@ -44,6 +45,11 @@ pub(crate) enum DiskEvent {
     /// What [`Persistence::write_journal`] was given is on the disk, or the disk takes nothing any more.
     Journalled {
         written: bool,
+    },
+    /// What [`Persistence::fold_beside`] made, if anything.
+    Folded {
+        log: LogId,
+        snapshot: Option<Vec<u8>>,
     },
     /// A part of what was forgotten is gone.
     Swept,
@@ -80,6 +86,8 @@ pub(crate) struct Persistence {
     /// Who waits for what was written with a ticket from [`KEPT`] on.
     keeping: BTreeMap<u64, oneshot::Sender<bool>>,
     next_kept: u64,
+    /// Documents that are being folded.
+    beside: JoinSet<()>,
 }
 
 impl Persistence {
@@ -119,6 +127,7 @@ impl Persistence {
             sweeping: false,
             keeping: BTreeMap::new(),
             next_kept: KEPT,
+            beside: JoinSet::new(),
         };
         // What was forgotten before the last stop, and did not fit into one batch.
         persistence.sweep();
@@ -260,17 +269,29 @@ impl Persistence {
         });
     }
 
-    /// All events of a log, in no order. Blocks on the disk.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub(crate) fn each_event(&self, log: LogId, visit: &mut dyn FnMut(Event)) -> Result<(), StoreError> {
-        self.reader.each_event_of(log, visit)
+    /// Reads events, from any thread; its calls block on the disk.
+    pub(crate) fn reader(&self) -> EventReader {
+        self.reader.clone()
+    }
+
+    /// Takes a document's snapshot that was made beside; [`DiskEvent::Folded`] brings it.
+    pub(crate) fn fold_beside(&mut self, log: LogId, fold: impl FnOnce() -> Option<Vec<u8>> + Send + 'static) {
+        while self.beside.try_join_next().is_some() {}
+        let answers = self.answers.clone();
+        self.beside.spawn_blocking(move || {
+            let _ = answers.send(DiskEvent::Folded { log, snapshot: fold() });
+        });
+    }
+
+    /// Waits for what reads beside.
+    pub(crate) async fn end_beside(&mut self) {
+        while self.beside.join_next().await.is_some() {}
     }
 
     /// Writes what waits and ends the disk thread.
     pub(crate) fn close(self) {
-        let Self { log: _, reader: _, writer, answers: _, waiting, sweeping: _, keeping: _, next_kept: _ } = self;
+        let Self { log: _, reader: _, writer, answers: _, waiting, sweeping: _, keeping: _, next_kept: _, beside: _ } =
+            self;
         let Some(writer) = writer else { return };
         for (ticket, batch) in waiting {
             if writer.submit(ticket, batch).is_err() {

@@ -7,13 +7,15 @@
 //! 4. What one event changes costs the place of one post in each order, not a look at all. By construction: `rerank`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
-use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::{Action, Event, EventOrder, EventPlace};
-use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
-use momoland_protocol::id::{AccountId, ChainId, EventId, Seq};
+use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
+use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, Incarnation, Seq};
 
-use crate::item::{Item, Removal, Said, Written};
+use crate::item::{Hidden, Item, Ranked, Removal, Said, Written};
+use crate::likes::Chains;
 use crate::rank::{Order, Rank};
 
 /// How far ahead of the clock something may be and still be shown at once, milliseconds.
@@ -40,6 +42,8 @@ pub struct Post {
     pub likes: u32,
     /// Comments that were not taken back.
     pub comments: u32,
+    /// Where moderators hid it: it keeps its place, for its author and them.
+    pub hidden: Option<Hidden>,
 }
 
 /// A comment as it is now. One that was taken back stays in its thread, without a text, so that answers keep their place.
@@ -59,6 +63,8 @@ pub struct Comment {
     pub sent_at: UnixMillis,
     /// People who like it.
     pub likes: u32,
+    /// Where moderators hid it: it keeps its place, for its author and them.
+    pub hidden: Option<Hidden>,
 }
 
 /// What an event changed for those who look.
@@ -66,11 +72,11 @@ pub struct Comment {
 pub enum Change {
     /// A post is new here.
     Published(EventId),
-    /// A post has other words, likes or comments, or is gone.
+    /// A post has other words, likes or comments, was hidden or shown again, or is gone.
     Post(EventId),
     /// A comment is new here.
     Commented(EventId),
-    /// A comment has other likes, or was taken back.
+    /// A comment has other likes, was hidden or shown again, or was taken back.
     Comment(EventId),
 }
 
@@ -88,13 +94,26 @@ pub struct Page<T> {
 pub struct Feed {
     items: BTreeMap<EventId, Item>,
     /// Posts that are shown, by each order.
-    ranked: BTreeMap<Order, BTreeSet<(Rank, EventId)>>,
-    /// Where each of them stands.
-    places: BTreeMap<EventId, [Rank; 3]>,
+    ranked: BTreeMap<Order, BTreeSet<Rank>>,
     /// Comments that were not taken back, each with its post, and how many a post has.
     counted: BTreeMap<EventId, EventId>,
     comments: BTreeMap<EventId, u32>,
+    /// The comments of each post, in the order of display.
+    threads: BTreeMap<(EventId, EventOrder), EventId>,
+    chains: Chains,
+    /// Grows with every change of what is shown.
+    generation: u64,
 }
+
+/// What every place in an order lies between.
+const FIRST: EventOrder =
+    EventOrder { hlc: Hlc(0), device: DeviceId([0; 32]), incarnation: Incarnation([0; 16]), seq: Seq(0) };
+const LAST: EventOrder = EventOrder {
+    hlc: Hlc(u64::MAX),
+    device: DeviceId([u8::MAX; 32]),
+    incarnation: Incarnation([u8::MAX; 16]),
+    seq: Seq(u64::MAX),
+};
 
 const ORDERS: [Order; 3] = [Order::New, Order::Top, Order::Hot];
 
@@ -117,7 +136,10 @@ impl Feed {
             }
             Action::LIKE => {
                 let what = event.content::<LikeContent>()?.on;
-                self.amend(target?, |item| item.like(order, Said { author, roster_version, what }))
+                let target = target?;
+                let item = self.items.entry(target).or_default();
+                item.likes.say(&mut self.chains, author, order, roster_version, what);
+                self.amended(target)
             }
             Action::EDIT => {
                 let what = event.content::<PostContent>()?;
@@ -130,6 +152,10 @@ impl Feed {
             Action::REDACT => {
                 let what = Removal::Redacted;
                 self.amend(target?, |item| item.remove(order, Said { author, roster_version, what }))
+            }
+            Action::HIDE => {
+                let what = event.content::<HideContent>()?;
+                self.amend(target?, |item| item.hide(order, Said { author, roster_version, what }))
             }
             _ => None,
         }
@@ -146,7 +172,7 @@ impl Feed {
         }
         item.written = Some((order, said));
         if let Some(post) = comment_of {
-            self.items.entry(post).or_default().comments.insert(order, id);
+            self.threads.insert((post, order), id);
         }
         self.settle(id);
         match comment_of {
@@ -157,6 +183,10 @@ impl Feed {
 
     fn amend(&mut self, target: EventId, change: impl FnOnce(&mut Item)) -> Option<Change> {
         change(self.items.entry(target).or_default());
+        self.amended(target)
+    }
+
+    fn amended(&mut self, target: EventId) -> Option<Change> {
         self.settle(target);
         let (_, said) = self.items.get(&target)?.written.as_ref()?;
         Some(match said.what {
@@ -167,6 +197,7 @@ impl Feed {
 
     /// Ranks a post anew, or counts a comment where it is shown.
     fn settle(&mut self, id: EventId) {
+        self.generation = self.generation.wrapping_add(1);
         let item = self.items.get(&id);
         let post = item.filter(|item| comment_text(item).is_some()).and_then(|item| item.comment_on());
         let before = match post {
@@ -185,26 +216,39 @@ impl Feed {
     }
 
     fn rerank(&mut self, id: EventId) {
-        if let Some(places) = self.places.remove(&id) {
-            for (order, rank) in ORDERS.into_iter().zip(places) {
-                self.ranked.entry(order).or_default().remove(&(rank, id));
+        let Some(item) = self.items.get_mut(&id) else { return };
+        let shown = item.post().and(item.written.as_ref()).map(|(order, _)| (order.hlc, item.likes.count()));
+        let before = item.ranked.take();
+        item.ranked = shown.map(|(hlc, likes)| Ranked { hlc, likes });
+        if before == item.ranked {
+            return;
+        }
+        let after = item.ranked;
+        for by in ORDERS {
+            let ranked = self.ranked.entry(by).or_default();
+            if let Some(Ranked { hlc, likes }) = before {
+                ranked.remove(&Rank::of(by, likes, hlc, id));
+            }
+            if let Some(Ranked { hlc, likes }) = after {
+                ranked.insert(Rank::of(by, likes, hlc, id));
             }
         }
-        let Some(item) = self.items.get(&id) else { return };
-        let (Some((order, _)), Some((_, _))) = (&item.written, item.post()) else { return };
-        let (order, likes, at) = (*order, item.likes_count(), order.hlc.wall());
-        let places = ORDERS.map(|by| Rank::of(by, likes, at, order));
-        for (by, rank) in ORDERS.into_iter().zip(places) {
-            self.ranked.entry(by).or_default().insert((rank, id));
-        }
-        self.places.insert(id, places);
     }
 
-    /// Takes back what is beyond a cut. Whether anything was.
-    pub fn take_back(&mut self, is_cut: impl Fn(ChainId, Seq, u64) -> bool) -> bool {
+    /// Another number wherever something else is shown than before.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Takes back what is beyond a cut, and posts whose author may not post since. Whether anything was.
+    pub fn take_back(
+        &mut self,
+        is_cut: impl Fn(ChainId, Seq, u64) -> bool,
+        is_post_cut: impl Fn(ChainId, Seq, Hlc, u64) -> bool,
+    ) -> bool {
         let mut changed = Vec::new();
         for (id, item) in &mut self.items {
-            if item.take_back(&is_cut) {
+            if item.take_back(&self.chains, &is_cut, &is_post_cut) {
                 changed.push(*id);
             }
         }
@@ -234,9 +278,20 @@ impl Feed {
             tags: content.tags.clone(),
             published_at: order.hlc.wall(),
             edited_at: edited.then_some(content.sent_at),
-            likes: item.likes_count(),
+            likes: item.likes.count(),
+            hidden: item.hidden(),
             comments: self.comments.get(&id).copied().unwrap_or_default(),
         })
+    }
+
+    /// Who wrote a post or comment, and when by the clock of its order.
+    pub fn written(&self, id: EventId) -> Option<(AccountId, Hlc)> {
+        self.items.get(&id)?.written.as_ref().map(|(order, said)| (said.author, order.hlc))
+    }
+
+    /// Whether moderators hid a post or comment.
+    pub fn is_hidden(&self, id: EventId) -> bool {
+        self.items.get(&id).is_some_and(|item| item.hidden().is_some())
     }
 
     /// A comment, where its post is shown.
@@ -256,20 +311,21 @@ impl Feed {
             author: said.author,
             text: comment_text(item).map(str::to_owned),
             sent_at: order.hlc.wall(),
-            likes: item.likes_count(),
+            likes: item.likes.count(),
+            hidden: item.hidden(),
         })
     }
 
     /// Whether somebody likes a post or comment.
     pub fn likes(&self, account: AccountId, id: EventId) -> bool {
-        self.items.get(&id).is_some_and(|item| item.is_liked_by(account))
+        self.items.get(&id).is_some_and(|item| item.likes.is_liked_by(account))
     }
 
     /// The ids of all posts that are shown by now, first those that are read first.
     pub fn ids(&self, by: Order, now: UnixMillis) -> impl Iterator<Item = EventId> {
         let until = now.0.saturating_add(AHEAD_MAX_MS);
         let ranked = self.ranked.get(&by).into_iter().flat_map(|ranked| ranked.iter().rev());
-        ranked.map(|(_, id)| *id).filter(move |id| {
+        ranked.map(|rank| rank.id).filter(move |id| {
             let written = self.items.get(id).and_then(|item| item.written.as_ref());
             written.is_some_and(|(order, _)| order.hlc.wall().0 <= until)
         })
@@ -285,19 +341,18 @@ impl Feed {
         now: UnixMillis,
     ) -> Option<Page<Comment>> {
         self.post(post)?;
-        let comments = &self.items.get(&post)?.comments;
         let until = now.0.saturating_add(AHEAD_MAX_MS);
         let before = match before {
             Some(before) => {
                 let (order, _) = self.items.get(&before)?.written.as_ref()?;
-                Some(*order).filter(|order| comments.contains_key(order)).map(Some)?
+                Some(*order).filter(|order| self.threads.contains_key(&(post, *order))).map(Some)?
             }
             None => None,
         };
-        let bounds = (std::ops::Bound::Unbounded, before.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded));
-        let range = comments.range(bounds).rev();
+        let end = before.map_or(Bound::Included((post, LAST)), |before| Bound::Excluded((post, before)));
+        let range = self.threads.range((Bound::Included((post, FIRST)), end)).rev();
         let mut rest =
-            range.filter(|(order, _)| order.hlc.wall().0 <= until).filter_map(|(_, id)| self.comment_of(*id));
+            range.filter(|((_, order), _)| order.hlc.wall().0 <= until).filter_map(|(_, id)| self.comment_of(*id));
         let mut items: Vec<Comment> = rest.by_ref().take(limit).collect();
         items.reverse();
         Some(Page { items, more: rest.next().is_some() })

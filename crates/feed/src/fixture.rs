@@ -5,7 +5,7 @@ use std::sync::Arc;
 use minicbor::Encode;
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::{Action, BodyBytes, Event, EventHeader};
-use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
+use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
 use momoland_protocol::id::{AccountId, DeviceId, EventId, Incarnation, LogId, RosterHash, Seq};
 use momoland_protocol::signed::{SecretKey, Signed};
 
@@ -50,6 +50,11 @@ impl Author {
 
     pub(crate) fn take_back(&mut self, action: Action, target: EventId, at_ms: u64) -> Event {
         self.says(action, vec![target], &LikeContent { on: false }, UnixMillis(NOW.0 + at_ms))
+    }
+
+    pub(crate) fn hide(&mut self, target: EventId, on: bool, at_ms: u64) -> Event {
+        let content = HideContent { on, reason: format!("because of {at_ms}") };
+        self.says(Action::HIDE, vec![target], &content, UnixMillis(NOW.0 + at_ms))
     }
 
     fn says<T: Encode<()>>(&mut self, action: Action, targets: Vec<EventId>, content: &T, at: UnixMillis) -> Event {

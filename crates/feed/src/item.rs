@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::EventOrder;
-use momoland_protocol::feed::{CommentContent, PostContent};
+use momoland_protocol::feed::{CommentContent, HideContent, PostContent};
 use momoland_protocol::id::{AccountId, ChainId, EventId, Seq};
+
+use crate::likes::{Chains, Likes};
 
 /// What one event says, with what is needed to judge it.
 #[derive(Debug, Clone)]
@@ -30,46 +33,70 @@ pub(crate) enum Removal {
     Redacted,
 }
 
+/// That moderators hid something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hidden {
+    /// Who did.
+    pub by: AccountId,
+    /// Why, in a line; may be empty.
+    pub reason: String,
+    /// When.
+    pub at: UnixMillis,
+}
+
 /// All about one event, which itself may not be here yet.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Item {
     pub(crate) written: Option<(EventOrder, Said<Written>)>,
+    pub(crate) likes: Likes,
+    /// Of a post that is ranked: by what.
+    pub(crate) ranked: Option<Ranked>,
+    /// Most have none of these.
+    rare: Option<Box<Rare>>,
+}
+
+/// What a post's place depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ranked {
+    pub(crate) hlc: Hlc,
+    pub(crate) likes: u32,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Rare {
     edits: BTreeMap<EventOrder, Said<PostContent>>,
     removals: BTreeMap<EventOrder, Said<Removal>>,
-    likes: BTreeMap<AccountId, BTreeMap<EventOrder, Said<bool>>>,
-    /// Of a post: its comments, in the order of display.
-    pub(crate) comments: BTreeMap<EventOrder, EventId>,
+    hides: BTreeMap<EventOrder, Said<HideContent>>,
 }
 
 impl Item {
     pub(crate) fn edit(&mut self, order: EventOrder, said: Said<PostContent>) {
-        self.edits.insert(order, said);
+        self.rare().edits.insert(order, said);
     }
 
     pub(crate) fn remove(&mut self, order: EventOrder, said: Said<Removal>) {
-        self.removals.insert(order, said);
+        self.rare().removals.insert(order, said);
     }
 
-    pub(crate) fn like(&mut self, order: EventOrder, said: Said<bool>) {
-        self.likes.entry(said.author).or_default().insert(order, said);
+    pub(crate) fn hide(&mut self, order: EventOrder, said: Said<HideContent>) {
+        self.rare().hides.insert(order, said);
     }
 
-    /// Of each person the latest word counts.
-    pub(crate) fn is_liked_by(&self, account: AccountId) -> bool {
-        let latest = self.likes.get(&account).and_then(BTreeMap::last_key_value);
-        latest.is_some_and(|(_, said)| said.what)
-    }
-
-    pub(crate) fn likes_count(&self) -> u32 {
-        let on = self.likes.values().filter_map(BTreeMap::last_key_value).filter(|(_, said)| said.what);
-        u32::try_from(on.count()).unwrap_or(u32::MAX)
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// Whether its author or a moderator took it back.
     pub(crate) fn is_removed(&self) -> bool {
-        let Some((_, written)) = &self.written else { return false };
-        let mut removals = self.removals.values();
+        let (Some((_, written)), Some(rare)) = (&self.written, &self.rare) else { return false };
+        let mut removals = rare.removals.values();
         removals.any(|said| said.what == Removal::Redacted || said.author == written.author)
+    }
+
+    /// Who hid it, where the latest word is that.
+    pub(crate) fn hidden(&self) -> Option<Hidden> {
+        let (order, said) = self.rare.as_ref()?.hides.last_key_value().filter(|(_, said)| said.what.on)?;
+        Some(Hidden { by: said.author, reason: said.what.reason.clone(), at: order.hlc.wall() })
     }
 
     /// Of a comment: its post.
@@ -87,31 +114,39 @@ impl Item {
         if self.is_removed() {
             return None;
         }
-        let mut edits = self.edits.values().rev();
+        let mut edits = self.rare.iter().flat_map(|rare| rare.edits.values().rev());
         match edits.find(|said| said.author == written.author) {
             Some(edit) => Some((&edit.what, true)),
             None => Some((content, false)),
         }
     }
 
-    /// Takes back what is beyond a cut. Whether anything was.
-    pub(crate) fn take_back(&mut self, is_cut: impl Fn(ChainId, Seq, u64) -> bool) -> bool {
+    /// Takes back what is beyond a cut, or a post that does not count. Whether anything was.
+    pub(crate) fn take_back(
+        &mut self,
+        chains: &Chains,
+        is_cut: impl Fn(ChainId, Seq, u64) -> bool,
+        is_post_cut: impl Fn(ChainId, Seq, Hlc, u64) -> bool,
+    ) -> bool {
         let before = self.len();
-        let is_cut = |order: &EventOrder, version: u64| {
-            is_cut(ChainId { device: order.device, incarnation: order.incarnation }, order.seq, version)
-        };
-        self.written = self.written.take().filter(|(order, said)| !is_cut(order, said.roster_version));
-        self.edits.retain(|order, said| !is_cut(order, said.roster_version));
-        self.removals.retain(|order, said| !is_cut(order, said.roster_version));
-        for all in self.likes.values_mut() {
-            all.retain(|order, said| !is_cut(order, said.roster_version));
+        let of = |order: &EventOrder| ChainId { device: order.device, incarnation: order.incarnation };
+        let is_cut = |order: &EventOrder, version: u64| is_cut(of(order), order.seq, version);
+        self.written = self.written.take().filter(|(order, said)| {
+            let posts = matches!(said.what, Written::Post(_));
+            let version = said.roster_version;
+            !(is_cut(order, version) || posts && is_post_cut(of(order), order.seq, order.hlc, version))
+        });
+        if let Some(rare) = &mut self.rare {
+            rare.edits.retain(|order, said| !is_cut(order, said.roster_version));
+            rare.removals.retain(|order, said| !is_cut(order, said.roster_version));
+            rare.hides.retain(|order, said| !is_cut(order, said.roster_version));
         }
-        self.likes.retain(|_, all| !all.is_empty());
+        self.likes.take_back(chains, is_cut);
         before != self.len()
     }
 
     fn len(&self) -> usize {
-        let likes: usize = self.likes.values().map(BTreeMap::len).sum();
-        usize::from(self.written.is_some()) + self.edits.len() + self.removals.len() + likes
+        let rare = self.rare.as_ref().map_or(0, |rare| rare.edits.len() + rare.removals.len() + rare.hides.len());
+        usize::from(self.written.is_some()) + rare + self.likes.said()
     }
 }

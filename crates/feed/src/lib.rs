@@ -8,11 +8,13 @@
 
 mod feed;
 mod item;
+mod likes;
 mod rank;
 mod snapshots;
 #[cfg(test)]
 mod fixture;
 
 pub use feed::{Change, Comment, Feed, Page, Post};
+pub use item::Hidden;
 pub use rank::Order;
 pub use snapshots::{Cursor, Snapshots};

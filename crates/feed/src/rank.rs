@@ -1,7 +1,7 @@
 //! The orders of a feed.
 
-use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::event::EventOrder;
+use momoland_protocol::clock::{Hlc, UnixMillis};
+use momoland_protocol::id::EventId;
 
 /// In what order posts are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,17 +35,19 @@ pub(crate) fn hotness(likes: u32, published_at: UnixMillis) -> i64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
     score: i64,
-    order: EventOrder,
+    hlc: Hlc,
+    /// The post.
+    pub(crate) id: EventId,
 }
 
 impl Rank {
-    pub(crate) fn of(by: Order, likes: u32, published_at: UnixMillis, order: EventOrder) -> Self {
+    pub(crate) fn of(by: Order, likes: u32, hlc: Hlc, id: EventId) -> Self {
         let score = match by {
             Order::New => 0,
             Order::Top => i64::from(likes),
-            Order::Hot => hotness(likes, published_at),
+            Order::Hot => hotness(likes, hlc.wall()),
         };
-        Self { score, order }
+        Self { score, hlc, id }
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! A reader who turns pages goes on in the order that the first page had: who asks for a first page of an order that
 //! moves gets a cursor into a list of ids that was made then. What is new since is not in it, what was taken back since
-//! is skipped, so everything that was there throughout is read once. Lists are kept for the last [`KEPT`] readers.
+//! is skipped, so everything that was there throughout is read once. The last [`KEPT`] lists
+//! are kept. Who asks while nothing has changed shares one, so that many readers do not push each other out.
 //!
 //! Test: `every_post_that_was_there_throughout_is_read_once`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,7 +18,10 @@ use crate::feed::{Feed, Page, Post};
 use crate::rank::Order;
 
 /// Lists kept at most: of 10,000 posts one is 320 kB.
-const KEPT: usize = 16;
+const KEPT: usize = 32;
+
+/// For how long a list is shared: as time passes, posts that claimed to be from later are shown.
+const SHARED_MS: u64 = 1_000;
 
 /// Where a reader goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,28 +56,67 @@ impl FromStr for Cursor {
 pub struct Snapshots {
     lists: VecDeque<(u64, Vec<EventId>)>,
     next: u64,
+    /// By order: the list that was made last of all posts, of which generation of the feed, and when.
+    latest: BTreeMap<Order, Shared>,
+    public: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Shared {
+    list: u64,
+    generation: u64,
+    at: UnixMillis,
 }
 
 impl Snapshots {
     /// `seed`: random, so that a cursor from before a restart is not taken for one of now.
     pub fn new(seed: u64) -> Self {
-        Self { lists: VecDeque::new(), next: seed }
+        Self { lists: VecDeque::new(), next: seed, latest: BTreeMap::new(), public: false }
+    }
+
+    /// For readers of whom nobody is an author or moderator: what is hidden is left out, and a list is shared for a second
+    /// whatever changes meanwhile.
+    pub fn public(seed: u64) -> Self {
+        Self { public: true, ..Self::new(seed) }
     }
 
     /// The first page of an order, and where it goes on.
     pub fn first(&mut self, feed: &Feed, by: Order, limit: usize, now: UnixMillis) -> (Vec<Post>, Option<Cursor>) {
+        let fresh = |shared: &Shared| {
+            let old = now.0.saturating_sub(shared.at.0) >= SHARED_MS || now < shared.at;
+            !old && (self.public || shared.generation == feed.generation())
+        };
+        if let Some(shared) = self.latest.get(&by).copied().filter(fresh)
+            && let Some(page) = self.next(feed, Cursor { list: shared.list, place: 0 }, limit)
+        {
+            return page;
+        }
+        let list = self.keep(feed.ids(by, now).collect());
+        self.latest.insert(by, Shared { list, generation: feed.generation(), at: now });
+        self.next(feed, Cursor { list, place: 0 }, limit).unwrap_or_default()
+    }
+
+    /// As [`Self::first`], of some posts alone.
+    pub fn first_of(
+        &mut self,
+        feed: &Feed,
+        by: Order,
+        limit: usize,
+        now: UnixMillis,
+        wanted: impl Fn(EventId) -> bool,
+    ) -> (Vec<Post>, Option<Cursor>) {
+        let list = self.keep(feed.ids(by, now).filter(|id| wanted(*id)).collect());
+        self.next(feed, Cursor { list, place: 0 }, limit).unwrap_or_default()
+    }
+
+    fn keep(&mut self, ids: Vec<EventId>) -> u64 {
         let list = self.next;
         self.next = self.next.wrapping_add(1);
-        let ids: Vec<EventId> = feed.ids(by, now).collect();
-        let (page, end) = read(feed, &ids, 0, limit);
-        if !page.more {
-            return (page.items, None);
-        }
         if self.lists.len() == KEPT {
             self.lists.pop_front();
         }
         self.lists.push_back((list, ids));
-        (page.items, Some(Cursor { list, place: end }))
+        list
     }
 
     /// The page behind a cursor, and where it goes on. `None`: its list is not kept any more; the reader begins again.
@@ -81,17 +124,17 @@ impl Snapshots {
         let at = self.lists.iter().position(|(list, _)| *list == cursor.list)?;
         // Who goes on reading is kept longest.
         let (list, ids) = self.lists.remove(at)?;
-        let (page, end) = read(feed, &ids, cursor.place, limit);
+        let (page, end) = read(feed, &ids, cursor.place, limit, self.public);
         self.lists.push_back((list, ids));
         Some((page.items, page.more.then_some(Cursor { list, place: end })))
     }
 }
 
-fn read(feed: &Feed, ids: &[EventId], from: usize, limit: usize) -> (Page<Post>, usize) {
+fn read(feed: &Feed, ids: &[EventId], from: usize, limit: usize, public: bool) -> (Page<Post>, usize) {
     let mut items = Vec::new();
     let mut end = from;
     for (place, id) in ids.iter().enumerate().skip(from) {
-        let Some(post) = feed.post(*id) else { continue };
+        let Some(post) = feed.post(*id).filter(|post| !public || post.hidden.is_none()) else { continue };
         if items.len() == limit {
             return (Page { items, more: true }, end);
         }

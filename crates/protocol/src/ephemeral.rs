@@ -52,6 +52,8 @@ pub mod kind {
     pub const DOCUMENT_AWARENESS: u16 = 2;
     /// Where somebody is: a [`crate::location::LivePosition`].
     pub const LOCATION: u16 = 3;
+    /// Who is in a call: a [`crate::call::CallSignal`].
+    pub const CALL: u16 = 4;
 }
 
 /// How long "is typing" holds without being repeated, milliseconds. A lost stop costs no more than this.
@@ -62,7 +64,7 @@ impl EphemeralSignal {
     /// ask for a reader's.
     pub fn role(&self) -> Role {
         match self {
-            Self::Typing { .. } | Self::Other { kind: kind::LOCATION, .. } => Role::Member,
+            Self::Typing { .. } | Self::Other { kind: kind::LOCATION | kind::CALL, .. } => Role::Member,
             Self::Other { .. } => Role::Reader,
         }
     }

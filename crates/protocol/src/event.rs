@@ -166,6 +166,8 @@ impl Action {
     pub const CALL: Self = Self(0x0150);
     /// Takes back anybody's event, the target.
     pub const REDACT: Self = Self(0x0201);
+    /// Hides a post or comment of a feed, the target, or shows it again.
+    pub const HIDE: Self = Self(0x0202);
     /// A fold of the log's state with the vector that it covers.
     pub const CHECKPOINT: Self = Self(0x0160);
 

@@ -68,3 +68,20 @@ impl Bounded for CommentContent {
         bound(!self.text.trim().is_empty(), "text")
     }
 }
+
+/// The content of [`crate::event::Action::HIDE`]. Of one post's or comment's the latest counts, whichever moderator's.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct HideContent {
+    /// Whether it is hidden from now on.
+    #[n(0)]
+    pub on: bool,
+    /// Why, in a line for those who do not see it any more; may be empty.
+    #[n(1)]
+    pub reason: String,
+}
+
+impl Bounded for HideContent {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        bound_line(&self.reason, limits::REASON_CHARS_MAX, "reason")
+    }
+}

@@ -153,6 +153,10 @@ id_type!(
     NoticeId, 16
 );
 id_type!(
+    /// A call: random, given by the device that began it.
+    CallId, 16
+);
+id_type!(
     /// Random bytes that make a signature fresh.
     Nonce, 32
 );

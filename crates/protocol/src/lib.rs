@@ -27,6 +27,7 @@ pub mod roster;
 pub mod handshake;
 pub mod replication;
 pub mod ephemeral;
+pub mod call;
 pub mod location;
 pub mod feed;
 pub mod notice;

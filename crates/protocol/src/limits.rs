@@ -32,6 +32,10 @@ pub const TAGS_MAX: usize = 10;
 
 /// Characters of a tag.
 pub const TAG_CHARS_MAX: usize = 32;
+
+/// Characters of the reason for which a post or comment is hidden.
+pub const REASON_CHARS_MAX: usize = 200;
+
 /// Characters of a document's title.
 pub const DOCUMENT_TITLE_CHARS_MAX: usize = 128;
 

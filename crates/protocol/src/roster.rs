@@ -340,6 +340,37 @@ pub enum RosterOp {
         #[n(1)]
         other: RosterHash,
     },
+    /// An account may post in the room's feed while that is curated, or no longer.
+    #[n(12)]
+    ListAuthor {
+        /// Who.
+        #[n(0)]
+        account: AccountId,
+        /// Whether from now on.
+        #[n(1)]
+        listed: bool,
+    },
+}
+
+impl RosterOp {
+    /// Whether changes of this kind may end somebody's right, so that what was taken may count no more.
+    pub fn may_end_rights(&self) -> bool {
+        match self {
+            Self::Leave
+            | Self::RevokeDevice { .. }
+            | Self::SetRole { .. }
+            | Self::Remove { .. }
+            | Self::Configure { .. }
+            | Self::Repair { .. }
+            | Self::ListAuthor { .. } => true,
+            Self::Create { .. }
+            | Self::Join { .. }
+            | Self::AddDevice { .. }
+            | Self::Unban { .. }
+            | Self::OpenInvite { .. }
+            | Self::CloseInvite { .. } => false,
+        }
+    }
 }
 
 /// The last event of a chain that still counts under a right that ends.
@@ -405,7 +436,8 @@ impl Bounded for RosterChange {
             | RosterOp::Unban { .. }
             | RosterOp::OpenInvite { .. }
             | RosterOp::CloseInvite { .. }
-            | RosterOp::Repair { .. } => Ok(()),
+            | RosterOp::Repair { .. }
+            | RosterOp::ListAuthor { .. } => Ok(()),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use momoland_protocol::call::{CallSignal, CallState};
 use momoland_protocol::cbor::{self, Bounded};
 use momoland_protocol::certificate::{
     DeviceCertificate, REGISTRATION_CONTEXT, VOUCH_CONTEXT, Vouch, registration_message,
@@ -18,10 +19,11 @@ use momoland_protocol::document::{
 };
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, EventPlace};
-use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
+use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
 use momoland_protocol::handshake::{Fingerprint, PeerHello, PeerTranscript, ServerTranscript, Side};
 use momoland_protocol::id::{
-    AccountId, ChainId, EventId, Incarnation, InviteKey, Nonce, NoticeId, RoomId, RosterHash, Seq, ServerKey, SetHash,
+    AccountId, CallId, ChainId, EventId, Incarnation, InviteKey, Nonce, NoticeId, RoomId, RosterHash, Seq, ServerKey,
+    SetHash,
 };
 use momoland_protocol::location::{LivePosition, LocationContent, Point};
 use momoland_protocol::notice::{Notice, NoticeLevel};
@@ -171,6 +173,12 @@ fn locations(vectors: &mut Vectors) {
     vectors.value("location.ended", &LocationContent::Ended { last: None });
     let last = Some(Point { accuracy_m: None, ..point });
     vectors.value("location.ended-last", &LocationContent::Ended { last });
+    let call = CallId([9; 16]);
+    let since = UnixMillis(1_700_000_000_000);
+    vectors.value("call.in", &CallSignal { call, state: CallState::In { since, mic: true, ringing: true } });
+    vectors.value("call.left", &CallSignal { call, state: CallState::Left });
+    vectors.value("call.declined", &CallSignal { call, state: CallState::Declined });
+    vectors.value("call.busy", &CallSignal { call, state: CallState::Busy });
     vectors.value("location.live", &LivePosition { share: EventId([7; 32]), point });
 }
 
@@ -180,6 +188,7 @@ fn feeds(vectors: &mut Vectors) {
     vectors.value("feed.post", &PostContent { title, body, tags, sent_at: AT });
     vectors.value("feed.like", &LikeContent { on: true });
     vectors.value("feed.comment", &CommentContent { text: "Thanks.".to_owned(), sent_at: AT });
+    vectors.value("feed.hide", &HideContent { on: true, reason: "off topic".to_owned() });
 }
 
 fn chosen() -> ChosenStatus {
@@ -263,6 +272,7 @@ fn rosters(vectors: &mut Vectors) {
         ("close-invite", RosterOp::CloseInvite { invite }),
         ("configure", RosterOp::Configure { settings: settings() }),
         ("repair", RosterOp::Repair { one: RosterHash([1; 32]), other: RosterHash([2; 32]) }),
+        ("list-author", RosterOp::ListAuthor { account: other, listed: true }),
     ];
     for (name, op) in ops {
         vectors.signed(&format!("roster.{name}"), &change(op));

@@ -432,6 +432,23 @@ impl Replica {
         .collect()
     }
 
+    /// Of every chain that somebody wrote in a room's conversation the last place on disk, where `of` has its author.
+    pub fn post_cuts_for(&self, room: RoomId, of: &BTreeSet<AccountId>) -> Vec<Cut> {
+        let (Some(roster), Some(log)) = (self.roster(room), self.logs.get(&room.conversation())) else {
+            return Vec::new();
+        };
+        let concerned = |chain: &ChainId| roster.account_of(chain.device).is_some_and(|account| of.contains(&account));
+        let chains = log.chains.iter().filter(|(chain, _)| concerned(chain));
+        chains
+            .map(|(chain, held)| Cut {
+                log: room.conversation(),
+                chain: *chain,
+                seq: held.durable.seq,
+                event: held.durable.event,
+            })
+            .collect()
+    }
+
     /// The chains of a log that are on disk from their first event on, and the last place of each.
     pub fn chains(&self, log: LogId) -> impl Iterator<Item = (ChainId, Seq)> + '_ {
         let chains = self.logs.get(&log).into_iter().flat_map(|log| log.chains.iter());

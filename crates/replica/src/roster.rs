@@ -22,7 +22,7 @@ mod split;
 use std::collections::{BTreeMap, BTreeSet};
 
 use momoland_protocol::certificate::DeviceCertificate;
-use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::{Action, EventHeader};
 use momoland_protocol::id::{
     AccountId, ChainId, DeviceId, EventId, InviteKey, LogId, RoomId, RosterHash, Seq, ServerKey,
@@ -30,7 +30,8 @@ use momoland_protocol::id::{
 use momoland_protocol::limits;
 use momoland_protocol::register::Register;
 use momoland_protocol::roster::{
-    CountersignedChange, Cut, Genesis, Role, RoomKind, RosterChange, RosterOp, Settings, Visibility,
+    Countersignature, CountersignedChange, Cut, Genesis, Posting, Role, RoomKind, RosterChange, RosterOp, Settings,
+    Visibility,
 };
 use momoland_protocol::signed::Signed;
 
@@ -163,6 +164,14 @@ pub struct Roster {
     cuts: BTreeMap<(LogId, ChainId), Vec<CutAt>>,
     /// Versions that ended a right, by whose: chains of theirs that such a version does not cut count only up to 0.
     endings: BTreeMap<AccountId, Vec<Ending>>,
+    /// Who may post from each version on, and whom each lists as author; sorted by version.
+    postings: Vec<(u64, Posting)>,
+    authors: BTreeMap<AccountId, Vec<(u64, bool)>>,
+    /// The versions that ended somebody's right to post, by whose: posts of theirs beyond its cuts do not count.
+    unlisted: BTreeMap<AccountId, Vec<u64>>,
+    post_cuts: BTreeMap<ChainId, Vec<CutAt>>,
+    /// Versions whose lists of such cuts were full, and when: chains that they do not name are judged by that time.
+    full_lists: BTreeMap<u64, UnixMillis>,
     /// Where changes stand in two branches, in order; only the last may still be open.
     splits: Vec<Split>,
 }
@@ -271,6 +280,11 @@ impl Roster {
             bans: BTreeSet::new(),
             cuts: BTreeMap::new(),
             endings: BTreeMap::new(),
+            postings: vec![(0, settings.posting)],
+            authors: BTreeMap::new(),
+            unlisted: BTreeMap::new(),
+            post_cuts: BTreeMap::new(),
+            full_lists: BTreeMap::new(),
             splits: Vec::new(),
         })
     }
@@ -428,6 +442,19 @@ impl Roster {
                 }
                 if *settings == self.settings { Err(RosterRefusal::AlreadySo) } else { Ok(()) }
             }
+            RosterOp::ListAuthor { account, listed } => {
+                self.at_least(it.device, Role::Moderator)?;
+                if !self.is_governed() {
+                    return Err(RosterRefusal::Invalid("this room has no settings"));
+                }
+                if *listed && self.role(*account).is_none() {
+                    return Err(RosterRefusal::Unknown("member"));
+                }
+                if *listed && self.authors().count() >= AUTHORS_MAX {
+                    return Err(RosterRefusal::Invalid("a feed lists at most 1,000 authors"));
+                }
+                if self.is_author(*account) == *listed { Err(RosterRefusal::AlreadySo) } else { Ok(()) }
+            }
             RosterOp::Repair { one, other } => {
                 self.at_least(it.device, Role::Owner)?;
                 match self.split() {
@@ -537,7 +564,14 @@ impl Roster {
             RosterOp::CloseInvite { invite } => {
                 self.invites.remove(invite);
             }
-            RosterOp::Configure { settings } => self.settings = settings.clone(),
+            RosterOp::Configure { settings } => {
+                self.end_posting(&it.op, version);
+                self.configure(settings.clone(), version);
+            }
+            RosterOp::ListAuthor { account, listed } => {
+                self.end_posting(&it.op, version);
+                self.list_author(*account, version, *listed);
+            }
             RosterOp::Repair { .. } => self.close_split(),
         }
         self.finish_fold(next);
@@ -555,8 +589,10 @@ impl Roster {
             let ended = |cut: &&Cut| self.endings_of(cut.chain.device).any(|at| at == version);
             cuts.iter().filter(ended).copied().collect()
         };
-        let (one, other) = (concerned(&it.cuts), concerned(&next.countersignature.get().cuts));
+        let countersignature = next.countersignature.get();
+        let (one, other) = (concerned(&it.cuts), concerned(&countersignature.cuts));
         self.fold_cuts(version, &one, &other);
+        self.fold_post_cuts(version, it, countersignature);
         let hash = next.roster_hash();
         self.changes.push(hash);
         self.versions.insert(hash, version);
@@ -589,11 +625,73 @@ impl Roster {
         }
     }
 
+    /// Whose right to post a change of settings or of the list of authors ends.
+    pub fn unlists(&self, op: &RosterOp) -> BTreeSet<AccountId> {
+        if self.settings.posting == Posting::Members {
+            let curates = matches!(op, RosterOp::Configure { settings } if settings.posting == Posting::Curated);
+            let listed = |account: AccountId| self.is_author(account) || self.role(account) >= Some(Role::Moderator);
+            let all = self.standings.iter().filter(|(_, standing)| curates && standing.current().is_some());
+            return all.map(|(account, _)| *account).filter(|account| !listed(*account)).collect();
+        }
+        match op {
+            RosterOp::ListAuthor { account, listed: false }
+                if self.is_author(*account) && self.role(*account) < Some(Role::Moderator) =>
+            {
+                BTreeSet::from([*account])
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
+    fn end_posting(&mut self, op: &RosterOp, version: u64) {
+        for account in self.unlists(op) {
+            self.unlisted.entry(account).or_default().push(version);
+        }
+    }
+
+    fn configure(&mut self, settings: Settings, version: u64) {
+        if settings.posting != self.settings.posting {
+            self.postings.push((version, settings.posting));
+        }
+        self.settings = settings;
+    }
+
+    fn list_author(&mut self, account: AccountId, version: u64, listed: bool) {
+        self.authors.entry(account).or_default().push((version, listed));
+    }
+
+    /// As [`Self::fold_cuts`], of the cuts that concern posts alone.
+    fn fold_post_cuts(&mut self, version: u64, change: &RosterChange, by_server: &Countersignature) {
+        let ended = |cut: &&Cut| {
+            let account = self.account_of(cut.chain.device);
+            let ends = account.and_then(|account| self.unlisted.get(&account));
+            cut.log == self.room.conversation() && ends.is_some_and(|ends| ends.contains(&version))
+        };
+        let mut highest: BTreeMap<ChainId, CutAt> = BTreeMap::new();
+        for cut in change.cuts.iter().chain(&by_server.cuts).filter(ended) {
+            let at = CutAt { version, seq: cut.seq, event: cut.event };
+            let held = highest.entry(cut.chain).or_insert(at);
+            if held.seq < at.seq {
+                *held = at;
+            }
+        }
+        if by_server.cuts.len() >= limits::CUTS_MAX {
+            self.full_lists.insert(version, by_server.at);
+        }
+        for (chain, cut) in highest {
+            self.post_cuts.entry(chain).or_default().push(cut);
+        }
+    }
+
     fn end_right(&mut self, account: AccountId, version: u64, device: Option<DeviceId>) {
         self.endings.entry(account).or_default().push(Ending { version, device });
     }
 
     fn set_role(&mut self, account: AccountId, version: u64, role: Option<Role>) {
+        // Who comes back is listed anew, or not.
+        if role.is_none() && self.is_author(account) {
+            self.list_author(account, version, false);
+        }
         self.standings.entry(account).or_default().roles.push((version, role));
     }
 
@@ -648,6 +746,52 @@ impl Roster {
     /// Its present settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Whether an account is on the list of authors.
+    pub fn is_author(&self, account: AccountId) -> bool {
+        self.authors.get(&account).and_then(|listed| listed.last()).is_some_and(|(_, listed)| *listed)
+    }
+
+    /// The list of authors.
+    pub fn authors(&self) -> impl Iterator<Item = AccountId> + '_ {
+        self.authors.keys().copied().filter(|account| self.is_author(*account))
+    }
+
+    /// Whether an account might post in the room's feed at a version, its role apart.
+    fn may_post_at(&self, account: AccountId, standing: &Standing, version: u64) -> bool {
+        let mut postings = self.postings.iter().rev().filter(|(from, _)| self.knows_of(version, *from));
+        if postings.next().is_none_or(|(_, posting)| *posting == Posting::Members) {
+            return true;
+        }
+        let listed = self.authors.get(&account).map_or(&[][..], Vec::as_slice);
+        let mut listed = listed.iter().rev().filter(|(from, _)| self.knows_of(version, *from));
+        self.role_at(standing, version) >= Some(Role::Moderator) || listed.next().is_some_and(|(_, listed)| *listed)
+    }
+
+    /// Whether an account may post in the room's feed now.
+    pub fn may_post(&self, account: AccountId) -> bool {
+        self.standings.get(&account).is_some_and(|standing| {
+            standing.current() >= Some(Role::Member) && self.may_post_at(account, standing, self.version())
+        })
+    }
+
+    /// Whether a post counts no more because its author may not post since, and it is beyond that change's cuts.
+    pub fn is_unlisted(&self, header: &EventHeader) -> bool {
+        let version = self.version_of(header.roster).filter(|_| header.action == Action::PUBLISH);
+        version.is_some_and(|version| self.is_post_cut(header.chain(), header.seq, header.hlc, version))
+    }
+
+    /// As [`Self::is_unlisted`], of a post at a place of the conversation, under the roster of `version`.
+    pub fn is_post_cut(&self, chain: ChainId, seq: Seq, hlc: Hlc, version: u64) -> bool {
+        let ends = self.account_of(chain.device).and_then(|account| self.unlisted.get(&account));
+        let cuts = self.post_cuts.get(&chain);
+        ends.into_iter().flatten().filter(|end| !self.knows_of(version, **end)).any(|end| {
+            match cuts.into_iter().flatten().find(|cut| cut.version == *end) {
+                Some(cut) => cut.seq < seq,
+                None => self.full_lists.get(end).is_none_or(|at| at.0 < hlc.wall().0),
+            }
+        })
     }
 
     /// How many changes are held.
@@ -761,8 +905,9 @@ impl Roster {
         let standing = self.standings.get(&account).ok_or(RosterRefusal::NotAMember)?;
         let role = self.role_at(standing, version).filter(|_| self.has_device_at(standing, device, version));
         let role = role.ok_or(RosterRefusal::NotAMember)?;
+        let may_post = action != Action::PUBLISH || self.may_post_at(account, standing, version);
         match action.role() {
-            Some(needed) if needed <= role => Ok(account),
+            Some(needed) if needed <= role && may_post => Ok(account),
             Some(_) | None => Err(RosterRefusal::Forbidden { role }),
         }
     }
@@ -829,6 +974,9 @@ impl Roster {
         self.settings.visibility == Visibility::Public
     }
 }
+
+/// Accounts that may be listed as authors in one room.
+const AUTHORS_MAX: usize = 1_000;
 
 /// Invites that may be open at once in one room.
 const INVITES_OPEN_MAX: usize = 256;

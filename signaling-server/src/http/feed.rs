@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ErrorKind, HttpError};
 use crate::App;
+use crate::feed::Asked;
 
 const LIMIT_DEFAULT: usize = 20;
 const LIMIT_MAX: usize = 100;
@@ -77,8 +78,14 @@ pub(super) async fn list(
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(HttpError::invalid(format!("A limit is from 1 to {LIMIT_MAX}.")));
     }
+    // Most ask for the same; the page is then read, named and written down once for all of them.
+    let now = now(&app);
+    let asked = (query.limit.is_none() && query.before.is_none()).then_some(Asked::Page(order));
+    if let Some(answer) = asked.and_then(|asked| app.feed.answered(asked, now)) {
+        return Ok(page(answer));
+    }
     let (posts, next) = match query.before {
-        None => app.feed.first(order, limit, now(&app)),
+        None => app.feed.first(order, limit, now),
         Some(before) => {
             let cursor: Cursor = before
                 .parse()
@@ -102,7 +109,15 @@ pub(super) async fn list(
         comments_count: post.comments,
     });
     let answer = FeedAnswer { posts: posts.collect(), next: next.map(|cursor| cursor.to_string()) };
-    Ok(([(CACHE_CONTROL, FRESH)], Json(answer)).into_response())
+    let answer = Bytes::from(serde_json::to_vec(&answer).map_err(HttpError::internal)?);
+    if let Some(asked) = asked {
+        app.feed.keep_answer(asked, now, answer.clone());
+    }
+    Ok(page(answer))
+}
+
+fn page(answer: Bytes) -> Response {
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, FRESH)], answer).into_response()
 }
 
 pub(super) async fn rss(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, HttpError> {
@@ -216,6 +231,7 @@ mod tests {
             edited_at: None,
             likes: 0,
             comments: 0,
+            hidden: None,
         };
         let posts = [
             post("A & B <rant>", "x\u{1d}y ]]> 😉\u{fffe} <script>alert(1)</script>"),

@@ -155,7 +155,7 @@ impl RelayTask {
         };
         let mut accounts = app.notices.listen();
         let mut driver = Driver::new(Arc::clone(&app), handle, loaded, writer, completions);
-        driver.fold_feed();
+        driver.fold_feed().await;
         driver.forget_empty_rooms();
         driver.sweep();
         loop {
@@ -236,14 +236,20 @@ impl Driver {
         }
     }
 
-    /// Folds what is stored of the public feed. Blocks on the disk, once, before anybody is served.
-    fn fold_feed(&self) {
+    /// Folds what is stored of the public feed, once, before anybody is served. It waits for the disk on a thread that may.
+    async fn fold_feed(&self) {
         let room = self.app.feed.room();
-        let Some(roster) = self.replica.roster(room) else { return };
-        let read =
-            self.log.reader().each_event_of(room.conversation(), &mut |event| self.app.feed.fold(roster, &event));
-        if let Err(error) = read {
-            tracing::error!(%error, "the public feed could not be read; HTTP shows what comes from now on");
+        let Some(roster) = self.replica.roster(room).cloned() else { return };
+        let (reader, app) = (self.log.reader(), Arc::clone(&self.app));
+        let read = tokio::task::spawn_blocking(move || {
+            reader.each_event_of(room.conversation(), &mut |event| app.feed.fold(&roster, &event))
+        });
+        match read.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the public feed could not be read; HTTP shows what comes from now on");
+            }
+            Err(error) => tracing::error!(%error, "the public feed could not be folded"),
         }
     }
 
@@ -414,9 +420,11 @@ impl Driver {
 
     fn notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Stored { room, event, author, roster_version, command: _ } => {
+            Notice::Stored { room, event, author: _, roster_version: _, command: _ } => {
                 self.app.metrics.events_stored.increment();
-                self.app.feed.apply(room, &event, author, roster_version);
+                if let Some(roster) = self.replica.roster(room).filter(|_| room == self.app.feed.room()) {
+                    self.app.feed.fold(roster, &event);
+                }
             }
             Notice::Roster { room, changes, reordered } => self.roster_grew(room, &changes, reordered),
             Notice::Forgotten { room } => {

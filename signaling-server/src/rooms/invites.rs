@@ -73,7 +73,8 @@ impl Invites {
             | RosterOp::Remove { .. }
             | RosterOp::Unban { .. }
             | RosterOp::Configure { .. }
-            | RosterOp::Repair { .. } => {}
+            | RosterOp::Repair { .. }
+            | RosterOp::ListAuthor { .. } => {}
         }
     }
 

@@ -177,7 +177,8 @@ pub fn removal(roster: &Roster, change: &RosterChange) -> Option<Ending> {
         | RosterOp::OpenInvite { .. }
         | RosterOp::CloseInvite { .. }
         | RosterOp::Configure { .. }
-        | RosterOp::Repair { .. } => None,
+        | RosterOp::Repair { .. }
+        | RosterOp::ListAuthor { .. } => None,
     }
 }
 
@@ -188,19 +189,23 @@ impl Ending {
         }
     }
 
-    /// Of the cuts of its account's chains those that the change is about. More than a change may carry: those of the
-    /// longest chains, where the most would be lost.
+    /// Of the cuts of its account's chains those that the change is about.
     pub fn select(self, mut cuts: Vec<Cut>) -> Vec<Cut> {
         match self {
             Self::Account(_) => {}
             Self::Device(_, device) => cuts.retain(|cut| cut.chain.device == device),
         }
-        if cuts.len() > CUTS_MAX {
-            cuts.sort_by_key(|cut| std::cmp::Reverse(cut.seq));
-            cuts.truncate(CUTS_MAX);
-        }
-        cuts
+        longest(cuts)
     }
+}
+
+/// Of more cuts than a change may carry, those of the longest chains.
+pub fn longest(mut cuts: Vec<Cut>) -> Vec<Cut> {
+    if cuts.len() > CUTS_MAX {
+        cuts.sort_by_key(|cut| std::cmp::Reverse(cut.seq));
+        cuts.truncate(CUTS_MAX);
+    }
+    cuts
 }
 
 /// Gives a change its place.

@@ -1,4 +1,6 @@
-//! A bare WebSocket server on axum, in a process of its own, and a bare client of it: what the relay is measured beside.
+//! A bare server on axum, in a process of its own, and a bare client of its sockets: what the relay is measured beside.
+//!
+//! At `/bytes` it answers with the file that it was started with, which it read once.
 //!
 //! It passes each binary message on to the other socket with the same number, and knows nothing else: no accounts, no
 //! store, no limits.
@@ -42,9 +44,14 @@ pub(crate) struct BareRelay {
 impl BareRelay {
     /// Starts it and returns once it listens.
     pub(crate) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Likewise, to answer with the bytes of a file.
+    pub(crate) fn start_with(answer: Option<&std::path::Path>) -> Self {
         let program = std::env::current_exe().expect("this program has a path");
         let mut command = Command::new(program);
-        command.arg(ROLE).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.arg(ROLE).args(answer).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("this program starts again");
         let output = child.stdout.take().expect("it is piped");
         let mut line = String::new();
@@ -90,6 +97,10 @@ pub(crate) async fn receive(socket: &mut Socket) -> Bytes {
 
 /// What the process does.
 pub(crate) async fn serve() -> std::io::Result<()> {
+    let answer = match std::env::args_os().nth(2) {
+        Some(path) => Bytes::from(std::fs::read(path)?),
+        None => Bytes::new(),
+    };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     writeln!(std::io::stdout(), "{port}")?;
@@ -98,7 +109,9 @@ pub(crate) async fn serve() -> std::io::Result<()> {
         let _ = stream.set_nodelay(true);
     });
     let sockets = Arc::new(Sockets::default());
-    axum::serve(listener, Router::new().route("/{number}", axum::routing::any(upgrade)).with_state(sockets)).await
+    let bytes = move || async move { ([(axum::http::header::CONTENT_TYPE, "application/json")], answer) };
+    let router = Router::new().route("/bytes", axum::routing::get(bytes));
+    axum::serve(listener, router.route("/{number}", axum::routing::any(upgrade)).with_state(sockets)).await
 }
 
 #[derive(Debug, Default)]

@@ -31,7 +31,7 @@ impl Samples {
     }
 
     /// The value that so many percent lie below; `None` without values.
-    fn percentile(&self, percent: usize) -> Option<f64> {
+    pub(crate) fn percentile(&self, percent: usize) -> Option<f64> {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
         sorted.get(sorted.len().saturating_sub(1) * percent / 100).copied()
@@ -55,6 +55,8 @@ pub(crate) enum Target {
     AtMost(f64),
     /// At most so many times the reference.
     RatioAtMost(f64),
+    /// At least so many times the reference.
+    RatioAtLeast(f64),
 }
 
 /// One line of output. `target` and `met` say what was promised and whether it was kept.
@@ -101,6 +103,7 @@ pub(crate) fn print_beside(
     let (target, met) = match target {
         Target::None => (None, None),
         Target::AtMost(most) => (Some(most), Some(median <= most)),
+        Target::RatioAtLeast(least) => (Some(least), Some(beside.is_some_and(|beside| median >= beside * least))),
         Target::RatioAtMost(most) => (Some(most), Some(beside.is_some_and(|beside| median <= beside * most))),
     };
     let line = Line {

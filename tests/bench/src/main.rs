@@ -1,4 +1,5 @@
-//! `momoland-bench [replication|chat|server] [--long]`: what Momoland costs and how fast it is, one JSON line a figure.
+//! `momoland-bench [replication|chat|docs|feed|server] [--trace FILE] [--long]`: what Momoland costs and how fast it is,
+//! one JSON line a figure.
 //!
 //! Called by `./dev bench`. It measures built programs (`MOMOLAND_BIN_DIR` names their folder) and engines in this
 //! process, each beside a bare reference that is measured by turns in the same run: a data channel of the WebRTC
@@ -14,42 +15,56 @@
 mod bare_channel;
 mod bare_relay;
 mod chat;
+mod docs;
+mod feed;
 mod figure;
 mod floor;
+mod http_load;
 mod member;
 mod memory;
 mod person;
+mod processor;
 mod replication;
 mod server;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "momoland-bench [replication|chat|server] [--long]";
+const USAGE: &str = "momoland-bench [replication|chat|docs|feed|server] [--trace FILE] [--long]";
 
 /// What was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Wanted {
     replication: bool,
     chat: bool,
+    docs: bool,
+    feed: bool,
     server: bool,
     long: bool,
+    /// What is typed into documents.
+    trace: Option<PathBuf>,
 }
 
 impl Wanted {
     /// `None` where it is not understood.
     fn parse(arguments: impl IntoIterator<Item = String>) -> Option<Self> {
-        let mut wanted = Self { replication: false, chat: false, server: false, long: false };
-        for argument in arguments {
+        let mut wanted = Self::default();
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "replication" => wanted.replication = true,
                 "chat" => wanted.chat = true,
+                "docs" => wanted.docs = true,
+                "feed" => wanted.feed = true,
                 "server" => wanted.server = true,
                 "--long" => wanted.long = true,
+                "--trace" => wanted.trace = Some(arguments.next()?.into()),
                 _ => return None,
             }
         }
-        if !wanted.replication && !wanted.chat && !wanted.server {
-            (wanted.replication, wanted.chat, wanted.server) = (true, true, true);
+        let Self { replication, chat, docs, feed, server, long: _, trace: _ } = wanted;
+        if !(replication || chat || docs || feed || server) {
+            wanted = Self { replication: true, chat: true, docs: true, feed: true, server: true, ..wanted };
         }
         Some(wanted)
     }
@@ -94,6 +109,18 @@ async fn main() -> ExitCode {
     if wanted.chat {
         chat::measure(folder.path()).await;
     }
+    if wanted.docs {
+        match docs::measure(&folder.path().join("docs"), wanted.trace.as_deref()).await {
+            Ok(all) => kept &= all,
+            Err(why) => {
+                eprintln!("{why}");
+                kept = false;
+            }
+        }
+    }
+    if wanted.feed {
+        kept &= feed::measure(&folder.path().join("feed")).await;
+    }
     if wanted.server {
         server::measure(folder.path(), wanted.long).await;
     }
@@ -110,15 +137,21 @@ mod tests {
 
     #[test]
     fn no_group_means_every_group() {
-        assert_eq!(parsed(""), Some(Wanted { replication: true, chat: true, server: true, long: false }));
-        assert_eq!(parsed("--long"), Some(Wanted { replication: true, chat: true, server: true, long: true }));
-        assert_eq!(parsed("server --long"), Some(Wanted { replication: false, chat: false, server: true, long: true }));
-        assert_eq!(parsed("chat"), Some(Wanted { replication: false, chat: true, server: false, long: false }));
+        let none = Wanted::default();
+        let all = Wanted { replication: true, chat: true, docs: true, feed: true, server: true, ..none.clone() };
+        assert_eq!(parsed(""), Some(all.clone()));
+        assert_eq!(parsed("--long"), Some(Wanted { long: true, ..all }));
+        assert_eq!(parsed("server --long"), Some(Wanted { server: true, long: true, ..none.clone() }));
+        assert_eq!(parsed("chat"), Some(Wanted { chat: true, ..none.clone() }));
+        assert_eq!(parsed("chat feed"), Some(Wanted { chat: true, feed: true, ..none.clone() }));
+        let trace = Some("paper.json.gz".into());
+        assert_eq!(parsed("docs --trace paper.json.gz"), Some(Wanted { docs: true, trace, ..none }));
     }
 
     #[test]
     fn what_is_not_known_is_refused() {
-        assert_eq!(parsed("feed"), None);
+        assert_eq!(parsed("poetry"), None);
         assert_eq!(parsed("--quick"), None);
+        assert_eq!(parsed("docs --trace"), None);
     }
 }

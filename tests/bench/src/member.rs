@@ -15,7 +15,7 @@ use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::content::MessageContent;
 use momoland_protocol::event::{Action, Body, BodyBytes};
 use momoland_protocol::handshake::{ServerTranscript, VERSION};
-use momoland_protocol::id::{AccountId, Nonce, RoomId, RosterHash, ServerKey, random};
+use momoland_protocol::id::{AccountId, EventId, Nonce, RoomId, RosterHash, ServerKey, random};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::roster::{
     Founder, Genesis, History, Posting, Role, RoomKind, RosterChange, RosterOp, Settings, Visibility,
@@ -110,9 +110,11 @@ async fn receive(socket: &mut Socket) -> ServerFrame {
 /// Somebody connected who writes.
 pub(crate) struct Member {
     socket: Socket,
+    server: ServerKey,
     replica: Replica,
     key: SecretKey,
     account: AccountId,
+    token: String,
     certificate: Signed<DeviceCertificate>,
     notices: VecDeque<Notice>,
     started: Instant,
@@ -123,13 +125,24 @@ pub(crate) struct Member {
 impl Member {
     pub(crate) async fn connect(port: u16, who: Registered) -> Self {
         let (socket, server) = sign_in(port, &who).await;
-        let Registered { key, account, token: _, certificate } = who;
+        let Registered { key, account, token, certificate } = who;
         let own = Own::Device { key: Arc::new(key.clone()), account };
         let config = ReplicaConfig { own, server, recent_bytes_max: RECENT_BYTES_MAX };
         let replica = Replica::new(config, random(), DurableState::default());
         let (notices, started) = (VecDeque::new(), Instant::now());
-        let mut member =
-            Self { socket, replica, key, account, certificate, notices, started, commands: 0, requests: 0 };
+        let mut member = Self {
+            socket,
+            server,
+            replica,
+            key,
+            account,
+            token,
+            certificate,
+            notices,
+            started,
+            commands: 0,
+            requests: 0,
+        };
         member.input(Input::LinkUp { link: LINK, remote: Remote::Relay }).await;
         member.input(Input::Credit { link: LINK, bytes: usize::MAX / 2 }).await;
         member
@@ -153,17 +166,105 @@ impl Member {
         let hlc = Hlc::at(UnixMillis::now());
         let change = RosterChange { room, prev: RosterHash::ZERO, device, hlc, op, cuts: Vec::new() };
         let change = Signed::sign(change, &self.key).expect("within its bounds");
-        self.requests += 1;
-        let id = self.requests;
-        send(&mut self.socket, &ClientFrame::Request { id, request: Request::SubmitChange { change } }).await;
-        loop {
-            match self.step().await {
-                Some(Response::Accepted { change }) => break self.input(Input::Roster(vec![change])).await,
-                Some(other) => panic!("the room was refused: {other:?}"),
-                None => {}
-            }
+        match self.ask(Request::SubmitChange { change }).await {
+            Response::Accepted { change } => self.input(Input::Roster(vec![change])).await,
+            other => panic!("the room was refused: {other:?}"),
         }
         room
+    }
+
+    /// The server's public feed, which this one makes as its administrator, or else joins.
+    pub(crate) async fn public_feed(&mut self) -> RoomId {
+        let genesis = Genesis::PublicFeed { server: self.server };
+        let room = genesis.room();
+        let request = Request::Preview { room, invite: None };
+        let (prev, op) = match self.ask(request).await {
+            Response::Preview { head, .. } => {
+                (head, RosterOp::Join { certificate: self.certificate.clone(), invite: None })
+            }
+            Response::Refused(_) => {
+                let settings = Settings {
+                    name: "Feed".to_owned(),
+                    topic: String::new(),
+                    visibility: Visibility::Public,
+                    history: History::All,
+                    posting: Posting::Members,
+                };
+                let certificates = vec![self.certificate.clone()];
+                let founders = vec![Founder { account: self.account, role: Role::Owner, certificates }];
+                (RosterHash::ZERO, RosterOp::Create { settings, founders, genesis })
+            }
+            other => panic!("no preview: {other:?}"),
+        };
+        let makes = matches!(op, RosterOp::Create { .. });
+        let hlc = Hlc::at(UnixMillis::now());
+        let change = RosterChange { room, prev, device: self.key.device(), hlc, op, cuts: Vec::new() };
+        let change = Signed::sign(change, &self.key).expect("within its bounds");
+        match self.ask(Request::SubmitChange { change }).await {
+            Response::Accepted { change } if makes => self.input(Input::Roster(vec![change])).await,
+            // Who joins is given the whole roster by the relay.
+            Response::Accepted { .. } => {
+                while self.replica.roster(room).is_none_or(|roster| roster.role(self.account).is_none()) {
+                    self.step().await;
+                }
+            }
+            other => panic!("the feed was refused: {other:?}"),
+        }
+        room
+    }
+
+    /// What is written from now on waits for [`Self::reconnect`].
+    pub(crate) async fn disconnect(&mut self) {
+        self.input(Input::LinkDown { link: LINK }).await;
+    }
+
+    /// Connects again, and comes back when the relay has acknowledged everything.
+    pub(crate) async fn reconnect(&mut self, port: u16) {
+        (self.socket, _) = sign_in(port, &self.registered()).await;
+        self.notices.clear();
+        self.input(Input::LinkUp { link: LINK, remote: Remote::Relay }).await;
+        self.input(Input::Credit { link: LINK, bytes: usize::MAX / 2 }).await;
+        self.wait_relayed().await;
+    }
+
+    fn registered(&self) -> Registered {
+        Registered {
+            key: self.key.clone(),
+            account: self.account,
+            token: self.token.clone(),
+            certificate: self.certificate.clone(),
+        }
+    }
+
+    /// Writes something in a room's conversation, at a moment of its choice.
+    pub(crate) async fn append<T: minicbor::Encode<()>>(
+        &mut self,
+        room: RoomId,
+        action: Action,
+        targets: Vec<EventId>,
+        content: &T,
+        at: UnixMillis,
+    ) -> EventId {
+        let body = BodyBytes::plain(content).expect("a short body");
+        let command = Command::Append { log: room.conversation(), action, targets, place: None, body };
+        self.commands += 1;
+        self.input_at(Input::Command { id: CommandId(self.commands), command }, at).await;
+        let stored = self.notices.drain(..).find_map(|notice| match notice {
+            Notice::Stored { event, command: Some(_), .. } => Some(event.id()),
+            _ => None,
+        });
+        stored.expect("what costs no disk is stored at once")
+    }
+
+    async fn ask(&mut self, request: Request) -> Response {
+        self.requests += 1;
+        let id = self.requests;
+        send(&mut self.socket, &ClientFrame::Request { id, request }).await;
+        loop {
+            if let Some(response) = self.step().await {
+                return response;
+            }
+        }
     }
 
     /// Writes so many short messages at once, and comes back when the relay has acknowledged the last.
@@ -182,6 +283,11 @@ impl Member {
             self.commands += 1;
             self.input(Input::Command { id: CommandId(self.commands), command }).await;
         }
+        self.wait_relayed().await;
+    }
+
+    /// Until the relay has acknowledged everything that was written.
+    async fn wait_relayed(&mut self) {
         let written = self.commands;
         while !self
             .notices
@@ -207,10 +313,14 @@ impl Member {
 
     /// Tells the replica something and carries out what it wants.
     async fn input(&mut self, input: Input) {
+        self.input_at(input, UnixMillis::now()).await;
+    }
+
+    async fn input_at(&mut self, input: Input, wall: UnixMillis) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let mono = Mono(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
-            self.replica.handle_input(Now { mono, wall: UnixMillis::now() }, input);
+            self.replica.handle_input(Now { mono, wall }, input);
             while let Some(output) = self.replica.poll_output() {
                 match output {
                     Output::Send { link: _, frame } => send(&mut self.socket, &ClientFrame::Replication(frame)).await,

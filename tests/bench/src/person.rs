@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _};
 use momoland_engine::api::events::Event;
 use momoland_engine::{Engine, EngineConfig, EventStream, KeyStorage};
 use serde_json::{Value, json};
@@ -36,6 +37,14 @@ impl Person {
         person
     }
 
+    /// Opens the folder of somebody who registered and closed.
+    pub(crate) async fn return_to(folder: &Path, handle: &str) -> Self {
+        let config = EngineConfig { data_dir: folder.join(handle), keys: KeyStorage::DataFolder };
+        let engine = Engine::open(config).await.expect("the data folder opens");
+        let events = engine.events();
+        Self { engine, events, user_id: String::new(), next_id: AtomicU64::new(1) }
+    }
+
     pub(crate) async fn wait_online(&self) {
         self.wait("online", |status| status["server"] == "online").await;
     }
@@ -61,12 +70,33 @@ impl Person {
 
     /// Gives the result of a request that must succeed.
     pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
+        self.try_ask(method, params).await.unwrap_or_else(|error| panic!("{method} was refused: {error}"))
+    }
+
+    async fn try_ask(&self, method: &str, params: Value) -> Result<Value, Value> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         let answer = self.engine.handle(&request.to_string()).await.expect("a request has an answer");
         let mut answer: Value = serde_json::from_str(&answer).expect("an answer is JSON");
-        assert!(answer.get("error").is_none(), "{method} was refused: {answer}");
-        answer["result"].take()
+        match answer.get("error") {
+            Some(error) => Err(error.clone()),
+            None => Ok(answer["result"].take()),
+        }
+    }
+
+    /// Has so many requests of one method under way at once, begun in order; all must succeed.
+    pub(crate) async fn ask_many(&self, method: &str, params: Vec<Value>, at_once: usize) {
+        let requests = params.into_iter().map(|params| {
+            let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+            json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
+        });
+        let answers = stream::iter(requests).map(async |request| self.engine.handle(&request).await).buffered(at_once);
+        // A task that has had its share would begin the next request before those that it put off.
+        let asking = tokio::task::unconstrained(answers.for_each(async |answer| {
+            let answer = answer.expect("a request has an answer");
+            assert!(!answer.contains("\"error\""), "{method} was refused: {answer}");
+        }));
+        asking.await;
     }
 
     pub(crate) async fn say(&self, room_id: &str, text: &str) {
@@ -75,16 +105,45 @@ impl Person {
 
     /// Comes back with the event `message.new` that has this text.
     pub(crate) async fn hear(&mut self, wanted: &str) {
+        self.hear_event(|event| matches!(event, Event::MessageNew { message, .. } if message.text == wanted)).await;
+    }
+
+    /// Comes back with the first event that is wanted.
+    pub(crate) async fn hear_event(&mut self, wanted: impl Fn(&Event) -> bool) {
         let heard = async {
             loop {
                 match self.events.next().await.expect("the engine runs") {
-                    Event::MessageNew { message, .. } if message.text == wanted => return,
+                    event if wanted(&event) => return,
                     Event::Resync {} => panic!("events were not read in time"),
                     _ => {}
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, heard).await.unwrap_or_else(|_| panic!("{wanted:?} did not arrive"));
+        tokio::time::timeout(PATIENCE, heard).await.expect("what was waited for does not come");
+    }
+
+    /// The next update of a document, in base64.
+    pub(crate) async fn hear_update(&mut self, document: &str) -> String {
+        let heard = async {
+            loop {
+                match self.events.next().await.expect("the engine runs") {
+                    Event::DocUpdate { doc_id, update } if doc_id == document => return update,
+                    Event::Resync {} => panic!("events were not read in time"),
+                    _ => {}
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, heard).await.expect("an update comes")
+    }
+
+    /// A document is here.
+    pub(crate) async fn wait_for_document(&self, document: &str) {
+        let looks = async {
+            while self.try_ask("docs.text", json!({ "docId": document })).await.is_err() {
+                tokio::time::sleep(LOOK_PAUSE).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looks).await.expect("the document arrives");
     }
 
     pub(crate) async fn close(self) {

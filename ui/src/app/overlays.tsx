@@ -14,6 +14,8 @@ import { ReceiptsDialog } from "@/features/dialogs/receipts";
 import { ShortcutsDialog } from "@/features/dialogs/shortcuts";
 import { RoomSettingsDialog } from "@/features/dialogs/room-settings";
 import { DeletePostDialog } from "@/features/feed/delete-post";
+import { FeedAuthorsDialog } from "@/features/feed/feed-authors";
+import { HidePostDialog } from "@/features/feed/hide-post";
 import { Palette } from "@/features/palette/palette";
 import { useAppState } from "@/state/context";
 
@@ -71,6 +73,10 @@ export function Overlays() {
       return <NotifyDialog userId={overlay.userId} />;
     case "deletePost":
       return <DeletePostDialog postId={overlay.postId} commentId={overlay.commentId} />;
+    case "hidePost":
+      return <HidePostDialog postId={overlay.postId} commentId={overlay.commentId} />;
+    case "feedAuthors":
+      return <FeedAuthorsDialog />;
     case "map":
       return (
         room && (

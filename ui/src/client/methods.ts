@@ -1,16 +1,18 @@
 // The methods of the API: each with what it takes and what it answers. This table only pairs the engine's types.
 import type {
-  Activities, AnnounceParams, Announced, AnnouncementParams, Announcements, ArchiveDocParams, ChangePasswordParams, CommentParams, Commented, Comments,
+  Activities, AnnounceParams, Announced, AnnouncementParams, Announcements, ArchiveDocParams, CallList, CallParams,
+  CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments,
   CreateDocParams, CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
   DocAsItWas, DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText, DocVersionParams, Docs, DoctorParams, Done, Drafts,
-  EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
+  EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, FeedAuthors, FeedAuthorsParams, FollowParams, Following, HideParams, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
   ListCommentsParams, ListDocsParams, ListMessagesParams, ListNotificationsParams, ListPostsParams,
   ListPresenceParams, Locations, LoginParams, LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members,
   MessageParams, Messages, NetStatus, NoParams, NotificationSent, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
   PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
-  RenameDocParams, RoomCreated, RoomParams, Rooms, SendNotificationParams, SendParams, Sent, SetDraftParams, SetEditorsParams,
-  SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPresenceParams, SetRoleParams,
-  SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StopLocationParams, UpdateDocParams,
+  RenameDocParams, RoomCreated, RoomParams, Rooms, SendNotificationParams, SendParams, Sent, SetAuthorParams,
+  SetCallMediaParams, SetDraftParams, SetEditorsParams, SetFavouriteParams, SetIdleParams, SetNotifyParams,
+  SetOnlineParams, SetPolicyParams, SetPostingParams, SetPresenceParams, SetRoleParams, SetTypingParams,
+  ShareLocationParams, SharedLocation, SignedIn, StartCallParams, StopLocationParams, UpdateDocParams,
   UpdateRoomParams, Whoami,
 } from "@/client/types";
 
@@ -85,11 +87,24 @@ export type Methods = {
   "location.share": { params: ShareLocationParams; result: SharedLocation };
   "location.stop": { params: StopLocationParams; result: Done };
   "location.list": { params: RoomParams; result: Locations };
+  "calls.start": { params: StartCallParams; result: CallStarted };
+  "calls.join": { params: CallParams; result: CallStarted };
+  "calls.decline": { params: CallParams; result: Done };
+  "calls.leave": { params: CallParams; result: Done };
+  "calls.setMedia": { params: SetCallMediaParams; result: Done };
+  "calls.list": { params: NoParams; result: CallList };
+  "calls.stats": { params: CallParams; result: CallStats };
   "feed.publish": { params: PublishParams; result: Published };
   "feed.edit": { params: EditPostParams; result: Done };
   "feed.delete": { params: DeletePostParams; result: Done };
   "feed.list": { params: ListPostsParams; result: Posts };
   "feed.like": { params: LikeParams; result: Done };
+  "feed.hide": { params: HideParams; result: Done };
+  "feed.follow": { params: FollowParams; result: Done };
+  "feed.following": { params: NoParams; result: Following };
+  "feed.setPosting": { params: SetPostingParams; result: Done };
+  "feed.setAuthor": { params: SetAuthorParams; result: Done };
+  "feed.authors": { params: FeedAuthorsParams; result: FeedAuthors };
   "feed.comment": { params: CommentParams; result: Commented };
   "feed.comments": { params: ListCommentsParams; result: Comments };
 };

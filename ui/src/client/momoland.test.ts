@@ -4,7 +4,7 @@ import type { Post } from "@/client/types";
 import { fakeClient, message } from "../../tests/unit/world.js";
 
 const post = (postId: string, more: Partial<Post> = {}): Post => ({
-  postId, roomId: "feed", author: "mateo", authorName: "Mateo", title: postId, body: "", tags: [], publishedAt: 1, likesCount: 0, liked: false, commentsCount: 0, deleted: false, ...more,
+  postId, roomId: "feed", author: "mateo", authorName: "Mateo", followed: false, title: postId, body: "", tags: [], publishedAt: 1, likesCount: 0, liked: false, commentsCount: 0, deleted: false, ...more,
 });
 
 function setup() {
@@ -15,7 +15,7 @@ function setup() {
     "messages.react": () => ({ message: message("m") }),
     "typing.set": () => ({}),
     "location.share": ({ lat, lng }) => ({ lat, lng }),
-    "feed.list": ({ roomId }) => ({ roomId: roomId ?? "feed", posts: [post("old", { likesCount: 3 })] }),
+    "feed.list": ({ roomId }) => ({ roomId: roomId ?? "feed", policy: { posting: "members", mayPost: true, mayModerate: false }, posts: [post("old", { likesCount: 3 })] }),
   });
   return { engine, client: withNames(engine) };
 }

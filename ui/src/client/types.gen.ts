@@ -432,6 +432,60 @@ export type DeletePostParams = {
  */
 postId: string, };
 
+export type HideParams = { 
+/**
+ * The post's id, or the comment's.
+ */
+postId: string, on: boolean, 
+/**
+ * Why, for those who do not see it any more: one line of at most 200 characters.
+ */
+reason?: string, };
+
+export type Hidden = { userId: string, name: string, 
+/**
+ * May be empty.
+ */
+reason: string, at: number, };
+
+export type FollowParams = { userId: string, on: boolean, };
+
+export type Following = { people: Array<FeedPerson>, };
+
+export type FeedPerson = { userId: string, name: string, };
+
+export type Posting = "members" | "curated";
+
+export type FeedPolicy = { posting: Posting, mayPost: boolean, 
+/**
+ * Hides, removes, and says who may post.
+ */
+mayModerate: boolean, };
+
+export type SetPostingParams = { 
+/**
+ * The feed of a room; without it the server's public feed.
+ */
+roomId?: string, posting: Posting, };
+
+export type SetAuthorParams = { 
+/**
+ * The feed of a room; without it the server's public feed.
+ */
+roomId?: string, userId: string, on: boolean, };
+
+export type FeedAuthorsParams = { 
+/**
+ * The feed of a room; without it the server's public feed.
+ */
+roomId?: string, };
+
+export type FeedAuthors = { policy: FeedPolicy, 
+/**
+ * Listed, beside the moderators and owners.
+ */
+authors: Array<FeedPerson>, };
+
 export type LikeParams = { 
 /**
  * The post's id, or the comment's.
@@ -462,6 +516,10 @@ roomId?: string,
  */
 order?: FeedOrder, 
 /**
+ * Only what was written by people whom this person follows.
+ */
+followed?: boolean, 
+/**
  * As `next` of an earlier answer gives it: goes on in the order that the first page had, so that what is liked or
  * published meanwhile moves nothing past the reader.
  */
@@ -475,7 +533,7 @@ export type Posts = {
 /**
  * The room whose feed it is.
  */
-roomId: string, 
+roomId: string, policy: FeedPolicy, 
 /**
  * First those that are read first.
  */
@@ -493,7 +551,15 @@ author: string,
 /**
  * The author may share no room with this person, so the name comes along.
  */
-authorName: string, title: string, body: string, tags: Array<string>, publishedAt: number, editedAt?: number, likesCount: number, 
+authorName: string, 
+/**
+ * Whether this person follows the author.
+ */
+followed: boolean, 
+/**
+ * Moderators hid it. Its words are empty then for all but its author and those who moderate.
+ */
+hidden?: Hidden, title: string, body: string, tags: Array<string>, publishedAt: number, editedAt?: number, likesCount: number, 
 /**
  * Whether this person likes it.
  */
@@ -528,6 +594,10 @@ export type Comment = { commentId: string, postId: string, roomId: string,
  * The author's user id.
  */
 author: string, authorName: string, 
+/**
+ * Moderators hid it. Its text is empty then for all but its author and those who moderate.
+ */
+hidden?: Hidden, 
 /**
  * Empty where it was taken back: the answers to it keep their place.
  */
@@ -683,7 +753,7 @@ notifications: Array<Notification>,
  */
 unreadCount: number, next?: string, };
 
-export type Notification = { notificationId: string, kind: NotificationKind, title: string, body: string, level: NotificationLevel, roomId?: string, messageId?: string, 
+export type Notification = { notificationId: string, kind: NotificationKind, title: string, body: string, level: NotificationLevel, roomId?: string, messageId?: string, postId?: string, 
 /**
  * Whose doing it is.
  */
@@ -693,7 +763,7 @@ userId?: string, at: number,
  */
 read: boolean, };
 
-export type NotificationKind = "mention" | "reply" | "direct" | "message" | "room" | "personal";
+export type NotificationKind = "mention" | "reply" | "direct" | "message" | "room" | "post" | "personal";
 
 export type NotificationLevel = "info" | "success" | "warning" | "error";
 
@@ -783,6 +853,56 @@ name?: string, messageId?: string, docId?: string, postId?: string, at: number, 
 
 export type ActivityKind = "created" | "joined" | "left" | "removed" | "banned" | "invited" | "role" | "renamed" | "pinned" | "document" | "post";
 
+export type StartCallParams = { roomId: string, media: CallMedia, };
+
+export type CallMedia = "audio";
+
+export type CallParams = { callId: string, };
+
+export type SetCallMediaParams = { 
+/**
+ * Without it: the call that this device is in.
+ */
+callId?: string, 
+/**
+ * Whether one's microphone is heard.
+ */
+mic?: boolean, };
+
+export type CallStarted = { 
+/**
+ * Of two who call each other at once both end in the call with one of the two ids; either names it.
+ */
+callId: string, };
+
+export type CallList = { calls: Array<Call>, };
+
+export type CallPart = "ringing" | "out" | "calling" | "in" | "ended";
+
+export type CallEnd = "left" | "declined" | "busy" | "unanswered" | "elsewhere" | "removed";
+
+export type Call = { callId: string, roomId: string, media: CallMedia, part: CallPart, 
+/**
+ * Whether one's own microphone is heard.
+ */
+mic: boolean, 
+/**
+ * The others in it.
+ */
+participants: Array<CallParticipant>, ended?: CallEnd, };
+
+export type CallParticipant = { userId: string, deviceId: string, mic: boolean, speaking: boolean, since: number, path?: PeerPath, };
+
+export type CallStats = { callId: string, peers: Array<CallPeerStats>, };
+
+export type CallPeerStats = { userId: string, deviceId: string, path?: PeerPath, audio: AudioStats, };
+
+export type AudioStats = { packetsReceived: number, packetsLost: number, framesDecoded: number, framesRecovered: number, framesConcealed: number, jitterMs: number, 
+/**
+ * What the jitter buffer adds.
+ */
+delayMs: number, speaking: boolean, };
+
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
  * Absent where the peer is gone.
@@ -799,10 +919,10 @@ until?: number, ended?: boolean, } | { "type": "post.new", post: Post, } | { "ty
 /**
  * The first twenty.
  */
-postIds: Array<string>, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.awareness", docId: string, userId: string, deviceId: string, state: unknown, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "notification.new", notification: Notification, 
+postIds: Array<string>, } | { "type": "feed.changed", roomId: string, policy: FeedPolicy, } | { "type": "follow.changed", userId: string, on: boolean, } | { "type": "doc.changed", doc: Doc, } | { "type": "doc.update", docId: string, update: string, } | { "type": "doc.awareness", docId: string, userId: string, deviceId: string, state: unknown, } | { "type": "doc.reset", docId: string, } | { "type": "doc.removed", docId: string, roomId: string, } | { "type": "notification.new", notification: Notification, 
 /**
  * Whether this person does not want to be disturbed: it is listed, and nothing pops up or rings.
  */
-silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "announcement.gone", announcementId: string, } | { "type": "activity.new", activity: Activity, } | { "type": "resync", };
+silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "announcement.gone", announcementId: string, } | { "type": "activity.new", activity: Activity, } | { "type": "call.incoming", callId: string, roomId: string, from: string, media: CallMedia, } | { "type": "call.changed", call: Call, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

@@ -328,7 +328,13 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     openNotification(notification: Notification): void {
       markNotificationRead(notification.notificationId);
       if (notification.roomId === undefined) return;
-      if (notification.messageId !== undefined) void jumpTo(notification.roomId, notification.messageId);
+      if (notification.postId !== undefined) {
+        // A room's feed that is here, or else the server's.
+        const roomId = store.getState().rooms?.has(notification.roomId) === true ? notification.roomId : null;
+        store.dispatch({ type: "feed", feed: { type: "opened", of: roomId } });
+        store.dispatch({ type: "openFeed" });
+        void sync.feed.read("new", false);
+      } else if (notification.messageId !== undefined) void jumpTo(notification.roomId, notification.messageId);
       else if (store.getState().rooms?.has(notification.roomId) === true) openRoom(notification.roomId);
       else store.dispatch({ type: "notice", notice: { kind: "messageAway" } });
     },

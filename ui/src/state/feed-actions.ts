@@ -1,7 +1,7 @@
 // What people do in the feed. What can be refused where it is written throws `ApiError`; a like puts it into the state.
 import { ApiError } from "@/client/error";
 import type { Client } from "@/client/client";
-import type { FeedOrder } from "@/client/types";
+import type { FeedAuthors, FeedOrder, FeedPerson, Posting } from "@/client/types";
 import { tagsOf, type FeedAction, type PostDraft } from "@/state/feed";
 import type { FeedSync } from "@/state/feed-sync";
 import type { Store } from "@/state/store";
@@ -9,12 +9,38 @@ import type { Store } from "@/state/store";
 export function createFeedActions(client: Client, store: Store, sync: FeedSync) {
   let lastLike = 0;
 
+  const where = (): { roomId?: string } => {
+    const { of } = store.getState().feed;
+    return of === null ? {} : { roomId: of };
+  };
   const tell = (feed: FeedAction): void => store.dispatch({ type: "feed", feed });
 
   return {
     readFeed: () => void sync.read(),
     readMorePosts: () => void sync.readMore(),
     setFeedOrder: (order: FeedOrder) => void sync.read(order),
+    setFeedFollowed: (followed: boolean) => void sync.read(undefined, followed),
+    async followAuthor(userId: string, on: boolean): Promise<void> {
+      await client.call("feed.follow", { userId, on });
+    },
+    /** A post or comment. */
+    async hidePost(postId: string, on: boolean, reason = ""): Promise<void> {
+      await client.call("feed.hide", { postId, on, ...(reason === "" ? {} : { reason }) });
+    },
+    feedAuthors: (): Promise<FeedAuthors> => client.call("feed.authors", where()),
+    /** Who has opened the feed, the moderators apart: those may post anyway. */
+    async feedPeople(): Promise<readonly FeedPerson[]> {
+      const { roomId } = store.getState().feed;
+      if (roomId === null) return [];
+      const { members } = await client.call("rooms.members", { roomId });
+      return members.filter(({ role }) => role === "member").map(({ userId, displayName }) => ({ userId, name: displayName }));
+    },
+    async setFeedPosting(posting: Posting): Promise<void> {
+      await client.call("feed.setPosting", { posting, ...where() });
+    },
+    async setFeedAuthor(userId: string, on: boolean): Promise<void> {
+      await client.call("feed.setAuthor", { userId, on, ...where() });
+    },
     /** New ones go on top of what is newest first; in the other orders only the engine knows their place. */
     showFreshPosts(): void {
       if (store.getState().feed.order === "new") tell({ type: "showFresh" });
@@ -23,8 +49,7 @@ export function createFeedActions(client: Client, store: Store, sync: FeedSync) 
     setComposing: (composing: boolean) => tell({ type: "composing", composing }),
     async publish(draft: PostDraft): Promise<void> {
       const tags = tagsOf(draft.tags);
-      const { of } = store.getState().feed;
-      await client.call("feed.publish", { title: draft.title.trim(), body: draft.body.trim(), ...(of === null ? {} : { roomId: of }), ...(tags.length === 0 ? {} : { tags }) });
+      await client.call("feed.publish", { title: draft.title.trim(), body: draft.body.trim(), ...where(), ...(tags.length === 0 ? {} : { tags }) });
       tell({ type: "composing", composing: false });
       // Its event has it on top already where posts were held; an empty or a ranked feed learns of it by reading.
       await sync.read();

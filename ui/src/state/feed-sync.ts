@@ -12,8 +12,8 @@ const COMMENTS_PAGE = 50;
 const REREAD_DELAY_MS = 400;
 
 export type FeedSync = {
-  /** Reads the first page, of another order where one is given. */
-  read: (order?: FeedOrder) => Promise<void>;
+  /** Reads the first page, of another order or of other authors where such are given. */
+  read: (order?: FeedOrder, followed?: boolean) => Promise<void>;
   readMore: () => Promise<void>;
   readThread: (postId: string) => Promise<void>;
   readOlderComments: (postId: string) => Promise<void>;
@@ -31,27 +31,19 @@ export function createFeedSync(client: Client, store: Store): FeedSync {
     return of === null ? {} : { roomId: of };
   };
 
-  async function read(order: FeedOrder = store.getState().feed.order): Promise<void> {
+  async function read(order: FeedOrder = store.getState().feed.order, followed: boolean = store.getState().feed.followed): Promise<void> {
     reading += 1;
     const mine = reading;
-    store.dispatch({ type: "feed", feed: { type: "reading", order } });
+    store.dispatch({ type: "feed", feed: { type: "reading", order, followed } });
     // Read again, it is as long as it was, so that nobody who read far down loses their place.
     const { list } = store.getState().feed;
     const limit = list.kind === "ready" ? Math.min(LIST_LIMIT_MAX, Math.max(PAGE, list.ids.length)) : PAGE;
     try {
-      const page = await client.call("feed.list", { order, limit, ...where() });
+      const page = await client.call("feed.list", { order, limit, ...(followed ? { followed } : {}), ...where() });
       if (mine === reading) store.dispatch({ type: "feed", feed: { type: "read", order, page } });
     } catch (thrown) {
       if (mine === reading) store.dispatch({ type: "feed", feed: { type: "readFailed", order, error: ApiError.from(thrown) } });
       return;
-    }
-    // Who may moderate is in the roster of the feed's room.
-    const { roomId } = store.getState().feed;
-    if (roomId !== null && !store.getState().rosters.has(roomId)) {
-      client.call("rooms.members", { roomId }).then(
-        (list) => store.dispatch({ type: "members", roomId, list }),
-        () => undefined,
-      );
     }
     for (const postId of store.getState().feed.threads.keys()) void readThread(postId);
   }

@@ -3,11 +3,11 @@ import { ApiError } from "@/client/error";
 import type { Comment, Event, FeedOrder, Post } from "@/client/types";
 import { asLiked, feedEvent, INITIAL_FEED, missesRanked, reduceFeed, reranked, tagsOf, type FeedAction, type FeedEvent, type FeedState } from "@/state/feed";
 
-const post = (postId: string, more: Partial<Post> = {}): Post => ({ postId, roomId: "feed", author: "bo", authorName: "Bo", title: postId, body: "", tags: [], publishedAt: 1, likesCount: 0, liked: false, commentsCount: 0, deleted: false, ...more });
+const post = (postId: string, more: Partial<Post> = {}): Post => ({ postId, roomId: "feed", author: "bo", authorName: "Bo", followed: false, title: postId, body: "", tags: [], publishedAt: 1, likesCount: 0, liked: false, commentsCount: 0, deleted: false, ...more });
 const comment = (commentId: string, sentAt: number, more: Partial<Comment> = {}): Comment => ({ commentId, postId: "a", roomId: "feed", author: "bo", authorName: "Bo", text: commentId, sentAt, likesCount: 0, liked: false, deleted: false, ...more });
 const after = (feed: FeedState, ...actions: readonly FeedAction[]): FeedState => actions.reduce(reduceFeed, feed);
 const hears = (feed: FeedState, ...events: readonly FeedEvent[]): FeedState => events.reduce((state, event) => feedEvent(state, event, "me"), feed);
-const read = (order: FeedOrder, posts: readonly Post[], next?: string): FeedState => after(INITIAL_FEED, { type: "reading", order }, { type: "read", order, page: { roomId: "feed", posts: [...posts], ...(next === undefined ? {} : { next }) } });
+const read = (order: FeedOrder, posts: readonly Post[], next?: string): FeedState => after(INITIAL_FEED, { type: "reading", order, followed: false }, { type: "read", order, page: { roomId: "feed", policy: { posting: "members", mayPost: true, mayModerate: false }, posts: [...posts], ...(next === undefined ? {} : { next }) } });
 const ids = (feed: FeedState): readonly string[] => (feed.list.kind === "ready" ? feed.list.ids : []);
 const ranking = (order: FeedOrder, postIds: string[]): Extract<Event, { type: "ranking.changed" }> => ({ type: "ranking.changed", roomId: "feed", order, postIds });
 
@@ -22,15 +22,15 @@ test("what others publish waits until it is asked for, once; one's own is there 
 
 test("a page brings nothing twice, and nothing that waits", () => {
   let feed = hears(read("new", [post("b")], "x"), { type: "post.new", post: post("c") });
-  feed = after(feed, { type: "moreReading" }, { type: "more", order: "new", page: { roomId: "feed", posts: [post("c"), post("b"), post("a")] } });
+  feed = after(feed, { type: "moreReading" }, { type: "more", order: "new", page: { roomId: "feed", policy: { posting: "members", mayPost: true, mayModerate: false }, posts: [post("c"), post("b"), post("a")] } });
   expect(ids(feed)).toEqual(["b", "a"]);
   expect(feed.list).toMatchObject({ next: null, more: "idle" });
 });
 
 test("the page of an order that was left changes nothing", () => {
-  const feed = after(read("new", [post("a")]), { type: "reading", order: "top" });
-  expect(after(feed, { type: "read", order: "new", page: { roomId: "feed", posts: [post("b")] } })).toBe(feed);
-  expect(after(feed, { type: "more", order: "new", page: { roomId: "feed", posts: [post("b")] } })).toBe(feed);
+  const feed = after(read("new", [post("a")]), { type: "reading", order: "top", followed: false });
+  expect(after(feed, { type: "read", order: "new", page: { roomId: "feed", policy: { posting: "members", mayPost: true, mayModerate: false }, posts: [post("b")] } })).toBe(feed);
+  expect(after(feed, { type: "more", order: "new", page: { roomId: "feed", policy: { posting: "members", mayPost: true, mayModerate: false }, posts: [post("b")] } })).toBe(feed);
 });
 
 test("a ranking moves what is held, loses nothing, and brings in nothing", () => {
@@ -91,4 +91,21 @@ test("comments are told in any order and are there once, in the order in which t
 
 test("tags are words, without their signs, once each", () => {
   expect(tagsOf(" #shed, spring  shed ,, ##tide ")).toEqual(["shed", "spring", "tide"]);
+});
+
+test("who is followed is marked on all their posts, and others' posts stay out of that list", () => {
+  let feed = hears(read("new", [post("a"), post("b", { author: "cy" })]), { type: "follow.changed", userId: "bo", on: true });
+  expect([feed.posts.get("a")?.followed, feed.posts.get("b")?.followed]).toEqual([true, false]);
+  feed = after(feed, { type: "reading", order: "new", followed: true });
+  expect(feed.list.kind).toBe("loading");
+  feed = after(feed, { type: "read", order: "new", page: { roomId: "feed", policy: { posting: "members", mayPost: true, mayModerate: false }, posts: [post("a", { followed: true })] } });
+  feed = hears(feed, { type: "post.new", post: post("c", { author: "cy" }) }, { type: "post.new", post: post("d", { followed: true }) });
+  expect(feed.fresh).toEqual(["d"]);
+});
+
+test("a change of who may post is of its own feed alone", () => {
+  const curated = { posting: "curated", mayPost: false, mayModerate: false } as const;
+  const feed = read("new", [post("a")]);
+  expect(hears(feed, { type: "feed.changed", roomId: "shed", policy: curated }).policy?.mayPost).toBe(true);
+  expect(hears(feed, { type: "feed.changed", roomId: "feed", policy: curated }).policy).toEqual(curated);
 });

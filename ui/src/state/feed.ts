@@ -7,7 +7,7 @@
 // loses nothing that is read and brings nothing in that waits; a like that is on its way is shown, and afterwards the
 // engine's count is.
 import type { ApiError } from "@/client/error";
-import type { Comment, Comments, Event, FeedOrder, Post, Posts } from "@/client/types";
+import type { Comment, Comments, Event, FeedOrder, FeedPolicy, Post, Posts } from "@/client/types";
 
 export type FeedList =
   | { kind: "loading" }
@@ -30,6 +30,10 @@ export type FeedState = {
   /** The room that it turned out to be in; `null` until a page told. */
   roomId: string | null;
   order: FeedOrder;
+  /** Whether only posts by people whom the reader follows are shown. */
+  followed: boolean;
+  /** Who may post, and what the reader may do; `null` until a page told. */
+  policy: FeedPolicy | null;
   list: FeedList;
   posts: ReadonlyMap<string, Post>;
   /** Published by others since the list was read; the newest first. */
@@ -54,6 +58,8 @@ export const INITIAL_FEED: FeedState = {
   of: null,
   roomId: null,
   order: "new",
+  followed: false,
+  policy: null,
   list: { kind: "loading" },
   posts: new Map(),
   fresh: [],
@@ -68,7 +74,7 @@ export const INITIAL_FEED: FeedState = {
 
 export type FeedAction =
   | { type: "opened"; of: string | null }
-  | { type: "reading"; order: FeedOrder }
+  | { type: "reading"; order: FeedOrder; followed: boolean }
   | { type: "read"; order: FeedOrder; page: Posts }
   | { type: "readFailed"; order: FeedOrder; error: ApiError }
   | { type: "moreReading" }
@@ -98,10 +104,10 @@ export function reduceFeed(feed: FeedState, action: FeedAction): FeedState {
       return feed.of === action.of ? feed : { ...INITIAL_FEED, of: action.of, order: feed.order };
     case "reading":
       // What is on the screen stays while the same order is read again.
-      return feed.order === action.order && feed.list.kind === "ready" ? feed : { ...feed, order: action.order, list: { kind: "loading" } };
+      return feed.order === action.order && feed.followed === action.followed && feed.list.kind === "ready" ? feed : { ...feed, order: action.order, followed: action.followed, list: { kind: "loading" } };
     case "read":
       if (feed.order !== action.order) return feed;
-      return { ...feed, roomId: action.page.roomId, list: { kind: "ready", ids: [...new Set(action.page.posts.map((post) => post.postId))], next: action.page.next ?? null, more: "idle" }, posts: withPosts(feed.posts, action.page.posts), fresh: [] };
+      return { ...feed, roomId: action.page.roomId, policy: action.page.policy, list: { kind: "ready", ids: [...new Set(action.page.posts.map((post) => post.postId))], next: action.page.next ?? null, more: "idle" }, posts: withPosts(feed.posts, action.page.posts), fresh: [] };
     case "readFailed":
       return feed.order === action.order && feed.list.kind !== "ready" ? { ...feed, list: { kind: "failed", error: action.error } } : feed;
     case "moreReading":
@@ -160,7 +166,7 @@ export function reduceFeed(feed: FeedState, action: FeedAction): FeedState {
   }
 }
 
-export type FeedEvent = Extract<Event, { type: "post.new" | "post.changed" | "comment.new" | "comment.changed" | "ranking.changed" }>;
+export type FeedEvent = Extract<Event, { type: "post.new" | "post.changed" | "comment.new" | "comment.changed" | "ranking.changed" | "feed.changed" | "follow.changed" }>;
 
 /** What the engine tells of posts. `ownId` is the reader: what they publish, on any device, need not be announced. */
 export function feedEvent(feed: FeedState, event: FeedEvent, ownId: string): FeedState {
@@ -170,7 +176,7 @@ export function feedEvent(feed: FeedState, event: FeedEvent, ownId: string): Fee
       if (!belongs(feed, post.roomId) || post.deleted || feed.list.kind !== "ready") return feed;
       const held = feed.list.ids.includes(post.postId) || feed.fresh.includes(post.postId);
       const next = { ...feed, posts: withPosts(feed.posts, [post]) };
-      if (held) return next;
+      if (held || (feed.followed && !post.followed)) return next;
       return post.author === ownId ? onList(next, (ids) => onTop([post.postId], ids)) : { ...next, fresh: [post.postId, ...feed.fresh] };
     }
     case "post.changed":
@@ -179,6 +185,10 @@ export function feedEvent(feed: FeedState, event: FeedEvent, ownId: string): Fee
     case "comment.new":
     case "comment.changed":
       return onThread(feed, event.comment.postId, (thread) => ({ ...thread, comments: withComment(thread.comments, event.comment, thread.next === null, event.type === "comment.new") }));
+    case "feed.changed":
+      return belongs(feed, event.roomId) ? { ...feed, policy: event.policy } : feed;
+    case "follow.changed":
+      return { ...feed, posts: new Map([...feed.posts].map(([id, post]) => [id, post.author === event.userId ? { ...post, followed: event.on } : post])) };
     case "ranking.changed":
       return event.order === feed.order && belongs(feed, event.roomId) ? onList(feed, (ids) => reranked(ids, event.postIds)) : feed;
   }
@@ -186,7 +196,7 @@ export function feedEvent(feed: FeedState, event: FeedEvent, ownId: string): Fee
 
 /** Whether a ranking names a post that is not held: then the first page is read again. */
 export function missesRanked(feed: FeedState, event: Extract<Event, { type: "ranking.changed" }>): boolean {
-  return feed.list.kind === "ready" && event.order === feed.order && event.order !== "new" && belongs(feed, event.roomId) && event.postIds.some((id) => !feed.posts.has(id));
+  return feed.list.kind === "ready" && !feed.followed && event.order === feed.order && event.order !== "new" && belongs(feed, event.roomId) && event.postIds.some((id) => !feed.posts.has(id));
 }
 
 /** Events tell of every feed. */

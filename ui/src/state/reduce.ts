@@ -242,6 +242,8 @@ function reduceEvent(state: State, event: Event, now: number): State {
     case "comment.new":
     case "comment.changed":
     case "ranking.changed":
+    case "feed.changed":
+    case "follow.changed":
       return { ...state, feed: feedEvent(state.feed, event, state.session.kind === "signedIn" ? state.session.account.userId : "") };
     case "net.changed":
       return { ...state, net: event.status };
@@ -261,6 +263,10 @@ function reduceEvent(state: State, event: Event, now: number): State {
       return withMessage(state, event.roomId, event.message);
     case "typing.changed":
       return withTyping(state, event.roomId, event.userId, event.typing ? now : null);
+    case "call.incoming":
+    case "call.changed":
+      // The window shows no calls yet.
+      return state;
     case "presence.changed": {
       const person = state.people.get(event.userId);
       if (person === undefined) return state;

@@ -83,10 +83,8 @@ export function mayManage(room: Room): boolean {
 }
 
 /** Whether the reader moderates a feed, as its roster says. The engine decides. */
-export function mayModerateFeed(state: State, roomId: string): boolean {
-  const account = ownAccount(state);
-  const role = account === null ? undefined : state.rosters.get(roomId)?.get(account.userId);
-  return role === "moderator" || role === "owner";
+export function mayModerateFeed(state: State): boolean {
+  return state.feed.policy?.mayModerate === true;
 }
 
 export function mayPost(room: Room): boolean {

@@ -116,6 +116,8 @@ export type Overlay =
   | { kind: "announce" }
   | { kind: "notify"; userId: string }
   | { kind: "deletePost"; postId: string; commentId?: string }
+  | { kind: "hidePost"; postId: string; commentId?: string }
+  | { kind: "feedAuthors" }
   | { kind: "map"; roomId: string }
   | { kind: "profile" }
   | { kind: "signOut" };

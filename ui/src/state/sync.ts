@@ -247,6 +247,8 @@ export function createSync(client: Client, store: Store): Sync {
       case "announcement.new":
       case "announcement.gone":
       case "activity.new":
+      case "call.incoming":
+      case "call.changed":
         break;
       case "location.changed":
         // Whether the last point stays for others to see is not told.
@@ -257,6 +259,8 @@ export function createSync(client: Client, store: Store): Sync {
       case "comment.new":
       case "comment.changed":
       case "ranking.changed":
+      case "feed.changed":
+      case "follow.changed":
         feed.heard(event, before.feed);
         break;
     }
@@ -335,6 +339,10 @@ function listsOf(event: Event): readonly string[] {
     case "comment.new":
     case "comment.changed":
     case "ranking.changed":
+    case "call.incoming":
+    case "call.changed":
+    case "feed.changed":
+    case "follow.changed":
       return [];
   }
 }

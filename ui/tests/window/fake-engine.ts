@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import * as Y from "yjs";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Method, Params, Result } from "@/client/methods";
-import type { Activity, Announcement, Comment, Doc, DocPresence, Draft, ErrorKind, Event, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/client/types";
+import type { Activity, Announcement, Comment, Doc, DocPresence, Draft, ErrorKind, Event, FeedPolicy, Hidden, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/client/types";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
@@ -15,6 +15,8 @@ const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
 
 export const FEED_ROOM = "public-feed";
+/** A feed in which everybody posts, read by somebody who moderates it. */
+export const OPEN: FeedPolicy = { posting: "members", mayPost: true, mayModerate: true };
 
 export class Refused extends Error {
   readonly kind: ErrorKind;
@@ -43,6 +45,8 @@ export type World = {
   /** Who is in every document. */
   present: DocPresence[];
   drafts: Map<string, Draft>;
+  /** Who may post in the feed, and what the reader may do there. */
+  policy?: FeedPolicy;
   /** `null` on a server without a public feed. */
   posts: Post[] | null;
   comments: Comment[];
@@ -162,15 +166,15 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         return {};
       },
       "notifications.send": ({ title }) => ({ notificationId: `told-${title}` }),
-      "feed.list": ({ order = "new", before, limit = 20 }) => {
+      "feed.list": ({ order = "new", followed = false, before, limit = 20 }) => {
         const likes = (post: Post): number => (order === "new" ? 0 : order === "top" ? post.likesCount : Math.log10(Math.max(1, post.likesCount)) + post.publishedAt / 45_000_000);
-        const all = feed().toSorted((a, b) => likes(b) - likes(a) || b.publishedAt - a.publishedAt);
+        const all = feed().filter((post) => !followed || post.followed).toSorted((a, b) => likes(b) - likes(a) || b.publishedAt - a.publishedAt);
         const start = before === undefined ? 0 : Number(before);
-        return { roomId: FEED_ROOM, posts: all.slice(start, start + limit), ...(start + limit < all.length ? { next: String(start + limit) } : {}) };
+        return { roomId: FEED_ROOM, policy: world.policy ?? OPEN, posts: all.slice(start, start + limit), ...(start + limit < all.length ? { next: String(start + limit) } : {}) };
       },
       "feed.publish": ({ title, body, tags = [] }) => {
         sent += 1;
-        const post: Post = { postId: `posted-${sent}`, roomId: FEED_ROOM, author: "ada", authorName: "Ada Okafor", title, body, tags, publishedAt: Date.now(), likesCount: 0, liked: false, commentsCount: 0, deleted: false };
+        const post: Post = { postId: `posted-${sent}`, roomId: FEED_ROOM, author: "ada", authorName: "Ada Okafor", followed: false, title, body, tags, publishedAt: Date.now(), likesCount: 0, liked: false, commentsCount: 0, deleted: false };
         world.posts = [...feed(), post];
         emit({ type: "post.new", post });
         return { postId: post.postId };
@@ -193,6 +197,27 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         else changePost(postId, like);
         return {};
       },
+      "feed.hide": ({ postId, on, reason = "" }) => {
+        const hide = <T extends { hidden?: Hidden }>(it: T): T => {
+          const { hidden: before, ...shown } = it;
+          return (on ? { ...it, hidden: { userId: "ada", name: "Ada Okafor", reason, at: before?.at ?? Date.now() } } : shown) as T;
+        };
+        if (world.comments.some((each) => each.commentId === postId)) changeComment(postId, hide);
+        else changePost(postId, hide);
+        return {};
+      },
+      "feed.follow": ({ userId, on }) => {
+        for (const post of feed().filter((each) => each.author === userId)) changePost(post.postId, (each) => ({ ...each, followed: on }));
+        emit({ type: "follow.changed", userId, on });
+        return {};
+      },
+      "feed.authors": () => ({ policy: world.policy ?? OPEN, authors: [] }),
+      "feed.setPosting": ({ posting }) => {
+        world.policy = { posting, mayPost: true, mayModerate: true };
+        emit({ type: "feed.changed", roomId: FEED_ROOM, policy: world.policy });
+        return {};
+      },
+      "feed.setAuthor": () => ({}),
       "feed.comment": ({ postId, text, replyTo }) => {
         sent += 1;
         const comment: Comment = { commentId: `comment-${sent}`, postId, roomId: FEED_ROOM, author: "ada", authorName: "Ada Okafor", text, ...(replyTo === undefined ? {} : { replyTo }), sentAt: Date.now(), likesCount: 0, liked: false, deleted: false };

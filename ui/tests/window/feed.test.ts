@@ -3,7 +3,7 @@ import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { Post } from "@/client/types";
-import { FEED_ROOM, Refused, type World } from "./fake-engine.js";
+import { FEED_ROOM, OPEN, Refused, type World } from "./fake-engine.js";
 import { asked, expectSteady, focused, openWindow, until, type Opened } from "./harness.js";
 import { club } from "./tidewater.js";
 
@@ -16,7 +16,7 @@ async function openFeed(world: World = club(), options: Parameters<typeof openWi
 
 const titles = (page: Page): Promise<string[]> => page.getByRole("article").evaluateAll((posts) => posts.map((each) => each.getAttribute("aria-label") ?? ""));
 const card = (page: Page, name: string | RegExp) => page.getByRole("article", { name });
-const post = (postId: string, more: Partial<Post> = {}): Post => ({ postId, roomId: FEED_ROOM, author: "sam", authorName: "Sam Whitlock", title: postId, body: "", tags: [], publishedAt: Date.now(), likesCount: 0, liked: false, commentsCount: 0, deleted: false, ...more });
+const post = (postId: string, more: Partial<Post> = {}): Post => ({ postId, roomId: FEED_ROOM, author: "sam", authorName: "Sam Whitlock", followed: false, title: postId, body: "", tags: [], publishedAt: Date.now(), likesCount: 0, liked: false, commentsCount: 0, deleted: false, ...more });
 
 describe("reading", () => {
   test("comes in three orders", async () => {
@@ -36,7 +36,7 @@ describe("reading", () => {
     engine.answer({ "feed.list": () => { throw new Refused("internal", "The disk is slow."); } });
     await card(page, "number 19, by Sam Whitlock").scrollIntoViewIfNeeded();
     await page.getByText("More posts could not be had.").waitFor();
-    engine.answer({ "feed.list": ({ before = "0", limit = 20 }) => ({ roomId: FEED_ROOM, posts: (world.posts ?? []).slice(Number(before), Number(before) + limit), ...(Number(before) + limit < 65 ? { next: String(Number(before) + limit) } : {}) }) });
+    engine.answer({ "feed.list": ({ before = "0", limit = 20 }) => ({ roomId: FEED_ROOM, policy: OPEN, posts: (world.posts ?? []).slice(Number(before), Number(before) + limit), ...(Number(before) + limit < 65 ? { next: String(Number(before) + limit) } : {}) }) });
     await page.getByRole("button", { name: "Try again" }).click();
     await until("all are read", async () => {
       await page.getByRole("article").last().scrollIntoViewIfNeeded();
@@ -105,7 +105,7 @@ describe("reading", () => {
     const { page, engine } = await openWindow(club());
     const room = "boat-shed";
     const held = [post("rails", { roomId: room, title: "The rails are in" })];
-    engine.answer({ "feed.list": ({ roomId }) => ({ roomId: roomId ?? FEED_ROOM, posts: roomId === room ? held : [] }), "feed.publish": () => ({ postId: "mine" }) });
+    engine.answer({ "feed.list": ({ roomId }) => ({ roomId: roomId ?? FEED_ROOM, policy: OPEN, posts: roomId === room ? held : [] }), "feed.publish": () => ({ postId: "mine" }) });
     await page.getByRole("button", { name: /boat-shed/ }).first().click();
     await page.getByRole("button", { name: "Room menu" }).click();
     await page.getByRole("menuitem", { name: "Open the room's feed" }).click();
@@ -132,9 +132,62 @@ describe("reading", () => {
     opened.engine.answer({ "feed.list": () => { throw new Refused("offline", "The server does not answer."); } });
     await opened.page.getByRole("button", { name: "Feed", exact: true }).click();
     await opened.page.getByText("The server is away. The feed is here once it is back").waitFor();
-    opened.engine.answer({ "feed.list": () => ({ roomId: FEED_ROOM, posts: [post("back")] }) });
+    opened.engine.answer({ "feed.list": () => ({ roomId: FEED_ROOM, policy: OPEN, posts: [post("back")] }) });
     opened.engine.emit({ type: "net.changed", status: { ...world.net, server: "online" } });
     await card(opened.page, /back/).waitFor();
+  });
+});
+
+describe("who posts and who is read", () => {
+  test("following an author is in their post's menu, and leaves only theirs on request", async () => {
+    const { page, engine } = await openFeed();
+    await card(page, /The shed is open/).getByRole("button", { name: "Post menu" }).click();
+    await page.getByRole("menuitem", { name: "Follow Ingrid Solheim" }).click();
+    await until("it was asked for", () => asked(engine, "feed.follow").length === 1);
+    await page.getByRole("button", { name: "Following" }).click();
+    await until("only theirs are left", async () => (await titles(page)).join() === "The shed is open, by Ingrid Solheim");
+    await card(page, /The shed is open/).getByRole("button", { name: "Post menu" }).click();
+    await page.getByRole("menuitem", { name: "Stop following Ingrid Solheim" }).click();
+    await page.getByRole("button", { name: "Following" }).click();
+    await until("all are back", async () => (await titles(page)).length === 4);
+    expect(asked(engine, "feed.follow")).toEqual([{ userId: "ingrid", on: true }, { userId: "ingrid", on: false }]);
+  });
+
+  test("what is hidden says who hid it and why; moderators show it again", async () => {
+    const { page, engine } = await openFeed();
+    await card(page, /The shed is open/).getByRole("button", { name: "Post menu" }).click();
+    await page.getByRole("menuitem", { name: "Hide" }).click();
+    await page.getByRole("textbox", { name: "Why" }).fill("It is not open.");
+    await page.getByRole("dialog").getByRole("button", { name: "Hide" }).click();
+    await card(page, /The shed is open/).getByText("Hidden by Ada Okafor: It is not open. Only its author and those who moderate read it.").waitFor();
+    expect(asked(engine, "feed.hide")).toEqual([{ postId: "launch", on: true, reason: "It is not open." }]);
+    const { violations } = await new AxeBuilder({ page }).include('[data-post="launch"]').analyze();
+    expect(violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])).toEqual([]);
+    await card(page, /The shed is open/).getByRole("button", { name: "Post menu" }).click();
+    await page.getByRole("menuitem", { name: "Show again" }).click();
+    await until("it is shown again", async () => (await page.getByText(/Hidden by/).count()) === 0);
+    // To others nothing is left but that.
+    engine.emit({ type: "post.changed", post: post("tea", { author: "ada", authorName: "Ada Okafor", title: "", body: "", hidden: { userId: "priya", name: "Priya Nair", reason: "", at: Date.now() } }) });
+    await page.getByText("Hidden by Priya Nair.").waitFor();
+    expect(await card(page, "Post by Ada Okafor").getByRole("button", { name: /Like|comment/ }).count()).toBe(0);
+  });
+
+  test("where posting is curated the reason stands where one would write", async () => {
+    const world = club();
+    world.policy = { posting: "curated", mayPost: false, mayModerate: false };
+    const { page, engine } = await openFeed(world);
+    await page.getByRole("note").getByText("Posting is curated here").waitFor();
+    expect(await page.getByRole("button", { name: "New post" }).isDisabled()).toBe(true);
+    await page.keyboard.press("n");
+    expect(await page.getByRole("textbox", { name: "Title" }).count()).toBe(0);
+    expect(await page.getByRole("button", { name: "Who may post" }).count()).toBe(0);
+    engine.emit({ type: "feed.changed", roomId: FEED_ROOM, policy: { posting: "curated", mayPost: true, mayModerate: true } });
+    await page.getByRole("button", { name: "Who may post" }).click();
+    await page.getByRole("radio", { name: "Everybody" }).click();
+    await until("it was asked for", () => asked(engine, "feed.setPosting").length === 1);
+    await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
+    await page.getByRole("button", { name: "New post" }).click();
+    await page.getByRole("textbox", { name: "Title" }).waitFor();
   });
 });
 
@@ -174,9 +227,13 @@ describe("writing", () => {
     expect(await page.getByLabel("Text").inputValue()).toBe("hello");
   });
 
-  test("one's own post is changed and deleted; others have no such menu", async () => {
-    const { page, engine } = await openFeed();
-    expect(await card(page, /The shed is open/).getByRole("button", { name: "Post menu" }).count()).toBe(0);
+  test("one's own post is changed and deleted; others' menu has nothing of that", async () => {
+    const world = club();
+    world.policy = { ...OPEN, mayModerate: false };
+    const { page, engine } = await openFeed(world);
+    await card(page, /The shed is open/).getByRole("button", { name: "Post menu" }).click();
+    expect(await page.getByRole("menuitem").allTextContents()).toEqual(["Follow Ingrid Solheim"]);
+    await page.keyboard.press("Escape");
     await card(page, /Tea at four/).getByRole("button", { name: "Post menu" }).click();
     await page.getByRole("menuitem", { name: "Edit" }).click();
     await page.getByLabel("Title").fill("Tea at five");

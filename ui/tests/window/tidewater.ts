@@ -95,7 +95,7 @@ export function club(): World {
   const world = tidewater();
   const name = (userId: string): string => PEOPLE.find((each) => each.userId === userId)?.displayName ?? userId;
   const post = (postId: string, author: string, hoursAgo: number, title: string, body: string, likesCount: number, more: Partial<Post> = {}): Post => ({
-    postId, roomId: FEED_ROOM, author, authorName: name(author), title, body, tags: [], publishedAt: Date.now() - hoursAgo * 3_600_000, likesCount, liked: false, commentsCount: 0, deleted: false, ...more,
+    postId, roomId: FEED_ROOM, author, authorName: name(author), followed: false, title, body, tags: [], publishedAt: Date.now() - hoursAgo * 3_600_000, likesCount, liked: false, commentsCount: 0, deleted: false, ...more,
   });
   const comment = (commentId: string, author: string, minutesAgo: number, text: string, more: Partial<Comment> = {}): Comment => ({
     commentId, postId: "launch", roomId: FEED_ROOM, author, authorName: name(author), text, sentAt: Date.now() - minutesAgo * 60_000, likesCount: 0, liked: false, deleted: false, ...more,

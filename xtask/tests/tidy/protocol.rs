@@ -8,7 +8,7 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 26] = [
+const TOP: [&str; 28] = [
     "message-content",
     "announcement",
     "document-update",
@@ -28,8 +28,10 @@ const TOP: [&str; 26] = [
     "post-content",
     "like-content",
     "comment-content",
+    "hide-content",
     "location-content",
     "live-position",
+    "call-signal",
     "client-frame",
     "server-frame",
     "log-id",
@@ -52,6 +54,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
         "feed.post" => Some("post-content"),
         "feed.like" => Some("like-content"),
         "feed.comment" => Some("comment-content"),
+        "feed.hide" => Some("hide-content"),
         "location.live" => Some("live-position"),
         "content.message" | "content.message.mentions" => Some("message-content"),
         "content.reaction" => Some("reaction-content"),
@@ -72,6 +75,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
             Some("document") => Some("announcement"),
             Some("certificate") => Some("signed-certificate"),
             Some("event") => Some("event"),
+            Some("call") => Some("call-signal"),
             Some("location") => Some("location-content"),
             Some("roster") => Some("signed-roster-change"),
             Some("peer") => Some("peer-frame"),

@@ -7,6 +7,7 @@
 //!   A b <id>   what administrators told everybody: AnnouncementRecord as JSON
 //!   A c <log>  what was put away in the notifications without reading the room: PutAway as JSON
 //!   A d <log>  what the person began to write: DraftRecord as JSON
+//!   A f        whom the person follows: FollowRecords as JSON
 //!   A i <id>   a notification that no message stands for: Noted as JSON
 //!   A m <log>  how far one's own chains of a log were relayed and delivered: Marks as JSON
 //!   A n <log>  what the person wants of a room: Preferences as JSON
@@ -42,6 +43,7 @@ const ACCOUNT: &[u8] = b"Aa";
 const ANNOUNCEMENTS: &[u8] = b"Ab";
 const PUT_AWAY: &[u8] = b"Ac";
 const DRAFTS: &[u8] = b"Ad";
+const FOLLOWS: &[u8] = b"Af";
 const NOTED: &[u8] = b"Ai";
 const MARKS: &[u8] = b"Am";
 const PREFERENCES: &[u8] = b"An";
@@ -141,6 +143,9 @@ pub(crate) struct Noted {
     pub(crate) level: NotificationLevel,
     pub(crate) room: Option<String>,
     pub(crate) account: Option<String>,
+    /// The post that it is about.
+    #[serde(default)]
+    pub(crate) post: Option<String>,
     pub(crate) read: bool,
 }
 
@@ -157,6 +162,9 @@ pub(crate) struct AnnouncementRecord {
     /// Whether the person has put it away.
     pub(crate) away: bool,
 }
+
+/// Whom the person follows, in hexadecimal, since when.
+type FollowRecords = Vec<(String, u64)>;
 
 /// Read marks by account: both ids in hexadecimal.
 type ReadRecords = Vec<(String, u64, String)>;
@@ -277,6 +285,18 @@ impl Records {
 
     pub(crate) fn put_put_away(batch: &mut Batch, log: LogId, away: &PutAway) {
         batch.put([PUT_AWAY, log.as_bytes()].concat(), to_json(away));
+    }
+
+    pub(crate) fn follows(&self) -> Result<BTreeMap<AccountId, Hlc>, StoreError> {
+        let bytes = self.store.get(FOLLOWS)?;
+        let records: FollowRecords = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let read = |(account, since): (String, u64)| Some((account.parse().ok()?, Hlc(since)));
+        Ok(records.into_iter().filter_map(read).collect())
+    }
+
+    pub(crate) fn put_follows(batch: &mut Batch, follows: &BTreeMap<AccountId, Hlc>) {
+        let records: FollowRecords = follows.iter().map(|(account, since)| (account.to_string(), since.0)).collect();
+        batch.put(FOLLOWS.to_vec(), to_json(&records));
     }
 
     /// Notifications that no message stands for.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::api::types::{
-    Activity, Announcement, Comment, Doc, FeedOrder, Member, Message, NetStatus, Notification, NotificationState,
-    PeerStatus, Post, PresenceStatus, Room,
+    Activity, Announcement, Call, CallMedia, Comment, Doc, FeedOrder, FeedPolicy, Member, Message, NetStatus,
+    Notification, NotificationState, PeerStatus, Post, PresenceStatus, Room,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -82,12 +82,12 @@ pub enum Event {
     /// Somebody published a post in a feed.
     #[serde(rename = "post.new")]
     PostNew { post: Post },
-    /// A post has other words, likes or comments, or was taken back (`deleted`).
+    /// A post has other words, likes or comments, was hidden or shown again, or was taken back (`deleted`).
     #[serde(rename = "post.changed")]
     PostChanged { post: Post },
     #[serde(rename = "comment.new")]
     CommentNew { comment: Comment },
-    /// A comment has other likes, or was taken back (`deleted`).
+    /// A comment has other likes, was hidden or shown again, or was taken back (`deleted`).
     #[serde(rename = "comment.changed")]
     CommentChanged { comment: Comment },
     /// The first posts of an order changed places.
@@ -98,6 +98,12 @@ pub enum Event {
         /// The first twenty.
         post_ids: Vec<String>,
     },
+    /// Who may post in a feed changed, or what this person may do there.
+    #[serde(rename = "feed.changed")]
+    FeedChanged { room_id: String, policy: FeedPolicy },
+    /// This person follows somebody, or no longer.
+    #[serde(rename = "follow.changed")]
+    FollowChanged { user_id: String, on: bool },
     /// A document is new here, or something about it changed: what it is called, who may write, when it changed.
     #[serde(rename = "doc.changed")]
     DocChanged { doc: Doc },
@@ -139,6 +145,12 @@ pub enum Event {
     /// Somebody did something in a room: as `activity.list` has it.
     #[serde(rename = "activity.new")]
     ActivityNew { activity: Activity },
+    /// Somebody calls.
+    #[serde(rename = "call.incoming")]
+    CallIncoming { call_id: String, room_id: String, from: String, media: CallMedia },
+    /// A call began, ended, or somebody in it came, went or closed their microphone.
+    #[serde(rename = "call.changed")]
+    CallChanged { call: Call },
     /// Events were dropped because this front did not read them in time: read the lists again.
     #[serde(rename = "resync")]
     Resync {},

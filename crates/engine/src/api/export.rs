@@ -31,7 +31,8 @@ pub fn typescript() -> String {
         OneMessage, Pins, Receipts, Receipt, ReceiptState, SetDraftParams, Drafts, Draft, SetTypingParams,
         ListPresenceParams, PresenceList, UserPresence, SetPresenceParams, SetIdleParams, NotifyLevel, SetNotifyParams, SetFavouriteParams, ShareLocationParams, LocationPrecision,
         SharedLocation, StopLocationParams, Locations, Location, PublishParams, Published, EditPostParams,
-        DeletePostParams, LikeParams, CommentParams, Commented, FeedOrder, ListPostsParams, Posts, Post,
+        DeletePostParams, HideParams, Hidden, FollowParams, Following, FeedPerson, Posting, FeedPolicy, SetPostingParams,
+        SetAuthorParams, FeedAuthorsParams, FeedAuthors, LikeParams, CommentParams, Commented, FeedOrder, ListPostsParams, Posts, Post,
         ListCommentsParams, Comments, Comment, DocEditing, Doc, CreateDocParams, DocCreated, Docs, ListDocsParams,
         DocParams, OpenedDoc, DocText, DocOp, DocInsert, DocDelete, EditDocParams, UpdateDocParams, DocStateParams,
         DocState, DocPresence, DocAwarenessParams, SetEditorsParams, RenameDocParams, ArchiveDocParams,
@@ -39,7 +40,8 @@ pub fn typescript() -> String {
         DocHistory, DocVersion, DocVersionParams, DocAsItWas, ListNotificationsParams,
         Notifications, Notification, NotificationKind, NotificationLevel, NotificationState,
         MarkNotificationsReadParams, SendNotificationParams, NotificationSent, AnnounceParams, Announced,
-        Announcements, Announcement, AnnouncementParams, ListActivityParams, Activities, Activity, ActivityKind, Event,
+        Announcements, Announcement, AnnouncementParams, ListActivityParams, Activities, Activity, ActivityKind, StartCallParams, CallMedia, CallParams, SetCallMediaParams,
+        CallStarted, CallList, CallPart, CallEnd, Call, CallParticipant, CallStats, CallPeerStats, AudioStats, Event,
         ErrorKind,
     }
     file

@@ -6,6 +6,7 @@
 mod account;
 mod activity;
 mod announcements;
+mod calls;
 mod docs;
 mod doctor;
 mod drafts;
@@ -168,11 +169,24 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "location.share" => location::share,
         "location.stop" => location::stop,
         "location.list" => location::list,
+        "calls.start" => calls::start,
+        "calls.join" => calls::join,
+        "calls.decline" => calls::decline,
+        "calls.leave" => calls::leave,
+        "calls.setMedia" => calls::set_media,
+        "calls.list" => calls::list,
+        "calls.stats" => calls::stats,
         "feed.publish" => feed::publish,
         "feed.edit" => feed::edit,
         "feed.delete" => feed::delete,
         "feed.list" => feed::list,
         "feed.like" => feed::like,
+        "feed.hide" => feed::hide,
+        "feed.follow" => feed::follow,
+        "feed.following" => feed::following,
+        "feed.setPosting" => feed::set_posting,
+        "feed.setAuthor" => feed::set_author,
+        "feed.authors" => feed::authors,
         "feed.comment" => feed::comment,
         "feed.comments" => feed::comments,
     }

@@ -10,6 +10,7 @@
 //! Not here: events (`api::events`), errors (`api::error`), anything the wire or the disk sees (`protocol`).
 
 mod activity;
+mod calls;
 mod feed;
 mod location;
 mod messages;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use self::activity::*;
+pub use self::calls::*;
 pub use self::docs::*;
 pub use self::feed::*;
 pub use self::location::*;

@@ -9,24 +9,31 @@
 
 use std::collections::BTreeMap;
 
+use minicbor::{Decode, Encode};
+
 use super::update::{Id, Lies, Update, Within};
 
 /// Blocks within each other, at most; text and formatting in them included.
 const DEPTH_MAX: u16 = 100;
 
 /// How deep each struct lies, and whether others can lie in it: runs of clocks that are alike are one entry.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Depths(BTreeMap<u64, BTreeMap<u32, Run>>);
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub(super) struct Depths(#[n(0)] BTreeMap<u64, BTreeMap<u32, Run>>);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 struct Run {
+    #[n(0)]
     end: u32,
+    #[n(1)]
     place: Place,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 struct Place {
+    #[n(0)]
     depth: u16,
+    #[n(1)]
     holds: bool,
 }
 

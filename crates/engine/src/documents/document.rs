@@ -19,18 +19,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use momoland_protocol::event::{EventHeader, EventOrder};
-use momoland_protocol::id::{ChainId, DeviceId, LogId, Seq, random};
+use momoland_protocol::id::{ChainId, DeviceId, EventId, LogId, Seq, random};
 use momoland_protocol::limits;
+use momoland_replica::roster::Roster;
 use yrs::updates::decoder::Decode as _;
 use yrs::updates::encoder::Encode as _;
 use yrs::{
-    ClientID, Doc, OffsetKind, Options, ReadTxn as _, StateVector, Transact as _, TransactionMut, WriteTxn as _,
+    ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact as _, TransactionMut, WriteTxn as _,
     XmlElementPrelim, XmlFragment as _, XmlFragmentRef,
 };
 
 use super::depths::Depths;
 use super::lines::Lines;
 use super::rich::{self, Block};
+use super::snapshot::{Beginning, Parts, Ranges, Snapshot};
 use super::update::{Id, Update, UpdateError, offset_of, units};
 
 /// The root that holds the content: y-prosemirror's and TipTap's.
@@ -92,6 +94,9 @@ pub(crate) enum EditRefusal {
     #[error("its blocks lie too deep within each other")]
     TooDeep,
 }
+
+/// What became of one edit of several.
+pub(crate) type Outcome = Result<(), EditRefusal>;
 
 /// What became of an event's update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +175,7 @@ pub(crate) struct Document {
     /// Updates that build on what is not here yet, in no order.
     waiting: Vec<(EventHeader, u64, Update)>,
     /// What is left of updates that do not count, to be taken in where one that counts builds on it.
-    outlines: Vec<Update>,
+    outlines: Vec<(ChainId, Seq, Update)>,
     /// What came to count since it was last asked.
     counted: Vec<Vec<u8>>,
     /// Own changes that are in no event yet.
@@ -239,6 +244,38 @@ impl Document {
         }
     }
 
+    /// A document as it was when a snapshot was made of it; `None` where that cannot be.
+    pub(crate) fn from_snapshot(log: LogId, own: DeviceId, snapshot: Snapshot, roster: &Roster) -> Option<Self> {
+        let Beginning { places, claims, depths, state } = snapshot.into_beginning(roster)?;
+        let document = Self { places, claims, depths, ..Self::new(log, own) };
+        let update = yrs::Update::decode_v1(&state).ok()?;
+        document.page.doc.transact_mut().apply_update(update).ok()?;
+        Some(document)
+    }
+
+    /// What these events add up to, which are all that was folded in; `None` where something else is in it.
+    pub(crate) fn snapshot(
+        &self,
+        lists: BTreeSet<EventId>,
+        ranges: &Ranges,
+        unjudged: &[(ChainId, Seq)],
+        roster: &Roster,
+    ) -> Option<Snapshot> {
+        if self.live.is_some() || self.has_unissued() {
+            return None;
+        }
+        let waiting = self.waiting.iter().map(|(header, ..)| (header.chain(), header.seq));
+        let outlines = self.outlines.iter().map(|(chain, seq, _)| (*chain, *seq));
+        let parts = Parts {
+            places: &self.places,
+            claims: &self.claims,
+            depths: &self.depths,
+            state: self.page.state(),
+            undecided: waiting.chain(outlines).collect(),
+        };
+        Snapshot::of(parts, lists, ranges, unjudged, roster)
+    }
+
     /// The first change of a new document: a paragraph that all begin in, so that two who type into a new document at once
     /// type into one line.
     pub(crate) fn begin(&mut self) -> Result<Vec<u8>, EditRefusal> {
@@ -263,7 +300,7 @@ impl Document {
             Standing::Refused => {
                 if self.writes_under_own_ids(header, &update).is_some() {
                     self.places.insert((header.chain(), header.seq), version);
-                    self.outlines.push(update.outline());
+                    self.outlines.push((header.chain(), header.seq, update.outline()));
                 }
                 Folded::Refused
             }
@@ -301,11 +338,12 @@ impl Document {
         let mut needed: Vec<usize> = Vec::new();
         loop {
             let builders = self.waiting.iter().map(|(_, _, update)| update);
-            let builders: Vec<&Update> =
-                builders.chain(needed.iter().filter_map(|it| self.outlines.get(*it))).collect();
+            let builders: Vec<&Update> = builders
+                .chain(needed.iter().filter_map(|it| self.outlines.get(*it)).map(|(.., outline)| outline))
+                .collect();
             let more = (0..self.outlines.len()).find(|place| {
                 let wanted = |outline| builders.iter().any(|update| update.builds_on(outline));
-                !needed.contains(place) && self.outlines.get(*place).is_some_and(wanted)
+                !needed.contains(place) && self.outlines.get(*place).is_some_and(|(.., outline)| wanted(outline))
             });
             match more {
                 Some(more) => needed.push(more),
@@ -313,9 +351,10 @@ impl Document {
             }
         }
         let clocks = self.page.clocks();
-        let fits = |place: &usize| self.outlines.get(*place).is_some_and(|outline| outline.fits(clock_in(&clocks)));
+        let fits =
+            |place: &usize| self.outlines.get(*place).is_some_and(|(.., outline)| outline.fits(clock_in(&clocks)));
         let Some(place) = needed.into_iter().find(fits) else { return false };
-        let outline = self.outlines.swap_remove(place);
+        let (.., outline) = self.outlines.swap_remove(place);
         if self.depths.take(&outline) {
             self.take_in(&outline);
         }
@@ -560,25 +599,39 @@ impl Document {
     /// # Errors
     /// [`EditRefusal`].
     pub(crate) fn edit(&mut self, edits: &[Edit]) -> Result<Vec<u8>, EditRefusal> {
+        let (outcomes, update) = self.edit_together(std::iter::once(edits));
+        outcomes.into_iter().collect::<Result<(), EditRefusal>>()?;
+        update
+    }
+
+    /// Changes the text several times in one transaction; each time all of it or nothing. What became of each, and the
+    /// update that says all that was done; empty where that is nothing.
+    pub(crate) fn edit_together<'a>(
+        &mut self,
+        all: impl Iterator<Item = &'a [Edit]>,
+    ) -> (Vec<Outcome>, Result<Vec<u8>, EditRefusal>) {
         let mut lines = match self.lines.take() {
             Some(lines) => lines,
             None => Lines::walk(&self.shown().content, &self.shown().doc.transact()),
         };
-        if let Err(refusal) = self.check(&lines, edits) {
-            self.lines = Some(lines);
-            return Err(refusal);
-        }
         let content = self.shown().content.clone();
+        let mut outcomes = Vec::new();
         let update = self.change(|txn| {
-            for edit in edits {
-                match edit {
-                    Edit::Insert { at, text } => lines.insert(&content, txn, *at, text),
-                    Edit::Delete { at, len } => lines.delete(&content, txn, *at, *len),
+            for edits in all {
+                let outcome = check(&mut lines, txn, edits);
+                if outcome.is_ok() {
+                    for edit in edits {
+                        match edit {
+                            Edit::Insert { at, text } => lines.insert(&content, txn, *at, text),
+                            Edit::Delete { at, len } => lines.delete(&content, txn, *at, *len),
+                        }
+                    }
                 }
+                outcomes.push(outcome);
             }
         });
         self.lines = Some(lines);
-        update
+        (outcomes, update)
     }
 
     /// Puts blocks at the end. The update that says so; empty where nothing changed.
@@ -606,31 +659,6 @@ impl Document {
     pub(crate) fn blocks(&self) -> Vec<Block> {
         let page = self.shown();
         rich::read(&page.content, &page.doc.transact())
-    }
-
-    /// Whether all offsets are there and between two characters.
-    fn check(&self, lines: &Lines, edits: &[Edit]) -> Result<(), EditRefusal> {
-        let mut held = lines.units();
-        let mut wide = lines.is_wide();
-        for edit in edits {
-            match edit {
-                Edit::Insert { at, text } => {
-                    if *at > held {
-                        return Err(EditRefusal::BeyondTheEnd { units: held });
-                    }
-                    let len = units(text);
-                    wide = wide || text.chars().count() != len as usize;
-                    held = held.checked_add(len).ok_or(EditRefusal::TooLong)?;
-                }
-                Edit::Delete { at, len } => {
-                    if at.checked_add(*len).is_none_or(|end| end > held) {
-                        return Err(EditRefusal::BeyondTheEnd { units: held });
-                    }
-                    held -= len;
-                }
-            }
-        }
-        if wide { check_characters(lines.text(&self.shown().doc.transact()), edits) } else { Ok(()) }
     }
 
     /// Takes an update that an editor on this machine made; all of it or nothing. What is new in it; empty where that is
@@ -727,9 +755,14 @@ impl Document {
         if changed.is_ok_and(|changed| changed.is_empty()) { Recovered::Known } else { Recovered::New }
     }
 
-    /// About how many bytes wait to become an event.
-    pub(crate) fn unissued_bytes(&self) -> usize {
-        self.unissued.size()
+    /// Whether what waits to become an event fills one of so many bytes, without the text that it deletes itself.
+    pub(crate) fn fills_an_event(&mut self, bytes: usize) -> bool {
+        if self.unissued.size() < bytes {
+            return false;
+        }
+        self.unissued = std::mem::take(&mut self.unissued).without_deleted_text();
+        // Half of it: else the next keystroke would ask again.
+        self.unissued.size() >= bytes / 2
     }
 
     pub(crate) fn has_unissued(&self) -> bool {
@@ -752,7 +785,7 @@ impl Document {
 
     /// The updates of the events that say what none said yet.
     pub(crate) fn take_unissued(&mut self, limit: usize) -> Vec<Vec<u8>> {
-        let unissued = std::mem::take(&mut self.unissued);
+        let unissued = std::mem::take(&mut self.unissued).without_deleted_text();
         unissued.into_parts(limit).unwrap_or_else(|error| {
             // Such a piece is refused before it is taken.
             tracing::error!(%error, "a change cannot be said in events");
@@ -801,6 +834,41 @@ fn bound_prefix(log: LogId, device: DeviceId) -> u64 {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&hash[..8]);
     BOUND_FROM | ((u64::from_be_bytes(bytes) >> 12 >> CHOSEN_BITS) << CHOSEN_BITS)
+}
+
+/// Whether all offsets are there and between two characters.
+fn check<T: ReadTxn>(lines: &mut Lines, txn: &T, edits: &[Edit]) -> Result<(), EditRefusal> {
+    let mut held = lines.units();
+    let mut wide = lines.is_wide();
+    for edit in edits {
+        match edit {
+            Edit::Insert { at, text } => {
+                if *at > held {
+                    return Err(EditRefusal::BeyondTheEnd { units: held });
+                }
+                let len = units(text);
+                wide = wide || text.chars().count() != len as usize;
+                held = held.checked_add(len).ok_or(EditRefusal::TooLong)?;
+            }
+            Edit::Delete { at, len } => {
+                if at.checked_add(*len).is_none_or(|end| end > held) {
+                    return Err(EditRefusal::BeyondTheEnd { units: held });
+                }
+                held -= len;
+            }
+        }
+    }
+    let mut between = |at: u32| match lines.is_between_characters(txn, at) {
+        true => Ok(()),
+        false => Err(EditRefusal::InACharacter { at }),
+    };
+    match edits {
+        _ if !wide => Ok(()),
+        // A keystroke, mostly.
+        [Edit::Insert { at, .. }] => between(*at),
+        [Edit::Delete { at, len }] => between(*at).and_then(|()| between(at + len)),
+        _ => check_characters(lines.text(txn), edits),
+    }
 }
 
 /// Whether no offset falls into the middle of a character: tried on a copy.

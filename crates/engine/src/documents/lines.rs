@@ -51,6 +51,8 @@ pub(super) struct Lines {
     cursor: (usize, u32),
     /// UTF-16 code units of the whole text.
     units: u32,
+    /// Whether any character takes two units, or once did.
+    wide: bool,
 }
 
 #[derive(Debug)]
@@ -119,7 +121,8 @@ impl Lines {
                 }
             }
         }
-        let mut lines = Self { lines, cursor: (0, 0), units: 0 };
+        let wide = lines.iter().any(|line: &Line| line.wide);
+        let mut lines = Self { lines, cursor: (0, 0), units: 0, wide };
         lines.units = lines.count();
         lines
     }
@@ -129,9 +132,21 @@ impl Lines {
         self.units
     }
 
-    /// Whether any character takes two units.
+    /// Whether a character may take two units, so that an offset may fall into the middle of one.
     pub(super) fn is_wide(&self) -> bool {
-        self.lines.iter().any(|line| line.wide)
+        self.wide
+    }
+
+    /// Whether an offset that is not beyond the end lies between two characters.
+    pub(super) fn is_between_characters<T: ReadTxn>(&mut self, txn: &T, at: u32) -> bool {
+        if !self.wide {
+            return true;
+        }
+        let (place, offset) = self.locate(at);
+        let Some(line) = self.lines.get(place).filter(|line| line.wide) else { return true };
+        let mut text = String::new();
+        line.push_text(txn, &mut text);
+        super::update::offset_of(&text, offset).is_some()
     }
 
     /// The whole text.
@@ -141,15 +156,7 @@ impl Lines {
             if place > 0 {
                 text.push('\n');
             }
-            if matches!(line.block, Block::Object(_)) {
-                text.push(OBJECT);
-            }
-            for run in &line.runs {
-                match run {
-                    Run::Text(run, _) => push_text(run, txn, &mut text),
-                    Run::Object => text.push(OBJECT),
-                }
-            }
+            line.push_text(txn, &mut text);
         }
         text
     }
@@ -159,6 +166,7 @@ impl Lines {
         if text.is_empty() {
             return;
         }
+        self.wide |= has_wide(text);
         if self.lines.is_empty() {
             let block = fragment.insert(txn, 0, XmlElementPrelim::empty(PARAGRAPH));
             self.lines.push(Line { block: Block::Text(block), runs: Vec::new(), units: 0, wide: false });
@@ -188,8 +196,33 @@ impl Lines {
             self.units += units(text);
             return;
         }
-        self.type_into(fragment, txn, place, offset, text);
+        match offset {
+            0 => self.type_before(fragment, txn, place, text),
+            _ => self.type_into(fragment, txn, place, offset, text),
+        }
         self.units += units(text);
+    }
+
+    /// Types lines at the beginning of a block that holds text: those before go before it, so that what others type into
+    /// it meanwhile stays with it.
+    fn type_before(&mut self, fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, place: usize, text: &str) {
+        let held = self.lines.get_mut(place).filter(|line| line.units > 0);
+        let Some((line, element)) = held.and_then(|line| line.element().map(|element| (line, element))) else {
+            self.type_into(fragment, txn, place, 0, text);
+            return;
+        };
+        let (before, last) = text.rsplit_once('\n').unwrap_or(("", text));
+        line.insert(txn, 0, last);
+        let mut new = Vec::new();
+        for (number, text) in before.split('\n').enumerate() {
+            // As where a line is split in its middle: both parts are blocks like it.
+            let like =
+                if number == 0 { XmlElementTemplate::of(&element, txn) } else { XmlElementTemplate::paragraph() };
+            let Some(mut line) = Line::beside(txn, &element, fragment, true, &like) else { break };
+            line.insert(txn, 0, text);
+            new.push(line);
+        }
+        self.lines.splice(place..place, new);
     }
 
     /// Types lines into a block that holds text.
@@ -239,6 +272,7 @@ impl Lines {
             return;
         }
         let (first, from) = self.locate(at);
+        let cursor = self.cursor;
         let (last, to) = self.locate(at + len);
         if first == last {
             if let Some(line) = self.lines.get_mut(first) {
@@ -270,7 +304,7 @@ impl Lines {
             line.delete(txn, fragment, from, behind);
             line.append(txn, tail);
         }
-        self.cursor = (0, 0);
+        self.cursor = cursor;
         self.units = self.count();
     }
 
@@ -313,6 +347,18 @@ impl Lines {
 }
 
 impl Line {
+    fn push_text<T: ReadTxn>(&self, txn: &T, text: &mut String) {
+        if matches!(self.block, Block::Object(_)) {
+            text.push(OBJECT);
+        }
+        for run in &self.runs {
+            match run {
+                Run::Text(run, _) => push_text(run, txn, text),
+                Run::Object => text.push(OBJECT),
+            }
+        }
+    }
+
     fn of<T: ReadTxn>(element: XmlElementRef, children: Vec<XmlOut>, txn: &T) -> Self {
         let tag = Arc::clone(element.tag());
         if children.is_empty() && !TEXT_BLOCKS.contains(&&*tag) {
@@ -446,37 +492,34 @@ impl Line {
     /// Takes out what stands behind an offset, with its formatting.
     fn take_from(&mut self, txn: &mut TransactionMut<'_>, offset: u32) -> Vec<Piece> {
         let Some(element) = self.element() else { return Vec::new() };
-        let (mut start, mut kept) = (0, 0);
+        let (mut start, mut place) = (0, 0);
         let mut pieces = Vec::new();
-        for run in &mut self.runs {
+        self.runs.retain_mut(|run| {
             let (begin, length) = (start, run.units());
             start += length;
             if start <= offset {
-                kept += 1;
-                continue;
+                place += 1;
+                return true;
             }
-            let place = u32::try_from(kept).unwrap_or(u32::MAX);
             match run {
                 Run::Text(text, held) => {
                     let from = offset.saturating_sub(begin);
                     pieces.push(Piece::Text(chunks_from(text, txn, from)));
-                    if from > 0 {
-                        text.remove_range(txn, from, length - from);
-                        *held = from;
-                        kept += 1;
-                    } else {
-                        element.remove(txn, place);
-                    }
+                    // What others type into it meanwhile stays with it, so it stays, empty or not.
+                    text.remove_range(txn, from, length - from);
+                    *held = from;
+                    place += 1;
+                    true
                 }
                 Run::Object => {
                     if let Some(XmlOut::Element(object)) = element.get(txn, place) {
                         pieces.push(Piece::Object(Arc::clone(object.tag()), attributes_of(&object, txn)));
                     }
                     element.remove(txn, place);
+                    false
                 }
             }
-        }
-        self.runs.truncate(kept);
+        });
         self.units = self.units.min(offset);
         pieces
     }

@@ -4,19 +4,26 @@
 //!
 //! ```text
 //!   D a ‖ log (32)                how far one's own chains of a document got elsewhere: Reached as JSON
+//!   D n ‖ log (32)                which events say who may write in a document and where it is put: Noted, CBOR
+//!   D s ‖ log (32)                a document folded so far: a Snapshot, CBOR
 //!   D j ‖ log (32) ‖ number (8)   the journal: a Yjs update of one's own that is in no event yet
 //! ```
 //! Numbers are big endian. The journal is what makes an edit safe before its event is signed: it is deleted once events
-//! that say the same are on disk.
+//! that say the same are on disk. What is noted and folded is derived from events, and lost without harm.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use momoland_protocol::id::LogId;
+use minicbor::{Decode, Encode};
+use momoland_protocol::id::{ChainId, LogId, Seq};
 use momoland_store::kv::{Batch, KeyRange, Order, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
+use super::snapshot::Ranges;
+
 const REACHED: &[u8] = b"Da";
+const NOTED: &[u8] = b"Dn";
+const SNAPSHOT: &[u8] = b"Ds";
 const JOURNAL: &[u8] = b"Dj";
 
 /// Records read at a time.
@@ -26,6 +33,16 @@ const PAGE: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reached {
     pub(crate) chains: BTreeMap<String, u64>,
+}
+
+/// Where in a document's log the few events are that are no updates.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Noted {
+    /// Where was looked for them.
+    #[n(0)]
+    pub(crate) looked: Ranges,
+    #[n(1)]
+    pub(crate) places: Vec<(ChainId, Seq)>,
 }
 
 /// The engine's records of documents.
@@ -89,12 +106,42 @@ impl DocumentRecords {
         batch.put([REACHED, log.as_bytes()].concat(), serde_json::to_vec(reached).unwrap_or_default());
     }
 
+    /// # Errors
+    /// Where the store cannot be read. What cannot be understood counts as nothing: it is looked for again.
+    pub(crate) fn noted(&self, log: LogId) -> Result<Noted, StoreError> {
+        let bytes = self.store.get(&[NOTED, log.as_bytes()].concat())?;
+        Ok(bytes.and_then(|bytes| minicbor::decode(&bytes).ok()).unwrap_or_default())
+    }
+
+    pub(crate) fn put_noted(batch: &mut Batch, log: LogId, noted: &Noted) {
+        // A `Vec` cannot refuse bytes.
+        batch.put([NOTED, log.as_bytes()].concat(), minicbor::to_vec(noted).unwrap_or_default());
+    }
+
+    /// A document folded so far.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn snapshot(&self, log: LogId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get(&[SNAPSHOT, log.as_bytes()].concat())
+    }
+
+    pub(crate) fn put_snapshot(batch: &mut Batch, log: LogId, snapshot: Vec<u8>) {
+        batch.put([SNAPSHOT, log.as_bytes()].concat(), snapshot);
+    }
+
+    pub(crate) fn delete_snapshot(batch: &mut Batch, log: LogId) {
+        batch.delete([SNAPSHOT, log.as_bytes()].concat());
+    }
+
     /// Deletes everything of a document.
     ///
     /// # Errors
     /// As [`Self::journals`].
     pub(crate) fn forget(&self, batch: &mut Batch, log: LogId) -> Result<(), StoreError> {
-        batch.delete([REACHED, log.as_bytes()].concat());
+        for kind in [REACHED, NOTED, SNAPSHOT] {
+            batch.delete([kind, log.as_bytes()].concat());
+        }
         self.each(&[JOURNAL, log.as_bytes()].concat(), |key, _| {
             batch.delete(key);
             Ok(())

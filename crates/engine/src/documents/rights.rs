@@ -90,6 +90,11 @@ impl Rights {
         if denied { Verdict::Refused } else { Verdict::Counts }
     }
 
+    /// What all lists are called that judge here.
+    pub(crate) fn names(&self) -> BTreeSet<EventId> {
+        self.lists().into_iter().map(|list| list.id).collect()
+    }
+
     fn lists(&self) -> Vec<&List> {
         std::iter::once(&self.first).chain(self.later.values()).collect()
     }

@@ -32,6 +32,9 @@ const PART_OVERHEAD: usize = 32;
 /// The most that stands before a piece in a part: a client id, a count, a start, a length.
 const PER_PIECE: usize = 24;
 
+/// So much text is left out where it is part of a struct: the two that are made of it then take as many bytes.
+const FORGOTTEN_UNITS_MIN: u32 = 2 * PER_PIECE as u32;
+
 /// A client id of 53 bits and a clock of 31.
 const ID_BYTES_MAX: usize = 13;
 
@@ -301,22 +304,48 @@ impl Update {
         self.structs.get(&client).and_then(|structs| structs.last()).map_or(0, Struct::end)
     }
 
-    /// Whether both say of some clock that is in both what it is, and not the same.
+    /// Whether both say of some clock that is in both what it is, and not the same. Text that either says is deleted is no
+    /// contradiction to text.
     pub(crate) fn contradicts(&self, other: &Self) -> bool {
         let both = self.structs.iter().filter_map(|(client, ours)| Some((*client, ours, other.structs.get(client)?)));
         let mut differ = both.map(|(client, ours, theirs)| {
             let from = ours.first().map_or(0, |it| it.clock).max(theirs.first().map_or(0, |it| it.clock));
             let end = |structs: &[Struct]| structs.last().map_or(0, Struct::end);
             let to = end(ours).min(end(theirs));
+            let mut gone = other.deleted.get(&client).cloned().unwrap_or_default();
+            for it in ours.iter().chain(theirs).filter(|it| it.is_forgotten()) {
+                gone.insert(it.clock, it.end());
+            }
+            let gone = BTreeMap::from([(client, gone)]);
             let common = |structs: &[Struct]| {
                 let mut common = Self::default();
                 let within = structs.iter().cloned().filter_map(|it| it.from(client, from)?.until(to));
                 common.absorb(Self { structs: BTreeMap::from([(client, within.collect())]), ..Self::default() });
-                common.structs
+                common.without_text_of(&gone, 1).structs
             };
             from < to && common(ours) != common(theirs)
         });
         differ.any(|differ| differ)
+    }
+
+    /// The same without the text that it deletes itself, where that makes it shorter: whoever takes it in would see that
+    /// for no moment.
+    pub(crate) fn without_deleted_text(self) -> Self {
+        let deleted = self.deleted.clone();
+        self.without_text_of(&deleted, FORGOTTEN_UNITS_MIN)
+    }
+
+    /// Without the text at these clocks, where so many follow each other, or are all of a struct.
+    fn without_text_of(mut self, gone: &BTreeMap<u64, Ranges>, least: u32) -> Self {
+        for (client, structs) in &mut self.structs {
+            let Some(gone) = gone.get(client) else { continue };
+            let mut left = Self::default();
+            let pieces =
+                std::mem::take(structs).into_iter().flat_map(|it| it.without_text_of(*client, gone, least)).collect();
+            left.absorb(Self { structs: BTreeMap::from([(*client, pieces)]), ..Self::default() });
+            *structs = left.structs.remove(client).unwrap_or_default();
+        }
+        self
     }
 
     /// What is left of it where it does not count and others build on it: places without text, blocks without attributes,
@@ -434,9 +463,45 @@ impl Ranges {
         }
         self.0.insert(start, end);
     }
+
+    /// Those that overlap with the clocks from `start` up to and without `end`, in order.
+    fn within(&self, start: u32, end: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let first = self.0.range(..=start).next_back().map_or(start, |(first, _)| *first);
+        self.0.range(first..end).map(|(from, to)| (*from, *to)).filter(move |(_, to)| *to > start)
+    }
 }
 
 impl Struct {
+    fn is_forgotten(&self) -> bool {
+        matches!(&self.kind, Kind::Item(item) if item.content == Content::Deleted)
+    }
+
+    /// Itself in pieces, of which those that are text of these clocks have none.
+    fn without_text_of(self, client: u64, gone: &Ranges, least: u32) -> Vec<Self> {
+        let is_text = matches!(&self.kind, Kind::Item(item) if matches!(item.content, Content::Text(_)));
+        let all = gone.within(self.clock, self.end()).map(|(from, to)| (from.max(self.clock), to.min(self.end())));
+        let gone: Vec<(u32, u32)> = all.filter(|(from, to)| to - from >= least.min(self.len)).collect();
+        if !is_text || gone.is_empty() {
+            return vec![self];
+        }
+        let piece = |from: u32, to: u32| self.clone().from(client, from)?.until(to);
+        let mut pieces = Vec::new();
+        let mut next = self.clock;
+        for (from, to) in gone {
+            let kept = if next < from { piece(next, from).map(Some) } else { Some(None) };
+            // Half a character cannot be cut off.
+            let (Some(kept), Some(forgotten)) = (kept, piece(from, to)) else { return vec![self] };
+            pieces.extend(kept);
+            pieces.push(forgotten.bare());
+            next = to;
+        }
+        if next < self.end() {
+            let Some(rest) = piece(next, self.end()) else { return vec![self] };
+            pieces.push(rest);
+        }
+        pieces
+    }
+
     fn end(&self) -> u32 {
         // Bounded by `CLOCK_MAX` when it was read.
         self.clock + self.len

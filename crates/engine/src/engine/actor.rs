@@ -31,6 +31,10 @@ const LINK_EVENTS_MAX: usize = 512;
 /// Inputs between two looks at what is due. Timers are good to some milliseconds; an input takes far less than one.
 const INPUTS_BEFORE_TIMERS_MAX: u32 = 64;
 
+/// Calls that are handled as one input where they wait already. A transaction of a document takes as many edits: longer
+/// ones cost `yrs` more a piece.
+const CALLS_TOGETHER_MAX: u32 = 32;
+
 /// What fronts want.
 pub(crate) enum Call {
     Run(Box<dyn FnOnce(&mut EngineActor) + Send>),
@@ -209,7 +213,12 @@ impl EngineActor {
     pub(crate) async fn run(mut self) {
         loop {
             match self.wake().await {
-                Wake::Call(Some(Call::Run(run))) => run(&mut self),
+                Wake::Call(Some(Call::Run(run))) => {
+                    run(&mut self);
+                    if self.run_more_calls() {
+                        break;
+                    }
+                }
                 Wake::Call(Some(Call::Shutdown) | None) => break,
                 Wake::Disk(event) => self.at_home(|home| home.disk(event)),
                 Wake::Server(link, event) => self.at_home(|home| home.server_event(link, event)),
@@ -227,6 +236,20 @@ impl EngineActor {
         if let Some(home) = self.home.take() {
             home.close(server_events).await;
         }
+    }
+
+    /// Runs calls that wait already, so that they share what follows a call: a transaction, a batch for the disk, a frame.
+    /// Whether one of them ends the engine.
+    fn run_more_calls(&mut self) -> bool {
+        for _ in 1..CALLS_TOGETHER_MAX {
+            match self.calls.try_recv() {
+                Ok(Call::Run(run)) => run(self),
+                Ok(Call::Shutdown) => return true,
+                Err(_) => break,
+            }
+            self.inputs += 1;
+        }
+        false
     }
 
     fn at_home(&mut self, run: impl FnOnce(&mut Home)) {

@@ -15,14 +15,19 @@ pub(super) fn server() -> SecretKey {
     SecretKey::from_seed(&[9; 32])
 }
 
-/// Ada's account and her device's key. Nobody listens at the server's address.
+/// Ada's account and her device's key.
 pub(super) fn ada() -> (Account, SecretKey) {
-    let (server, key) = (server(), SecretKey::from_seed(&[1; 32]));
+    person(1, "ada")
+}
+
+/// Somebody's account and their device's key. Nobody listens at the server's address.
+pub(super) fn person(number: u8, handle: &str) -> (Account, SecretKey) {
+    let (server, key) = (server(), SecretKey::from_seed(&[number; 32]));
     let server_key = ServerKey(server.device().0);
     let certificate = DeviceCertificate {
         server: server_key,
-        account: ADA,
-        handle: "ada".to_owned(),
+        account: AccountId([number; 16]),
+        handle: handle.to_owned(),
         device: key.device(),
         issued_at: UnixMillis::now(),
         vouch: None,
@@ -30,9 +35,9 @@ pub(super) fn ada() -> (Account, SecretKey) {
     let account = Account {
         server: ServerAddress::parse("http://127.0.0.1:1").unwrap(),
         server_key,
-        id: ADA,
-        handle: "ada".to_owned(),
-        display_name: "Ada".to_owned(),
+        id: AccountId([number; 16]),
+        handle: handle.to_owned(),
+        display_name: handle.to_owned(),
         admin: false,
         certificate: Signed::sign(certificate, &server).unwrap(),
         tokens: StoredTokens::default(),

@@ -2,6 +2,7 @@
 //!
 //! Here it is opened, timed and closed; `documents`, `messages`, `rooms` and `ephemerals` are what it does for fronts.
 
+mod calls;
 mod documents;
 mod messages;
 mod activity;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use momoland_feed::Feed;
-use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{Action, BodyBytes, Event as StoredEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, EventId, NoticeId, RoomId, random};
@@ -37,9 +38,10 @@ use momoland_store::kv::{Batch, Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::calls::Calling;
 pub(super) use self::documents::DocumentStep;
 use self::documents::Documents;
-pub(crate) use self::documents::{DocumentVersion, no_such_document};
+pub(crate) use self::documents::{DocumentHistory, DocumentVersion, no_such_document};
 use self::feeds::RoomFeed;
 use self::locations::Positions;
 use self::messages::{MarkState, Progress};
@@ -119,10 +121,13 @@ pub(crate) struct Home {
     pub(super) presence: Presence,
     pub(super) typing: Typing,
     pub(super) positions: Positions,
+    pub(super) calling: Calling,
     pub(super) feeds: BTreeMap<RoomId, RoomFeed>,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
     pub(super) preferences: BTreeMap<RoomId, Preferences>,
+    /// Authors whom this person follows, since when. Kept on this device alone, as preferences are.
+    pub(super) follows: BTreeMap<AccountId, Hlc>,
     pub(super) progress: Progress,
     pub(super) inbox: Inbox,
     pub(super) announcements: BTreeMap<NoticeId, AnnouncementRecord>,
@@ -176,7 +181,9 @@ impl Home {
         let replica = Replica::new(config, random(), state);
         let profiles = records.profiles()?.into_iter().collect();
         let own_presence = OwnPresence { chosen: records.chosen_status()?, idle: false };
+        let follows = records.follows()?;
         let dialer = Dialer::new(key.device(), u64::from_be_bytes(random()));
+        let calling = Calling::new(account.id);
         let mut home = Self {
             account,
             key,
@@ -196,10 +203,12 @@ impl Home {
             presence: Presence::default(),
             typing: Typing::default(),
             positions: Positions::default(),
+            calling,
             feeds: BTreeMap::new(),
             marks: BTreeMap::new(),
             drafts: BTreeMap::new(),
             preferences: BTreeMap::new(),
+            follows,
             progress: Progress::default(),
             inbox: Inbox::default(),
             announcements: BTreeMap::new(),
@@ -279,7 +288,7 @@ impl Home {
         };
         match read {
             Some(events) => events.into_iter().for_each(visit),
-            None => self.persistence.each_event(log, &mut visit)?,
+            None => self.persistence.reader().each_event_of(log, &mut visit)?,
         }
         // Fronts read the list; what they find there is not told as well.
         locations.changes(now, self.mono_ms());
@@ -360,7 +369,9 @@ impl Home {
                 None => stopping.await,
             }
         }
-        let Self { persistence, account, .. } = self;
+        let Self { mut persistence, account, .. } = self;
+        // What reads beside holds the store.
+        persistence.end_beside().await;
         if tokio::task::spawn_blocking(move || persistence.close()).await.is_err() {
             tracing::error!("the store's writer could not be closed");
         }
@@ -428,6 +439,7 @@ impl Home {
             self.documents.next_live_ms().map(|at| self.instant_of(at)),
             self.server.is_some().then(|| self.started + self.roaming.next_look()),
             self.next_position(),
+            self.next_call(),
             release.map(|at| Instant::now() + Duration::from_millis(at.0.saturating_sub(wall).max(1))),
         ]
         .into_iter()
@@ -450,6 +462,7 @@ impl Home {
         self.look_around();
         self.write_due_marks();
         self.positions_due();
+        self.calls_due();
         self.issue_due_documents();
         self.expire_live();
         let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
@@ -464,6 +477,7 @@ impl Home {
 
     /// Ends a turn: tells once what changed, however often it did.
     pub(super) fn settle(&mut self) {
+        self.edit_together();
         if std::mem::take(&mut self.around_dirty) {
             self.tell_around();
         }
@@ -529,6 +543,10 @@ impl Home {
                 self.journal_written(written);
                 return;
             }
+            DiskEvent::Folded { log, snapshot } => {
+                self.document_folded(log, snapshot);
+                return;
+            }
             DiskEvent::Swept => {
                 self.persistence.sweep();
                 return;
@@ -582,7 +600,9 @@ pub(super) fn others_at(roster: &Roster, version: u64, own: AccountId) -> BTreeS
 /// Whether an event is shown, or has an effect on what is, by the roster held now.
 pub(super) fn counts(roster: &Roster, header: &EventHeader) -> bool {
     let deletes = Deletion::of(header);
-    roster.counts_event(header) && deletes.is_none_or(|(place, deletion)| deletion.counts(header.log, place, roster))
+    roster.counts_event(header)
+        && !roster.is_unlisted(header)
+        && deletes.is_none_or(|(place, deletion)| deletion.counts(header.log, place, roster))
 }
 
 /// What an event says, in the form in which it is signed and kept.

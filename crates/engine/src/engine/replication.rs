@@ -266,20 +266,23 @@ impl Home {
             // written again where there is a new one.
             self.read_again(room);
         }
-        if let (false, Some(timeline), Some(roster)) =
-            (reordered, self.timelines.get_mut(&room), self.replica.roster(room))
+        let ends = changes.iter().any(|change| change.change.get().op.may_end_rights());
+        if let (true, Some(timeline), Some(roster)) =
+            (ends && !reordered, self.timelines.get_mut(&room), self.replica.roster(room))
         {
             let is_cut = |chain, seq, version| roster.is_cut(room.conversation(), chain, seq, version);
             if let Some(history) = self.histories.get_mut(&room) {
                 history.take_back(is_cut);
             }
             let messages = timeline.take_back(is_cut);
-            let posts = self.feeds.get_mut(&room).is_some_and(|held| held.feed().take_back(is_cut));
+            let is_post_cut = |chain, seq, hlc, version| roster.is_post_cut(chain, seq, hlc, version);
+            let posts = self.feeds.get_mut(&room).is_some_and(|held| held.feed().take_back(is_cut, is_post_cut));
             if self.positions.room(room).take_back(is_cut) || messages || posts {
                 // Fronts read the list again.
                 self.tell(Event::Resync {});
             }
         }
+        self.tell_feed_policy(room);
         if reordered {
             self.documents_reordered(room);
         }

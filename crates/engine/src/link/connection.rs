@@ -25,11 +25,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use momoland_media::Packet;
 use momoland_protocol::handshake::Side;
 use momoland_protocol::id::DeviceId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::audio::{AudioPort, RemoteTrack};
 use super::framing::{EphemeralMessage, Parts, Reassembly};
 use super::outbox::Outbox;
 use super::peer::{self, ChannelEvent, Peer, PeerError, PeerOutputs, PeerSettings, PeerState};
@@ -59,6 +61,7 @@ pub(crate) struct LinkEntry {
     pub(crate) outbox: Outbox,
     /// Set once: why it is to end.
     pub(crate) cancel: watch::Sender<Option<CloseReason>>,
+    pub(crate) audio: AudioPort,
     way: Mutex<Option<(PeerPath, Duration)>>,
     pub(crate) bytes_in: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
@@ -71,6 +74,7 @@ impl LinkEntry {
             connection,
             outbox: Outbox::default(),
             cancel: watch::Sender::new(None),
+            audio: AudioPort::default(),
             way: Mutex::new(None),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
@@ -209,6 +213,9 @@ enum Wake<'a> {
     Send,
     Sync(Option<ChannelEvent>),
     Ephemeral(Option<ChannelEvent>),
+    AudioOut(Packet),
+    Track(RemoteTrack),
+    AudioIn(Option<Packet>),
 }
 
 /// Runs a connection to its end.
@@ -279,6 +286,7 @@ impl Connection {
             return reason;
         }
         let (mut gathering, mut instructed) = (true, true);
+        let mut track: Option<RemoteTrack> = None;
         loop {
             let timers = [self.next_ping, self.restart_at, self.broken_until, self.closing_until];
             let timer = timers.into_iter().flatten().min();
@@ -288,6 +296,7 @@ impl Connection {
             let (entry, events) = (Arc::clone(&self.entry), self.events.clone());
             let (is_open, blocked, more_to_send) = (self.phase == Phase::Open, self.blocked, self.more_to_send);
             let read_ephemeral = !self.ephemeral_ended;
+            let may_hear = track.is_none();
             let wake = tokio::select! {
                 biased;
                 reason = cancelled(&mut self.cancel), if may_cancel => Wake::Cancelled(reason),
@@ -295,6 +304,10 @@ impl Connection {
                 instruction = self.instructions.recv(), if instructed => Wake::Instruction(instruction),
                 state = changed(&mut outputs.state) => Wake::State(state),
                 gathered = outputs.gathered.recv(), if gathering => Wake::Gathered(gathered.flatten()),
+                // Sound before the rest: it is little, and late it is worth nothing.
+                packet = entry.audio.next_out(), if is_open => Wake::AudioOut(packet),
+                packet = heard(track.as_ref()), if is_open => Wake::AudioIn(packet),
+                Some(track) = outputs.tracks.recv(), if may_hear => Wake::Track(track),
                 permit = events.reserve(), if !self.backlog.is_empty() => Wake::Deliver(permit),
                 // By turns: neither direction and neither channel starves another.
                 wake = async { tokio::select! {
@@ -341,6 +354,27 @@ impl Connection {
                 Wake::Send => self.pump(peer).await,
                 Wake::Sync(event) => self.handle_sync(peer, event).await,
                 Wake::Ephemeral(event) => self.handle_ephemeral(peer, event).await,
+                Wake::AudioOut(packet) => {
+                    self.entry.bytes_out.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
+                    if let Err(error) = peer.audio.send(packet).await {
+                        tracing::debug!(%error, "sound was not sent");
+                    }
+                    Ok(())
+                }
+                Wake::Track(heard) => {
+                    track = Some(heard);
+                    Ok(())
+                }
+                Wake::AudioIn(Some(packet)) => {
+                    self.last_heard = Instant::now();
+                    self.entry.bytes_in.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
+                    self.entry.audio.heard(packet);
+                    Ok(())
+                }
+                Wake::AudioIn(None) => {
+                    track = None;
+                    Ok(())
+                }
             };
             if let Err(reason) = step {
                 return reason;
@@ -730,6 +764,13 @@ impl Connection {
     fn fail(&self, error: &PeerError, reason: CloseReason) -> CloseReason {
         tracing::info!(%error, device = ?self.entry.device, connection = self.entry.connection, "link failed");
         reason
+    }
+}
+
+async fn heard(track: Option<&RemoteTrack>) -> Option<Packet> {
+    match track {
+        Some(track) => track.next().await,
+        None => std::future::pending().await,
     }
 }
 

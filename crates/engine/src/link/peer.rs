@@ -24,6 +24,7 @@ use bytes::{Bytes, BytesMut};
 use momoland_protocol::handshake::Fingerprint;
 use tokio::sync::{mpsc, watch};
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit};
+use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfiguration, RTCConfigurationBuilder,
     RTCIceCandidateInit, RTCIceCandidateType, RTCIceGatheringState, RTCIceServer, RTCIceTransportPolicy,
@@ -31,6 +32,7 @@ use webrtc::peer_connection::{
     SettingEngineBuilder, StatsSelector,
 };
 
+use super::audio::{self, AudioTrack, RemoteTrack};
 use super::framing::MESSAGE_BYTES_MAX;
 use super::interfaces::LocalAddresses;
 use super::runtime::LinkRuntime;
@@ -123,10 +125,13 @@ pub(crate) struct PeerOutputs {
     /// Local candidates, then `None`.
     pub(crate) gathered: mpsc::Receiver<Option<Candidate>>,
     pub(crate) state: watch::Receiver<PeerState>,
+    /// The other side's sound, once there is any.
+    pub(crate) tracks: mpsc::Receiver<RemoteTrack>,
 }
 
 pub(crate) struct Peer {
     inner: Arc<dyn PeerConnection>,
+    pub(crate) audio: AudioTrack,
     pub(crate) sync: Channel,
     pub(crate) ephemeral: Channel,
     /// Addresses that the other side said are relays. A check from there may arrive before its candidate does, and
@@ -141,6 +146,7 @@ pub(crate) struct Peer {
 struct Handler {
     gathered: mpsc::Sender<Option<Candidate>>,
     state: watch::Sender<PeerState>,
+    tracks: mpsc::Sender<RemoteTrack>,
     turn_only: bool,
 }
 
@@ -191,6 +197,12 @@ impl PeerConnectionEventHandler for Handler {
         });
     }
 
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        if self.tracks.try_send(RemoteTrack::new(track)).is_err() {
+            tracing::debug!("a second track was ignored");
+        }
+    }
+
     async fn on_data_channel(&self, _: Arc<dyn DataChannel>) {
         self.state.send_replace(PeerState::ForeignChannel);
     }
@@ -201,11 +213,16 @@ impl Peer {
     pub(crate) async fn open(mut settings: PeerSettings) -> Result<(Self, PeerOutputs), PeerError> {
         let (gathered_sender, gathered) = mpsc::channel(GATHERED_MAX);
         let (state_sender, state) = watch::channel(PeerState::Connecting);
-        let handler = Handler { gathered: gathered_sender, state: state_sender, turn_only: settings.turn_only };
+        let (tracks_sender, tracks) = mpsc::channel(1);
+        let turn_only = settings.turn_only;
+        let handler = Handler { gathered: gathered_sender, state: state_sender, tracks: tracks_sender, turn_only };
+        let (media, interceptors) = audio::media_engine()?;
         let configuration = configuration(&settings.ice_servers.borrow_and_update(), settings.turn_only);
         let connection = PeerConnectionBuilder::new()
             .with_configuration(configuration)
             .with_setting_engine(setting_engine(&settings))
+            .with_media_engine(media)
+            .with_interceptor_registry(interceptors)
             .with_handler(Arc::new(handler))
             .with_runtime(Arc::new(LinkRuntime::new()))
             .with_udp_addrs(vec![LocalAddresses { include_loopback: settings.include_loopback }])
@@ -214,7 +231,7 @@ impl Peer {
             .await?;
         let connection: Arc<dyn PeerConnection> = Arc::new(connection);
         match Self::with_channels(Arc::clone(&connection), settings).await {
-            Ok(peer) => Ok((peer, PeerOutputs { gathered, state })),
+            Ok(peer) => Ok((peer, PeerOutputs { gathered, state, tracks })),
             Err(error) => {
                 // The driver runs by now, and nothing but this ends it.
                 let _ = connection.close().await;
@@ -242,8 +259,10 @@ impl Peer {
             inner: connection.create_data_channel("ephemeral", Some(ephemeral)).await?,
             buffer_bytes: EPHEMERAL_BUFFER_BYTES,
         };
+        let audio = AudioTrack::add(&*connection).await?;
         Ok(Self {
             inner: connection,
+            audio,
             sync,
             ephemeral,
             remote_relays: Vec::new(),

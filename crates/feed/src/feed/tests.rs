@@ -3,6 +3,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::fixture::{ADA, Author, GRACE, NOW};
 
+fn no_post_cut(_: ChainId, _: Seq, _: Hlc, _: u64) -> bool {
+    false
+}
+
 fn titles(feed: &Feed, by: Order) -> Vec<String> {
     feed.ids(by, NOW).filter_map(|id| feed.post(id)).map(|post| post.title).collect()
 }
@@ -71,6 +75,30 @@ fn what_is_taken_back_is_gone() {
     assert!(titles(&feed, Order::New).is_empty());
 }
 
+// Rules: FE5
+#[test]
+fn of_what_moderators_say_of_hiding_the_latest_counts() {
+    let (mut ada, mut grace) = (Author::new(ADA, 1), Author::new(GRACE, 2));
+    let mut feed = Feed::default();
+    let post = ada.publish("post", 0);
+    let comment = grace.comment(vec![post.id()], "yes", 1);
+    // It may come before what it is about.
+    let hide = grace.hide(post.id(), true, 5);
+    assert_eq!(feed.apply(&hide, GRACE, 1), None);
+    feed.apply(&post, ADA, 1);
+    feed.apply(&comment, GRACE, 1);
+    let hidden = feed.post(post.id()).unwrap().hidden.unwrap();
+    assert_eq!((hidden.by, hidden.reason.as_str()), (GRACE, "because of 5"));
+    assert_eq!(titles(&feed, Order::New), ["post"], "it keeps its place");
+    feed.apply(&Author::new(ADA, 3).hide(post.id(), false, 3), ADA, 1);
+    assert!(feed.post(post.id()).unwrap().hidden.is_some(), "that was said before");
+    assert_eq!(feed.apply(&ada.hide(post.id(), false, 6), ADA, 1), Some(Change::Post(post.id())));
+    assert_eq!(feed.post(post.id()).unwrap().hidden, None);
+    assert_eq!(feed.apply(&ada.hide(comment.id(), true, 7), ADA, 1), Some(Change::Comment(comment.id())));
+    assert!(feed.comment(comment.id()).unwrap().hidden.is_some());
+    assert_eq!(feed.post(post.id()).unwrap().comments, 1);
+}
+
 #[test]
 fn only_its_author_edits_a_post() {
     let (mut ada, mut grace) = (Author::new(ADA, 1), Author::new(GRACE, 2));
@@ -96,13 +124,13 @@ fn a_cut_takes_back_what_is_beyond_it() {
         feed.apply(event, GRACE, 1);
     }
     let device = like.header.get().device;
-    assert!(feed.take_back(|chain, seq, _| chain.device == device && seq > Seq(1)));
+    assert!(feed.take_back(|chain, seq, _| chain.device == device && seq > Seq(1), no_post_cut));
     let left = feed.post(post.id()).unwrap();
     assert_eq!((left.likes, left.comments), (1, 0));
     assert_eq!(titles(&feed, Order::New), ["post"]);
-    assert!(feed.take_back(|chain, _, _| chain.device == device));
+    assert!(feed.take_back(|chain, _, _| chain.device == device, no_post_cut));
     assert_eq!(feed.post(post.id()).unwrap().likes, 0);
-    assert!(!feed.take_back(|chain, _, _| chain.device == device));
+    assert!(!feed.take_back(|chain, _, _| chain.device == device, no_post_cut));
 }
 
 #[test]
@@ -144,6 +172,7 @@ enum Step {
     Comment(bool, usize),
     Retract(bool, usize),
     Redact(bool, usize),
+    Hide(bool, usize, bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -155,6 +184,7 @@ fn step() -> impl Strategy<Value = Step> {
         (who, 0..20_usize).prop_map(|(who, what)| Step::Comment(who, what)),
         (who, 0..20_usize).prop_map(|(who, what)| Step::Retract(who, what)),
         (who, 0..20_usize).prop_map(|(who, what)| Step::Redact(who, what)),
+        (who, 0..20_usize, any::<bool>()).prop_map(|(who, what, on)| Step::Hide(who, what, on)),
     ]
 }
 
@@ -171,6 +201,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..20),
         shuffled in Just((0..20_usize).collect::<Vec<_>>()).prop_shuffle(),
         cut in any::<Option<prop::sample::Index>>(),
+        post_cut in any::<Option<prop::sample::Index>>(),
     ) {
         let mut authors = [Author::new(ADA, 1), Author::new(GRACE, 2)];
         let (mut events, mut ids): (Vec<(AccountId, Event)>, Vec<EventId>) = Default::default();
@@ -194,6 +225,9 @@ proptest! {
                 Step::Redact(who, what) => {
                     (who, target(what).map(|id| authors[usize::from(who)].take_back(Action::REDACT, id, at_ms)))
                 }
+                Step::Hide(who, what, on) => {
+                    (who, target(what).map(|id| authors[usize::from(who)].hide(id, on, at_ms)))
+                }
             };
             if let Some(event) = event {
                 ids.push(event.id());
@@ -204,24 +238,30 @@ proptest! {
         let is_cut = |chain: ChainId, seq: Seq, _: u64| {
             chain.device == Author::new(ADA, 1).device() && cut_at.is_some_and(|cut| seq > cut)
         };
+        let post_cut_at = post_cut.map(|cut| Seq(cut.index(events.len().max(1)) as u64));
+        let is_post_cut = |chain: ChainId, seq: Seq, _: Hlc, _: u64| {
+            chain.device == Author::new(GRACE, 2).device() && post_cut_at.is_some_and(|cut| seq > cut)
+        };
         let mut one = Feed::default();
         for (account, event) in &events {
             one.apply(event, *account, 1);
         }
-        one.take_back(is_cut);
+        one.take_back(is_cut, is_post_cut);
         let mut other = Feed::default();
         for at in shuffled.into_iter().filter(|at| *at < events.len()) {
             let (account, event) = &events[at];
             other.apply(event, *account, 1);
             other.apply(event, *account, 1);
         }
-        other.take_back(is_cut);
+        other.take_back(is_cut, is_post_cut);
         prop_assert_eq!(shown(&one, &ids), shown(&other, &ids));
         // Who never got what was cut shows the same.
         let mut clean = Feed::default();
         for (account, event) in &events {
             let header = event.header.get();
-            if !is_cut(header.chain(), header.seq, 1) {
+            let publishes = header.action == Action::PUBLISH;
+            let post_cut = publishes && is_post_cut(header.chain(), header.seq, header.hlc, 1);
+            if !is_cut(header.chain(), header.seq, 1) && !post_cut {
                 clean.apply(event, *account, 1);
             }
         }

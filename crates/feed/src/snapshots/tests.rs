@@ -58,10 +58,36 @@ fn a_list_that_is_not_kept_any_more_is_told_from_an_end() {
     for _ in 0..KEPT {
         snapshots.first(&feed, Order::New, 2, LATER);
     }
+    assert!(snapshots.next(&feed, cursor, 2).is_some(), "while nothing changes all read one list");
+    for at in 10..10 + KEPT as u64 {
+        feed.apply(&ada.publish("more", at), ADA, 1);
+        snapshots.first(&feed, Order::New, 2, LATER);
+    }
     assert!(snapshots.next(&feed, cursor, 2).is_none());
     for bad in ["", "-", "7", "7-x", "zz-1", "7-1-1"] {
         assert_eq!(bad.parse::<Cursor>(), Err(ParseCursorError), "{bad}");
     }
-    let (rest, end) = snapshots.first(&feed, Order::New, 3, LATER);
-    assert_eq!((rest.len(), end), (3, None));
+    let (rest, end) = snapshots.first(&feed, Order::New, 100, LATER);
+    assert_eq!((rest.len(), end), (3 + KEPT, None));
+}
+
+// Rules: FE5
+#[test]
+fn the_public_reads_nothing_that_is_hidden() {
+    let (mut ada, mut grace) = (Author::new(ADA, 1), Author::new(GRACE, 2));
+    let mut feed = Feed::default();
+    let posts: Vec<_> = (0..3).map(|at| ada.publish(&format!("{at}"), at)).collect();
+    for post in &posts {
+        feed.apply(post, ADA, 1);
+    }
+    let mut public = Snapshots::public(7);
+    let (first, cursor) = public.first(&feed, Order::New, 1, LATER);
+    assert_eq!(first[0].title, "2");
+    feed.apply(&grace.hide(posts[1].id(), true, 10), GRACE, 1);
+    let (rest, _) = public.next(&feed, cursor.unwrap(), 5).unwrap();
+    assert_eq!(rest.iter().map(|post| post.title.as_str()).collect::<Vec<_>>(), ["0"]);
+    let mut all = Snapshots::new(7);
+    assert_eq!(all.first(&feed, Order::New, 5, LATER).0.len(), 3, "it keeps its place for those who may see it");
+    feed.apply(&grace.hide(posts[1].id(), false, 11), GRACE, 1);
+    assert_eq!(public.first(&feed, Order::New, 5, UnixMillis(LATER.0 + SHARED_MS)).0.len(), 3);
 }

@@ -63,7 +63,10 @@ impl ServerProcess {
             .env("MOMOLAND_LISTEN", &self.shown)
             .env("MOMOLAND_DATA", &self.data)
             .env("MOMOLAND_LOG", std::env::var("MOMOLAND_LOG").unwrap_or_else(|_| "error".to_owned()))
-            .stdin(Stdio::null())
+            // A pipe that nothing is written into: the system closes it when this process is gone, even by SIGKILL, and
+            // the server goes with it.
+            .arg("--until-stdin-closes")
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             // A signal at the terminal is for momo, which then ends this one.
             .kill_on_drop(true);

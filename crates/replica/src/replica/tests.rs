@@ -3,11 +3,12 @@ use momoland_protocol::event::{Action, BodyBytes, EventHeader};
 use momoland_protocol::id::Incarnation;
 use momoland_protocol::register::RegisterName;
 use momoland_protocol::replication::{ChainRange, RelayMode};
-use momoland_protocol::roster::{Role, RosterOp, Visibility};
+use momoland_protocol::roster::{Posting, Role, RosterOp, Settings, Visibility};
 use proptest::prelude::*;
 
 use super::*;
 use crate::input::Remote;
+use crate::roster::RosterRefusal;
 use crate::session::TWINS_MAX;
 use crate::sim::world::World;
 
@@ -181,6 +182,95 @@ fn what_a_removed_member_writes_is_taken_by_nobody() {
     for node in [0, 1, 3] {
         assert_eq!(world.texts(node, room), ["before"], "node {node}");
     }
+}
+
+/// Lets posting be curated, or opens it.
+fn configure(world: &mut World, room: RoomId, posting: Posting) {
+    let settings = world.replica_of(0).roster(room).unwrap().settings().clone();
+    world.change(1, room, RosterOp::Configure { settings: Settings { posting, ..settings } });
+    world.settle();
+}
+
+// Rules: FE6
+#[test]
+fn where_posting_is_curated_only_listed_authors_count() {
+    let (mut world, room) = world(3);
+    world.connect(2, 3);
+    for node in [2, 3] {
+        world.publish(node, room, "before");
+    }
+    world.settle();
+    let account = world.person(3).account;
+    world.change(1, room, RosterOp::ListAuthor { account, listed: true });
+    world.settle();
+    // Person 2 does not hear of it and goes on, under the roster that it knows; so does its peer's copy of it.
+    world.cut(0, 2);
+    world.cut(2, 3);
+    configure(&mut world, room, Posting::Curated);
+    for node in [2, 3] {
+        world.publish(node, room, "after");
+        world.post(node, room, "chat goes on");
+    }
+    world.settle();
+    world.connect(0, 2);
+    world.connect(2, 3);
+    world.settle();
+    let posts_of = |world: &World, node: usize, author: usize| {
+        let device = world.person(author).device();
+        world.shown(node, room).iter().filter(|(of, _, _)| *of == device).count()
+    };
+    for node in 0..=3 {
+        assert_eq!(posts_of(&world, node, 2), 2, "node {node}: what was before, and the chat");
+        assert_eq!(posts_of(&world, node, 3), 3, "node {node}");
+    }
+    // Who knows of it is refused at once, and by everybody if it were not.
+    let roster = world.replica_of(1).roster(room).unwrap();
+    let (unlisted, version) = (world.person(2).device(), roster.version());
+    assert_eq!(roster.allows(unlisted, version, Action::PUBLISH), Err(RosterRefusal::Forbidden { role: Role::Member }));
+    assert!(roster.allows(unlisted, version, Action::COMMENT).is_ok() && roster.may_post(account));
+    let held = world.shown(2, room).len();
+    world.publish(2, room, "knowing");
+    world.settle();
+    assert_eq!(world.shown(2, room).len(), held);
+    // A later grant gives the right for what is written under it, and brings nothing back.
+    configure(&mut world, room, Posting::Members);
+    world.publish(2, room, "again");
+    world.settle();
+    for node in 0..=3 {
+        assert_eq!(posts_of(&world, node, 2), 3, "node {node}");
+    }
+    assert!(world.replica_of(2).roster(room).unwrap().may_post(world.person(2).account));
+}
+
+// Rules: FE6
+#[test]
+fn who_is_taken_off_the_list_of_authors_posts_no_more() {
+    let (mut world, room) = world(2);
+    configure(&mut world, room, Posting::Curated);
+    let account = world.person(2).account;
+    let list = |listed| RosterOp::ListAuthor { account, listed };
+    assert_eq!(world.submit(2, room, list(true)), Err(RosterRefusal::Forbidden { role: Role::Member }));
+    world.change(1, room, list(true));
+    world.settle();
+    assert_eq!(world.submit(1, room, list(true)), Err(RosterRefusal::AlreadySo));
+    world.publish(2, room, "listed");
+    world.settle();
+    world.cut(0, 2);
+    world.change(1, room, list(false));
+    world.publish(2, room, "unlisted");
+    world.settle();
+    world.connect(0, 2);
+    world.settle();
+    for node in 0..=2 {
+        assert_eq!(world.shown(node, room).len(), 1, "node {node}");
+    }
+    // Who leaves and comes back is not listed by that.
+    world.change(1, room, list(true));
+    world.change(2, room, RosterOp::Leave);
+    world.settle();
+    world.join(2, room);
+    world.settle();
+    assert!(!world.replica_of(0).roster(room).unwrap().may_post(account));
 }
 
 // Rules: EV6

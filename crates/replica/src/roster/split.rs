@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::event::Action;
 use momoland_protocol::id::{AccountId, DeviceId, RosterHash};
-use momoland_protocol::roster::{CountersignedChange, RosterChange, RosterOp};
+use momoland_protocol::roster::{CountersignedChange, Posting, RosterChange, RosterOp, Settings};
 use momoland_protocol::signed::Signed;
 
 use super::{Roster, RosterRefusal};
@@ -42,6 +42,10 @@ pub struct SplitHeads {
 struct Denied {
     accounts: BTreeSet<AccountId>,
     devices: BTreeSet<DeviceId>,
+    /// Who may not post any more.
+    authors: BTreeSet<AccountId>,
+    /// Whether posting became curated.
+    posting: bool,
 }
 
 impl Split {
@@ -141,7 +145,10 @@ impl Roster {
                 };
             }
         }
-        (changes, Denied { accounts, devices })
+        let unlisted = |(account, ends): (&AccountId, &Vec<u64>)| ends.iter().any(|end| *end > at).then_some(*account);
+        let authors = alone.unlisted.iter().filter_map(unlisted).collect();
+        let posting = self.settings.posting != alone.settings.posting && alone.settings.posting == Posting::Curated;
+        (changes, Denied { accounts, devices, authors, posting })
     }
 
     /// Whether a change takes a right away, where it is the next.
@@ -152,12 +159,12 @@ impl Roster {
             | RosterOp::RevokeDevice { .. }
             | RosterOp::CloseInvite { .. } => true,
             RosterOp::SetRole { account, role } => self.role(*account).is_some_and(|held| *role < held),
+            RosterOp::Configure { .. } | RosterOp::ListAuthor { .. } => !self.unlists(&change.op).is_empty(),
             RosterOp::Create { .. }
             | RosterOp::Join { .. }
             | RosterOp::AddDevice { .. }
             | RosterOp::Unban { .. }
             | RosterOp::OpenInvite { .. }
-            | RosterOp::Configure { .. }
             | RosterOp::Repair { .. } => false,
         }
     }
@@ -197,12 +204,21 @@ impl Roster {
             RosterOp::CloseInvite { invite } => {
                 self.invites.remove(invite);
             }
+            RosterOp::Configure { settings } => {
+                let may = self.check_right(it, next.countersignature.get().at).is_ok();
+                let kept = Settings { posting: settings.posting, ..self.settings.clone() };
+                self.end_posting(&it.op, version);
+                self.configure(if may { settings.clone() } else { kept }, version);
+            }
+            RosterOp::ListAuthor { account, listed: _ } => {
+                self.end_posting(&it.op, version);
+                self.list_author(*account, version, false);
+            }
             RosterOp::Create { .. }
             | RosterOp::Join { .. }
             | RosterOp::AddDevice { .. }
             | RosterOp::Unban { .. }
             | RosterOp::OpenInvite { .. }
-            | RosterOp::Configure { .. }
             | RosterOp::Repair { .. } => {}
         }
         self.finish_fold(next);
@@ -250,6 +266,11 @@ impl Roster {
             }
             RosterOp::AddDevice { certificate } => denied.accounts.contains(&certificate.get().account),
             RosterOp::SetRole { account, .. } => denied.accounts.contains(account),
+            RosterOp::ListAuthor { account, .. } => {
+                denied.accounts.contains(account) || denied.authors.contains(account)
+            }
+            // What one branch curates, the other does not open again.
+            RosterOp::Configure { settings } => denied.posting && settings.posting == Posting::Members,
             _ => false,
         };
         concerned || is_denied(change.device, self.account_of(change.device))

@@ -230,7 +230,7 @@ fn a_direct_room_has_two_owners_and_takes_nobody_else() {
         topic: String::new(),
         visibility: Visibility::Private,
         history: momoland_protocol::roster::History::All,
-        posting: momoland_protocol::roster::Posting::Members,
+        posting: Posting::Members,
     };
     let founders = vec![founder(one, vec![world.person(1).certificate.clone()]), founder(other, Vec::new())];
     let op = RosterOp::Create { genesis, settings, founders };
@@ -244,7 +244,7 @@ fn a_direct_room_has_two_owners_and_takes_nobody_else() {
         room,
         prev: held.head(),
         device: world.person(3).device(),
-        hlc: momoland_protocol::clock::Hlc(1),
+        hlc: Hlc(1),
         op: join,
         cuts: Vec::new(),
     };

@@ -188,6 +188,9 @@ impl World {
             RosterOp::RevokeDevice { device } => roster.account_of(*device),
             _ => None,
         };
+        if let (None, Some(roster)) = (account, replica.roster(room)) {
+            return replica.post_cuts_for(room, &roster.unlists(op));
+        }
         let mut cuts = account.map_or_else(Vec::new, |account| replica.cuts_for(room, account));
         if let RosterOp::RevokeDevice { device } = op {
             cuts.retain(|cut| cut.chain.device == *device);

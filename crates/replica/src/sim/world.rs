@@ -487,6 +487,11 @@ impl World {
         self.write(node, room, Action::POST, None, text);
     }
 
+    #[cfg(test)]
+    pub(crate) fn publish(&mut self, node: Node, room: RoomId, text: &str) {
+        self.write(node, room, Action::PUBLISH, None, text);
+    }
+
     /// Says something of an event.
     #[cfg(test)]
     pub(crate) fn amend(&mut self, node: Node, room: RoomId, action: Action, of: &Event, text: &str) {
@@ -530,7 +535,7 @@ impl World {
             self.machines.iter().flat_map(|machine| of_log(&machine.disk.synced.forks)).collect();
         let held = self.disk(node).events.iter().filter(|((of, chain, _), _)| *of == log && !forked.contains(chain));
         let mut events: Vec<&Event> = held.map(|(_, (_, event))| event).collect();
-        events.retain(|event| roster.counts_event(event.header.get()));
+        events.retain(|event| roster.counts_event(event.header.get()) && !roster.is_unlisted(event.header.get()));
         events.sort_by_key(|event| event.header.get().order());
         events.iter().map(|event| (event.header.get().chain(), event.header.get().seq, event.id())).collect()
     }

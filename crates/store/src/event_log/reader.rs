@@ -120,6 +120,36 @@ impl EventReader {
         Ok(())
     }
 
+    /// Visits the events of a log that are outside of what is known of each chain: below the first place or above the last.
+    /// Memory stays within a page.
+    ///
+    /// # Errors
+    /// As [`EventReader::load`]; the events before the error have been visited.
+    pub fn each_event_beyond(
+        &self,
+        log: LogId,
+        known: &dyn Fn(ChainId) -> Option<(Seq, Seq)>,
+        visit: &mut dyn FnMut(Event),
+    ) -> Result<(), StoreError> {
+        for (chain, place) in self.places.of_log(log) {
+            let mut go_on = |event| {
+                visit(event);
+                ControlFlow::Continue(())
+            };
+            let Some((low, high)) = known(chain) else {
+                self.walk((log, chain), place, Start::Lowest, Seq(u64::MAX), &mut go_on)?;
+                continue;
+            };
+            if low > Seq(1) {
+                self.walk((log, chain), place, Start::Lowest, Seq(low.0 - 1), &mut go_on)?;
+            }
+            if let Some(next) = high.next() {
+                self.walk((log, chain), place, Start::At(next), Seq(u64::MAX), &mut go_on)?;
+            }
+        }
+        Ok(())
+    }
+
     fn walk(
         &self,
         of: (LogId, ChainId),

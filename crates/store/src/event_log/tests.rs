@@ -174,6 +174,15 @@ fn a_log_is_visited_chain_after_chain<B: Backend>() {
         let mut visited = Vec::new();
         log.reader().each_event_of(id, &mut |event| visited.push(event)).unwrap();
         assert_eq!(visited, world.log(id));
+        // And what is beyond a part of it.
+        let middle = |event: &Event| (Seq(2)..=Seq(3)).contains(&event.header.get().seq);
+        let mut beyond = Vec::new();
+        let known = |_| Some((Seq(2), Seq(3)));
+        log.reader().each_event_beyond(id, &known, &mut |event| beyond.push(event)).unwrap();
+        assert_eq!(beyond, world.log(id).into_iter().filter(|event| !middle(event)).collect::<Vec<_>>());
+        let mut all = Vec::new();
+        log.reader().each_event_beyond(id, &|_| None, &mut |event| all.push(event)).unwrap();
+        assert_eq!(all, world.log(id));
     }
 }
 

@@ -66,7 +66,13 @@ impl Driver {
         };
         let version = rosters::admit(known, &change, peer)?;
         let ending = roster.and_then(|roster| rosters::ending(roster, change.get()));
-        let cuts = ending.map_or_else(Vec::new, |ending| ending.select(self.replica.cuts_for(room, ending.account())));
+        let cuts = match ending {
+            Some(ending) => ending.select(self.replica.cuts_for(room, ending.account())),
+            None => {
+                let unlisted = roster.map(|roster| roster.unlists(&change.get().op)).unwrap_or_default();
+                rosters::longest(self.replica.post_cuts_for(room, &unlisted))
+            }
+        };
         let countersigned =
             rosters::countersign(self.app.keys.identity(), change, version, at, cuts).map_err(|error| {
                 tracing::error!(%error, "a countersignature is out of its bounds");
@@ -99,7 +105,9 @@ impl Driver {
             }
         }
         let Some(roster) = self.replica.roster(room) else { return };
-        self.app.feed.follow(roster);
+        if changes.iter().any(|change| change.change.get().op.may_end_rights()) {
+            self.app.feed.follow(roster);
+        }
         // As of what is on the disk now: later changes may be on their way there, and get their own turn.
         let durable = self.replica.durable_version(room);
         let members: BTreeSet<AccountId> = roster.members_at(durable).collect();

@@ -60,7 +60,7 @@ export function DocHistoryDialog({ doc }: { doc: Doc }) {
               {open && (
                 <div className="grid gap-2 px-2 pb-2">
                   <Changes before={chosen.before} after={chosen.markdown} />
-                  {doc.readOnly === undefined && (
+                  {doc.readOnly === undefined && version !== versions[0] && (
                     <div>
                       <Button disabled={attempt.busy} onClick={() => void goBack(chosen)}>
                         {words.back}

@@ -1,4 +1,4 @@
-import { Ellipsis, Reply, Trash2, X } from "lucide-react";
+import { Ellipsis, Eye, EyeOff, Reply, Trash2, X } from "lucide-react";
 import { useEffect, useMemo, useRef, type KeyboardEvent } from "react";
 import type { Comment, Post } from "@/client/types";
 import { Avatar } from "@/components/avatar";
@@ -8,6 +8,7 @@ import { Refusal } from "@/components/field";
 import { IconButton } from "@/components/icon-button";
 import { Menu, MenuItem } from "@/components/menu";
 import { useAttempt } from "@/components/use-attempt";
+import { HiddenNote } from "@/features/feed/hidden-note";
 import { LikeButton } from "@/features/feed/like-button";
 import type { TextView } from "@/features/feed/post-card";
 import { threadOf, type Branch } from "@/features/feed/thread";
@@ -64,7 +65,8 @@ function CommentRow({ branch: { comment: held, depth, orphan }, Text }: { branch
   const wanted = useAppState((state) => state.feed.likes.get(held.commentId)?.on);
   const refused = useAppState((state) => state.feed.refused.get(held.commentId));
   const own = useAppState((state) => ownAccount(state)?.userId === held.author);
-  const moderates = useAppState((state) => mayModerateFeed(state, held.roomId));
+  const moderates = useAppState(mayModerateFeed);
+  const attempt = useAttempt();
   const comment = asLiked(held, wanted);
 
   return (
@@ -85,6 +87,16 @@ function CommentRow({ branch: { comment: held, depth, orphan }, Text }: { branch
                   </IconButton>
                 }
               >
+                {moderates &&
+                  (comment.hidden === undefined ? (
+                    <MenuItem icon={EyeOff} onChoose={() => actions.show({ kind: "hidePost", postId: comment.postId, commentId: comment.commentId })}>
+                      {words.hide}
+                    </MenuItem>
+                  ) : (
+                    <MenuItem icon={Eye} onChoose={() => void attempt.run(() => actions.hidePost(comment.commentId, false))}>
+                      {words.show}
+                    </MenuItem>
+                  ))}
                 <MenuItem icon={Trash2} danger onChoose={() => actions.show({ kind: "deletePost", postId: comment.postId, commentId: comment.commentId })}>
                   {own ? words.delete : words.moderate}
                 </MenuItem>
@@ -93,9 +105,11 @@ function CommentRow({ branch: { comment: held, depth, orphan }, Text }: { branch
           )}
         </div>
         {orphan && <p className="text-small text-ink-3">{words.answersAway}</p>}
+        {comment.hidden !== undefined && <HiddenNote hidden={comment.hidden} reads={comment.text !== ""} />}
+        {attempt.error !== null && <Refusal>{attempt.error.message}</Refusal>}
         {comment.deleted ? (
           <p className="text-ink-3 italic">{words.deletedComment}</p>
-        ) : (
+        ) : comment.text === "" ? null : (
           <>
             <div className="text-body">
               <Text id={`comment-${comment.commentId}`} text={comment.text} />

@@ -1,4 +1,4 @@
-import { ArrowUp, ChevronLeft, Newspaper, SquarePen } from "lucide-react";
+import { ArrowUp, ChevronLeft, Newspaper, PenOff, Settings2, SquarePen, UserCheck } from "lucide-react";
 import { RadioGroup } from "radix-ui";
 import { useCallback, useEffect, useRef, type ReactNode } from "react";
 import type { ApiError } from "@/client/error";
@@ -11,7 +11,7 @@ import { NewPost } from "@/features/feed/new-post";
 import { PostCard, type TextView } from "@/features/feed/post-card";
 import { RankedList } from "@/features/feed/ranked-list";
 import { useActions, useAppState } from "@/state/context";
-import { connectionOf } from "@/state/selectors";
+import { connectionOf, mayModerateFeed } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.feed;
@@ -29,13 +29,17 @@ export function Feed({ Text }: { Text: TextView }) {
   const order = useAppState((state) => state.feed.order);
   const fresh = useAppState((state) => state.feed.fresh.length);
   const composing = useAppState((state) => state.feed.composing);
+  const followed = useAppState((state) => state.feed.followed);
+  const mayPost = useAppState((state) => state.feed.policy?.mayPost !== false);
+  const moderates = useAppState(mayModerateFeed);
   const room = useAppState((state) => (state.feed.of === null ? null : (state.rooms?.get(state.feed.of) ?? null)));
   const connected = useAppState((state) => connectionOf(state).kind === "connected");
 
   const compose = useCallback(() => {
+    if (!mayPost) return;
     actions.setComposing(true);
     scroller.current?.scrollTo({ top: 0 });
-  }, [actions]);
+  }, [actions, mayPost]);
   useFeedKeys(pane, compose);
   useEffect(() => head.current?.focus(), []);
 
@@ -63,7 +67,15 @@ export function Feed({ Text }: { Text: TextView }) {
             </RadioGroup.Item>
           ))}
         </RadioGroup.Root>
-        <IconButton label={words.newPost} keys={["N"]} onClick={compose}>
+        <IconButton label={words.following} aria-pressed={followed} onClick={() => actions.setFeedFollowed(!followed)} className={followed ? "bg-selected text-accent-text" : ""}>
+          <UserCheck aria-hidden="true" />
+        </IconButton>
+        {moderates && (
+          <IconButton label={words.whoPosts} onClick={() => actions.show({ kind: "feedAuthors" })}>
+            <Settings2 aria-hidden="true" />
+          </IconButton>
+        )}
+        <IconButton label={words.newPost} keys={["N"]} disabled={!mayPost} className="disabled:opacity-40" onClick={compose}>
           <SquarePen aria-hidden="true" />
         </IconButton>
       </header>
@@ -71,15 +83,23 @@ export function Feed({ Text }: { Text: TextView }) {
         {list.kind === "loading" && <div aria-hidden="true" className="loading-line z-10" />}
         <div ref={scroller} className="h-full overflow-y-auto scroller px-6 touch:px-3">
           <div className="max-w-(--size-measure) mx-auto pt-5 pb-16">
-            {composing && <NewPost onClosed={() => head.current?.focus()} />}
+            {!mayPost && (
+              <p role="note" className="flex items-start gap-2 mb-4 px-3 py-2 rounded-control bg-sunken text-small text-ink-2">
+                <PenOff aria-hidden="true" className="flex-none size-4 mt-px stroke-[1.75]" />
+                {words.curated}
+              </p>
+            )}
+            {composing && mayPost && <NewPost onClosed={() => head.current?.focus()} />}
             {list.kind === "loading" && <Skeleton />}
             {list.kind === "failed" && <Failed error={list.error} onRetry={actions.readFeed} />}
             {list.kind === "ready" && list.ids.length === 0 && fresh === 0 && !composing && (
               <Empty>
-                <p className="max-w-[360px] text-body text-ink-2 foreign">{room === null ? words.empty : words.emptyRoom(room.name)}</p>
-                <Button tone="main" onClick={compose}>
-                  {words.emptyAction}
-                </Button>
+                <p className="max-w-[360px] text-body text-ink-2 foreign">{followed ? words.emptyFollowing : room === null ? words.empty : words.emptyRoom(room.name)}</p>
+                {mayPost && !followed && (
+                  <Button tone="main" onClick={compose}>
+                    {words.emptyAction}
+                  </Button>
+                )}
               </Empty>
             )}
             {list.kind === "ready" && (

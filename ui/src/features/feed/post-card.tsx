@@ -1,4 +1,4 @@
-import { Ellipsis, MessageCircle, Pencil, Trash2 } from "lucide-react";
+import { Ellipsis, Eye, EyeOff, MessageCircle, Pencil, Trash2, UserMinus, UserPlus } from "lucide-react";
 import { memo, useState, type ComponentType } from "react";
 import { ApiError } from "@/client/error";
 import { Avatar } from "@/components/avatar";
@@ -7,6 +7,7 @@ import { IconButton } from "@/components/icon-button";
 import { Menu, MenuItem } from "@/components/menu";
 import { useAttempt } from "@/components/use-attempt";
 import { Comments } from "@/features/feed/comments";
+import { HiddenNote } from "@/features/feed/hidden-note";
 import { LikeButton } from "@/features/feed/like-button";
 import { PostEditor } from "@/features/feed/post-editor";
 import { shortTime } from "@/features/feed/times";
@@ -31,6 +32,8 @@ export const PostCard = memo(function PostCard({ postId, Text }: { postId: strin
   const actions = useActions();
   if (held === undefined) return null;
   const post = asLiked(held, wanted);
+  // Who neither wrote it nor moderates gets no words of what is hidden.
+  const closed = post.hidden !== undefined && post.title === "" && post.body === "";
 
   return (
     <li data-entry={postId} className="not-first:border-t border-line">
@@ -43,6 +46,7 @@ export const PostCard = memo(function PostCard({ postId, Text }: { postId: strin
         <Avatar userId={post.author} name={post.authorName} size={34} />
         <div className="flex-1 min-w-0">
           <Head post={post} />
+          {post.hidden !== undefined && <HiddenNote hidden={post.hidden} reads={!closed} />}
           {editor === undefined ? (
             <>
               {post.title !== "" && (
@@ -68,6 +72,7 @@ export const PostCard = memo(function PostCard({ postId, Text }: { postId: strin
           ) : (
             <Editor post={held} draft={editor} />
           )}
+          {!closed && (
           <div className="flex items-center gap-3 mt-2.5">
             <LikeButton liked={post.liked} count={post.likesCount} onLike={(on) => actions.like(postId, on)} />
             <button
@@ -82,12 +87,13 @@ export const PostCard = memo(function PostCard({ postId, Text }: { postId: strin
               {post.commentsCount > 0 && post.commentsCount}
             </button>
           </div>
+          )}
           {refused !== undefined && (
             <p role="alert" className="mt-1 text-small text-danger foreign">
               {words.notLiked(refused.message)}
             </p>
           )}
-          {open && <Comments post={held} Text={Text} />}
+          {open && !closed && <Comments post={held} Text={Text} />}
         </div>
       </article>
     </li>
@@ -97,8 +103,9 @@ export const PostCard = memo(function PostCard({ postId, Text }: { postId: strin
 function Head({ post }: { post: Post }) {
   const actions = useActions();
   const minute = useMinute();
+  const attempt = useAttempt();
   const own = useAppState((state) => ownAccount(state)?.userId === post.author);
-  const moderates = useAppState((state) => mayModerateFeed(state, post.roomId));
+  const moderates = useAppState(mayModerateFeed);
   return (
     <div className="flex items-center gap-2 min-h-[26px]">
       <span className="min-w-0 truncate font-strong foreign">{post.authorName}</span>
@@ -111,7 +118,11 @@ function Head({ post }: { post: Post }) {
           {words.edited}
         </span>
       )}
-      {(own || moderates) && (
+      {attempt.error !== null && (
+        <span role="alert" className="min-w-0 truncate text-small text-danger foreign" title={attempt.error.message}>
+          {words.notFollowed(attempt.error.message)}
+        </span>
+      )}
         <span className="ms-auto">
           <Menu
             trigger={
@@ -125,12 +136,28 @@ function Head({ post }: { post: Post }) {
                 {words.edit}
               </MenuItem>
             )}
-            <MenuItem icon={Trash2} danger onChoose={() => actions.show({ kind: "deletePost", postId: post.postId })}>
-              {own ? words.delete : words.moderate}
-            </MenuItem>
+            {!own && (
+              <MenuItem icon={post.followed ? UserMinus : UserPlus} onChoose={() => void attempt.run(() => actions.followAuthor(post.author, !post.followed))}>
+                {post.followed ? words.unfollow(post.authorName) : words.follow(post.authorName)}
+              </MenuItem>
+            )}
+            {moderates &&
+              (post.hidden === undefined ? (
+                <MenuItem icon={EyeOff} onChoose={() => actions.show({ kind: "hidePost", postId: post.postId })}>
+                  {words.hide}
+                </MenuItem>
+              ) : (
+                <MenuItem icon={Eye} onChoose={() => void attempt.run(() => actions.hidePost(post.postId, false))}>
+                  {words.show}
+                </MenuItem>
+              ))}
+            {(own || moderates) && (
+              <MenuItem icon={Trash2} danger onChoose={() => actions.show({ kind: "deletePost", postId: post.postId })}>
+                {own ? words.delete : words.moderate}
+              </MenuItem>
+            )}
           </Menu>
         </span>
-      )}
     </div>
   );
 }

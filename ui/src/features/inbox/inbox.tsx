@@ -1,4 +1,4 @@
-import { AtSign, Bell, ChevronLeft, CheckCheck, Hash, Mail, MessageCircle, MessagesSquare, Reply, type LucideIcon } from "lucide-react";
+import { AtSign, Bell, ChevronLeft, CheckCheck, Hash, Mail, MessageCircle, MessagesSquare, Newspaper, Reply, type LucideIcon } from "lucide-react";
 import { useEffect, useRef } from "react";
 import type { Notification, NotificationKind, NotificationLevel } from "@/client/types";
 import { Button } from "@/components/button";
@@ -10,7 +10,7 @@ import { strings } from "@/strings/strings";
 
 const words = strings.inbox;
 
-const ICONS: Readonly<Record<NotificationKind, LucideIcon>> = { mention: AtSign, reply: Reply, direct: MessageCircle, message: MessagesSquare, room: Hash, personal: Mail };
+const ICONS: Readonly<Record<NotificationKind, LucideIcon>> = { mention: AtSign, reply: Reply, direct: MessageCircle, message: MessagesSquare, room: Hash, post: Newspaper, personal: Mail };
 const TONES: Readonly<Record<NotificationLevel, string>> = { info: "text-ink-2", success: "text-ok", warning: "text-notice", error: "text-danger" };
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });

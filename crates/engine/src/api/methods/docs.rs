@@ -5,9 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use momoland_protocol::document::{DocumentChange, Editors};
 use momoland_protocol::id::{AccountId, EventId, LogId, RoomId};
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::{id, written};
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{
     ArchiveDocParams, CreateDocParams, DocAsItWas, DocAwarenessParams, DocCreated, DocDelete, DocEditing, DocHistory,
     DocHistoryParams, DocInsert, DocOp, DocParams, DocState, DocStateParams, DocText, DocVersion, DocVersionParams,
@@ -17,7 +18,7 @@ use crate::api::types::{
 use crate::documents::awareness::STATE_BYTES_MAX;
 use crate::documents::document::{Edit, RAW_UPDATE_BYTES_MAX};
 use crate::documents::rich;
-use crate::engine::{DocumentVersion, Engine, no_such_document};
+use crate::engine::{DocumentHistory, DocumentVersion, Engine, no_such_document};
 
 /// Changes in one call. Enough for any replacement; more are better sent as an update.
 const OPS_MAX: usize = 10_000;
@@ -73,15 +74,15 @@ pub(super) async fn edit(engine: &Engine, params: EditDocParams) -> Result<Done,
         return Err(ApiError::invalid("One call makes at most 10,000 changes."));
     }
     let edits: Vec<Edit> = params.ops.into_iter().map(understand).collect();
-    let stored = engine.with_home(move |home| home.edit_document(document, &edits)).await?;
-    written(stored).await.map(|()| Done {})
+    let stored = engine.with_home(move |home| home.edit_document(document, edits)).await?;
+    done(stored).await
 }
 
 pub(super) async fn update(engine: &Engine, params: UpdateDocParams) -> Result<Done, ApiError> {
     let document = document(&params.doc_id)?;
     let update = bytes(&params.update, "An update")?;
     let stored = engine.with_home(move |home| home.update_document(document, &update)).await?;
-    written(stored).await.map(|()| Done {})
+    done(stored).await
 }
 
 pub(super) async fn state(engine: &Engine, params: DocStateParams) -> Result<DocState, ApiError> {
@@ -158,7 +159,7 @@ pub(super) async fn import(engine: &Engine, params: ImportDocParams) -> Result<D
         ImportFormat::Text => rich::from_text(&content),
     };
     let stored = engine.with_home(move |home| home.append_to_document(document, &blocks)).await?;
-    written(stored).await.map(|()| Done {})
+    done(stored).await
 }
 
 pub(super) async fn history(engine: &Engine, params: DocHistoryParams) -> Result<DocHistory, ApiError> {
@@ -168,7 +169,7 @@ pub(super) async fn history(engine: &Engine, params: DocHistoryParams) -> Result
     if !(1..=VERSIONS_MAX).contains(&limit) {
         return Err(ApiError::invalid("A limit is at least 1 and at most 1,000."));
     }
-    let mut versions = engine.with_home(move |home| home.document_versions(document)).await?;
+    let mut versions = in_history(engine, document, |history| history.versions()).await?;
     if let Some(before) = before {
         let place = versions.iter().position(|version| version.id == before);
         // It grew meanwhile, or counts no more.
@@ -184,16 +185,28 @@ pub(super) async fn history(engine: &Engine, params: DocHistoryParams) -> Result
 pub(super) async fn version(engine: &Engine, params: DocVersionParams) -> Result<DocAsItWas, ApiError> {
     let document = document(&params.doc_id)?;
     let wanted: EventId = id(&params.version_id, "version")?;
-    let (version, held, before) = engine.with_home(move |home| home.document_version(document, wanted)).await?;
-    let (markdown, before) = (rich::to_markdown(&held), rich::to_markdown(&before));
-    Ok(DocAsItWas { version: doc_version(&version), markdown, before })
+    let held = in_history(engine, document, move |history| history.version(wanted)).await?;
+    let (markdown, before) = (rich::to_markdown(&held.blocks), rich::to_markdown(&held.before));
+    Ok(DocAsItWas { version: doc_version(&held.version), markdown, before })
 }
 
 pub(super) async fn revert(engine: &Engine, params: DocVersionParams) -> Result<Done, ApiError> {
     let document = document(&params.doc_id)?;
     let wanted: EventId = id(&params.version_id, "version")?;
-    let stored = engine.with_home(move |home| home.revert_document(document, wanted)).await?;
-    written(stored).await.map(|()| Done {})
+    let held = in_history(engine, document, move |history| history.version(wanted)).await?;
+    let stored = engine.with_home(move |home| home.revert_document(document, &held.blocks)).await?;
+    done(stored).await
+}
+
+/// Reads a document's history beside the actor: that takes as long as it is.
+async fn in_history<T: Send + 'static>(
+    engine: &Engine,
+    document: LogId,
+    read: impl FnOnce(&DocumentHistory) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let history = engine.with_home(move |home| home.document_history(document)).await?;
+    let read = tokio::task::spawn_blocking(move || read(&history)).await;
+    read.map_err(|_| ApiError::new(ErrorKind::Internal, "The document's history could not be read. Try again."))?
 }
 
 fn doc_version(version: &DocumentVersion) -> DocVersion {
@@ -212,6 +225,12 @@ fn file_stem(title: &str) -> String {
     let stem = stem.split_whitespace().collect::<Vec<&str>>().join(" ");
     let stem = stem.trim_matches(['.', ' ']);
     if stem.is_empty() { "document".to_owned() } else { stem.to_owned() }
+}
+
+/// Waits until a change is on disk.
+async fn done(stored: oneshot::Receiver<Result<(), ApiError>>) -> Result<Done, ApiError> {
+    let closing = |_| ApiError::new(ErrorKind::Offline, "Momoland is closing; it may not have been written.");
+    stored.await.map_err(closing)?.map(|()| Done {})
 }
 
 async fn change(engine: &Engine, doc_id: &str, change: DocumentChange) -> Result<Done, ApiError> {

@@ -1,14 +1,16 @@
 //! `feed.*`.
 
 use momoland_feed::{Cursor, Order};
-use momoland_protocol::id::{EventId, RoomId};
-use momoland_protocol::roster::Genesis;
+use momoland_protocol::id::{AccountId, EventId, RoomId};
+use momoland_protocol::roster::{Genesis, Posting as WirePosting, RosterOp, Settings};
+use momoland_replica::roster::Roster;
 
-use super::{id, rooms, written};
+use super::{id, kept, rooms, written};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{
-    CommentParams, Commented, Comments, DeletePostParams, Done, EditPostParams, FeedOrder, LikeParams,
-    ListCommentsParams, ListPostsParams, Posts, PublishParams, Published,
+    CommentParams, Commented, Comments, DeletePostParams, Done, EditPostParams, FeedAuthors, FeedAuthorsParams,
+    FeedOrder, FollowParams, Following, HideParams, LikeParams, ListCommentsParams, ListPostsParams, NoParams, Posting,
+    Posts, PublishParams, Published, SetAuthorParams, SetPostingParams,
 };
 use crate::engine::Engine;
 
@@ -46,6 +48,64 @@ pub(super) async fn like(engine: &Engine, params: LikeParams) -> Result<Done, Ap
     Ok(Done {})
 }
 
+pub(super) async fn hide(engine: &Engine, params: HideParams) -> Result<Done, ApiError> {
+    let target: EventId = id(&params.post_id, "post")?;
+    let HideParams { post_id: _, on, reason } = params;
+    if let Some(stored) = engine.with_home(move |home| home.hide(target, on, reason.unwrap_or_default())).await? {
+        written(stored).await?;
+    }
+    Ok(Done {})
+}
+
+pub(super) async fn follow(engine: &Engine, params: FollowParams) -> Result<Done, ApiError> {
+    let account: AccountId = id(&params.user_id, "person")?;
+    kept(engine.with_home(move |home| home.follow(account, params.on)).await?).await
+}
+
+pub(super) async fn following(engine: &Engine, NoParams {}: NoParams) -> Result<Following, ApiError> {
+    engine.with_home(|home| Ok(home.following())).await
+}
+
+pub(super) async fn set_posting(engine: &Engine, params: SetPostingParams) -> Result<Done, ApiError> {
+    let room = feed_of(engine, params.room_id.as_deref()).await?;
+    let posting = match params.posting {
+        Posting::Members => WirePosting::Members,
+        Posting::Curated => WirePosting::Curated,
+    };
+    let is_so =
+        engine.with_home(move |home| home.moderates_feed(room).map(|roster| roster.settings().posting == posting));
+    if is_so.await? {
+        return Ok(Done {});
+    }
+    let configure =
+        move |roster: &Roster| RosterOp::Configure { settings: Settings { posting, ..roster.settings().clone() } };
+    rooms::change_by(engine, room, configure).await?;
+    Ok(Done {})
+}
+
+pub(super) async fn set_author(engine: &Engine, params: SetAuthorParams) -> Result<Done, ApiError> {
+    let room = feed_of(engine, params.room_id.as_deref()).await?;
+    let account: AccountId = id(&params.user_id, "person")?;
+    let listed = params.on;
+    let is_so = engine.with_home(move |home| {
+        let roster = home.moderates_feed(room)?;
+        if listed && roster.role(account).is_none() {
+            return Err(ApiError::not_found("This person has not opened the feed yet, so nobody can list them there."));
+        }
+        Ok(roster.is_author(account) == listed)
+    });
+    if is_so.await? {
+        return Ok(Done {});
+    }
+    rooms::change(engine, room, RosterOp::ListAuthor { account, listed }).await?;
+    Ok(Done {})
+}
+
+pub(super) async fn authors(engine: &Engine, params: FeedAuthorsParams) -> Result<FeedAuthors, ApiError> {
+    let room = feed_of(engine, params.room_id.as_deref()).await?;
+    engine.with_home(move |home| home.feed_authors(room)).await
+}
+
 pub(super) async fn comment(engine: &Engine, params: CommentParams) -> Result<Commented, ApiError> {
     let post: EventId = id(&params.post_id, "post")?;
     let reply_to = params.reply_to.as_deref().map(|text| id::<EventId>(text, "comment")).transpose()?;
@@ -67,7 +127,8 @@ pub(super) async fn list(engine: &Engine, params: ListPostsParams) -> Result<Pos
         })?),
         None => None,
     };
-    engine.with_home(move |home| home.posts(room, order, cursor, limit)).await
+    let followed = params.followed.unwrap_or(false);
+    engine.with_home(move |home| home.posts(room, order, followed, cursor, limit)).await
 }
 
 pub(super) async fn comments(engine: &Engine, params: ListCommentsParams) -> Result<Comments, ApiError> {

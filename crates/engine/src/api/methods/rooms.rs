@@ -319,12 +319,12 @@ pub(super) async fn revoke_everywhere(engine: &Engine, device: DeviceId) -> Resu
 }
 
 /// Makes a change to a room that one is in; signs it anew while others' changes come first.
-async fn change(engine: &Engine, room: RoomId, op: RosterOp) -> Result<(), ApiError> {
+pub(super) async fn change(engine: &Engine, room: RoomId, op: RosterOp) -> Result<(), ApiError> {
     change_by(engine, room, move |_| op.clone()).await
 }
 
 /// As [`change`], with what is to be done as the roster of each try has it.
-async fn change_by(
+pub(super) async fn change_by(
     engine: &Engine,
     room: RoomId,
     op: impl Fn(&Roster) -> RosterOp + Clone + Send + 'static,

@@ -42,6 +42,9 @@ pub struct Notification {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub message_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub post_id: Option<String>,
     /// Whose doing it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -66,6 +69,8 @@ pub enum NotificationKind {
     Message,
     /// This person's standing in a room changed: others let them in, gave them another role, or removed them.
     Room,
+    /// Somebody whom this person follows published a post.
+    Post,
     /// An administrator wrote to this person.
     Personal,
 }

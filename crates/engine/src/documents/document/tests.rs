@@ -1,6 +1,6 @@
 use momoland_protocol::clock::Hlc;
 use momoland_protocol::event::Action;
-use momoland_protocol::id::{BodyHash, EventId, Incarnation, RosterHash};
+use momoland_protocol::id::{BodyHash, Incarnation, RosterHash};
 use proptest::prelude::*;
 use yrs::{Text as _, XmlTextPrelim};
 
@@ -411,6 +411,31 @@ fn what_was_written_beside_a_refused_edit_stays() {
     let text = texts.pop_first().unwrap();
     assert!(text.contains("one two") && text.contains("[honest]"), "{text:?}");
     assert!(!text.contains("spam") && !text.contains("unseen"), "{text:?}");
+}
+
+// Rules: DO13
+#[test]
+fn going_back_leaves_what_others_write_beside_it() {
+    let (mut ada, first) = begun(1);
+    let mut grace = joined(2, &first);
+    ada.edit(&insert(0, "the tide is high today\nno wind")).unwrap();
+    let before = ada.blocks();
+    ada.edit(&[Edit::Delete { at: 12, len: 4 }, Edit::Insert { at: 12, text: "low".to_owned() }]).unwrap();
+    for (header, update) in issue(&mut ada, 1, 2, 10) {
+        grace.fold(&header, 1, &update, Standing::Counts);
+    }
+    assert_eq!(grace.text(), "the tide is low today\nno wind");
+    grace.edit(&insert(21, ", says grace")).unwrap();
+    ada.become_blocks(&before).unwrap();
+    assert_eq!(ada.blocks(), before);
+    for (header, update) in issue(&mut ada, 1, 20, 30) {
+        grace.fold(&header, 1, &update, Standing::Counts);
+    }
+    for (header, update) in issue(&mut grace, 2, 1, 30) {
+        ada.fold(&header, 1, &update, Standing::Counts);
+    }
+    assert_eq!(ada.text(), "the tide is high today, says grace\nno wind");
+    assert_eq!(grace.text(), ada.text());
 }
 
 proptest! {

@@ -203,22 +203,88 @@ pub(in crate::documents) fn write(fragment: &XmlFragmentRef, txn: &mut Transacti
     }
 }
 
-/// Puts blocks in the place of what is there; what is the same at the beginning and at the end stays as it is.
+/// Puts blocks in the place of what is there. What is the same at the beginning and at the end stays as it is, and where a
+/// line of text becomes another, so does what both have in common: what others write there meanwhile stays with it.
 pub(in crate::documents) fn replace(fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) {
     let held: Vec<Vec<Block>> = fragment.children(txn).map(|child| blocks_of(std::iter::once(child), txn)).collect();
     let same = |(held, block): &(&Vec<Block>, &Block)| matches!(held.as_slice(), [only] if only == *block);
     let first = held.iter().zip(blocks).take_while(same).count();
     let (held, blocks) = (held.get(first..).unwrap_or_default(), blocks.get(first..).unwrap_or_default());
     let last = held.iter().rev().zip(blocks.iter().rev()).take_while(same).count();
-    let (gone, new) = (held.len() - last, blocks.len() - last);
+    let (held, new) = (held.get(..held.len() - last).unwrap_or_default(), blocks.len() - last);
     let Ok(first) = u32::try_from(first) else { return };
-    for _ in 0..gone {
-        fragment.remove(txn, first);
-    }
-    for (place, block) in (first..).zip(blocks.iter().take(new)) {
+    let (mut place, mut rest) = (first, held.iter());
+    for block in blocks.iter().take(new) {
+        if let Some(held) = rest.next() {
+            let element = fragment.get(txn, place).and_then(XmlOut::into_xml_element);
+            if element.is_some_and(|element| rewrite_line(&element, txn, held, block)) {
+                place += 1;
+                continue;
+            }
+            fragment.remove(txn, place);
+        }
         let element = fragment.insert(txn, place, XmlElementPrelim::empty(tag_of(block)));
         write_block(&element, txn, block);
+        place += 1;
     }
+    for _ in rest {
+        fragment.remove(txn, place);
+    }
+}
+
+/// Makes a line of text another one by what differs in it alone. `false` where these are no two lines of one kind that
+/// hold one text each; then nothing changed.
+fn rewrite_line(element: &XmlElementRef, txn: &mut TransactionMut<'_>, held: &[Block], block: &Block) -> bool {
+    let [held] = held else { return false };
+    let alike = match (held, block) {
+        (Block::Paragraph(_), Block::Paragraph(_)) => true,
+        (Block::Heading(one, _), Block::Heading(other, _)) => one == other,
+        (Block::Code { language: one, .. }, Block::Code { language: other, .. }) => one == other,
+        _ => false,
+    };
+    let children: Vec<XmlOut> = element.children(txn).collect();
+    let ([XmlOut::Text(text)], true) = (children.as_slice(), alike) else { return false };
+    let (Some(held), Some(new)) = (letters_of(held), letters_of(block)) else { return false };
+    let units = |letters: &[(char, Marks)]| letters.iter().map(|(c, _)| c.len_utf16() as u32).sum::<u32>();
+    if units(&held) != text.len(txn) {
+        // Something in it is not shown.
+        return false;
+    }
+    let same = |(one, other): &(&(char, Marks), &(char, Marks))| one == other;
+    let before = held.iter().zip(&new).take_while(same).count();
+    let (kept, held) = held.split_at(before);
+    let new = new.get(before..).unwrap_or_default();
+    let after = held.iter().rev().zip(new.iter().rev()).take_while(same).count();
+    let (gone, new) = (held.get(..held.len() - after).unwrap_or_default(), new.get(..new.len() - after));
+    let mut delta: Vec<Delta<In>> = Vec::new();
+    if !kept.is_empty() {
+        delta.push(Delta::Retain(units(kept), None));
+    }
+    if !gone.is_empty() {
+        delta.push(Delta::Deleted(units(gone)));
+    }
+    for piece in new.unwrap_or_default().chunk_by(|(_, one), (_, other)| one == other) {
+        let written: String = piece.iter().map(|(c, _)| *c).collect();
+        let formats = piece.first().map(|(_, marks)| formats_of(marks)).unwrap_or_default();
+        delta.push(Delta::Inserted(In::from(written), Some(Box::new(formats))));
+    }
+    text.apply_delta(txn, delta);
+    true
+}
+
+/// The characters of a line, each as it is formatted; `None` where it holds more than text.
+fn letters_of(block: &Block) -> Option<Vec<(char, Marks)>> {
+    let line = match block {
+        Block::Paragraph(line) | Block::Heading(_, line) => line,
+        Block::Code { language: _, text } => return Some(text.chars().map(|c| (c, Marks::default())).collect()),
+        Block::Quote(_) | Block::Rule | Block::List(..) | Block::Table(_) => return None,
+    };
+    let mut letters = Vec::new();
+    for piece in line {
+        let Inline::Text(text, marks) = piece else { return None };
+        letters.extend(text.chars().map(|c| (c, marks.clone())));
+    }
+    Some(letters)
 }
 
 fn tag_of(block: &Block) -> &'static str {

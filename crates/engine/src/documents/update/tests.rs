@@ -149,3 +149,40 @@ fn a_promise_of_more_than_there_is_is_refused() {
     }
     assert_eq!(Update::decode(&[0, 0]), Ok(Update::default()));
 }
+
+proptest! {
+    #[test]
+    fn prop_without_the_text_that_it_deletes_it_has_the_same_effect(changes in changes()) {
+        let (doc, updates) = written(&changes);
+        let expected = doc.get_or_insert_text("text").get_string(&doc.transact());
+        let mut whole = Update::default();
+        for update in &updates {
+            whole.absorb(Update::decode(update).unwrap());
+        }
+        let without = whole.clone().without_deleted_text();
+        prop_assert_eq!(applied(&[without.encode()]), expected);
+        prop_assert!(without.size() <= whole.size());
+        // Whoever saw it typed finds the same in it.
+        prop_assert!(!whole.contradicts(&without) && !without.contradicts(&whole));
+        let deleted = whole.deleted.clone();
+        let bare = whole.clone().without_text_of(&deleted, 1);
+        prop_assert_eq!(bare.text_of(|id| whole.deletes(id)), "");
+        prop_assert_eq!(applied(&[bare.encode()]), applied(&[whole.encode()]));
+        prop_assert!(!whole.contradicts(&bare) && !bare.contradicts(&whole));
+    }
+}
+
+#[test]
+fn what_was_typed_and_taken_back_at_once_takes_no_room() {
+    let doc = doc(7);
+    let text = doc.get_or_insert_text("text");
+    let mut gathered = Update::default();
+    for _ in 0..200 {
+        let mut txn = doc.transact_mut();
+        text.insert(&mut txn, 0, "0123456789");
+        text.remove_range(&mut txn, 0, 10);
+        gathered.absorb(Update::decode(&txn.encode_update_v1()).unwrap());
+    }
+    assert!(gathered.encode().len() > 2_000);
+    assert!(gathered.without_deleted_text().encode().len() < 40);
+}

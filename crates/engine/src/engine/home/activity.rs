@@ -104,7 +104,8 @@ impl Home {
             | RosterOp::RevokeDevice { .. }
             | RosterOp::Unban { .. }
             | RosterOp::CloseInvite { .. }
-            | RosterOp::Repair { .. } => return None,
+            | RosterOp::Repair { .. }
+            | RosterOp::ListAuthor { .. } => return None,
         };
         let at = change.countersignature.get().at;
         let mut activity = activity(change.roster_hash().to_string(), kind, room, by, at);

@@ -16,6 +16,7 @@ mod history;
 mod journal;
 mod live;
 mod reading;
+mod source;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,21 +31,29 @@ use momoland_store::kv::{Batch, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-pub(crate) use self::history::DocumentVersion;
+pub(crate) use self::history::{DocumentHistory, DocumentVersion};
 use self::journal::Journal;
+use self::source::FoldLimits;
 use super::Home;
 use crate::api::error::ApiError;
 use crate::api::events::Event;
 use crate::documents::awareness::Awareness;
-use crate::documents::document::{Document, Folded, Standing};
-use crate::documents::records::{DocumentRecords, Reached};
+use crate::documents::document::{Document, Edit, Folded, Standing};
+use crate::documents::records::{DocumentRecords, Noted, Reached};
 use crate::documents::rights::{Rights, Verdict};
 
 /// How long own changes wait for more before they become an event.
 const ISSUE_AFTER: Duration = Duration::from_secs(1);
 
+/// How long they wait at most while more go on coming: who is here sees them as they are typed, and an event costs those
+/// who take it, and every disk, some hundred bytes.
+const ISSUE_AT_LATEST_AFTER: Duration = Duration::from_secs(3);
+
 /// After a refusal: the role may come back, a split roster be repaired.
 const ISSUE_AGAIN_AFTER: Duration = Duration::from_secs(30);
+
+/// So many events are looked through again at a start, before it is noted where those are that are no updates.
+const NOTE_AFTER: u64 = 64;
 
 /// What only a room's moderators may do: the high byte of an action.
 const MODERATORS: u16 = 0x0200;
@@ -52,8 +61,17 @@ const MODERATORS: u16 = 0x0200;
 /// What only a room's owners may do.
 const OWNERS: u16 = 0x0300;
 
-/// Where an answer is awaited: whether the disk has it.
-type Answer = oneshot::Sender<Result<(), CommandRefusal>>;
+/// Where an answer is awaited: whether it was done, and the disk has it.
+type Answer = oneshot::Sender<Result<(), ApiError>>;
+
+/// Comes once what was written is on disk, or says why it is not.
+pub(in crate::engine) type Written = oneshot::Receiver<Result<(), ApiError>>;
+
+/// Edits of one document that follow each other and are done in one transaction.
+struct Together {
+    log: LogId,
+    calls: Vec<(Vec<Edit>, Answer)>,
+}
 
 /// What a command of a document was for.
 pub(in crate::engine) enum DocumentStep {
@@ -70,6 +88,10 @@ pub(in crate::engine) struct Documents {
     records: DocumentRecords,
     shelf: BTreeMap<LogId, Shelved>,
     journal: Journal,
+    /// How much is read beside a snapshot before a new one is made.
+    fold_limits: FoldLimits,
+    /// Edits that were asked for and not begun.
+    together: Option<Together>,
     /// Those of which fronts are to be told anew.
     changed: BTreeSet<LogId>,
     /// How often a document was used, all in all.
@@ -103,8 +125,12 @@ struct Shelved {
     used: u64,
     /// Journal entries that no event stands for yet.
     journalled: BTreeSet<u64>,
+    /// What was stored since it was last folded.
+    unfolded: Unfolded,
     /// When own changes are to become an event.
     issue_at: Option<Instant>,
+    /// When at the latest, however many more come.
+    issue_until: Option<Instant>,
     issuing: Option<Issuing>,
     /// Since when own changes wait for what others typed.
     leans_since: Option<Instant>,
@@ -113,6 +139,15 @@ struct Shelved {
     reached: Reached,
     /// The last place of one's own chains, by incarnation.
     stored: BTreeMap<String, u64>,
+}
+
+/// Events of a document that came since it was last folded, beside the actor.
+#[derive(Debug, Default)]
+struct Unfolded {
+    events: usize,
+    bytes: usize,
+    /// Whether that is under way.
+    folding: bool,
 }
 
 /// Own changes on their way into events.
@@ -131,6 +166,8 @@ impl Documents {
             records,
             shelf: BTreeMap::new(),
             journal: Journal::default(),
+            fold_limits: FoldLimits::PRODUCT,
+            together: None,
             changed: BTreeSet::new(),
             uses: 0,
             awareness: Awareness::default(),
@@ -204,7 +241,11 @@ impl Home {
                 }
                 return;
             }
-            Action::DOCUMENT_UPDATE => {}
+            Action::RETRACT | Action::REDACT => {
+                self.drop_snapshot(log);
+                return;
+            }
+            Action::DOCUMENT_UPDATE => self.note_unfolded(log, header.body_length as usize),
             _ => return,
         }
         let Some(DocumentUpdate { update }) = event.content() else { return };
@@ -288,7 +329,9 @@ impl Home {
             open: 0,
             used: 0,
             journalled: BTreeSet::new(),
+            unfolded: Unfolded::default(),
             issue_at: None,
+            issue_until: None,
             issuing: None,
             leans_since: None,
             live_after_ms: 0,
@@ -302,15 +345,30 @@ impl Home {
         }
     }
 
-    /// Reads who may write in a document, what it is called and where it is put. Blocks on the disk.
+    /// Reads who may write in a document, what it is called and where it is put. Blocks on the disk, for as long as what
+    /// is new since it last looked takes.
     fn note_changes(&mut self, log: LogId) -> Result<(), StoreError> {
         let mut changes = Vec::new();
-        let noted = [Action::DOCUMENT_EDITORS, Action::DOCUMENT_CHANGE];
-        self.persistence.each_event(log, &mut |event| {
-            if noted.contains(&event.header.get().action) {
+        let reader = self.persistence.reader();
+        let Noted { mut looked, mut places } = self.documents.records.noted(log)?;
+        for (chain, seq) in &places {
+            changes.extend(reader.event(log, *chain, *seq)?);
+        }
+        let (known, mut seen) = (looked.clone(), 0_u64);
+        reader.each_event_beyond(log, &|chain| known.of(chain), &mut |event| {
+            let header = event.header.get();
+            seen += 1;
+            looked.take(header.chain(), header.seq);
+            if [Action::DOCUMENT_EDITORS, Action::DOCUMENT_CHANGE].contains(&header.action) {
+                places.push((header.chain(), header.seq));
                 changes.push(event);
             }
         })?;
+        if seen > NOTE_AFTER {
+            let mut batch = Batch::new();
+            DocumentRecords::put_noted(&mut batch, log, &Noted { looked, places });
+            self.persistence.write(batch);
+        }
         // Who might change the title is known once all lists are.
         changes.sort_by_key(|event| (event.header.get().action == Action::DOCUMENT_CHANGE, event.header.get().order()));
         if let Some(shelved) = self.documents.shelf.get_mut(&log) {
@@ -451,5 +509,7 @@ pub(crate) fn no_such_document() -> ApiError {
     ApiError::not_found("There is no such document here, or you are not in its room.")
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,7 @@ impl Home {
             EphemeralSignal::Other { kind: kind::LOCATION, payload } => {
                 self.hear_position(room, account, device, &payload);
             }
+            EphemeralSignal::Other { kind: kind::CALL, payload } => self.hear_call(room, account, device, &payload),
             EphemeralSignal::Other { kind, payload } => self.document_signal(room, account, device, kind, &payload),
         }
     }

@@ -3,23 +3,34 @@
 
 use std::collections::BTreeMap;
 
-use momoland_feed::{Change, Comment, Cursor, Feed, Order, Post, Snapshots};
+use momoland_feed::{Change, Comment, Cursor, Feed, Hidden, Order, Post, Snapshots};
 use momoland_protocol::cbor;
-use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::content::DeletionContent;
 use momoland_protocol::event::Action;
-use momoland_protocol::feed::{CommentContent, LikeContent, PostContent};
-use momoland_protocol::id::{EventId, RoomId, random};
-use momoland_protocol::roster::Role;
+use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
+use momoland_protocol::id::{AccountId, EventId, RoomId, random};
+use momoland_protocol::roster::{Posting as WirePosting, Role};
 use momoland_replica::input::Command;
+use momoland_replica::roster::Roster;
+use momoland_store::kv::Batch;
+use tokio::sync::oneshot;
 
+use super::notifications::BODY_CHARS_MAX;
 use super::{Home, Stored, body_of};
+use crate::account::record::{Noted, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
-use crate::api::types::{Comment as ApiComment, Comments, FeedOrder, Post as ApiPost, Posts};
+use crate::api::types::{
+    Comment as ApiComment, Comments, FeedAuthors, FeedOrder, FeedPerson, FeedPolicy, Following, Hidden as ApiHidden,
+    NotificationLevel, Post as ApiPost, Posting, Posts,
+};
 
 /// The first posts of an order: fronts are told when these change places.
 const LEADING: usize = 20;
+
+/// People whom one person follows.
+const FOLLOWS_MAX: usize = 1_000;
 
 /// One room's feed.
 #[derive(Debug)]
@@ -28,11 +39,13 @@ pub(in crate::engine) struct RoomFeed {
     snapshots: Snapshots,
     /// What led when fronts were told last.
     leading: BTreeMap<Order, Vec<EventId>>,
+    /// What they were told last of who may do what.
+    policy: Option<FeedPolicy>,
 }
 
 impl RoomFeed {
     pub(super) fn new(feed: Feed) -> Self {
-        Self { feed, snapshots: Snapshots::new(u64::from_be_bytes(random())), leading: BTreeMap::new() }
+        Self { feed, snapshots: Snapshots::new(u64::from_be_bytes(random())), leading: BTreeMap::new(), policy: None }
     }
 
     pub(super) fn post(&self, id: EventId) -> Option<Post> {
@@ -67,7 +80,13 @@ impl Home {
         body: String,
         tags: Vec<String>,
     ) -> Result<Stored, ApiError> {
-        self.require_member(room)?;
+        if !self.require_member(room)?.may_post(self.account.id) {
+            return Err(ApiError::new(
+                ErrorKind::Forbidden,
+                "Posting is curated here: only moderators and the authors whom they listed can post. You can like and \
+                 comment.",
+            ));
+        }
         let content = self.post_content(title, body, tags)?;
         self.append_to_feed(room, Action::PUBLISH, Vec::new(), &content)
     }
@@ -111,9 +130,132 @@ impl Home {
         self.append_to_feed(room, action, vec![target], &DeletionContent {})
     }
 
+    /// Hides something from all but its author and those who moderate, or shows it again. `None`: it is so already.
+    pub(crate) fn hide(&mut self, target: EventId, on: bool, reason: String) -> Result<Option<Stored>, ApiError> {
+        let (room, _) = self.find(target)?;
+        self.moderates_feed(room)?;
+        let held = match self.feed(room).feed.post(target) {
+            Some(post) => post.hidden,
+            None => self.feed(room).feed.comment(target).and_then(|comment| comment.hidden),
+        };
+        let reason = if on { reason.trim().to_owned() } else { String::new() };
+        if on == held.is_some() && held.is_none_or(|held| held.reason == reason) {
+            return Ok(None);
+        }
+        let content = HideContent { on, reason };
+        cbor::Bounded::check_bounds(&content)
+            .map_err(|_| ApiError::invalid("A reason is one line of at most 200 characters."))?;
+        self.append_to_feed(room, Action::HIDE, vec![target], &content).map(Some)
+    }
+
+    /// The roster of a feed in which this person moderates.
+    pub(crate) fn moderates_feed(&self, room: RoomId) -> Result<&Roster, ApiError> {
+        let roster = self.require_member(room)?;
+        if roster.role(self.account.id) < Some(Role::Moderator) {
+            return Err(ApiError::new(ErrorKind::Forbidden, "Only those who moderate here can do this."));
+        }
+        Ok(roster)
+    }
+
+    pub(crate) fn feed_authors(&self, room: RoomId) -> Result<FeedAuthors, ApiError> {
+        let policy = self.feed_policy(room)?;
+        let authors = self.require_member(room)?.authors().map(|account| self.feed_person(account)).collect();
+        Ok(FeedAuthors { policy, authors })
+    }
+
+    fn feed_policy(&self, room: RoomId) -> Result<FeedPolicy, ApiError> {
+        let roster = self.require_member(room)?;
+        let posting = match roster.settings().posting {
+            WirePosting::Members => Posting::Members,
+            WirePosting::Curated => Posting::Curated,
+        };
+        let may_moderate = roster.role(self.account.id) >= Some(Role::Moderator);
+        Ok(FeedPolicy { posting, may_post: roster.may_post(self.account.id), may_moderate })
+    }
+
+    /// Tells what a new roster changed about who may do what in a feed.
+    pub(in crate::engine) fn tell_feed_policy(&mut self, room: RoomId) {
+        let Ok(policy) = self.feed_policy(room) else { return };
+        let told = self.feed(room).policy.replace(policy);
+        if told.is_some_and(|told| told != policy) {
+            self.tell(Event::FeedChanged { room_id: room.to_string(), policy });
+        }
+    }
+
+    /// Whether this person is shown what moderators hid.
+    fn sees_hidden(&self, room: RoomId, author: AccountId) -> bool {
+        author == self.account.id || self.moderates_feed(room).is_ok()
+    }
+
+    /// Follows an author, or no longer. Answered with whether that is on the disk.
+    pub(crate) fn follow(&mut self, account: AccountId, on: bool) -> Result<oneshot::Receiver<bool>, ApiError> {
+        if account == self.account.id {
+            return Err(ApiError::invalid("Nobody follows themselves."));
+        }
+        let rosters = || self.replica.rooms().any(|(_, roster)| roster.handle(account).is_some());
+        if on && !self.profiles.contains_key(&account) && !rosters() {
+            return Err(ApiError::not_found("Nobody here knows this person."));
+        }
+        if on && self.follows.len() >= FOLLOWS_MAX && !self.follows.contains_key(&account) {
+            return Err(ApiError::new(ErrorKind::Conflict, "One follows at most 1,000 people. Let somebody go first."));
+        }
+        let changed = if on {
+            let since = Hlc::at(self.now().wall);
+            let known = self.follows.contains_key(&account);
+            self.follows.entry(account).or_insert(since);
+            !known
+        } else {
+            self.follows.remove(&account).is_some()
+        };
+        if changed {
+            self.tell(Event::FollowChanged { user_id: account.to_string(), on });
+        }
+        let mut batch = Batch::new();
+        Records::put_follows(&mut batch, &self.follows);
+        Ok(self.persistence.keep(batch))
+    }
+
+    pub(crate) fn following(&self) -> Following {
+        Following { people: self.follows.keys().map(|account| self.feed_person(*account)).collect() }
+    }
+
+    fn feed_person(&self, account: AccountId) -> FeedPerson {
+        FeedPerson { user_id: account.to_string(), name: self.display_name(account) }
+    }
+
+    fn note_post_gone(&mut self, room: RoomId, id: EventId) {
+        let shown = self.feed(room).feed.post(id);
+        if shown.is_none_or(|post| post.hidden.is_some() && !self.sees_hidden(room, post.author)) {
+            self.note_gone(&id.to_string());
+        }
+    }
+
+    /// Notes a post by somebody whom this person follows, unless it was there before they did.
+    fn note_post(&mut self, room: RoomId, id: EventId) {
+        let Some(post) = self.feed(room).feed.post(id).filter(|post| post.hidden.is_none()) else { return };
+        let Some((_, hlc)) = self.feed(room).feed.written(id) else { return };
+        if self.follows.get(&post.author).is_none_or(|since| hlc <= *since) {
+            return;
+        }
+        let body = if post.title.is_empty() { post.body } else { post.title };
+        self.note(Noted {
+            id: id.to_string(),
+            hlc: hlc.0,
+            personal: false,
+            title: format!("{} published a post", self.display_name(post.author)),
+            body: body.chars().take(BODY_CHARS_MAX).collect(),
+            level: NotificationLevel::Info,
+            room: Some(room.to_string()),
+            account: Some(post.author.to_string()),
+            post: Some(id.to_string()),
+            read: false,
+        });
+    }
+
     /// Likes something or no longer. `None`: it is so already.
     pub(crate) fn like(&mut self, target: EventId, on: bool) -> Result<Option<Stored>, ApiError> {
-        let (room, _) = self.find(target)?;
+        let (room, found) = self.find(target)?;
+        self.require_shown(room, &found)?;
         let own = self.account.id;
         if self.feed(room).feed.likes(own, target) == on {
             return Ok(None);
@@ -128,6 +270,7 @@ impl Home {
         reply_to: Option<EventId>,
     ) -> Result<Stored, ApiError> {
         let (room, found) = self.find(post)?;
+        self.require_shown(room, &found)?;
         let Found::Post(_) = found else { return Err(no_such_post()) };
         let mut targets = vec![post];
         if let Some(reply_to) = reply_to {
@@ -147,20 +290,26 @@ impl Home {
         &mut self,
         room: RoomId,
         order: Order,
+        followed: bool,
         cursor: Option<Cursor>,
         limit: usize,
     ) -> Result<Posts, ApiError> {
-        self.require_member(room)?;
+        let policy = self.feed_policy(room)?;
         let now = self.now().wall;
+        let follows = self.follows.clone();
         let held = self.feed(room);
+        held.policy = Some(policy);
         let (posts, next) = match cursor {
+            None if followed => held.snapshots.first_of(&held.feed, order, limit, now, |id| {
+                held.feed.written(id).is_some_and(|(author, _)| follows.contains_key(&author))
+            }),
             None => held.snapshots.first(&held.feed, order, limit, now),
             Some(cursor) => held.snapshots.next(&held.feed, cursor, limit).ok_or_else(|| {
                 ApiError::new(ErrorKind::Conflict, "This list is too old to go on with. Read it from its beginning.")
             })?,
         };
         let posts = posts.into_iter().map(|post| self.api_post(room, post)).collect();
-        Ok(Posts { room_id: room.to_string(), posts, next: next.map(|cursor| cursor.to_string()) })
+        Ok(Posts { room_id: room.to_string(), policy, posts, next: next.map(|cursor| cursor.to_string()) })
     }
 
     pub(crate) fn comments(
@@ -169,7 +318,8 @@ impl Home {
         before: Option<EventId>,
         limit: usize,
     ) -> Result<Comments, ApiError> {
-        let (room, _) = self.find(post)?;
+        let (room, found) = self.find(post)?;
+        self.require_shown(room, &found)?;
         let now = self.now().wall;
         let page = self.feed(room).feed.thread(post, before, limit, now).ok_or_else(no_such_post)?;
         let next = page.items.first().filter(|_| page.more).map(|comment| comment.id.to_string());
@@ -179,6 +329,11 @@ impl Home {
 
     /// Tells what a stored event changed in a feed.
     pub(in crate::engine) fn tell_feed(&mut self, room: RoomId, change: Change) {
+        match change {
+            Change::Published(id) => self.note_post(room, id),
+            Change::Post(id) => self.note_post_gone(room, id),
+            Change::Commented(_) | Change::Comment(_) => {}
+        }
         let feed = &self.feed(room).feed;
         let event = match change {
             Change::Published(id) => feed.post(id).map(|post| Event::PostNew { post: self.api_post(room, post) }),
@@ -222,6 +377,27 @@ impl Home {
         }
         for (order, post_ids) in changed {
             self.tell(Event::RankingChanged { room_id: room.to_string(), order, post_ids });
+        }
+    }
+
+    /// Refuses what this person does not see because moderators hid it.
+    fn require_shown(&self, room: RoomId, found: &Found) -> Result<(), ApiError> {
+        let (author, hidden) = match found {
+            Found::Post(post) => (post.author, post.hidden.is_some()),
+            Found::Comment(comment) => (comment.author, comment.hidden.is_some()),
+        };
+        if hidden && !self.sees_hidden(room, author) {
+            return Err(ApiError::new(ErrorKind::Forbidden, "Those who moderate here hid it."));
+        }
+        Ok(())
+    }
+
+    fn api_hidden(&self, hidden: Hidden) -> ApiHidden {
+        ApiHidden {
+            user_id: hidden.by.to_string(),
+            name: self.display_name(hidden.by),
+            reason: hidden.reason,
+            at: hidden.at.0,
         }
     }
 
@@ -270,11 +446,17 @@ impl Home {
 
     fn api_post(&self, room: RoomId, post: Post) -> ApiPost {
         let likes = |id| self.feeds.get(&room).is_some_and(|held| held.feed.likes(self.account.id, id));
+        let mut post = post;
+        if post.hidden.is_some() && !self.sees_hidden(room, post.author) {
+            post = Post { title: String::new(), body: String::new(), tags: Vec::new(), ..post };
+        }
         ApiPost {
             post_id: post.id.to_string(),
             room_id: room.to_string(),
             author: post.author.to_string(),
             author_name: self.display_name(post.author),
+            followed: self.follows.contains_key(&post.author),
+            hidden: post.hidden.map(|hidden| self.api_hidden(hidden)),
             title: post.title,
             body: post.body,
             tags: post.tags,
@@ -289,6 +471,7 @@ impl Home {
 
     fn api_comment(&self, room: RoomId, comment: Comment) -> ApiComment {
         let likes = |id| self.feeds.get(&room).is_some_and(|held| held.feed.likes(self.account.id, id));
+        let blank = comment.hidden.is_some() && !self.sees_hidden(room, comment.author);
         ApiComment {
             comment_id: comment.id.to_string(),
             post_id: comment.post.to_string(),
@@ -296,7 +479,8 @@ impl Home {
             author: comment.author.to_string(),
             author_name: self.display_name(comment.author),
             deleted: comment.text.is_none(),
-            text: comment.text.unwrap_or_default(),
+            text: comment.text.filter(|_| !blank).unwrap_or_default(),
+            hidden: comment.hidden.map(|hidden| self.api_hidden(hidden)),
             reply_to: comment.reply_to.map(|id| id.to_string()),
             sent_at: comment.sent_at.0,
             likes_count: comment.likes,
@@ -312,6 +496,8 @@ fn gone(room: RoomId, id: EventId) -> ApiPost {
         room_id: room.to_string(),
         author: String::new(),
         author_name: String::new(),
+        followed: false,
+        hidden: None,
         title: String::new(),
         body: String::new(),
         tags: Vec::new(),

@@ -27,7 +27,7 @@ use crate::projection::timeline::{Entry, Timeline};
 const NOTED_MAX: usize = 500;
 
 /// Characters of a message that a notification shows.
-const BODY_CHARS_MAX: usize = 400;
+pub(super) const BODY_CHARS_MAX: usize = 400;
 
 /// Where a list of notifications, or of activities, goes on: behind the one of this time and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +75,8 @@ pub(in crate::engine) struct Inbox {
     made: Vec<Noted>,
     /// Notes that were read in this turn.
     read: Vec<String>,
+    /// Notes that went in this turn.
+    gone: Vec<String>,
     /// Rooms that are to be looked at although nothing else of them changed.
     stale: BTreeSet<RoomId>,
 }
@@ -191,6 +193,17 @@ impl Home {
         self.persistence.write(batch);
     }
 
+    /// What a note was about is gone.
+    pub(super) fn note_gone(&mut self, id: &str) {
+        let Some(cursor) = self.inbox.noted.values().find(|noted| noted.id == id).map(cursor_of) else { return };
+        let Some(noted) = self.inbox.noted.remove(&cursor) else { return };
+        let mut batch = Batch::new();
+        Records::delete_noted(&mut batch, &noted);
+        self.persistence.write(batch);
+        self.inbox.made.retain(|made| made.id != id);
+        self.inbox.gone.push(noted.id);
+    }
+
     /// Notes what others did to this person's standing in a room, whose roster is held with the changes.
     pub(in crate::engine) fn note_standing(&mut self, room: RoomId, changes: &[CountersignedChange]) {
         let own = self.account.id;
@@ -236,6 +249,7 @@ impl Home {
                 level,
                 room: Some(room.to_string()),
                 account: Some(by.to_string()),
+                post: None,
                 read: false,
             });
         }
@@ -272,6 +286,7 @@ impl Home {
             }
         }
         changed.push((NotificationState::Read, std::mem::take(&mut self.inbox.read)));
+        changed.push((NotificationState::Gone, std::mem::take(&mut self.inbox.gone)));
         let unread_count = self.inbox.unread_count();
         let made = std::mem::take(&mut self.inbox.made);
         let arrived = std::mem::take(&mut self.inbox.arrived);
@@ -354,6 +369,7 @@ impl Home {
             level: NotificationLevel::Info,
             room_id: Some(message.room_id),
             message_id: Some(message.message_id),
+            post_id: None,
             user_id: Some(message.author),
             at: message.sent_at,
             read: timeline.is_settled(entry, away),
@@ -363,12 +379,17 @@ impl Home {
     fn api_noted(&self, noted: &Noted) -> Notification {
         Notification {
             notification_id: noted.id.clone(),
-            kind: if noted.personal { NotificationKind::Personal } else { NotificationKind::Room },
+            kind: match (noted.personal, &noted.post) {
+                (true, _) => NotificationKind::Personal,
+                (false, Some(_)) => NotificationKind::Post,
+                (false, None) => NotificationKind::Room,
+            },
             title: noted.title.clone(),
             body: noted.body.clone(),
             level: noted.level,
             room_id: noted.room.clone(),
             message_id: None,
+            post_id: noted.post.clone(),
             user_id: noted.account.clone(),
             at: Hlc(noted.hlc).wall().0,
             read: noted.read,

@@ -164,8 +164,10 @@ impl Home {
             | RosterOp::Unban { .. }
             | RosterOp::OpenInvite { .. }
             | RosterOp::CloseInvite { .. }
-            | RosterOp::Configure { .. }
             | RosterOp::Repair { .. } => Vec::new(),
+            RosterOp::Configure { .. } | RosterOp::ListAuthor { .. } => {
+                self.replica.post_cuts_for(room, &roster.unlists(&op))
+            }
         };
         // As the server does: of more than a change may carry, those of the longest chains.
         cuts.sort_by_key(|cut| std::cmp::Reverse(cut.seq));

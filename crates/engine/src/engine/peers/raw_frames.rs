@@ -7,9 +7,11 @@ use std::time::Duration;
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::Hlc;
 use momoland_protocol::content::MessageContent;
-use momoland_protocol::ephemeral::EphemeralSignal;
+use momoland_protocol::document::{DocumentSignal, DocumentUpdate, Editors};
+use momoland_protocol::ephemeral::{EphemeralSignal, kind};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event as WireEvent, EventHeader};
-use momoland_protocol::id::{ChainId, EventId, Incarnation, Nonce, RosterHash, Seq, SetHash};
+use momoland_protocol::id::{ChainId, EventId, Incarnation, LogId, Nonce, RosterHash, Seq, SetHash};
+use momoland_protocol::limits;
 use momoland_protocol::register::{ReadMark, Register, RegisterName};
 use momoland_protocol::replication::{ChainHead, Frame};
 use momoland_protocol::roster::{
@@ -18,11 +20,12 @@ use momoland_protocol::roster::{
 };
 use momoland_protocol::signed::{SecretKey, Signed};
 use momoland_store::kv::{MemoryStore, Store};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::*;
 use crate::account::record::Records;
 use crate::api::types::DeliveryState;
+use crate::documents::document::{Document, Edit};
 use crate::engine::actor::Channels;
 use crate::engine::fixture::{self, ADA};
 use crate::persistence::DiskEvent;
@@ -195,15 +198,19 @@ impl Stage {
         self.until(|stage| stage.eve.heard.contains(&Frame::Closed { room })).await;
     }
 
-    async fn post(&mut self, room: RoomId, text: &str) -> EventId {
-        let mut answer = self.ada.send_message(room, text.to_owned(), None).unwrap();
-        let mut sent = None;
+    async fn answered<T>(&mut self, mut answer: oneshot::Receiver<T>) -> T {
+        let mut answered = None;
         self.until(|_| {
-            sent = answer.try_recv().ok();
-            sent.is_some()
+            answered = answer.try_recv().ok();
+            answered.is_some()
         })
         .await;
-        sent.unwrap().unwrap()
+        answered.unwrap()
+    }
+
+    async fn post(&mut self, room: RoomId, text: &str) -> EventId {
+        let answer = self.ada.send_message(room, text.to_owned(), None).unwrap();
+        self.answered(answer).await.unwrap()
     }
 
     fn texts(&self, room: RoomId) -> Vec<String> {
@@ -363,4 +370,86 @@ async fn c08_raw_frames_of_a_removed_member_get_and_change_nothing() {
     let timeline = &stage.ada.timelines[&left];
     assert_eq!(timeline.message(timeline.get(secret).unwrap()).state, DeliveryState::Stored);
     assert!(!typing.contains(&left.to_string()), "she is seen typing in a room that she is out of");
+}
+
+/// The next event of Eve's chain in a document: what she writes, under the list of editors that the announcement was.
+fn update_of(eve: &Eve, log: LogId, seq: u64, prev: EventId, roster: RosterHash, update: Vec<u8>) -> WireEvent {
+    let body = BodyBytes::new(&Body::Plain(cbor::encode(&DocumentUpdate { update }))).unwrap();
+    let header = EventHeader {
+        log,
+        device: eve.key.device(),
+        incarnation: eve.chain().incarnation,
+        seq: Seq(seq),
+        prev,
+        hlc: Hlc(Hlc::at(UnixMillis::now()).0 + seq),
+        roster,
+        action: Action::DOCUMENT_UPDATE,
+        targets: vec![EventId(log.0)],
+        body_hash: body.hash(),
+        body_length: u32::try_from(body.len()).unwrap(),
+        place: None,
+    };
+    WireEvent { header: Signed::sign(header, &eve.key).unwrap(), body: Some(body) }
+}
+
+// Rules: DO5, DO6, DO8
+#[tokio::test]
+async fn c10_raw_updates_of_a_reader_change_nothing_and_her_caret_shows() {
+    let (mut stage, room, _) = Stage::new().await;
+    let roster = stage.head(room);
+    stage.eve.say(Frame::Room { room, version: 2, head: roster });
+    let nothing = |log| Frame::Have { log, chains: Vec::new(), more: false, registers: SetHash::ZERO };
+    stage.eve.say(nothing(room.conversation()));
+    let made = stage.ada.create_document(room, "Hers alone".to_owned(), Editors::Author).unwrap();
+    let log = stage.answered(made).await.unwrap();
+    let written = stage.ada.edit_document(log, vec![Edit::Insert { at: 0, text: "hers".to_owned() }]).unwrap();
+    stage.ada.settle();
+    stage.answered(written).await.unwrap();
+    // Good Yjs, under a client id of Eve's device: what her own engine would make of a key that she strikes.
+    let (state, _) = stage.ada.document_state(log, None).unwrap();
+    let mut of_eve = Document::new(log, stage.eve.key.device());
+    of_eve.recover(&state);
+    of_eve.take_unissued(limits::DOCUMENT_UPDATE_BYTES_MAX);
+    let keys = of_eve.edit(&[Edit::Insert { at: 4, text: " and eve's".to_owned() }]).unwrap();
+    let deletion = of_eve.edit(&[Edit::Delete { at: 0, len: 4 }]).unwrap();
+    while stage.told.try_recv().is_ok() {}
+
+    let signal = |kind, content: Vec<u8>| {
+        let payload = cbor::encode(&DocumentSignal { document: DocumentSignal::name(log), content });
+        cbor::encode(&Ephemeral { room, signal: EphemeralSignal::Other { kind, payload } })
+    };
+    for update in [&keys, &deletion] {
+        stage.eve.send(Class::Ephemeral, signal(kind::DOCUMENT_KEYS, update.clone()));
+    }
+    stage.eve.say(nothing(log));
+    let first = update_of(&stage.eve, log, 1, EventId::ZERO, roster, keys);
+    let second = update_of(&stage.eve, log, 2, first.id(), roster, deletion);
+    stage.eve.say(Frame::Events { log, events: vec![first, second] });
+    // She may write in the room, so her events are kept and passed on; what they say counts for nothing.
+    let chain = stage.eve.chain();
+    let mut texts = BTreeSet::new();
+    stage
+        .until(|stage| {
+            texts.insert(stage.ada.document_text(log).unwrap());
+            stage.ada.replica.chains(log).any(|held| held == (chain, Seq(2)))
+        })
+        .await;
+    // Where she is, everybody may say. It is lossy: said until it is heard, behind what she typed.
+    let eve = stage.eve.key.device().to_string();
+    let mut told = Vec::new();
+    stage.eve.send(Class::Ephemeral, signal(kind::DOCUMENT_AWARENESS, br#"{"caret":4}"#.to_vec()));
+    stage
+        .until(|stage| {
+            texts.insert(stage.ada.document_text(log).unwrap());
+            while let Ok(event) = stage.told.try_recv() {
+                told.push(event);
+            }
+            told.iter().any(|event| matches!(event, Event::DocAwareness { device_id, .. } if *device_id == eve))
+        })
+        .await;
+    assert_eq!(texts, BTreeSet::from(["hers".to_owned()]), "not even for a moment");
+    let shown = |event: &&Event| matches!(event, Event::DocUpdate { .. } | Event::DocReset { .. });
+    assert_eq!(told.iter().filter(shown).count(), 0, "no editor was told anything: {told:?}");
+    assert_eq!(stage.ada.awareness(log).len(), 1);
+    assert!(!stage.eve.closed, "the link stands");
 }

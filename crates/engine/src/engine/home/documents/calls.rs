@@ -12,7 +12,10 @@ use momoland_replica::output::CommandRefusal;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{DocumentStep, ISSUE_AFTER, MODERATORS, OWNERS, no_such_document, refuse_begin};
+use super::{
+    Answer, DocumentStep, ISSUE_AFTER, ISSUE_AT_LATEST_AFTER, MODERATORS, OWNERS, Together, Written, no_such_document,
+    refuse_begin,
+};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{Doc, DocEditing};
 use crate::documents::document::{Document, Edit, EditRefusal};
@@ -163,30 +166,60 @@ impl Home {
         let shelved = self.documents.shelf.get_mut(&log).ok_or_else(no_such_document)?;
         shelved.open = shelved.open.saturating_sub(1);
         self.documents.awareness.set(log, None);
+        self.edit_together();
         self.issue_document(log);
         Ok(())
     }
 
-    /// Changes the text of a document; answered once that is on disk.
-    pub(crate) fn edit_document(
-        &mut self,
-        log: LogId,
-        edits: &[Edit],
-    ) -> Result<oneshot::Receiver<Result<(), CommandRefusal>>, ApiError> {
+    /// Changes the text of a document; answered once that is on disk. It is done together with others that wait, at the
+    /// latest by [`Self::settle`].
+    pub(crate) fn edit_document(&mut self, log: LogId, edits: Vec<Edit>) -> Result<Written, ApiError> {
         self.may_edit(log)?;
-        let update = self.document(log)?.edit(edits).map_err(not_taken)?;
-        Ok(self.document_changed(log, update))
+        if self.documents.together.as_ref().is_none_or(|together| together.log != log) {
+            // Is it here? It says so now.
+            self.document(log)?;
+            self.documents.together = Some(Together { log, calls: Vec::new() });
+        }
+        let (answer, answered) = oneshot::channel();
+        if let Some(together) = &mut self.documents.together {
+            together.calls.push((edits, answer));
+        }
+        Ok(answered)
+    }
+
+    /// Does the edits that were asked for: one after the other, in one transaction.
+    pub(in crate::engine) fn edit_together(&mut self) {
+        let Some(Together { log, calls }) = self.documents.together.take() else { return };
+        let Some(document) = self.documents.shelf.get_mut(&log).and_then(|shelved| shelved.document.as_mut()) else {
+            calls.into_iter().for_each(|(_, answer)| {
+                // The caller may have gone.
+                let _ = answer.send(Err(no_such_document()));
+            });
+            return;
+        };
+        let (outcomes, update) = document.edit_together(calls.iter().map(|(edits, _)| edits.as_slice()));
+        let mut answers = Vec::with_capacity(calls.len());
+        for ((_, answer), outcome) in calls.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => answers.push(answer),
+                Err(refusal) => {
+                    let _ = answer.send(Err(not_taken(refusal)));
+                }
+            }
+        }
+        match update {
+            Ok(update) => self.note_changed(log, &update, answers),
+            Err(refusal) => answers.into_iter().for_each(|answer| {
+                let _ = answer.send(Err(not_taken(refusal)));
+            }),
+        }
     }
 
     /// Takes an update of an editor on this machine; answered once it is on disk.
-    pub(crate) fn update_document(
-        &mut self,
-        log: LogId,
-        update: &[u8],
-    ) -> Result<oneshot::Receiver<Result<(), CommandRefusal>>, ApiError> {
+    pub(crate) fn update_document(&mut self, log: LogId, update: &[u8]) -> Result<Written, ApiError> {
         self.may_edit(log)?;
         let update = self.document(log)?.take_raw(update).map_err(not_taken)?;
-        Ok(self.document_changed(log, update))
+        Ok(self.document_changed(log, &update))
     }
 
     /// A document's title, and what is in it.
@@ -197,36 +230,36 @@ impl Home {
     }
 
     /// Puts blocks at the end of a document; answered once that is on disk.
-    pub(crate) fn append_to_document(
-        &mut self,
-        log: LogId,
-        blocks: &[Block],
-    ) -> Result<oneshot::Receiver<Result<(), CommandRefusal>>, ApiError> {
+    pub(crate) fn append_to_document(&mut self, log: LogId, blocks: &[Block]) -> Result<Written, ApiError> {
         self.may_edit(log)?;
         let update = self.document(log)?.append(blocks).map_err(not_taken)?;
-        Ok(self.document_changed(log, update))
+        Ok(self.document_changed(log, &update))
     }
 
-    pub(super) fn document_changed(
-        &mut self,
-        log: LogId,
-        update: Vec<u8>,
-    ) -> oneshot::Receiver<Result<(), CommandRefusal>> {
+    pub(super) fn document_changed(&mut self, log: LogId, update: &[u8]) -> Written {
         let (answer, answered) = oneshot::channel();
+        self.note_changed(log, update, vec![answer]);
+        answered
+    }
+
+    /// Tells of a change and writes it to the journal; who waits is answered once it is there.
+    fn note_changed(&mut self, log: LogId, update: &[u8], answers: Vec<Answer>) {
         if update.is_empty() {
-            let _ = answer.send(Ok(()));
-            return answered;
+            for answer in answers {
+                let _ = answer.send(Ok(()));
+            }
+            return;
         }
-        self.tell_update(log, &update);
+        self.tell_update(log, update);
         self.documents.typed.insert(log);
-        let number = self.documents.journal.add(log, &update, answer);
+        let number = self.documents.journal.add(log, update, answers);
         if let Some(shelved) = self.documents.shelf.get_mut(&log) {
             shelved.journalled.insert(number);
-            let full = shelved.document.as_ref().is_some_and(|it| it.unissued_bytes() >= ISSUE_FROM_BYTES);
-            let at = if full { Instant::now() } else { Instant::now() + ISSUE_AFTER };
-            shelved.issue_at = Some(shelved.issue_at.map_or(at, |earlier| earlier.min(at)));
+            let full = shelved.document.as_mut().is_some_and(|it| it.fills_an_event(ISSUE_FROM_BYTES));
+            let now = Instant::now();
+            let until = *shelved.issue_until.get_or_insert(now + ISSUE_AT_LATEST_AFTER);
+            shelved.issue_at = Some(if full { now } else { until.min(now + ISSUE_AFTER) });
         }
-        answered
     }
 
     /// Says who may write from now on; answered once that is on disk.

@@ -3,11 +3,9 @@
 //! Nothing is kept for it: a version is what the events up to one add up to. What counts no more is in no version.
 
 use momoland_protocol::id::{AccountId, EventId, LogId};
-use momoland_replica::output::CommandRefusal;
-use tokio::sync::oneshot;
 
-use super::no_such_document;
-use super::reading::WrittenUpdate;
+use super::Written;
+use super::source::{Source, WrittenUpdate};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::documents::document::Standing;
 use crate::documents::rich::Block;
@@ -27,21 +25,42 @@ pub(crate) struct DocumentVersion {
     pub(crate) at: u64,
 }
 
+/// What a document's events say about how it came to be: read apart from the actor.
+pub(crate) struct DocumentHistory(Source);
+
+/// What a document was made of at a version.
+pub(crate) struct Held {
+    pub(crate) version: DocumentVersion,
+    pub(crate) blocks: Vec<Block>,
+    /// What it held before.
+    pub(crate) before: Vec<Block>,
+}
+
 impl Home {
-    /// All versions of a document, the newest first.
-    pub(crate) fn document_versions(&self, log: LogId) -> Result<Vec<DocumentVersion>, ApiError> {
-        let mut versions = versions_of(&self.visible_updates(log)?);
+    /// How a document came to be.
+    pub(crate) fn document_history(&self, log: LogId) -> Result<DocumentHistory, ApiError> {
+        self.source(log).map(DocumentHistory)
+    }
+
+    /// Makes a document what it was, by a new edit; answered once that is on disk.
+    pub(crate) fn revert_document(&mut self, log: LogId, blocks: &[Block]) -> Result<Written, ApiError> {
+        self.may_edit(log)?;
+        let update = self.document(log)?.become_blocks(blocks).map_err(super::calls::not_taken)?;
+        Ok(self.document_changed(log, &update))
+    }
+}
+
+impl DocumentHistory {
+    /// All versions, the newest first. Blocks on the disk.
+    pub(crate) fn versions(&self) -> Result<Vec<DocumentVersion>, ApiError> {
+        let mut versions = versions_of(&self.0.updates()?);
         versions.reverse();
         Ok(versions)
     }
 
-    /// A version, what the document held then, and what it held before.
-    pub(crate) fn document_version(
-        &self,
-        log: LogId,
-        wanted: EventId,
-    ) -> Result<(DocumentVersion, Vec<Block>, Vec<Block>), ApiError> {
-        let updates = self.visible_updates(log)?;
+    /// A version, what the document held then, and what it held before. Blocks on the disk.
+    pub(crate) fn version(&self, wanted: EventId) -> Result<Held, ApiError> {
+        let updates = self.0.updates()?;
         let versions = versions_of(&updates);
         let place = versions.iter().position(|version| version.id == wanted).ok_or_else(no_such_version)?;
         let held = |version: &DocumentVersion| {
@@ -49,29 +68,11 @@ impl Home {
                 // What was refused is a place for what counts, whenever it came.
                 *number <= version.last || written.standing == Standing::Refused
             });
-            self.fold_updates(log, until.map(|(_, written)| written)).blocks()
+            self.0.fold_updates(until.map(|(_, written)| written)).blocks()
         };
         let version = versions.get(place).ok_or_else(no_such_version)?;
         let before = place.checked_sub(1).and_then(|before| versions.get(before)).map(held).unwrap_or_default();
-        Ok((version.clone(), held(version), before))
-    }
-
-    /// Makes a document what it was, by a new edit; answered once that is on disk.
-    pub(crate) fn revert_document(
-        &mut self,
-        log: LogId,
-        wanted: EventId,
-    ) -> Result<oneshot::Receiver<Result<(), CommandRefusal>>, ApiError> {
-        self.may_edit(log)?;
-        let (_, blocks, _) = self.document_version(log, wanted)?;
-        let update = self.document(log)?.become_blocks(&blocks).map_err(super::calls::not_taken)?;
-        Ok(self.document_changed(log, update))
-    }
-
-    fn visible_updates(&self, log: LogId) -> Result<Vec<WrittenUpdate>, ApiError> {
-        let shelved = self.documents.shelf.get(&log).ok_or_else(no_such_document)?;
-        self.require_member(shelved.room).map_err(|_| no_such_document())?;
-        self.read_updates(log)
+        Ok(Held { version: version.clone(), blocks: held(version), before })
     }
 }
 

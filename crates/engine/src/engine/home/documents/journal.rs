@@ -30,7 +30,7 @@ struct JournalEntry {
 
 impl Journal {
     /// Adds an update; the number of the entry that it is in.
-    pub(super) fn add(&mut self, log: LogId, update: &[u8], answer: Answer) -> u64 {
+    pub(super) fn add(&mut self, log: LogId, update: &[u8], answers: Vec<Answer>) -> u64 {
         let open = self.queue.iter_mut().find(|entry| entry.log == log && entry.open);
         let entry = match open {
             Some(entry) => entry,
@@ -52,7 +52,7 @@ impl Journal {
         // A request holds far less than what 32 bits count.
         entry.updates.extend_from_slice(&u32::try_from(update.len()).unwrap_or(u32::MAX).to_be_bytes());
         entry.updates.extend_from_slice(update);
-        entry.answers.push(answer);
+        entry.answers.extend(answers);
         entry.number
     }
 

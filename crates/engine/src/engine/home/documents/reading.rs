@@ -2,47 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use momoland_protocol::document::DocumentUpdate;
-use momoland_protocol::event::{Action, EventHeader};
-use momoland_protocol::id::{AccountId, EventId, LogId};
-use momoland_store::kv::{Batch, StoreError};
-use tokio::sync::oneshot;
+use momoland_protocol::id::LogId;
+use momoland_store::kv::Batch;
 use tokio::time::Instant;
 
 use super::journal::split;
-use super::{ISSUE_AFTER, ISSUE_AGAIN_AFTER, Shelved, no_such_document, standing};
-use crate::api::error::{ApiError, ErrorKind};
+use super::source::{FoldedLog, unreadable};
+use super::{ISSUE_AFTER, ISSUE_AGAIN_AFTER, Shelved, Unfolded, no_such_document};
+use crate::api::error::ApiError;
 use crate::api::events::Event;
-use crate::documents::document::{Document, Recovered, Standing};
+use crate::documents::document::{Document, Recovered};
 use crate::documents::records::DocumentRecords;
 use crate::engine::Home;
 
 /// Documents that stay in memory though nobody has them open. More: those that were used longest ago go.
 const IDLE_DOCUMENTS_MAX: usize = 16;
 
-/// An update as an event says it.
-pub(super) struct WrittenUpdate {
-    pub(super) id: EventId,
-    pub(super) header: EventHeader,
-    pub(super) author: AccountId,
-    /// Of the roster that it names.
-    version: u64,
-    update: Vec<u8>,
-    pub(super) standing: Standing,
-}
-
-fn unreadable(log: LogId, error: &StoreError) -> ApiError {
-    tracing::error!(%error, %log, "a document cannot be read");
-    ApiError::new(
-        ErrorKind::Internal,
-        "This document cannot be read from the disk, so it is not shown, and nothing was changed in it. \
-         Others still have it; the log says what is damaged.",
-    )
-}
-
 impl Home {
     /// A document that this person may see, in memory.
     pub(super) fn document(&mut self, log: LogId) -> Result<&mut Document, ApiError> {
+        self.edit_together();
         let shelved = self.documents.shelf.get(&log).ok_or_else(no_such_document)?;
         self.require_member(shelved.room).map_err(|_| no_such_document())?;
         if shelved.document.is_none() {
@@ -59,63 +38,12 @@ impl Home {
         shelved.document.as_mut().ok_or_else(no_such_document)
     }
 
-    /// The updates in the events of a document, in order; those that count for nothing left out. Blocks on the disk.
-    pub(super) fn read_updates(&self, log: LogId) -> Result<Vec<WrittenUpdate>, ApiError> {
-        let shelved = self.documents.shelf.get(&log).ok_or_else(no_such_document)?;
-        let roster = self.replica.roster(shelved.room).ok_or_else(no_such_document)?;
-        let mut updates = Vec::new();
-        let folded = self.persistence.each_event(log, &mut |event| {
-            let header = event.header.get();
-            if header.action != Action::DOCUMENT_UPDATE || !roster.counts_event(header) {
-                return;
-            }
-            let Some(author) = roster.account_of(header.device) else { return };
-            let standing = standing(&shelved.rights, header, author);
-            if let (Some(standing), Some(DocumentUpdate { update })) = (standing, event.content()) {
-                let version = roster.version_of(header.roster).unwrap_or_default();
-                updates.push(WrittenUpdate {
-                    id: event.id(),
-                    header: header.clone(),
-                    author,
-                    version,
-                    update,
-                    standing,
-                });
-            }
-        });
-        folded.map_err(|error| unreadable(log, &error))?;
-        if updates.is_empty() {
-            return Err(ApiError::new(
-                ErrorKind::Offline,
-                "This document has not arrived on this device yet. It comes once its author, or somebody who has it, is online.",
-            ));
-        }
-        updates.sort_by_key(|written| written.header.order());
-        Ok(updates)
-    }
-
-    /// What updates add up to.
-    pub(super) fn fold_updates<'a>(
-        &self,
-        log: LogId,
-        updates: impl Iterator<Item = &'a WrittenUpdate> + Clone,
-    ) -> Document {
-        let mut document = Document::new(log, self.key.device());
-        // Those that do not count first: others may be placed beside them.
-        for refused in [true, false] {
-            let of_it = updates.clone().filter(|written| (written.standing == Standing::Refused) == refused);
-            for written in of_it {
-                document.fold(&written.header, written.version, &written.update, written.standing);
-            }
-        }
-        document
-    }
-
-    /// Folds what is on disk of a document. Blocks on the disk.
+    /// Folds what is on disk of a document. Blocks on the disk, for as long as what no snapshot says takes.
     pub(super) fn read_document(&mut self, log: LogId, journal: bool) -> Result<Document, ApiError> {
-        let updates = self.read_updates(log)?;
-        let mut document = self.fold_updates(log, updates.iter());
-        document.take_counted();
+        let FoldedLog { mut document, snapshot } = self.source(log)?.fold()?;
+        if let Some(snapshot) = snapshot {
+            self.keep_snapshot(log, snapshot);
+        }
         if !journal {
             return Ok(document);
         }
@@ -139,6 +67,45 @@ impl Home {
             shelved.issue_at = Some(Instant::now());
         }
         Ok(document)
+    }
+
+    /// An event of a document is stored: after some, what it adds up to is folded, so that it opens fast, here or after a
+    /// restart.
+    pub(super) fn note_unfolded(&mut self, log: LogId, bytes: usize) {
+        let limits = self.documents.fold_limits;
+        let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
+        let Unfolded { events, bytes: held, folding } = &mut shelved.unfolded;
+        (*events, *held) = (*events + 1, *held + bytes);
+        if *folding || (*events < limits.updates && *held < limits.bytes) {
+            return;
+        }
+        let Ok(source) = self.source(log) else { return };
+        if let Some(shelved) = self.documents.shelf.get_mut(&log) {
+            shelved.unfolded = Unfolded { events: 0, bytes: 0, folding: true };
+        }
+        self.persistence.fold_beside(log, move || source.fold().ok()?.snapshot);
+    }
+
+    /// What was folded beside is there.
+    pub(in crate::engine) fn document_folded(&mut self, log: LogId, snapshot: Option<Vec<u8>>) {
+        let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
+        shelved.unfolded.folding = false;
+        if let Some(snapshot) = snapshot {
+            self.keep_snapshot(log, snapshot);
+        }
+    }
+
+    fn keep_snapshot(&mut self, log: LogId, snapshot: Vec<u8>) {
+        let mut batch = Batch::new();
+        DocumentRecords::put_snapshot(&mut batch, log, snapshot);
+        self.persistence.write(batch);
+    }
+
+    /// Something of a document's events is to be on no disk any more.
+    pub(super) fn drop_snapshot(&mut self, log: LogId) {
+        let mut batch = Batch::new();
+        DocumentRecords::delete_snapshot(&mut batch, log);
+        self.persistence.write(batch);
     }
 
     /// Reads a document anew, since what counted counts no more, or what did not does. Own changes that no event says yet
@@ -205,8 +172,7 @@ impl Home {
         };
         tracing::info!(%log, "what own changes were written beside never came: they were made again without it");
         self.documents.journal.seal(log);
-        let (answer, _) = oneshot::channel();
-        let number = self.documents.journal.add(log, &update, answer);
+        let number = self.documents.journal.add(log, &update, Vec::new());
         let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
         let numbers = std::mem::replace(&mut shelved.journalled, BTreeSet::from([number]));
         (shelved.document, shelved.leans_since, shelved.issue_at) = (Some(document), None, Some(Instant::now()));

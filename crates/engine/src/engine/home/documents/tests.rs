@@ -28,9 +28,9 @@ async fn create(device: &mut Device, room: RoomId) -> LogId {
     answered(device, waiting).await.unwrap()
 }
 
-fn begin_to_type(device: &mut Device, log: LogId, text: &str) -> oneshot::Receiver<Result<(), CommandRefusal>> {
+fn begin_to_type(device: &mut Device, log: LogId, text: &str) -> Written {
     let edits = [Edit::Insert { at: 0, text: text.to_owned() }];
-    let waiting = device.home.edit_document(log, &edits).unwrap();
+    let waiting = device.home.edit_document(log, edits.to_vec()).unwrap();
     device.home.settle();
     waiting
 }
@@ -121,13 +121,46 @@ async fn c03_a_document_that_cannot_be_read_is_an_error() {
     let refused = restarted.home.document_text(log).unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Internal, "{}", refused.message);
     let edit = [Edit::Insert { at: 0, text: "over it".to_owned() }];
-    assert_eq!(restarted.home.edit_document(log, &edit).unwrap_err().kind, ErrorKind::Internal);
+    assert_eq!(restarted.home.edit_document(log, edit.to_vec()).unwrap_err().kind, ErrorKind::Internal);
     restarted.home.settle();
     assert_eq!(keys(&store, b""), before, "nothing is written over it");
     let mut batch = Batch::new();
     batch.put(damaged.clone(), whole);
     store.commit(batch, Durability::Synced).unwrap();
     assert_eq!(restarted.home.document_text(log).unwrap(), "three two one ");
+}
+
+// Rules: DO14
+#[tokio::test]
+async fn a_document_opens_from_what_it_was_folded_to_while_that_stands() {
+    let store = Arc::new(HeldStore::default());
+    let mut device = Device::start(Arc::clone(&store));
+    device.home.documents.fold_limits = FoldLimits { updates: 4, bytes: usize::MAX };
+    let room = device.create_room().await;
+    let log = create(&mut device, room).await;
+    for _ in 0..10 {
+        write(&mut device, log, "x").await;
+        issue(&mut device, log).await;
+    }
+    device.until(|home| !home.documents.shelf[&log].unfolded.folding).await;
+    // What is written behind it is on the disk after it.
+    write(&mut device, log, "newest ").await;
+    issue(&mut device, log).await;
+    assert_eq!(keys(&store, b"Ds").len(), 1);
+    drop(device);
+    let mut restarted = Device::start(Arc::clone(&store));
+    // An event at the beginning, which it does not need any more.
+    let events: Vec<Vec<u8>> = keys(&store, b"Ld").into_iter().filter(|key| key[6] == b'e').collect();
+    let damaged = &events[events.len() - 10];
+    let mut batch = Batch::new();
+    batch.put(damaged.clone(), b"nonsense".to_vec());
+    store.commit(batch, Durability::Synced).unwrap();
+    assert_eq!(restarted.home.document_text(log).unwrap(), format!("newest {}", "x".repeat(10)));
+    // Under another list all events are judged anew, so they are read.
+    let said = restarted.home.set_document_editors(log, Editors::Author).unwrap();
+    answered(&mut restarted, said).await.unwrap();
+    let refused = restarted.home.source(log).unwrap().fold().map(|_| ()).unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Internal, "{}", refused.message);
 }
 
 // Rules: DO1
@@ -149,7 +182,7 @@ async fn a_document_of_which_nothing_came_yet_is_no_empty_page() {
     let log = *device.home.documents.shelf.keys().next().unwrap();
     assert_eq!(device.home.document_text(log).unwrap_err().kind, ErrorKind::Offline);
     let edit = [Edit::Insert { at: 0, text: "first".to_owned() }];
-    assert_eq!(device.home.edit_document(log, &edit).unwrap_err().kind, ErrorKind::Offline);
+    assert_eq!(device.home.edit_document(log, edit.to_vec()).unwrap_err().kind, ErrorKind::Offline);
     // Killed between the two: the next start begins it.
     drop(device);
     let mut restarted = Device::start(store);

@@ -16,7 +16,7 @@ use crate::api::events::Event;
 use crate::documents::document::Document;
 use crate::documents::records::DocumentRecords;
 use crate::engine::Home;
-use crate::engine::home::{Waiting, body_of};
+use crate::engine::home::{Waiting, body_of, refused};
 
 /// How long own changes wait for what they were written beside, before they are made again without it.
 const LEANS_MAX: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ impl Home {
             shelved.issue_at = None;
             return;
         }
-        shelved.issue_at = None;
+        (shelved.issue_at, shelved.issue_until) = (None, None);
         let Some(document) = shelved.document.as_mut().filter(|document| document.has_unissued()) else { return };
         if document.leans() {
             let now = Instant::now();
@@ -148,7 +148,7 @@ impl Home {
     pub(in crate::engine) fn journal_written(&mut self, written: bool) {
         for answer in self.documents.journal.writing.take().unwrap_or_default() {
             // The caller may have gone.
-            let _ = answer.send(if written { Ok(()) } else { Err(CommandRefusal::Halted) });
+            let _ = answer.send(if written { Ok(()) } else { Err(refused(CommandRefusal::Halted)) });
         }
     }
 

@@ -1,0 +1,40 @@
+//! `calls.*`.
+
+use momoland_protocol::id::RoomId;
+
+use super::id;
+use crate::api::error::ApiError;
+use crate::api::types::{
+    CallList, CallMedia, CallParams, CallStarted, CallStats, Done, NoParams, SetCallMediaParams, StartCallParams,
+};
+use crate::engine::Engine;
+
+pub(super) async fn start(engine: &Engine, params: StartCallParams) -> Result<CallStarted, ApiError> {
+    let room: RoomId = id(&params.room_id, "room")?;
+    let CallMedia::Audio = params.media;
+    engine.with_home(move |home| Ok(CallStarted { call_id: home.start_call(room)?.to_string() })).await
+}
+
+pub(super) async fn join(engine: &Engine, params: CallParams) -> Result<CallStarted, ApiError> {
+    engine.with_home(move |home| Ok(CallStarted { call_id: home.join_call(&params.call_id)?.to_string() })).await
+}
+
+pub(super) async fn decline(engine: &Engine, params: CallParams) -> Result<Done, ApiError> {
+    engine.with_home(move |home| home.decline_call(&params.call_id).map(|()| Done {})).await
+}
+
+pub(super) async fn leave(engine: &Engine, params: CallParams) -> Result<Done, ApiError> {
+    engine.with_home(move |home| home.leave_call(&params.call_id).map(|()| Done {})).await
+}
+
+pub(super) async fn set_media(engine: &Engine, params: SetCallMediaParams) -> Result<Done, ApiError> {
+    engine.with_home(move |home| home.set_call_media(params).map(|()| Done {})).await
+}
+
+pub(super) async fn list(engine: &Engine, _: NoParams) -> Result<CallList, ApiError> {
+    engine.with_home(|home| Ok(CallList { calls: home.list_calls() })).await
+}
+
+pub(super) async fn stats(engine: &Engine, params: CallParams) -> Result<CallStats, ApiError> {
+    engine.with_home(move |home| home.call_stats(&params.call_id)).await
+}

@@ -1,0 +1,494 @@
+//! Who is in which call of which room, from what devices say of themselves.
+//!
+//! Nobody decides for others: each device in a call says so each second, and all draw the same conclusions. A lost
+//! signal costs a second, a device that crashed is gone by itself, and the server need not know of calls.
+//!
+//! # Invariants
+//! 1. A room has one call: of two that begin at once the one with the smaller id goes on, with everybody in it.
+//!    Test: `two_who_call_at_once_are_in_one_call`.
+//! 2. What others can cause is bounded: [`RINGS_MAX`], [`PARTICIPANTS_MAX`]. Test: `a_flood_of_rings_is_limited`.
+//!
+//! Not here: whether a device belongs to the room (who calls [`Calls::hear`] has looked), sound.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use momoland_protocol::call::{CallSignal, CallState};
+use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::id::{AccountId, CallId, DeviceId, RoomId};
+
+/// A device in a call says so this often, milliseconds.
+const SAY_EVERY_MS: u64 = 1_000;
+/// A device that was silent for so long is gone, milliseconds.
+const SILENT_MS: u64 = 10_000;
+/// Nobody waits longer for an answer, milliseconds.
+const RING_MS: u64 = 45_000;
+/// New calls of one account that are taken note of here within [`RINGS_WITHIN_MS`]. More are passed over.
+const RINGS_MAX: usize = 3;
+const RINGS_WITHIN_MS: u64 = 60_000;
+/// Other devices in a call; sound goes from each to each.
+const PARTICIPANTS_MAX: usize = 7;
+
+/// Why a call is over for this device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Left,
+    Declined,
+    Busy,
+    Unanswered,
+    /// Declined on another device.
+    Elsewhere,
+    Removed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NoSuchCall,
+    InAnotherCall,
+    Full,
+}
+
+/// What is to be told or sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    Say { room: RoomId, signal: CallSignal },
+    Incoming { room: RoomId, call: CallId, from: AccountId },
+    Changed { room: RoomId },
+    Ended { room: RoomId, call: CallId, why: Ended },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Participant {
+    pub(crate) account: AccountId,
+    pub(crate) since: UnixMillis,
+    pub(crate) mic: bool,
+    heard_ms: u64,
+}
+
+/// This device's part in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Rung {
+        since_ms: u64,
+    },
+    /// It goes on without this device.
+    Out,
+    /// In it, and nobody has answered yet.
+    Calling {
+        since_ms: u64,
+    },
+    In,
+}
+
+/// The call of a room.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) id: CallId,
+    pub(crate) part: Part,
+    pub(crate) others: BTreeMap<DeviceId, Participant>,
+    pub(crate) mic: bool,
+    /// Between two people: it ends when either says no.
+    direct: bool,
+    declined: bool,
+    since: UnixMillis,
+    said_ms: u64,
+    /// What this call was named before it met the other one.
+    former: Option<CallId>,
+}
+
+impl Call {
+    pub(crate) fn is_in(&self) -> bool {
+        matches!(self.part, Part::Calling { .. } | Part::In)
+    }
+}
+
+/// All calls that this device knows of.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    own: AccountId,
+    rooms: BTreeMap<RoomId, Call>,
+    rings: BTreeMap<AccountId, VecDeque<u64>>,
+    outputs: VecDeque<Output>,
+}
+
+impl Calls {
+    pub(crate) fn new(own: AccountId) -> Self {
+        Self { own, rooms: BTreeMap::new(), rings: BTreeMap::new(), outputs: VecDeque::new() }
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(crate) fn list(&self) -> impl Iterator<Item = (RoomId, &Call)> {
+        self.rooms.iter().map(|(room, call)| (*room, call))
+    }
+
+    pub(crate) fn get(&self, room: RoomId) -> Option<&Call> {
+        self.rooms.get(&room)
+    }
+
+    /// The call that this device is in.
+    pub(crate) fn current(&self) -> Option<(RoomId, &Call)> {
+        self.list().find(|(_, call)| call.is_in())
+    }
+
+    /// Where a call is, by its id or its former one.
+    pub(crate) fn room_of(&self, id: &str) -> Option<RoomId> {
+        let is_it = |call: &Call| [Some(call.id), call.former].into_iter().flatten().any(|it| it.to_string() == id);
+        self.list().find(|(_, call)| is_it(call)).map(|(room, _)| room)
+    }
+
+    /// Calls a room, or joins the call that is there.
+    pub(crate) fn start(
+        &mut self,
+        room: RoomId,
+        direct: bool,
+        id: CallId,
+        now_ms: u64,
+        wall: UnixMillis,
+    ) -> Result<CallId, Refusal> {
+        if self.rooms.contains_key(&room) {
+            return self.answer(room, now_ms, wall);
+        }
+        if self.current().is_some() {
+            return Err(Refusal::InAnotherCall);
+        }
+        let mut call = Call::new(id, Part::Calling { since_ms: now_ms }, direct, wall);
+        call.said_ms = now_ms;
+        self.rooms.insert(room, call);
+        self.say(room, now_ms);
+        self.outputs.push_back(Output::Changed { room });
+        Ok(id)
+    }
+
+    /// Goes into a call.
+    pub(crate) fn answer(&mut self, room: RoomId, now_ms: u64, wall: UnixMillis) -> Result<CallId, Refusal> {
+        if self.current().is_some_and(|(current, _)| current != room) {
+            return Err(Refusal::InAnotherCall);
+        }
+        let call = self.rooms.get_mut(&room).ok_or(Refusal::NoSuchCall)?;
+        if !call.is_in() {
+            if call.others.len() > PARTICIPANTS_MAX {
+                return Err(Refusal::Full);
+            }
+            (call.part, call.since, call.mic) = (Part::In, wall, true);
+        }
+        let id = call.id;
+        self.say(room, now_ms);
+        self.outputs.push_back(Output::Changed { room });
+        Ok(id)
+    }
+
+    /// Does not want a call that rings.
+    pub(crate) fn decline(&mut self, room: RoomId) -> Result<(), Refusal> {
+        let call = self.rooms.get_mut(&room).ok_or(Refusal::NoSuchCall)?;
+        let Part::Rung { .. } = call.part else { return Err(Refusal::NoSuchCall) };
+        (call.part, call.declined) = (Part::Out, true);
+        let signal = CallSignal { call: call.id, state: CallState::Declined };
+        self.outputs.extend([Output::Say { room, signal }, Output::Changed { room }]);
+        Ok(())
+    }
+
+    /// Hangs up.
+    pub(crate) fn leave(&mut self, room: RoomId) -> Result<(), Refusal> {
+        self.rooms.get(&room).filter(|call| call.is_in()).ok_or(Refusal::NoSuchCall)?;
+        self.end(room, Ended::Left);
+        Ok(())
+    }
+
+    pub(crate) fn set_mic(&mut self, room: RoomId, mic: bool, now_ms: u64) -> Result<(), Refusal> {
+        let call = self.rooms.get_mut(&room).filter(|call| call.is_in()).ok_or(Refusal::NoSuchCall)?;
+        call.mic = mic;
+        self.say(room, now_ms);
+        self.outputs.push_back(Output::Changed { room });
+        Ok(())
+    }
+
+    /// Keeps what still belongs: devices to their rooms, and rooms to this account.
+    pub(crate) fn retain(&mut self, is_here: impl Fn(RoomId) -> bool, belongs: impl Fn(RoomId, DeviceId) -> bool) {
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            if !is_here(room) {
+                self.end(room, Ended::Removed);
+                continue;
+            }
+            let gone = self.others(room, |device, _| !belongs(room, device));
+            gone.into_iter().for_each(|device| self.went(room, device));
+        }
+    }
+
+    /// A member's device said something.
+    pub(crate) fn hear(
+        &mut self,
+        (room, direct): (RoomId, bool),
+        (account, device): (AccountId, DeviceId),
+        CallSignal { call: id, state }: CallSignal,
+        now_ms: u64,
+    ) {
+        let is_own = account == self.own;
+        let CallState::In { since, mic, ringing } = state else {
+            let known = self.rooms.get(&room).filter(|call| call.id == id || call.former == Some(id));
+            let Some(call) = known else { return };
+            match (state, call.part) {
+                (CallState::Left, _) => self.went(room, device),
+                (CallState::Declined, Part::Rung { .. }) if is_own => self.end(room, Ended::Elsewhere),
+                (CallState::Declined, Part::Calling { .. }) if call.direct && !is_own => {
+                    self.end(room, Ended::Declined)
+                }
+                (CallState::Busy, Part::Calling { .. }) if call.direct && !is_own => self.end(room, Ended::Busy),
+                (CallState::Declined | CallState::Busy | CallState::In { .. }, _) => {}
+            }
+            return;
+        };
+        if !self.rooms.contains_key(&room) {
+            if !self.may_begin(account, now_ms) {
+                return;
+            }
+            let rings = ringing && !is_own;
+            let part = match self.current() {
+                None if rings => Part::Rung { since_ms: now_ms },
+                None | Some(_) => Part::Out,
+            };
+            match part {
+                Part::Rung { .. } => self.outputs.push_back(Output::Incoming { room, call: id, from: account }),
+                Part::Out if rings => {
+                    let signal = CallSignal { call: id, state: CallState::Busy };
+                    self.outputs.push_back(Output::Say { room, signal });
+                }
+                Part::Out | Part::Calling { .. } | Part::In => {}
+            }
+            self.rooms.insert(room, Call::new(id, part, direct, since));
+        }
+        let Some(call) = self.rooms.get_mut(&room).filter(|call| id <= call.id) else {
+            // They hear of the call here within a second, and come over.
+            return;
+        };
+        if id < call.id {
+            call.former = Some(std::mem::replace(&mut call.id, id));
+        }
+        if call.others.len() >= PARTICIPANTS_MAX && !call.others.contains_key(&device) {
+            return;
+        }
+        let before = call.others.insert(device, Participant { account, since, mic, heard_ms: now_ms });
+        let changed = before.is_none_or(|before| (before.mic, before.since) != (mic, since));
+        match call.part {
+            // Whoever else is in it has answered.
+            Part::Calling { .. } if !is_own => {
+                call.part = Part::In;
+                self.say(room, now_ms);
+            }
+            Part::Rung { .. } if is_own => call.part = Part::Out,
+            Part::Out if call.declined && ringing && !is_own => {
+                let signal = CallSignal { call: id, state: CallState::Declined };
+                self.outputs.push_back(Output::Say { room, signal });
+            }
+            Part::Calling { .. } | Part::Rung { .. } | Part::Out | Part::In => {}
+        }
+        if changed {
+            self.outputs.push_back(Output::Changed { room });
+        }
+    }
+
+    fn may_begin(&mut self, account: AccountId, now_ms: u64) -> bool {
+        let rings = self.rings.entry(account).or_default();
+        while rings.front().is_some_and(|at| at + RINGS_WITHIN_MS <= now_ms) {
+            rings.pop_front();
+        }
+        let may = rings.len() < RINGS_MAX;
+        if may {
+            rings.push_back(now_ms);
+        }
+        may
+    }
+
+    fn others(&self, room: RoomId, which: impl Fn(DeviceId, &Participant) -> bool) -> Vec<DeviceId> {
+        let others = self.rooms.get(&room).into_iter().flat_map(|call| &call.others);
+        others.filter(|(device, other)| which(**device, other)).map(|(device, _)| *device).collect()
+    }
+
+    /// A device is in a room's call no more.
+    fn went(&mut self, room: RoomId, device: DeviceId) {
+        let Some(call) = self.rooms.get_mut(&room) else { return };
+        if call.others.remove(&device).is_none() {
+            return;
+        }
+        match call.part {
+            Part::Rung { .. } if call.others.is_empty() => self.end(room, Ended::Unanswered),
+            Part::Out if call.others.is_empty() => self.end(room, Ended::Left),
+            // Who is left alone by the other hangs up as well; in a room others may come.
+            Part::In if call.others.is_empty() && call.direct => self.end(room, Ended::Left),
+            Part::Rung { .. } | Part::Out | Part::In | Part::Calling { .. } => {
+                self.outputs.push_back(Output::Changed { room });
+            }
+        }
+    }
+
+    fn end(&mut self, room: RoomId, why: Ended) {
+        let Some(call) = self.rooms.remove(&room) else { return };
+        if call.is_in() {
+            let signal = CallSignal { call: call.id, state: CallState::Left };
+            self.outputs.push_back(Output::Say { room, signal });
+        }
+        self.outputs.push_back(Output::Ended { room, call: call.id, why });
+    }
+
+    fn say(&mut self, room: RoomId, now_ms: u64) {
+        let Some(call) = self.rooms.get_mut(&room).filter(|call| call.is_in()) else { return };
+        call.said_ms = now_ms;
+        let ringing = matches!(call.part, Part::Calling { .. });
+        let state = CallState::In { since: call.since, mic: call.mic, ringing };
+        self.outputs.push_back(Output::Say { room, signal: CallSignal { call: call.id, state } });
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    pub(crate) fn poll_timeout(&self) -> Option<u64> {
+        let of_call = |call: &Call| {
+            let say = call.is_in().then_some(call.said_ms + SAY_EVERY_MS);
+            let silent = call.others.values().map(|other| other.heard_ms + SILENT_MS).min();
+            let ring = match call.part {
+                Part::Rung { since_ms } | Part::Calling { since_ms } => Some(since_ms + RING_MS),
+                Part::Out | Part::In => None,
+            };
+            [say, silent, ring].into_iter().flatten().min()
+        };
+        self.rooms.values().filter_map(of_call).min()
+    }
+
+    /// Does what is due. Safe to call early.
+    pub(crate) fn handle_timeout(&mut self, now_ms: u64) {
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            let gone = self.others(room, |_, other| other.heard_ms + SILENT_MS <= now_ms);
+            gone.into_iter().for_each(|device| self.went(room, device));
+            let Some(call) = self.rooms.get(&room) else { continue };
+            match call.part {
+                Part::Calling { since_ms } | Part::Rung { since_ms } if since_ms + RING_MS <= now_ms => {
+                    self.end(room, Ended::Unanswered);
+                }
+                Part::Calling { .. } | Part::In if call.said_ms + SAY_EVERY_MS <= now_ms => self.say(room, now_ms),
+                Part::Calling { .. } | Part::Rung { .. } | Part::Out | Part::In => {}
+            }
+        }
+    }
+}
+
+impl Call {
+    fn new(id: CallId, part: Part, direct: bool, since: UnixMillis) -> Self {
+        let others = BTreeMap::new();
+        Self { id, part, others, mic: true, direct, declined: false, since, said_ms: 0, former: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: RoomId = RoomId([1; 32]);
+
+    fn calls(n: u8) -> Calls {
+        Calls::new(AccountId([n; 16]))
+    }
+
+    /// Carries what is said between devices until nothing is; what else was told, with who was told.
+    fn carry(all: &mut [Calls], now_ms: u64) -> Vec<(usize, Output)> {
+        let mut told = Vec::new();
+        while let Some((from, output)) = all.iter_mut().enumerate().find_map(|(at, it)| Some((at, it.poll_output()?))) {
+            if let Output::Say { room, signal } = output {
+                let who = (all[from].own, DeviceId([from as u8; 32]));
+                for (_, other) in all.iter_mut().enumerate().filter(|(at, _)| *at != from) {
+                    other.hear((room, true), who, signal, now_ms);
+                }
+            } else {
+                told.push((from, output));
+            }
+        }
+        told
+    }
+
+    fn start(calls: &mut Calls, id: u8) {
+        calls.start(ROOM, true, CallId([id; 16]), 0, UnixMillis(0)).unwrap();
+    }
+
+    fn current(calls: &Calls) -> Option<CallId> {
+        calls.current().map(|(_, call)| call.id)
+    }
+
+    // Rules: CA2
+    #[test]
+    fn two_who_call_at_once_are_in_one_call() {
+        for ids in [[5, 6], [6, 5]] {
+            let mut all = [calls(1), calls(2)];
+            all.iter_mut().zip(ids).for_each(|(calls, id)| start(calls, id));
+            let mut told = carry(&mut all, 0);
+            all.iter_mut().for_each(|calls| calls.handle_timeout(1_000));
+            told.extend(carry(&mut all, 1_000));
+            assert!(all.iter().all(|calls| current(calls) == Some(CallId([5; 16]))));
+            assert!(!told.iter().any(|(_, it)| matches!(it, Output::Ended { .. } | Output::Incoming { .. })));
+        }
+    }
+
+    // Rules: CA3
+    #[test]
+    fn an_answer_or_a_refusal_on_one_device_is_for_all_of_a_person() {
+        let mut all = [calls(1), calls(2), calls(2)];
+        start(&mut all[0], 5);
+        let told = carry(&mut all, 0);
+        assert_eq!(told.iter().filter(|(_, it)| matches!(it, Output::Incoming { .. })).count(), 2);
+        let mut answered = [calls(1), calls(2), calls(2)];
+        start(&mut answered[0], 5);
+        carry(&mut answered, 0);
+        answered[1].answer(ROOM, 0, UnixMillis(0)).unwrap();
+        carry(&mut answered, 0);
+        assert_eq!(answered[2].get(ROOM).unwrap().part, Part::Out, "it rings no more");
+        assert_eq!(answered[0].get(ROOM).unwrap().part, Part::In);
+
+        all[1].decline(ROOM).unwrap();
+        let told = carry(&mut all, 0);
+        let call = CallId([5; 16]);
+        assert!(told.contains(&(0, Output::Ended { room: ROOM, call, why: Ended::Declined })));
+        assert!(all.iter().all(|calls| calls.list().next().is_none()), "it is over on all three");
+    }
+
+    // Rules: CA1
+    #[test]
+    fn who_is_silent_is_gone_and_who_comes_back_is_there_once() {
+        let mut all = [calls(1), calls(2)];
+        start(&mut all[0], 5);
+        carry(&mut all, 0);
+        all[1].answer(ROOM, 0, UnixMillis(0)).unwrap();
+        carry(&mut all, 0);
+        all[1] = calls(2);
+        all[0].handle_timeout(2_000);
+        carry(&mut all, 2_000);
+        assert_eq!(all[1].get(ROOM).unwrap().part, Part::Out, "it can be joined, and does not ring");
+        all[1].answer(ROOM, 2_000, UnixMillis(1)).unwrap();
+        carry(&mut all, 2_000);
+        assert_eq!(all[0].get(ROOM).unwrap().others.len(), 1);
+        all[0].handle_timeout(11_900);
+        assert!(current(&all[0]).is_some());
+        all[0].handle_timeout(12_000);
+        assert!(current(&all[0]).is_none(), "the last other is gone, and with them the call");
+    }
+
+    // Rules: CA4
+    #[test]
+    fn a_flood_of_rings_is_limited() {
+        let mut calls = calls(1);
+        let state = CallState::In { since: UnixMillis(0), mic: true, ringing: true };
+        let who = AccountId([2; 16]);
+        for n in 0..200 {
+            let signal = CallSignal { call: CallId([n; 16]), state };
+            calls.hear((RoomId([n; 32]), true), (who, DeviceId([2; 32])), signal, u64::from(n));
+            calls.hear(
+                (RoomId([0; 32]), true),
+                (who, DeviceId([n; 32])),
+                CallSignal { call: CallId([0; 16]), state },
+                0,
+            );
+        }
+        let rung = std::iter::from_fn(|| calls.poll_output()).filter(|it| matches!(it, Output::Incoming { .. }));
+        assert_eq!(rung.count(), RINGS_MAX);
+        assert_eq!(calls.list().count(), RINGS_MAX);
+        assert!(calls.get(RoomId([0; 32])).unwrap().others.len() <= PARTICIPANTS_MAX);
+    }
+}

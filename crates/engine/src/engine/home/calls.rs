@@ -1,0 +1,296 @@
+//! Calls as fronts make them, their signals, and the sound of the one that this device is in.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use momoland_media::conference::Conference;
+use momoland_media::devices;
+use momoland_protocol::call::CallSignal;
+use momoland_protocol::cbor;
+use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal, kind};
+use momoland_protocol::id::{AccountId, CallId, DeviceId, RoomId, random};
+use momoland_protocol::limits;
+use momoland_protocol::roster::{Role, RoomKind};
+use tokio::time::Instant;
+
+use super::Home;
+use crate::api::error::{ApiError, ErrorKind};
+use crate::api::events::Event;
+use crate::api::types::{
+    AudioStats, Call as ApiCall, CallEnd, CallMedia, CallPart, CallParticipant, CallPeerStats, CallStats,
+    SetCallMediaParams,
+};
+use crate::calls::{Call, Calls, Ended, Output, Part, Refusal};
+use crate::link::AudioSink;
+
+/// Calls, and the sound of the current one.
+#[derive(Debug)]
+pub(in crate::engine) struct Calling {
+    calls: Calls,
+    sound: Option<Sound>,
+}
+
+#[derive(Debug)]
+struct Sound {
+    conference: Conference,
+    /// The links that sound goes to.
+    links: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Calling {
+    pub(in crate::engine) fn new(own: AccountId) -> Self {
+        Self { calls: Calls::new(own), sound: None }
+    }
+}
+
+fn refusal(refusal: Refusal) -> ApiError {
+    match refusal {
+        Refusal::NoSuchCall => ApiError::not_found("There is no such call, or it is over."),
+        Refusal::InAnotherCall => ApiError::new(ErrorKind::Conflict, "You are in another call. Leave it first."),
+        Refusal::Full => ApiError::new(ErrorKind::Conflict, "The call is full: eight devices can be in one."),
+    }
+}
+
+impl Home {
+    pub(crate) fn start_call(&mut self, room: RoomId) -> Result<CallId, ApiError> {
+        let (device, roster) = (self.key.device(), self.require_member(room)?);
+        if roster.role_of_device(device).is_none_or(|(_, role)| role < Role::Member) {
+            return Err(ApiError::new(ErrorKind::Forbidden, "Who only reads in a room cannot call it."));
+        }
+        let direct = roster.kind() == RoomKind::Direct;
+        let (now_ms, wall) = (self.mono_ms(), self.wall());
+        self.open_sound()?;
+        let started = self.calling.calls.start(room, direct, CallId(random()), now_ms, wall);
+        self.carry_calls();
+        started.map_err(refusal)
+    }
+
+    pub(crate) fn join_call(&mut self, call: &str) -> Result<CallId, ApiError> {
+        let room = self.call_room(call)?;
+        let (now_ms, wall) = (self.mono_ms(), self.wall());
+        self.open_sound()?;
+        let answered = self.calling.calls.answer(room, now_ms, wall);
+        self.carry_calls();
+        answered.map_err(refusal)
+    }
+
+    pub(crate) fn decline_call(&mut self, call: &str) -> Result<(), ApiError> {
+        let room = self.call_room(call)?;
+        let declined = self.calling.calls.decline(room);
+        self.carry_calls();
+        declined.map_err(refusal)
+    }
+
+    pub(crate) fn leave_call(&mut self, call: &str) -> Result<(), ApiError> {
+        let room = self.call_room(call)?;
+        let left = self.calling.calls.leave(room);
+        self.carry_calls();
+        left.map_err(refusal)
+    }
+
+    pub(crate) fn set_call_media(&mut self, params: SetCallMediaParams) -> Result<(), ApiError> {
+        let room = match &params.call_id {
+            Some(call) => self.call_room(call)?,
+            None => self.calling.calls.current().map(|(room, _)| room).ok_or_else(|| refusal(Refusal::NoSuchCall))?,
+        };
+        if let Some(mic) = params.mic {
+            let now_ms = self.mono_ms();
+            self.calling.calls.set_mic(room, mic, now_ms).map_err(refusal)?;
+        }
+        self.carry_calls();
+        Ok(())
+    }
+
+    pub(crate) fn list_calls(&self) -> Vec<ApiCall> {
+        self.calling.calls.list().map(|(room, call)| self.api_call(room, call)).collect()
+    }
+
+    pub(crate) fn call_stats(&self, call: &str) -> Result<CallStats, ApiError> {
+        let room = self.call_room(call)?;
+        let call = self.calling.calls.get(room).ok_or_else(|| refusal(Refusal::NoSuchCall))?;
+        let peers = call.others.iter().map(|(device, other)| {
+            let connection = self.connection_to(*device);
+            let sound = self.calling.sound.as_ref();
+            let stats = connection.and_then(|it| sound?.conference.stats(it)).unwrap_or_default();
+            CallPeerStats {
+                user_id: other.account.to_string(),
+                device_id: device.to_string(),
+                path: self.path_to(*device),
+                audio: AudioStats {
+                    packets_received: stats.counts.received,
+                    packets_lost: stats.counts.lost,
+                    frames_decoded: stats.counts.played,
+                    frames_recovered: stats.counts.recovered,
+                    frames_concealed: stats.counts.concealed,
+                    jitter_ms: stats.jitter_ms,
+                    delay_ms: stats.delay_ms,
+                    speaking: stats.speaking,
+                },
+            }
+        });
+        Ok(CallStats { call_id: call.id.to_string(), peers: peers.collect() })
+    }
+
+    fn call_room(&self, call: &str) -> Result<RoomId, ApiError> {
+        self.calling.calls.room_of(call).ok_or_else(|| refusal(Refusal::NoSuchCall))
+    }
+
+    /// A member's device said something of a call.
+    pub(super) fn hear_call(&mut self, room: RoomId, account: AccountId, device: DeviceId, payload: &[u8]) {
+        let Ok(signal) = cbor::decode::<CallSignal>(payload, limits::EPHEMERAL_BYTES_MAX) else {
+            tracing::debug!(%device, "a call's signal could not be read");
+            return;
+        };
+        let direct = self.replica.roster(room).is_some_and(|roster| roster.kind() == RoomKind::Direct);
+        let now_ms = self.mono_ms();
+        self.calling.calls.hear((room, direct), (account, device), signal, now_ms);
+        self.carry_calls();
+    }
+
+    pub(super) fn next_call(&self) -> Option<Instant> {
+        self.calling.calls.poll_timeout().map(|at| self.instant_of(at))
+    }
+
+    /// Does what is due: rosters and links may have changed too.
+    pub(super) fn calls_due(&mut self) {
+        let now_ms = self.mono_ms();
+        self.calling.calls.handle_timeout(now_ms);
+        let (replica, own) = (&self.replica, self.key.device());
+        let role = |room, device| replica.roster(room).and_then(|roster| roster.role_of_device(device));
+        self.calling.calls.retain(
+            |room| role(room, own).is_some(),
+            |room, device| role(room, device).is_some_and(|(_, role)| role >= Role::Member),
+        );
+        self.carry_calls();
+    }
+
+    /// Tells and sends what there is, and lets sound follow.
+    fn carry_calls(&mut self) {
+        while let Some(output) = self.calling.calls.poll_output() {
+            match output {
+                Output::Say { room, signal } => {
+                    let signal = EphemeralSignal::Other { kind: kind::CALL, payload: cbor::encode(&signal) };
+                    self.send_ephemeral(Ephemeral { room, signal });
+                }
+                Output::Incoming { room, call, from } => self.tell(Event::CallIncoming {
+                    call_id: call.to_string(),
+                    room_id: room.to_string(),
+                    from: from.to_string(),
+                    media: CallMedia::Audio,
+                }),
+                Output::Changed { room } => {
+                    if let Some(call) = self.calling.calls.get(room) {
+                        self.tell(Event::CallChanged { call: self.api_call(room, call) });
+                    }
+                }
+                Output::Ended { room, call, why } => {
+                    let call = ApiCall {
+                        call_id: call.to_string(),
+                        room_id: room.to_string(),
+                        media: CallMedia::Audio,
+                        part: CallPart::Ended,
+                        mic: false,
+                        participants: Vec::new(),
+                        ended: Some(api_end(why)),
+                    };
+                    self.tell(Event::CallChanged { call });
+                }
+            }
+        }
+        self.sound_follows();
+    }
+
+    fn open_sound(&mut self) -> Result<(), ApiError> {
+        if self.calling.sound.is_some() || self.links.is_none() {
+            return Ok(());
+        }
+        let Some(send) = self.links.as_ref().map(crate::link::PeerLinks::audio_sender) else { return Ok(()) };
+        let links: Arc<Mutex<Vec<u64>>> = Arc::default();
+        let of_sound = Arc::clone(&links);
+        let conference = Conference::start(
+            &*devices::from_environment(),
+            true,
+            Box::new(move |packet| {
+                for link in of_sound.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                    send(*link, packet.clone());
+                }
+            }),
+        );
+        let conference = conference.map_err(|error| ApiError::new(ErrorKind::Conflict, error.to_string()))?;
+        self.calling.sound = Some(Sound { conference, links });
+        Ok(())
+    }
+
+    /// Sound goes to, and comes from, the linked devices that are in the same call, and nobody else.
+    fn sound_follows(&mut self) {
+        let Some(sound) = &self.calling.sound else { return };
+        let current = self.calling.calls.current().map(|(_, call)| call);
+        let wanted: Vec<u64> = current
+            .map(|call| call.others.keys().filter_map(|device| self.connection_to(*device)).collect())
+            .unwrap_or_default();
+        let before = {
+            let mut links = sound.links.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *links, wanted.clone())
+        };
+        if let Some(set) = &self.links {
+            for link in before.iter().filter(|link| !wanted.contains(link)) {
+                set.set_audio_sink(*link, None);
+                sound.conference.forget(*link);
+            }
+            for link in wanted.iter().filter(|link| !before.contains(link)).copied() {
+                let conference = sound.conference.clone();
+                let sink: AudioSink = Arc::new(move |packet| conference.receive(link, packet));
+                set.set_audio_sink(link, Some(sink));
+            }
+        }
+        match current {
+            Some(call) => sound.conference.set_muted(!call.mic),
+            None => self.calling.sound = None,
+        }
+    }
+
+    /// The proven link with a device.
+    fn connection_to(&self, device: DeviceId) -> Option<u64> {
+        let linked = self.peers.iter().find(|(_, peer)| peer.device == device && peer.link.is_some());
+        linked.map(|(connection, _)| *connection)
+    }
+
+    fn api_call(&self, room: RoomId, call: &Call) -> ApiCall {
+        let others = call.others.iter().map(|(device, other)| {
+            let sound = self.calling.sound.as_ref();
+            let stats = self.connection_to(*device).and_then(|it| sound?.conference.stats(it));
+            CallParticipant {
+                user_id: other.account.to_string(),
+                device_id: device.to_string(),
+                mic: other.mic,
+                speaking: other.mic && stats.is_some_and(|stats| stats.speaking),
+                since: other.since.0,
+                path: self.path_to(*device),
+            }
+        });
+        ApiCall {
+            call_id: call.id.to_string(),
+            room_id: room.to_string(),
+            media: CallMedia::Audio,
+            part: match call.part {
+                Part::Rung { .. } => CallPart::Ringing,
+                Part::Out => CallPart::Out,
+                Part::Calling { .. } => CallPart::Calling,
+                Part::In => CallPart::In,
+            },
+            mic: call.is_in() && call.mic,
+            participants: others.collect(),
+            ended: None,
+        }
+    }
+}
+
+fn api_end(why: Ended) -> CallEnd {
+    match why {
+        Ended::Left => CallEnd::Left,
+        Ended::Declined => CallEnd::Declined,
+        Ended::Busy => CallEnd::Busy,
+        Ended::Unanswered => CallEnd::Unanswered,
+        Ended::Elsewhere => CallEnd::Elsewhere,
+        Ended::Removed => CallEnd::Removed,
+    }
+}

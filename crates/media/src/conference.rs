@@ -1,0 +1,156 @@
+//! A call as this machine hears it: one microphone encoded for everybody, everybody mixed into one output.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::codec::{CodecError, Encoder};
+use crate::devices::{DeviceError, Devices, Running};
+use crate::level::{Speaking, mix};
+use crate::stream::{Stream, StreamStats};
+use crate::{FRAME_SAMPLES, Frame, Packet, SILENCE};
+
+/// People heard at once. Packets of more are dropped.
+pub const STREAMS_MAX: usize = 8;
+
+/// What captured frames become. Called on the device's thread: must not wait.
+pub type Send = Box<dyn FnMut(&Packet) + std::marker::Send>;
+
+/// Why there is no sound.
+#[derive(Debug, thiserror::Error)]
+pub enum ConferenceError {
+    /// No device, or it refused.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The codec refused.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+struct State {
+    encoder: Encoder,
+    send: Send,
+    sequence: u16,
+    timestamp: u32,
+    muted: bool,
+    speaking: Speaking,
+    streams: BTreeMap<u64, Stream>,
+}
+
+/// See the module. Ends with its last handle.
+#[derive(Clone)]
+pub struct Conference {
+    state: Arc<Mutex<State>>,
+    started: Instant,
+    running: Arc<Mutex<Running>>,
+}
+
+impl Conference {
+    /// Opens the devices. Muted or not from the first frame on.
+    ///
+    /// # Errors
+    /// A [`ConferenceError`]; nothing is open then.
+    pub fn start(devices: &dyn Devices, muted: bool, send: Send) -> Result<Self, ConferenceError> {
+        let state = State {
+            encoder: Encoder::new()?,
+            send,
+            sequence: 0,
+            timestamp: 0,
+            muted,
+            speaking: Speaking::default(),
+            streams: BTreeMap::new(),
+        };
+        let state = Arc::new(Mutex::new(state));
+        let (capturing, playing) = (Arc::clone(&state), Arc::clone(&state));
+        let running = devices.open(
+            Box::new(move |frame| locked(&capturing).capture(frame)),
+            Box::new(move |frame| *frame = locked(&playing).play()),
+        )?;
+        Ok(Self { state, started: Instant::now(), running: Arc::new(Mutex::new(running)) })
+    }
+
+    /// Muted: nothing of the microphone is encoded or sent.
+    pub fn set_muted(&self, muted: bool) {
+        locked(&self.state).muted = muted;
+    }
+
+    /// A packet of a person came. From any thread.
+    pub fn receive(&self, person: u64, packet: Packet) {
+        let arrival_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut state = locked(&self.state);
+        if !state.streams.contains_key(&person) {
+            if state.streams.len() >= STREAMS_MAX {
+                return;
+            }
+            match Stream::new() {
+                Ok(stream) => state.streams.insert(person, stream),
+                Err(error) => {
+                    tracing::warn!(%error, "somebody cannot be heard");
+                    return;
+                }
+            };
+        }
+        if let Some(stream) = state.streams.get_mut(&person) {
+            stream.push(arrival_ms, packet);
+        }
+    }
+
+    /// A person left.
+    pub fn forget(&self, person: u64) {
+        locked(&self.state).streams.remove(&person);
+    }
+
+    /// The figures of a person.
+    pub fn stats(&self, person: u64) -> Option<StreamStats> {
+        locked(&self.state).streams.get(&person).map(Stream::stats)
+    }
+
+    /// Whether this person speaks into an open microphone.
+    pub fn is_speaking(&self) -> bool {
+        let state = locked(&self.state);
+        !state.muted && state.speaking.is_speaking()
+    }
+
+    /// Why there is no sound any more, where a device went.
+    pub fn problem(&self) -> Option<DeviceError> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).problem()
+    }
+}
+
+impl State {
+    fn capture(&mut self, frame: &Frame) {
+        // Time goes on whatever is sent, so that a pause is known for one.
+        self.timestamp = self.timestamp.wrapping_add(FRAME_SAMPLES as u32);
+        if self.muted {
+            self.speaking = Speaking::default();
+            return;
+        }
+        self.speaking.hear(frame);
+        match self.encoder.encode(frame) {
+            Ok(Some(payload)) => {
+                let packet = Packet { sequence: self.sequence, timestamp: self.timestamp, payload };
+                self.sequence = self.sequence.wrapping_add(1);
+                (self.send)(&packet);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "a frame was not encoded"),
+        }
+    }
+
+    fn play(&mut self) -> Frame {
+        if self.streams.is_empty() {
+            return SILENCE;
+        }
+        mix(self.streams.values_mut().map(Stream::pull))
+    }
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl std::fmt::Debug for Conference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Conference").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,147 @@
+//! A voice that nobody has and ears that write down what they hear, so that calls are tested without a sound card.
+//!
+//! `MOMOLAND_MEDIA_VOICE=N` chooses the voice, `MOMOLAND_MEDIA_CAPTURE=FILE` where what is played is written: 32-bit
+//! floats, little-endian, mono, 48 kHz. Both ends can make the same voice, so samples can be compared.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::{DeviceError, Devices, OnCapture, OnPlay, Running};
+use crate::{FRAME_MS, Frame, SAMPLE_RATE, SILENCE};
+
+/// Which voice.
+pub const VOICE_ENV: &str = "MOMOLAND_MEDIA_VOICE";
+/// Where what is played is written.
+pub const CAPTURE_ENV: &str = "MOMOLAND_MEDIA_CAPTURE";
+
+/// Syllables: a voice with a melody of its own, that opens and closes, and is never the same for long.
+#[derive(Debug, Clone)]
+pub struct Speech {
+    chance: u64,
+    phases: [f32; 6],
+    pitch: f32,
+    /// How strongly each harmonic sounds: the vowel.
+    vowel: [f32; 6],
+    /// Samples of the syllable that are left, of all.
+    left: u32,
+    length: u32,
+}
+
+impl Speech {
+    /// A voice; the same number gives the same samples.
+    pub fn new(voice: u64) -> Self {
+        let chance = voice.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        Self { chance, phases: [0.0; 6], pitch: 120.0, vowel: [0.0; 6], left: 0, length: 1 }
+    }
+
+    /// The next 20 ms.
+    pub fn next_frame(&mut self) -> Frame {
+        let mut frame = SILENCE;
+        for sample in &mut frame {
+            *sample = self.next_sample();
+        }
+        frame
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "fractions of short syllables")]
+    fn next_sample(&mut self) -> f32 {
+        if self.left == 0 {
+            self.length = 5_760 + (self.chance() * 7_680.0) as u32;
+            self.left = self.length;
+            self.pitch = 95.0 + self.chance() * 130.0;
+            for harmonic in 0..6 {
+                self.vowel[harmonic] = self.chance() / (1.0 + harmonic as f32 * 0.4);
+            }
+        }
+        self.left -= 1;
+        let through = self.left as f32 / self.length as f32;
+        let opening = (through * std::f32::consts::PI).sin();
+        let mut sum = 0.0;
+        for (harmonic, phase) in self.phases.iter_mut().enumerate() {
+            // The pitch falls through the syllable, as it does in speech.
+            let hertz = self.pitch * (1.0 + 0.1 * through) * (harmonic + 1) as f32;
+            *phase = (*phase + hertz / SAMPLE_RATE as f32).fract();
+            sum += (*phase * std::f32::consts::TAU).sin() * self.vowel[harmonic];
+        }
+        0.18 * sum * (0.15 + 0.85 * opening)
+    }
+
+    /// From 0 to 1 (xorshift).
+    #[expect(clippy::cast_precision_loss, reason = "24 bits fit")]
+    fn chance(&mut self) -> f32 {
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        (self.chance >> 40) as f32 / (1_u32 << 24) as f32
+    }
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Synthetic {
+    voice: u64,
+    capture: Option<PathBuf>,
+}
+
+impl Synthetic {
+    /// As the environment says.
+    pub fn from_environment() -> Self {
+        let voice = std::env::var(VOICE_ENV).ok().and_then(|voice| voice.parse().ok()).unwrap_or(1);
+        Self { voice, capture: std::env::var_os(CAPTURE_ENV).map(PathBuf::from) }
+    }
+}
+
+/// Stops the thread and waits for it.
+struct Ticking {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the synthetic devices ended badly");
+        }
+    }
+}
+
+impl Devices for Synthetic {
+    fn open(&self, mut on_capture: OnCapture, mut on_play: OnPlay) -> Result<Running, DeviceError> {
+        let mut file = match &self.capture {
+            Some(path) => {
+                let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
+                Some(std::io::BufWriter::new(opened.map_err(|error| DeviceError::Capture(error.to_string()))?))
+            }
+            None => None,
+        };
+        let mut speech = Speech::new(self.voice);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let tick = move || {
+            let mut next = Instant::now();
+            while !stopped.load(Ordering::Relaxed) {
+                on_capture(&speech.next_frame());
+                let mut frame = SILENCE;
+                on_play(&mut frame);
+                if let Some(file) = &mut file {
+                    let written = frame.iter().try_for_each(|sample| file.write_all(&sample.to_le_bytes()));
+                    if let Err(error) = written.and_then(|()| file.flush()) {
+                        tracing::warn!(%error, "what is heard could not be written");
+                    }
+                }
+                next += Duration::from_millis(FRAME_MS);
+                std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            }
+        };
+        let thread = std::thread::Builder::new().name("synthetic-audio".to_owned()).spawn(tick);
+        let thread = thread.map_err(|error| DeviceError::Refused(error.to_string()))?;
+        Ok(Running::new(Arc::new(Mutex::new(None)), Box::new(Ticking { stop, thread: Some(thread) })))
+    }
+}
