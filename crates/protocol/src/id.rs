@@ -149,12 +149,12 @@ id_type!(
     Incarnation, 16
 );
 id_type!(
-    /// What an administrator told everybody or one person: random, given by the server.
-    NoticeId, 16
-);
-id_type!(
     /// A call: random, given by the device that began it.
     CallId, 16
+);
+id_type!(
+    /// What an administrator told everybody or one person: random, given by the server.
+    NoticeId, 16
 );
 id_type!(
     /// Random bytes that make a signature fresh.

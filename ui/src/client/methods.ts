@@ -1,7 +1,6 @@
 // The methods of the API: each with what it takes and what it answers. This table only pairs the engine's types.
 import type {
-  Activities, AnnounceParams, Announced, AnnouncementParams, Announcements, ArchiveDocParams, CallList, CallParams,
-  CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments,
+  Activities, AnnounceParams, Announced, AnnouncementParams, Announcements, ArchiveDocParams, CallList, CallParams, CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments,
   CreateDocParams, CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
   DocAsItWas, DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText, DocVersionParams, Docs, DoctorParams, Done, Drafts,
   EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, FeedAuthors, FeedAuthorsParams, FollowParams, Following, HideParams, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
@@ -9,10 +8,7 @@ import type {
   ListPresenceParams, Locations, LoginParams, LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members,
   MessageParams, Messages, NetStatus, NoParams, NotificationSent, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
   PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
-  RenameDocParams, RoomCreated, RoomParams, Rooms, SendNotificationParams, SendParams, Sent, SetAuthorParams,
-  SetCallMediaParams, SetDraftParams, SetEditorsParams, SetFavouriteParams, SetIdleParams, SetNotifyParams,
-  SetOnlineParams, SetPolicyParams, SetPostingParams, SetPresenceParams, SetRoleParams, SetTypingParams,
-  ShareLocationParams, SharedLocation, SignedIn, StartCallParams, StopLocationParams, UpdateDocParams,
+  RenameDocParams, RoomCreated, RoomParams, Rooms, SendNotificationParams, SendParams, Sent, SetAuthorParams, SetCallMediaParams, SetDraftParams, SetEditorsParams, SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPostingParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StartCallParams, StopLocationParams, UpdateDocParams,
   UpdateRoomParams, Whoami,
 } from "@/client/types";
 

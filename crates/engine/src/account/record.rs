@@ -149,6 +149,9 @@ pub(crate) struct Noted {
     pub(crate) read: bool,
 }
 
+/// Whom the person follows, in hexadecimal, since when.
+type FollowRecords = Vec<(String, u64)>;
+
 /// What administrators told everybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -162,9 +165,6 @@ pub(crate) struct AnnouncementRecord {
     /// Whether the person has put it away.
     pub(crate) away: bool,
 }
-
-/// Whom the person follows, in hexadecimal, since when.
-type FollowRecords = Vec<(String, u64)>;
 
 /// Read marks by account: both ids in hexadecimal.
 type ReadRecords = Vec<(String, u64, String)>;

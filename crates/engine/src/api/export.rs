@@ -40,8 +40,9 @@ pub fn typescript() -> String {
         DocHistory, DocVersion, DocVersionParams, DocAsItWas, ListNotificationsParams,
         Notifications, Notification, NotificationKind, NotificationLevel, NotificationState,
         MarkNotificationsReadParams, SendNotificationParams, NotificationSent, AnnounceParams, Announced,
-        Announcements, Announcement, AnnouncementParams, ListActivityParams, Activities, Activity, ActivityKind, StartCallParams, CallMedia, CallParams, SetCallMediaParams,
-        CallStarted, CallList, CallPart, CallEnd, Call, CallParticipant, CallStats, CallPeerStats, AudioStats, Event,
+        Announcements, Announcement, AnnouncementParams, ListActivityParams, Activities, Activity, ActivityKind,
+        StartCallParams, CallMedia, CallParams, SetCallMediaParams, CallStarted, CallList, CallPart, CallEnd, Call,
+        CallParticipant, CallStats, CallPeerStats, AudioStats, Event,
         ErrorKind,
     }
     file
