@@ -51,6 +51,7 @@ impl Home {
                     body: notice.text,
                     level: api_level(notice.level),
                     room: None,
+                    post: None,
                     account: Some(notice.by.to_string()),
                     read: false,
                 }),
