@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "react";
 import { toast } from "sonner";
+import { headingOf } from "@/features/inbox/heading";
 import { useActions, useAppState } from "@/state/context";
 import { presenceOf, ownAccount } from "@/state/selectors";
 import { strings } from "@/strings/strings";
@@ -29,16 +30,20 @@ export function Notices() {
   // Whoever is looking at the place itself needs no toast, and who wants to be left alone gets none.
   const actions = useActions();
   const arrival = useAppState((state) => state.arrival);
+  const heading = useAppState((state) => (state.arrival === null ? "" : headingOf(state.arrival, state.arrival.userId === undefined ? undefined : state.people.get(state.arrival.userId)?.displayName)));
   const quiet = useAppState((state) => presenceOf(state, ownAccount(state)?.userId ?? "") === "dnd" || state.inboxOpen || (state.attending && state.openRoomId !== null && state.openRoomId === state.arrival?.roomId));
   const quietly = useRef(quiet);
+  // A name that changes is no news.
+  const headed = useRef(heading);
   useEffect(() => {
     quietly.current = quiet;
-  }, [quiet]);
+    headed.current = heading;
+  }, [quiet, heading]);
   useEffect(() => {
     if (arrival === null || quietly.current) return;
-    const { title, body, level, roomId } = arrival;
+    const { body, level, roomId } = arrival;
     const show = { info: toast, success: toast.success, warning: toast.warning, error: toast.error }[level];
-    show(title, { description: body.slice(0, BODY_CHARACTERS_MAX), ...(roomId === undefined ? {} : { action: { label: strings.inbox.open, onClick: () => actions.openNotification(arrival) } }) });
+    show(headed.current, { description: body.slice(0, BODY_CHARACTERS_MAX), ...(roomId === undefined ? {} : { action: { label: strings.inbox.open, onClick: () => actions.openNotification(arrival) } }) });
   }, [arrival, actions]);
   return null;
 }

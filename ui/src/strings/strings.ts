@@ -378,6 +378,8 @@ export const strings = {
     olderFailed: "Earlier ones could not be had.",
     open: "Open",
     fresh: "Unread",
+    mentioned: (name: string) => `${name} mentioned you`,
+    answered: (name: string) => `${name} answered you`,
     kinds: { mention: "Mention", reply: "Answer", direct: "Direct message", message: "Message", room: "Room", post: "Post", personal: "For you" },
   },
 

@@ -282,7 +282,12 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         emit({ type: "doc.update", docId, update: base64(Y.encodeStateAsUpdate(replica, before)) });
         return {};
       },
-      "docs.history": () => ({ versions: [{ versionId: "second", userId: "ada", beganAt: 2_000, at: 3_000 }] }),
+      "docs.history": () => ({
+        versions: [
+          { versionId: "third", userId: "ada", beganAt: 900_000, at: 901_000 },
+          { versionId: "second", userId: "ada", beganAt: 2_000, at: 3_000 },
+        ],
+      }),
       "docs.version": ({ versionId }) => ({ version: { versionId, userId: "ada", beganAt: 2_000, at: 3_000 }, markdown: "Plan\n\nnow\n", before: "Plan\n\nonce\n" }),
       "docs.revert": () => ({}),
       "docs.rename": ({ docId, title }) => changeDoc(docId, { title }),

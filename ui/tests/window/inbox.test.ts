@@ -33,7 +33,7 @@ describe("the inbox", () => {
     const { page, engine } = await openWindow(busy());
     await openRoom(page, "deliveries");
     const messageId = engine.world.messages.get("boat-shed")?.[0]?.messageId ?? "";
-    engine.emit({ type: "notification.new", notification: { notificationId: "x1", kind: "reply", title: "Ingrid Solheim answered you", body: "Until then.", level: "info", roomId: "boat-shed", messageId, userId: "ingrid", at: Date.now(), read: false }, silent: false, unreadCount: 4 });
+    engine.emit({ type: "notification.new", notification: { notificationId: "x1", kind: "reply", title: "as an engine of another language puts it", body: "Until then.", level: "info", roomId: "boat-shed", messageId, userId: "ingrid", at: Date.now(), read: false }, silent: false, unreadCount: 4 });
     await page.getByText("Ingrid Solheim answered you").waitFor();
     await page.getByRole("button", { name: "Open", exact: true }).click();
     await until("the message has the focus", () => page.evaluate(() => document.activeElement?.textContent.includes("Low water is at") ?? false));

@@ -5,6 +5,7 @@ import { Button } from "@/components/button";
 import { useMinute } from "@/components/clock";
 import { IconButton } from "@/components/icon-button";
 import { Middle } from "@/components/middle";
+import { headingOf } from "@/features/inbox/heading";
 import { useActions, useAppState } from "@/state/context";
 import { strings } from "@/strings/strings";
 
@@ -68,6 +69,7 @@ export function Inbox() {
 function Entry({ notification }: { notification: Notification }) {
   const actions = useActions();
   const room = useAppState((state) => (notification.roomId === undefined ? undefined : state.rooms?.get(notification.roomId)?.name));
+  const name = useAppState((state) => (notification.userId === undefined ? undefined : state.people.get(notification.userId)?.displayName));
   const minute = useMinute();
   const Icon = ICONS[notification.kind];
   const today = new Date(notification.at).toDateString() === new Date(minute).toDateString();
@@ -81,7 +83,7 @@ function Entry({ notification }: { notification: Notification }) {
         <Icon role="img" aria-label={words.kinds[notification.kind]} className={`flex-none size-[17px] mt-0.5 stroke-[1.75] ${TONES[notification.level]}`} />
         <span className="flex-1 min-w-0">
           <span className="flex items-baseline gap-2">
-            <span className={`truncate foreign ${notification.read ? "" : "font-strong"}`}>{notification.title}</span>
+            <span className={`truncate foreign ${notification.read ? "" : "font-strong"}`}>{headingOf(notification, name)}</span>
             {room !== undefined && <span className="truncate foreign text-small text-ink-3">{room}</span>}
           </span>
           <span dir="auto" className="block foreign text-ink-2 line-clamp-2">
