@@ -1,6 +1,8 @@
 //! A modified client on a real link: Eve was removed from one of two rooms that she shared with Ada, so the link stands, and
 //! says on it whatever she likes. Signals pass the test as they pass an introducer; everything else is the product's.
 
+mod roles;
+
 use std::sync::Arc;
 use std::time::Duration;
 
