@@ -47,7 +47,7 @@ const test = base.extend<{ people: number; demo: Demo }>({
     const ground = await Ground.make();
     const complaints: string[] = [];
     page.on("pageerror", (error) => complaints.push(String(error)));
-    const process = ground.run("demo", "momo", ["ui", "--demo", "--people", String(people)], { TMPDIR: ground.folder });
+    const process = ground.run("demo", "momo", ["ui", "--demo", "--people", String(people)], { TMPDIR: ground.folder, MOMOLAND_MEDIA: "synthetic" });
     try {
       const address = await until("momo ui --demo prints its address", 30_000, () => {
         process.check();
@@ -180,4 +180,25 @@ test.describe("with three", () => {
     await demo.process.terminate();
     expect((await readdir(demo.ground.folder)).filter((name) => name.startsWith("momoland-demo."))).toEqual([]);
   });
+});
+
+test("one calls, the other answers, both are heard, and who is muted is not", async ({ demo }) => {
+  const [ada, grace] = [demo.pane("ada"), demo.pane("grace")];
+  await direct(ada, grace);
+  await ada.root.getByRole("button", { name: "Call", exact: true }).click();
+  await grace.root.getByRole("region", { name: "Ada Okafor is calling" }).getByRole("button", { name: "Answer" }).click();
+  const bars = [ada, grace].map((pane) => pane.root.getByRole("region", { name: /^Call in / }));
+  for (const bar of bars) {
+    await expect(bar.locator("[data-person] [data-path]")).toHaveAttribute("data-path", "direct");
+    // Synthetic voices speak all the time: the ring stands around somebody whose samples came.
+    await expect(bar.locator("[data-person]").getByText("speaking")).toBeAttached();
+  }
+  await bars[0]?.getByRole("button", { name: "Mute your microphone" }).click();
+  const atGrace = grace.root.getByRole("region", { name: /^Call in / }).locator("[data-person]");
+  await expect(atGrace.getByRole("img", { name: "muted" })).toBeVisible();
+  await expect(atGrace.getByText("speaking")).not.toBeAttached();
+  await grace.root.getByRole("button", { name: "Leave the call" }).click();
+  await expect(ada.root.getByText("Nobody else is in it yet.")).toBeVisible();
+  await ada.root.getByRole("button", { name: "Leave the call" }).click();
+  for (const bar of bars) await expect(bar).toHaveCount(0);
 });

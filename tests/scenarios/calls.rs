@@ -1,6 +1,6 @@
 //! Calls between two processes with synthetic devices: what one says is what the other hears.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use momoland_media::devices::synthetic::Speech;
@@ -10,14 +10,22 @@ use support::{Momo, World, wait_direct};
 
 const WITHIN: Duration = Duration::from_secs(20);
 
+/// Gives a person synthetic devices: a voice, and a file for what they hear. Their devices are named in `FILE.devices`.
 fn with_devices(person: &Momo, voice: u64, file: &Path) {
+    let list = devices_of(file);
+    std::fs::write(&list, "desk\nheadset\n").expect("the folder is ours");
     let pairs = [
         ("MOMOLAND_MEDIA", "synthetic".to_owned()),
         ("MOMOLAND_MEDIA_VOICE", voice.to_string()),
         ("MOMOLAND_MEDIA_CAPTURE", file.display().to_string()),
+        ("MOMOLAND_MEDIA_DEVICES", list.display().to_string()),
     ];
     person.set_environment(pairs.map(|(name, value)| (name.to_owned(), value)).to_vec());
     person.kill_and_start_again();
+}
+
+fn devices_of(file: &Path) -> PathBuf {
+    file.with_extension("devices")
 }
 
 fn samples(file: &Path) -> Vec<f32> {
@@ -105,4 +113,188 @@ fn what_is_said_is_heard_until_somebody_hangs_up_with_or_without_the_server() {
             && event["call"]["participants"].as_array().is_some_and(|others| others.is_empty())
     };
     ada.wait_event(of_ada, "she is alone", WITHIN, left);
+}
+
+/// Waits until nothing but silence is heard for 100 ms.
+fn wait_silence(file: &Path) {
+    let started = Instant::now();
+    while rms(&hear(file, 4_800)) != 0.0 {
+        assert!(started.elapsed() < WITHIN, "it is never silent");
+    }
+}
+
+/// Two people with devices and a link, and what each hears.
+fn two(people: [&Momo; 2], folder: &Path) -> [PathBuf; 2] {
+    let files = [folder.join("one"), folder.join("other")];
+    with_devices(people[0], 1, &files[0]);
+    with_devices(people[1], 2, &files[1]);
+    people.iter().for_each(|person| person.wait_server("online", WITHIN));
+    wait_direct(people[0], people[1]);
+    files
+}
+
+#[test]
+fn two_who_call_each_other_at_once_are_in_one_call_and_nobody_missed_it() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    world.room_of(&[&ada, &grace]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let [at_ada, at_grace] = two([&ada, &grace], folder.path());
+    let room = ada.ask("rooms.direct", json!({ "userId": grace.user_id() }))["roomId"].clone();
+    let there = |person: &Momo| person.room(room.as_str().expect("an id")).is_some();
+    let started = Instant::now();
+    while !there(&grace) {
+        assert!(started.elapsed() < WITHIN, "the room never came");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+
+    let marks = [&ada, &grace].map(Momo::mark);
+    let both = [&ada, &grace].map(|person| person.begin("calls.start", json!({ "roomId": room, "media": "audio" })));
+    for pending in both {
+        pending.wait(WITHIN).expect("both may call");
+    }
+    let at_once = Instant::now();
+    let ids = |person: &Momo| {
+        let calls = person.ask("calls.list", json!({}))["calls"].clone();
+        calls.as_array().map(|calls| calls.iter().map(|call| (call["callId"].clone(), call["part"].clone())).collect())
+    };
+    loop {
+        let (of_ada, of_grace): (Option<Vec<_>>, Option<Vec<_>>) = (ids(&ada), ids(&grace));
+        if of_ada == of_grace && of_ada.is_some_and(|calls| calls.len() == 1 && calls[0].1 == "in") {
+            break;
+        }
+        assert!(at_once.elapsed() < Duration::from_secs(3), "they are not in one call after three seconds");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    wait_voice(&at_grace, 1);
+    wait_voice(&at_ada, 2);
+    for (person, mark) in [&ada, &grace].into_iter().zip(marks) {
+        let wrong = person.events_since(mark).into_iter().find(|event| {
+            event["type"] == "notification.new" || is_call(event, "ended") || event["type"] == "call.incoming"
+        });
+        assert_eq!(wrong, None, "of {}", person.name());
+    }
+    let call = ada.ask("calls.list", json!({}))["calls"][0]["callId"].clone();
+    ada.ask("calls.leave", json!({ "callId": call }));
+    grace.wait_event(marks[1], "it ends for both", WITHIN, |event| is_call(event, "ended"));
+}
+
+#[test]
+fn who_does_not_answer_has_missed_it_and_a_declined_call_is_over() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let folder = tempfile::tempdir().expect("a folder");
+    two([&ada, &grace], folder.path());
+    let mark = grace.mark();
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+    grace.wait_event(mark, "it rings", WITHIN, |event| event["type"] == "call.incoming");
+    ada.ask("calls.leave", json!({ "callId": call }));
+    let missed = grace.wait_event(mark, "it was missed", WITHIN, |event| event["type"] == "notification.new");
+    assert_eq!(missed["notification"]["roomId"], room.as_str());
+    let listed = grace.ask("notifications.list", json!({}))["notifications"].clone();
+    let entries = listed.as_array().into_iter().flatten();
+    assert_eq!(entries.filter(|entry| entry["notificationId"] == missed["notification"]["notificationId"]).count(), 1);
+    grace.refused_as("not_found", "calls.join", json!({ "callId": call }));
+
+    let (of_ada, of_grace) = (ada.mark(), grace.mark());
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+    grace.wait_event(of_grace, "it rings", WITHIN, |event| event["type"] == "call.incoming");
+    grace.ask("calls.decline", json!({ "callId": call }));
+    ada.ask("calls.leave", json!({ "callId": call }));
+    ada.wait_event(of_ada, "it ended", WITHIN, |event| is_call(event, "ended"));
+    grace.wait_event(of_grace, "it ended", WITHIN, |event| is_call(event, "ended"));
+    let told = grace.events_since(of_grace);
+    assert!(!told.iter().any(|event| event["type"] == "notification.new"), "who declined did not miss it");
+    ada.refused_as("invalid", "calls.start", json!({ "roomId": room, "media": "hologram" }));
+}
+
+#[test]
+fn a_device_that_goes_is_replaced_and_who_has_none_hears_of_it() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let [at_ada, at_grace] = two([&ada, &grace], folder.path());
+    let mark = ada.mark();
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+    grace.wait_event(0, "it rings", WITHIN, |event| event["type"] == "call.incoming");
+    grace.ask("calls.join", json!({ "callId": call }));
+    let devices = ada.ask("calls.devices", json!({}));
+    assert_eq!(devices["microphones"][1]["name"], "headset");
+    ada.ask("calls.setMedia", json!({ "microphone": "headset" }));
+    let uses = |name: &'static str| move |event: &Value| event["call"]["sound"]["microphone"] == name;
+    ada.wait_event(mark, "what was chosen is used", WITHIN, uses("headset"));
+    wait_voice(&at_grace, 1);
+
+    let mark = ada.mark();
+    std::fs::write(devices_of(&at_ada), "desk\n").expect("the file is ours");
+    ada.wait_event(mark, "another is used", Duration::from_secs(2), uses("desk"));
+    wait_voice(&at_grace, 1);
+
+    std::fs::write(devices_of(&at_ada), "").expect("the file is ours");
+    let missing =
+        |event: &Value| event["call"]["sound"]["problem"].as_str().is_some_and(|it| it.contains("microphone"));
+    ada.wait_event(mark, "she is told that there is none", Duration::from_secs(2), missing);
+    wait_silence(&at_grace);
+
+    let mark = ada.mark();
+    std::fs::write(devices_of(&at_ada), "desk\nheadset\n").expect("the file is ours");
+    ada.wait_event(mark, "what was chosen is used again", WITHIN, uses("headset"));
+    wait_voice(&at_grace, 1);
+    wait_voice(&at_ada, 2);
+}
+
+#[test]
+fn by_turn_alone_people_hear_each_other_and_figures_tell_how() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let [at_ada, at_grace] = two([&ada, &grace], folder.path());
+    for person in [&ada, &grace] {
+        person.ask("net.setPolicy", json!({ "peers": "turnOnly" }));
+    }
+    let by_turn = |one: &Momo, other: &Momo| one.path_to(other).as_deref() == Some("turn");
+    let started = Instant::now();
+    while !by_turn(&ada, &grace) || !by_turn(&grace, &ada) {
+        assert!(started.elapsed() < WITHIN, "no way by TURN");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+    grace.wait_event(0, "it rings", WITHIN, |event| event["type"] == "call.incoming");
+    grace.ask("calls.join", json!({ "callId": call }));
+    wait_voice(&at_grace, 1);
+    wait_voice(&at_ada, 2);
+
+    let mark = grace.mark();
+    let told = |event: &Value| {
+        event["type"] == "call.stats" && event["peers"][0]["audio"]["bitsPerSecond"].as_u64() > Some(8_000)
+    };
+    let stats = grace.wait_event(mark, "figures", WITHIN, told);
+    let audio = &stats["peers"][0]["audio"];
+    assert_eq!(stats["peers"][0]["userId"], ada.user_id());
+    assert_eq!(stats["peers"][0]["path"], "turn");
+    assert!(audio["packetsReceived"].as_u64() > Some(20), "{audio}");
+    assert!(audio["framesDecoded"].as_u64() > Some(20), "{audio}");
+    assert!(audio["mouthToEarMs"].as_f64().is_some_and(|ms| (40.0..1_000.0).contains(&ms)), "{audio}");
+    let asked = grace.ask("calls.stats", json!({ "callId": call }));
+    assert_eq!(asked["peers"][0]["userId"], ada.user_id());
+}
+
+#[test]
+fn whoever_is_removed_from_the_room_is_out_of_its_call() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let [_, at_grace] = two([&ada, &grace], folder.path());
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+    grace.wait_event(0, "it rings", WITHIN, |event| event["type"] == "call.incoming");
+    let (of_ada, of_grace) = (ada.mark(), grace.mark());
+    grace.ask("calls.join", json!({ "callId": call }));
+    wait_voice(&at_grace, 1);
+    ada.ask("rooms.remove", json!({ "roomId": room, "userId": grace.user_id() }));
+    let out = |event: &Value| is_call(event, "ended") && event["call"]["ended"] == "removed";
+    grace.wait_event(of_grace, "she is out", WITHIN, out);
+    let alone = |event: &Value| {
+        is_call(event, "in") && event["call"]["participants"].as_array().is_some_and(|others| others.is_empty())
+    };
+    ada.wait_event(of_ada, "she is alone", WITHIN, alone);
+    grace.refused_as("not_found", "calls.join", json!({ "callId": call }));
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::codec::{CodecError, Encoder};
-use crate::devices::{DeviceError, Devices, Running};
+use crate::devices::Devices;
+use crate::devices::keeper::{Choice, InUse, Keeper};
 use crate::level::{Speaking, mix};
 use crate::stream::{Stream, StreamStats};
 use crate::{FRAME_SAMPLES, Frame, Packet, SILENCE};
@@ -16,15 +17,15 @@ pub const STREAMS_MAX: usize = 8;
 /// What captured frames become. Called on the device's thread: must not wait.
 pub type Send = Box<dyn FnMut(&Packet) + std::marker::Send>;
 
-/// Why there is no sound.
+/// Why there is no sound at all. A missing device is no such reason: see [`Conference::in_use`].
 #[derive(Debug, thiserror::Error)]
 pub enum ConferenceError {
-    /// No device, or it refused.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
     /// The codec refused.
     #[error(transparent)]
     Codec(#[from] CodecError),
+    /// The system gave no thread.
+    #[error("Sound could not be started: {0}.")]
+    Thread(#[from] std::io::Error),
 }
 
 struct State {
@@ -42,15 +43,15 @@ struct State {
 pub struct Conference {
     state: Arc<Mutex<State>>,
     started: Instant,
-    running: Arc<Mutex<Running>>,
+    keeper: Arc<Keeper>,
 }
 
 impl Conference {
-    /// Opens the devices. Muted or not from the first frame on.
+    /// Opens devices, soon. Muted or not from the first frame on.
     ///
     /// # Errors
     /// A [`ConferenceError`]; nothing is open then.
-    pub fn start(devices: &dyn Devices, muted: bool, send: Send) -> Result<Self, ConferenceError> {
+    pub fn start(devices: Arc<dyn Devices>, choice: Choice, muted: bool, send: Send) -> Result<Self, ConferenceError> {
         let state = State {
             encoder: Encoder::new()?,
             send,
@@ -62,11 +63,23 @@ impl Conference {
         };
         let state = Arc::new(Mutex::new(state));
         let (capturing, playing) = (Arc::clone(&state), Arc::clone(&state));
-        let running = devices.open(
-            Box::new(move |frame| locked(&capturing).capture(frame)),
-            Box::new(move |frame| *frame = locked(&playing).play()),
+        let keeper = Keeper::start(
+            devices,
+            choice,
+            Arc::new(move |frame| locked(&capturing).capture(frame)),
+            Arc::new(move |frame| *frame = locked(&playing).play()),
         )?;
-        Ok(Self { state, started: Instant::now(), running: Arc::new(Mutex::new(running)) })
+        Ok(Self { state, started: Instant::now(), keeper: Arc::new(keeper) })
+    }
+
+    /// Uses other devices from now on.
+    pub fn choose(&self, choice: Choice) {
+        self.keeper.choose(choice);
+    }
+
+    /// The devices that are used, and why one is missing.
+    pub fn in_use(&self) -> InUse {
+        self.keeper.in_use()
     }
 
     /// Muted: nothing of the microphone is encoded or sent.
@@ -109,11 +122,6 @@ impl Conference {
     pub fn is_speaking(&self) -> bool {
         let state = locked(&self.state);
         !state.muted && state.speaking.is_speaking()
-    }
-
-    /// Why there is no sound any more, where a device went.
-    pub fn problem(&self) -> Option<DeviceError> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).problem()
     }
 }
 

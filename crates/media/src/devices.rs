@@ -1,5 +1,8 @@
 //! Microphones and speakers behind one trait: the machine's ([`machine`], feature `devices`) and synthetic ones.
+//!
+//! [`keeper`] keeps a pair of them open while they come and go.
 
+pub mod keeper;
 #[cfg(feature = "devices")]
 pub mod machine;
 pub mod synthetic;
@@ -11,23 +14,46 @@ use crate::Frame;
 /// Selects synthetic devices where it is `synthetic`.
 pub const SELECT_ENV: &str = "MOMOLAND_MEDIA";
 
-/// Takes what the microphone heard. On the device's thread.
-pub type OnCapture = Box<dyn FnMut(&Frame) + Send>;
-/// Fills what is to be played next. On the device's thread.
-pub type OnPlay = Box<dyn FnMut(&mut Frame) + Send>;
+/// Takes what the microphone heard. On the device's thread: must not wait.
+pub type OnCapture = Arc<dyn Fn(&Frame) + Send + Sync>;
+/// Fills what is to be played next. On the device's thread: must not wait.
+pub type OnPlay = Arc<dyn Fn(&mut Frame) + Send + Sync>;
 
-/// Why there is no sound, in words for a person.
+/// What a device is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It hears.
+    Microphone,
+    /// It plays.
+    Speakers,
+}
+
+/// A device that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Names it for [`Devices::capture`] and [`Devices::play`].
+    pub id: String,
+    /// For a person.
+    pub name: String,
+    /// Whether it is used where none is chosen.
+    pub is_default: bool,
+}
+
+/// Why a device is not used, in words for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
-    /// There is none.
-    #[error("This machine has no microphone or speakers that can be used. Connect a headset, then try again.")]
-    None,
+    /// There is no microphone.
+    #[error("No microphone was found. You hear the others, and they do not hear you.")]
+    NoMicrophone,
+    /// There are no speakers.
+    #[error("No speakers were found. You cannot hear the others.")]
+    NoSpeakers,
     /// It would not open, or went.
-    #[error("The microphone or the speakers could not be used: {0}. Close what else uses them, then try again.")]
-    Refused(String),
+    #[error("{0} could not be used: {1}. Close what else uses it, or choose another.")]
+    Refused(String, String),
     /// This build has no access to devices.
     #[error(
-        "This build of Momoland cannot use the machine's microphone. Use the desktop app, or build with `--features devices`."
+        "This build of Momoland cannot use the machine's microphone and speakers. Use the desktop app, or build with `--features devices`."
     )]
     NotBuilt,
     /// The file for what is heard could not be written.
@@ -35,27 +61,51 @@ pub enum DeviceError {
     Capture(String),
 }
 
-/// Opens a microphone and speakers together.
+impl DeviceError {
+    fn none(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Microphone => Self::NoMicrophone,
+            Purpose::Speakers => Self::NoSpeakers,
+        }
+    }
+}
+
+/// Where microphones and speakers are had.
 pub trait Devices: Send + Sync + std::fmt::Debug {
-    /// Begins to capture and play; ends when what comes back is dropped.
+    /// What there is now, the default first.
+    fn list(&self, purpose: Purpose) -> Vec<Device>;
+
+    /// Begins to capture from a device, by its id, or from the default; ends when what comes back is dropped.
     ///
     /// # Errors
     /// A [`DeviceError`].
-    fn open(&self, on_capture: OnCapture, on_play: OnPlay) -> Result<Running, DeviceError>;
+    fn capture(&self, id: Option<&str>, on_capture: OnCapture) -> Result<Running, DeviceError>;
+
+    /// Begins to play, as [`Self::capture`] captures.
+    ///
+    /// # Errors
+    /// A [`DeviceError`].
+    fn play(&self, id: Option<&str>, on_play: OnPlay) -> Result<Running, DeviceError>;
 }
 
-/// Devices that run. They stop when this is dropped.
+/// A device that runs. It stops when this is dropped.
 pub struct Running {
+    name: String,
     problem: Arc<Mutex<Option<DeviceError>>>,
     _held: Box<dyn std::any::Any + Send>,
 }
 
 impl Running {
-    fn new(problem: Arc<Mutex<Option<DeviceError>>>, held: Box<dyn std::any::Any + Send>) -> Self {
-        Self { problem, _held: held }
+    fn new(name: String, problem: Arc<Mutex<Option<DeviceError>>>, held: Box<dyn std::any::Any + Send>) -> Self {
+        Self { name, problem, _held: held }
     }
 
-    /// Why they stopped, if they did.
+    /// The device's name, for a person.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Why it stopped, if it did.
     pub fn problem(&self) -> Option<DeviceError> {
         self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -63,19 +113,19 @@ impl Running {
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running").finish_non_exhaustive()
+        f.debug_struct("Running").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-/// The devices that the environment asks for, else the machine's.
-pub fn from_environment() -> Box<dyn Devices> {
+/// The devices that the environment selects: the machine's, unless it asks for synthetic ones.
+pub fn from_environment() -> Arc<dyn Devices> {
     if std::env::var(SELECT_ENV).is_ok_and(|value| value == "synthetic") {
-        return Box::new(synthetic::Synthetic::from_environment());
+        return Arc::new(synthetic::Synthetic::from_environment());
     }
     #[cfg(feature = "devices")]
-    return Box::new(machine::Machine);
+    return Arc::new(machine::Machine);
     #[cfg(not(feature = "devices"))]
-    Box::new(NoDevices)
+    Arc::new(NoDevices)
 }
 
 #[cfg(not(feature = "devices"))]
@@ -84,7 +134,15 @@ struct NoDevices;
 
 #[cfg(not(feature = "devices"))]
 impl Devices for NoDevices {
-    fn open(&self, _: OnCapture, _: OnPlay) -> Result<Running, DeviceError> {
+    fn list(&self, _: Purpose) -> Vec<Device> {
+        Vec::new()
+    }
+
+    fn capture(&self, _: Option<&str>, _: OnCapture) -> Result<Running, DeviceError> {
+        Err(DeviceError::NotBuilt)
+    }
+
+    fn play(&self, _: Option<&str>, _: OnPlay) -> Result<Running, DeviceError> {
         Err(DeviceError::NotBuilt)
     }
 }

@@ -1,4 +1,4 @@
-//! `momoland-bench [replication|chat|docs|feed|server] [--trace FILE] [--long]`: what Momoland costs and how fast it is,
+//! `momoland-bench [replication|chat|docs|feed|calls|server] [--trace FILE] [--long]`: what Momoland costs and how fast it is,
 //! one JSON line a figure.
 //!
 //! Called by `./dev bench`. It measures built programs (`MOMOLAND_BIN_DIR` names their folder) and engines in this
@@ -14,6 +14,7 @@
 
 mod bare_channel;
 mod bare_relay;
+mod calls;
 mod chat;
 mod docs;
 mod feed;
@@ -30,7 +31,7 @@ mod server;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "momoland-bench [replication|chat|docs|feed|server] [--trace FILE] [--long]";
+const USAGE: &str = "momoland-bench [replication|chat|docs|feed|calls|server] [--trace FILE] [--long]";
 
 /// What was asked for.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -39,6 +40,7 @@ struct Wanted {
     chat: bool,
     docs: bool,
     feed: bool,
+    calls: bool,
     server: bool,
     long: bool,
     /// What is typed into documents.
@@ -56,15 +58,17 @@ impl Wanted {
                 "chat" => wanted.chat = true,
                 "docs" => wanted.docs = true,
                 "feed" => wanted.feed = true,
+                "calls" => wanted.calls = true,
                 "server" => wanted.server = true,
                 "--long" => wanted.long = true,
                 "--trace" => wanted.trace = Some(arguments.next()?.into()),
                 _ => return None,
             }
         }
-        let Self { replication, chat, docs, feed, server, long: _, trace: _ } = wanted;
-        if !(replication || chat || docs || feed || server) {
-            wanted = Self { replication: true, chat: true, docs: true, feed: true, server: true, ..wanted };
+        let Self { replication, chat, docs, feed, calls, server, long: _, trace: _ } = wanted;
+        if !(replication || chat || docs || feed || calls || server) {
+            wanted =
+                Self { replication: true, chat: true, docs: true, feed: true, calls: true, server: true, ..wanted };
         }
         Some(wanted)
     }
@@ -125,6 +129,9 @@ async fn main() -> ExitCode {
     if wanted.feed {
         kept &= feed::measure(&folder.path().join("feed")).await;
     }
+    if wanted.calls {
+        kept &= tokio::task::block_in_place(calls::measure);
+    }
     if wanted.server {
         kept &= server::measure(folder.path(), wanted.long).await;
     }
@@ -142,7 +149,8 @@ mod tests {
     #[test]
     fn no_group_means_every_group() {
         let none = Wanted::default();
-        let all = Wanted { replication: true, chat: true, docs: true, feed: true, server: true, ..none.clone() };
+        let all =
+            Wanted { replication: true, chat: true, docs: true, feed: true, calls: true, server: true, ..none.clone() };
         assert_eq!(parsed(""), Some(all.clone()));
         assert_eq!(parsed("--long"), Some(Wanted { long: true, ..all }));
         assert_eq!(parsed("server --long"), Some(Wanted { server: true, long: true, ..none.clone() }));

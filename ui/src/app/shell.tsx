@@ -8,6 +8,10 @@ import { usePresence } from "@/app/presence";
 import { useShortcuts } from "@/app/shortcuts";
 import { useStartingRoom } from "@/app/starting-room";
 import { AccountRow } from "@/features/account/account-row";
+import { CallBar } from "@/features/call/call-bar";
+import { CallButton } from "@/features/call/call-button";
+import { FloatingCall } from "@/features/call/floating-call";
+import { IncomingCalls } from "@/features/call/incoming";
 import { Conversation } from "@/features/conversation/conversation";
 import { MessageText } from "@/features/conversation/message-text";
 import { Details } from "@/features/details/details";
@@ -27,6 +31,8 @@ const places = (room: Room) => (
   </Suspense>
 );
 
+const call = { button: (room: Room) => <CallButton room={room} />, bar: (room: Room) => <CallBar room={room} /> };
+
 /** The three panes; fewer where there is no room for them. */
 export function Shell() {
   const actions = useActions();
@@ -45,13 +51,15 @@ export function Shell() {
   const pane = !sheet && details.pane && roomId !== null;
   return (
     <div className="flex flex-col h-full">
+      <IncomingCalls className="fixed z-50 top-3 inset-x-3 mx-auto max-w-[460px]" />
       <Announcements />
       <div className={`grid flex-1 min-h-0 grid-rows-[minmax(0,1fr)] ${narrow ? "grid-cols-[minmax(0,1fr)]" : pane ? "grid-cols-[var(--size-rooms)_minmax(0,1fr)_var(--size-details)]" : "grid-cols-[var(--size-rooms)_minmax(0,1fr)]"}`}>
         {narrow ? roomId === null && !inbox && !feed && <NarrowList /> : <RoomList foot={<AccountRow />} />}
-        {inbox ? <Inbox /> : feed ? <Feed Text={MessageText} /> : docOpen ? <DocumentPane /> : (!narrow || roomId !== null) && <Conversation />}
+        {inbox ? <Inbox /> : feed ? <Feed Text={MessageText} /> : docOpen ? <DocumentPane /> : (!narrow || roomId !== null) && <Conversation call={call} />}
         {pane && <Details places={places} />}
         {sheet && details.sheet && roomId !== null && <DetailsSheet onClose={() => actions.setDetails({ sheet: false })} />}
       </div>
+      <FloatingCall />
     </div>
   );
 }

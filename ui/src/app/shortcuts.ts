@@ -34,6 +34,11 @@ export function useShortcuts(): void {
         else actions.show({ kind: "palette" });
         return;
       }
+      if (commandHeld(event) && event.shiftKey && !event.altKey && event.key.toLowerCase() === "m") {
+        event.preventDefault();
+        actions.toggleMicrophone();
+        return;
+      }
       if (commandHeld(event) && !event.shiftKey && !event.altKey && event.key === "/") {
         event.preventDefault();
         if (overlay?.kind === "shortcuts") actions.closeOverlay();

@@ -1,6 +1,6 @@
 // The methods of the API: each with what it takes and what it answers. This table only pairs the engine's types.
 import type {
-  Activities, AnnounceParams, Announced, AnnouncementParams, Announcements, ArchiveDocParams, CallList, CallParams, CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments,
+  Activities, AnnounceParams, Announced, AnnouncementParams, Announcements, ArchiveDocParams, CallDevices, CallList, CallParams, CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments,
   CreateDocParams, CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
   DocAsItWas, DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText, DocVersionParams, Docs, DoctorParams, Done, Drafts,
   EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, FeedAuthors, FeedAuthorsParams, FollowParams, Following, HideParams, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
@@ -88,6 +88,7 @@ export type Methods = {
   "calls.decline": { params: CallParams; result: Done };
   "calls.leave": { params: CallParams; result: Done };
   "calls.setMedia": { params: SetCallMediaParams; result: Done };
+  "calls.devices": { params: NoParams; result: CallDevices };
   "calls.list": { params: NoParams; result: CallList };
   "calls.stats": { params: CallParams; result: CallStats };
   "feed.publish": { params: PublishParams; result: Published };

@@ -14,6 +14,10 @@ function setup() {
     "messages.send": () => ({ messageId: "m", state: "stored" }),
     "messages.react": () => ({ message: message("m") }),
     "typing.set": () => ({}),
+    "calls.start": ({ roomId }) => ({ callId: `call-${roomId}` }),
+    "calls.join": ({ callId }) => ({ callId }),
+    "calls.decline": () => ({}),
+    "calls.leave": () => ({}),
     "location.share": ({ lat, lng }) => ({ lat, lng }),
     "feed.list": ({ roomId }) => ({ roomId: roomId ?? "feed", policy: { posting: "members", mayPost: true, mayModerate: false }, posts: [post("old", { likesCount: 3 })] }),
   });
@@ -109,4 +113,27 @@ test("notifications and announcements come in the community's words", () => {
   engine.emit(note);
   engine.emit(word);
   expect(heard).toEqual([{ title: "Tide", message: "at four", type: "success" }, { message: "Back at noon" }]);
+});
+
+test("calls are made, answered and heard of by their names", async () => {
+  const { engine, client } = setup();
+  const heard: unknown[] = [];
+  const off = client.onIncomingCall((call) => heard.push(call));
+  client.onCallChange((call) => heard.push(call.part));
+  expect(await client.initiateCall("shed", "audio")).toBe("call-shed");
+  await client.joinCall("other");
+  await client.declineCall("third");
+  await client.leaveCall("call-shed");
+  expect(engine.calls.map(({ method, params }) => [method, params])).toEqual([
+    ["calls.start", { roomId: "shed", media: "audio" }],
+    ["calls.join", { callId: "other" }],
+    ["calls.decline", { callId: "third" }],
+    ["calls.leave", { callId: "call-shed" }],
+  ]);
+  const incoming = { callId: "c", roomId: "shed", from: "mateo", media: "audio" as const };
+  engine.emit({ type: "call.incoming", ...incoming });
+  off();
+  engine.emit({ type: "call.incoming", ...incoming });
+  engine.emit({ type: "call.changed", call: { callId: "c", roomId: "shed", media: "audio", part: "ringing", mic: false, speaking: false, since: 1, participants: [] } });
+  expect(heard).toEqual([incoming, "ringing"]);
 });

@@ -4,9 +4,10 @@
 // belongs to; what has no name here is a `call` away, as fully typed.
 import { createClient, type Client, type Off } from "@/client/client";
 import { openTransport } from "@/client/transport";
-import type { Event, LocationPrecision, Message, NotificationLevel, Sent, SharedLocation, Post } from "@/client/types";
+import type { Call, CallMedia, Event, LocationPrecision, Message, NotificationLevel, Sent, SharedLocation, Post } from "@/client/types";
 
 export type TypingStart = { roomId: string; userId: string };
+export type IncomingCall = { callId: string; roomId: string; from: string; media: CallMedia };
 export type PostLike = { postId: string; likesCount: number };
 export type NotificationShown = { title: string; message: string; type: NotificationLevel };
 export type SystemAnnouncement = { message: string };
@@ -23,11 +24,21 @@ export interface Momoland extends Client {
   sendTypingIndicator(roomId: string, typing: boolean): Promise<void>;
   sendReaction(roomId: string, messageId: string, emoji: string, on?: boolean): Promise<void>;
   shareLocation(roomId: string, position: Position): Promise<SharedLocation>;
+  /** Calls a room, or joins the call that goes on in it. Answers the call's id. */
+  initiateCall(roomId: string, media: CallMedia): Promise<string>;
+  joinCall(callId: string): Promise<void>;
+  declineCall(callId: string): Promise<void>;
+  leaveCall(callId: string): Promise<void>;
   /** Begins to hear of a feed's posts: a room's, or without one the server's public feed. Answers the feed's room. */
   joinBlogRoom(roomId?: string): Promise<string>;
   /** Ends it. Nobody leaves a room by it. */
   leaveBlogRoom(roomId: string): void;
 
+  onIncomingCall(listener: Listener<IncomingCall>): Off;
+  offIncomingCall(listener: Listener<IncomingCall>): void;
+  /** Whenever something of a call changed, to its end. */
+  onCallChange(listener: Listener<Call>): Off;
+  offCallChange(listener: Listener<Call>): void;
   onNewMessage(listener: Listener<Message>): Off;
   offNewMessage(listener: Listener<Message>): void;
   onTypingStart(listener: Listener<TypingStart>): Off;
@@ -56,6 +67,8 @@ export function openMomoland(lostSentence: string, path?: string): Momoland {
 export function withNames(client: Client): Momoland {
   const newMessage = channel<Message>();
   const typingStart = channel<TypingStart>();
+  const incomingCall = channel<IncomingCall>();
+  const callChange = channel<Call>();
   const newPost = channel<Post>();
   const postLike = channel<PostLike>();
   const notification = channel<NotificationShown>();
@@ -70,6 +83,8 @@ export function withNames(client: Client): Momoland {
     else if (event.type === "post.new" && learn(event.post) !== null) newPost.tell(event.post);
     else if (event.type === "post.changed" && learn(event.post) === "liked") postLike.tell({ postId: event.post.postId, likesCount: event.post.likesCount });
     else if (event.type === "notification.new") notification.tell({ title: event.notification.title, message: event.notification.body, type: event.notification.level });
+    else if (event.type === "call.incoming") incomingCall.tell({ callId: event.callId, roomId: event.roomId, from: event.from, media: event.media });
+    else if (event.type === "call.changed") callChange.tell(event.call);
     else if (event.type === "announcement.new") announcement.tell({ message: event.announcement.message });
   }
 
@@ -100,6 +115,16 @@ export function withNames(client: Client): Momoland {
       await client.call("messages.react", { roomId, messageId, emoji, on });
     },
     shareLocation: (roomId, position) => client.call("location.share", { roomId, ...position }),
+    initiateCall: async (roomId, media) => (await client.call("calls.start", { roomId, media })).callId,
+    async joinCall(callId) {
+      await client.call("calls.join", { callId });
+    },
+    async declineCall(callId) {
+      await client.call("calls.decline", { callId });
+    },
+    async leaveCall(callId) {
+      await client.call("calls.leave", { callId });
+    },
     async joinBlogRoom(roomId) {
       const page = await client.call("feed.list", { limit: LIKES_KNOWN, ...(roomId === undefined ? {} : { roomId }) });
       const likes = feeds.get(page.roomId) ?? new Map<string, number>();
@@ -108,6 +133,10 @@ export function withNames(client: Client): Momoland {
       return page.roomId;
     },
     leaveBlogRoom: (roomId) => void feeds.delete(roomId),
+    onIncomingCall: incomingCall.on,
+    offIncomingCall: incomingCall.off,
+    onCallChange: callChange.on,
+    offCallChange: callChange.off,
     onNewMessage: newMessage.on,
     offNewMessage: newMessage.off,
     onTypingStart: typingStart.on,

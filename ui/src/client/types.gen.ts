@@ -867,7 +867,13 @@ callId?: string,
 /**
  * Whether one's microphone is heard.
  */
-mic?: boolean, };
+mic?: boolean, microphone?: string, speakers?: string, };
+
+export type CallDevices = { microphones: Array<MediaDevice>, speakers: Array<MediaDevice>, chosenMicrophone?: string, chosenSpeakers?: string, };
+
+export type MediaDevice = { deviceId: string, name: string, isDefault: boolean, };
+
+export type CallSound = { microphone?: string, speakers?: string, problem?: string, };
 
 export type CallStarted = { 
 /**
@@ -889,7 +895,7 @@ mic: boolean,
 /**
  * The others in it.
  */
-participants: Array<CallParticipant>, ended?: CallEnd, };
+speaking: boolean, since: number, sound?: CallSound, participants: Array<CallParticipant>, ended?: CallEnd, };
 
 export type CallParticipant = { userId: string, deviceId: string, mic: boolean, speaking: boolean, since: number, path?: PeerPath, };
 
@@ -901,7 +907,7 @@ export type AudioStats = { packetsReceived: number, packetsLost: number, framesD
 /**
  * What the jitter buffer adds.
  */
-delayMs: number, speaking: boolean, };
+delayMs: number, rttMs?: number, mouthToEarMs?: number, bitsPerSecond: number, packetsRefused: number, level: number, speaking: boolean, };
 
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
@@ -923,6 +929,6 @@ postIds: Array<string>, } | { "type": "feed.changed", roomId: string, policy: Fe
 /**
  * Whether this person does not want to be disturbed: it is listed, and nothing pops up or rings.
  */
-silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "announcement.gone", announcementId: string, } | { "type": "activity.new", activity: Activity, } | { "type": "call.incoming", callId: string, roomId: string, from: string, media: CallMedia, } | { "type": "call.changed", call: Call, } | { "type": "resync", };
+silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "announcement.gone", announcementId: string, } | { "type": "activity.new", activity: Activity, } | { "type": "call.incoming", callId: string, roomId: string, from: string, media: CallMedia, } | { "type": "call.changed", call: Call, } | { "type": "call.stats", callId: string, peers: Array<CallPeerStats>, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

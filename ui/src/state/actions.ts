@@ -3,6 +3,7 @@
 import { ApiError } from "@/client/error";
 import type { Client } from "@/client/client";
 import type { Activities, AnnounceParams, CreateDocParams, CreateRoomParams, DirectoryRoom, DocAsItWas, DocVersion, ExportedDoc, ExportFormat, ImportDocParams, InviteParams, LoginParams, Message, Notification, NotifyLevel, PresenceStatus, Receipt, RegisterParams, RemoveMemberParams, Role, SendNotificationParams, SetEditorsParams, ShareLocationParams, UpdateRoomParams } from "@/client/types";
+import { createCallActions } from "@/state/call-actions";
 import { createDocLine, type DocLine } from "@/state/doc-line";
 import { createFeedActions } from "@/state/feed-actions";
 import { createFollowing } from "@/state/following";
@@ -309,6 +310,7 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     },
     closeFeed: () => openRoom(store.getState().feed.of),
     ...createFeedActions(client, store, sync.feed),
+    ...createCallActions(client, store),
     readPlaces: (roomId: string) => void sync.readPlaces(roomId),
     /** `follow`: while a live one lasts it moves with this device, also when nobody looks at the map. */
     async shareLocation(params: ShareLocationParams, follow = false): Promise<void> {

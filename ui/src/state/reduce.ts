@@ -9,6 +9,7 @@ import type {
   Announcement, Announcements, DeliveryState, Doc, Docs, Drafts, Event, Member, Members, Message, Messages, NetStatus, Notification, Notifications, NotificationState, PeerStatus, PresenceList, PresenceStatus, Room, Rooms, Whoami,
 } from "@/client/types";
 import { feedEvent, INITIAL_FEED, reduceFeed, type FeedAction } from "@/state/feed";
+import { callsEvent, reduceCalls, type CallsAction } from "@/state/calls";
 import { placesEvent, reducePlaces, type PlacesAction } from "@/state/places";
 import {
   INITIAL, type Change, type Draft, type Marker, type Notice, type Overlay, type Person, type Pinned, type State, type Timeline,
@@ -61,6 +62,7 @@ export type Action =
   | { type: "feed"; feed: FeedAction }
   | { type: "places"; places: PlacesAction }
   | { type: "announcements"; list: Announcements }
+  | { type: "calls"; calls: CallsAction }
   | { type: "announcementGone"; announcementId: string }
   | { type: "ownPresence"; status: PresenceStatus; text: string | null }
   | { type: "unsent"; unsent: Unsent }
@@ -190,6 +192,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, places: reducePlaces(state.places, action.places) };
     case "announcements":
       return { ...state, announcements: action.list.announcements };
+    case "calls":
+      return { ...state, calls: reduceCalls(state.calls, action.calls) };
     case "announcementGone":
       return withoutAnnouncement(state, action.announcementId);
     case "ownPresence":
@@ -264,9 +268,11 @@ function reduceEvent(state: State, event: Event, now: number): State {
     case "typing.changed":
       return withTyping(state, event.roomId, event.userId, event.typing ? now : null);
     case "call.incoming":
-    case "call.changed":
-      // The window shows no calls yet.
+      // `call.changed` tells of the same call.
       return state;
+    case "call.changed":
+    case "call.stats":
+      return { ...state, calls: callsEvent(state.calls, event) };
     case "presence.changed": {
       const person = state.people.get(event.userId);
       if (person === undefined) return state;

@@ -5,6 +5,7 @@
 import type { ApiError } from "@/client/error";
 import type { LinkState } from "@/client/client";
 import type { Announcement, Doc, Message, NetStatus, Notification, OwnAccount, PresenceStatus, Role, Room } from "@/client/types";
+import { INITIAL_CALLS, type CallsState } from "@/state/calls";
 import { INITIAL_FEED, type FeedState } from "@/state/feed";
 import type { PlacesState } from "@/state/places";
 
@@ -155,6 +156,7 @@ export type State = {
   feedOpen: boolean;
   feed: FeedState;
   places: PlacesState;
+  calls: CallsState;
   /** Told to everybody by an administrator, until they are put away. */
   announcements: readonly Announcement[];
   /** What last came in and is worth a toast. */
@@ -192,6 +194,7 @@ export const INITIAL: State = {
   feedOpen: false,
   feed: INITIAL_FEED,
   places: new Map(),
+  calls: INITIAL_CALLS,
   announcements: [],
   arrival: null,
   marker: null,

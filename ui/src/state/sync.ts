@@ -68,7 +68,7 @@ export function createSync(client: Client, store: Store): Sync {
       store.dispatch({ type: "net", status });
       store.dispatch({ type: "whoami", whoami });
       if (whoami.account === null) return;
-      const [rooms, people] = await Promise.all([current("rooms", () => client.call("rooms.list", {})), current("people", () => client.call("presence.list", {})), drafts.read(), readInbox(), readAnnouncements()]);
+      const [rooms, people] = await Promise.all([current("rooms", () => client.call("rooms.list", {})), current("people", () => client.call("presence.list", {})), drafts.read(), readInbox(), readAnnouncements(), readCalls()]);
       if (mine !== reading) return;
       store.dispatch({ type: "people", list: people });
       store.dispatch({ type: "rooms", list: rooms });
@@ -87,6 +87,15 @@ export function createSync(client: Client, store: Store): Sync {
       store.dispatch({ type: "announcements", list: await current("announcements", () => client.call("announcements.list", {})) });
     } catch {
       // What is told from now on is shown all the same.
+    }
+  }
+
+  async function readCalls(): Promise<void> {
+    try {
+      const { calls } = await current("calls", () => client.call("calls.list", {}));
+      store.dispatch({ type: "calls", calls: { type: "list", calls } });
+    } catch {
+      // Each call is told again with its next change.
     }
   }
 
@@ -249,6 +258,7 @@ export function createSync(client: Client, store: Store): Sync {
       case "activity.new":
       case "call.incoming":
       case "call.changed":
+      case "call.stats":
         break;
       case "location.changed":
         // Whether the last point stays for others to see is not told.
@@ -340,9 +350,11 @@ function listsOf(event: Event): readonly string[] {
     case "comment.changed":
     case "ranking.changed":
     case "call.incoming":
-    case "call.changed":
+    case "call.stats":
     case "feed.changed":
     case "follow.changed":
       return [];
+    case "call.changed":
+      return ["calls"];
   }
 }

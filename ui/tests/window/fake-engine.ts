@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import * as Y from "yjs";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Method, Params, Result } from "@/client/methods";
-import type { Activity, Announcement, Comment, Doc, DocPresence, Draft, ErrorKind, Event, FeedPolicy, Hidden, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/client/types";
+import type { Activity, Announcement, Call, CallPart, Comment, Doc, DocPresence, Draft, ErrorKind, Event, FeedPolicy, Hidden, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/client/types";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
@@ -51,6 +51,7 @@ export type World = {
   posts: Post[] | null;
   comments: Comment[];
   locations: Location[];
+  calls: Call[];
 };
 
 type Answers = { [M in Method]?: (params: Params<M>, world: World) => Result<M> };
@@ -75,6 +76,18 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
   let refusing = false;
   let sent = 0;
   let opened = 0;
+
+  function putCall(call: Call): void {
+    world.calls = [...world.calls.filter((each) => each.roomId !== call.roomId), ...(call.part === "ended" ? [] : [call])];
+    emit({ type: "call.changed", call });
+  }
+
+  function partInCall(callId: string, part: CallPart): { callId: string } {
+    const call = world.calls.find((each) => each.callId === callId);
+    if (call === undefined) throw new Refused("not_found", "There is no such call, or it is over.");
+    putCall({ ...call, part, mic: part === "in" });
+    return { callId };
+  }
 
   function usual(): Answers {
     return {
@@ -245,6 +258,24 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         world.locations = world.locations.filter((each) => each !== own);
         if (keepLast) world.locations.push({ roomId: own.roomId, userId: own.userId, lat: own.lat, lng: own.lng, at: own.at });
         emit({ type: "location.changed", roomId: own.roomId, userId: "ada", lat: own.lat, lng: own.lng, at: Date.now(), ended: true });
+        return {};
+      },
+      "calls.list": () => ({ calls: world.calls }),
+      "calls.devices": () => ({
+        microphones: [{ deviceId: "built-in", name: "Built-in microphone", isDefault: true }, { deviceId: "headset", name: "Headset", isDefault: false }],
+        speakers: [{ deviceId: "built-in", name: "Built-in speakers", isDefault: true }],
+      }),
+      "calls.start": ({ roomId, media }) => {
+        const call: Call = { callId: `call-${roomId}`, roomId, media, part: "calling", mic: true, speaking: false, since: Date.now(), sound: { microphone: "Built-in microphone", speakers: "Built-in speakers" }, participants: [] };
+        putCall(call);
+        return { callId: call.callId };
+      },
+      "calls.join": ({ callId }) => partInCall(callId, "in"),
+      "calls.decline": ({ callId }) => partInCall(callId, "ended"),
+      "calls.leave": ({ callId }) => partInCall(callId, "ended"),
+      "calls.setMedia": ({ mic }) => {
+        const call = world.calls.find((each) => each.part === "in" || each.part === "calling");
+        if (call !== undefined && mic !== undefined) putCall({ ...call, mic });
         return {};
       },
       "presence.set": () => ({}),

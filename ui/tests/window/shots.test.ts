@@ -52,6 +52,23 @@ function long(): World {
   return world;
 }
 
+/** In a call with two, while a third rings. */
+function inCall(): World {
+  const since = Date.now() - 754_000;
+  const people = [
+    { userId: "ingrid", deviceId: "ingrid-1", mic: true, speaking: true, since, path: "direct" as const },
+    { userId: "mateo", deviceId: "mateo-1", mic: false, speaking: false, since, path: "turn" as const },
+  ];
+  const call = { media: "audio" as const, mic: true, speaking: false, since };
+  return {
+    ...busy(),
+    calls: [
+      { ...call, callId: "c1", roomId: "boat-shed", part: "in", participants: people, sound: { speakers: "Built-in speakers", problem: "No microphone was found. You hear the others, and they do not hear you." } },
+      { ...call, callId: "c2", roomId: "deliveries", part: "ringing", mic: false, participants: [{ userId: "yuki", deviceId: "yuki-1", mic: true, speaking: false, since, path: "direct" }] },
+    ],
+  };
+}
+
 const empty = (): World => ({ ...tidewater(), messages: new Map() });
 const one = (): World => ({ ...tidewater(), messages: new Map([["boat-shed", [message("mateo", "09:00", "First.")]]]) });
 const fresh = (): World => ({ ...tidewater(), rooms: [], messages: new Map(), members: new Map(), net: { server: "connecting", peers: [], onlineCount: 0, serverBytesIn: 0, serverBytesOut: 0 } });
@@ -82,6 +99,12 @@ const SHOTS: readonly Shot[] = [
     await page.locator(".hljs-keyword").first().waitFor();
     await hover(page, "no signal at the shed today");
   } },
+  { name: "call", world: inCall(), themes: ["light", "dark"], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("region", { name: "Call in boat-shed" }).waitFor();
+  } },
+  { name: "call-elsewhere", world: inCall(), themes: ["light", "dark"], go: open("deliveries") },
+  { name: "call-narrow", world: inCall(), size: [360, 740], themes: ["light", "dark"], go: open("boat-shed") },
   { name: "busy-narrow", world: busy(), size: [360, 740], themes: ["light", "dark"], go: open("boat-shed") },
   { name: "busy-middle", world: busy(), size: [960, 720], go: open("boat-shed") },
   { name: "busy-wide", world: busy(), size: [1600, 1000], themes: ["light", "dark"], go: open("boat-shed") },

@@ -87,6 +87,7 @@ export function tidewater(): World {
     posts: [],
     comments: [],
     locations: [],
+    calls: [],
   };
 }
 

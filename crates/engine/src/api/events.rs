@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::api::types::{
-    Activity, Announcement, Call, CallMedia, Comment, Doc, FeedOrder, FeedPolicy, Member, Message, NetStatus,
-    Notification, NotificationState, PeerStatus, Post, PresenceStatus, Room,
+    Activity, Announcement, Call, CallMedia, CallPeerStats, Comment, Doc, FeedOrder, FeedPolicy, Member, Message,
+    NetStatus, Notification, NotificationState, PeerStatus, Post, PresenceStatus, Room,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -151,6 +151,9 @@ pub enum Event {
     /// A call began, ended, or somebody in it came, went or closed their microphone.
     #[serde(rename = "call.changed")]
     CallChanged { call: Call },
+    /// Each second of the call that this device is in: as `calls.stats` has it.
+    #[serde(rename = "call.stats")]
+    CallStats { call_id: String, peers: Vec<CallPeerStats> },
     /// Events were dropped because this front did not read them in time: read the lists again.
     #[serde(rename = "resync")]
     Resync {},

@@ -41,7 +41,7 @@ pub fn typescript() -> String {
         Notifications, Notification, NotificationKind, NotificationLevel, NotificationState,
         MarkNotificationsReadParams, SendNotificationParams, NotificationSent, AnnounceParams, Announced,
         Announcements, Announcement, AnnouncementParams, ListActivityParams, Activities, Activity, ActivityKind,
-        StartCallParams, CallMedia, CallParams, SetCallMediaParams, CallStarted, CallList, CallPart, CallEnd, Call,
+        StartCallParams, CallMedia, CallParams, SetCallMediaParams, CallDevices, MediaDevice, CallSound, CallStarted, CallList, CallPart, CallEnd, Call,
         CallParticipant, CallStats, CallPeerStats, AudioStats, Event,
         ErrorKind,
     }

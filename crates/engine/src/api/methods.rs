@@ -174,6 +174,7 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "calls.decline" => calls::decline,
         "calls.leave" => calls::leave,
         "calls.setMedia" => calls::set_media,
+        "calls.devices" => calls::devices,
         "calls.list" => calls::list,
         "calls.stats" => calls::stats,
         "feed.publish" => feed::publish,

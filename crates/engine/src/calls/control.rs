@@ -50,10 +50,29 @@ pub(crate) enum Refusal {
 /// What is to be told or sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
-    Say { room: RoomId, signal: CallSignal },
-    Incoming { room: RoomId, call: CallId, from: AccountId },
-    Changed { room: RoomId },
-    Ended { room: RoomId, call: CallId, why: Ended },
+    Say {
+        room: RoomId,
+        signal: CallSignal,
+    },
+    Incoming {
+        room: RoomId,
+        call: CallId,
+        from: AccountId,
+    },
+    Changed {
+        room: RoomId,
+    },
+    Ended {
+        room: RoomId,
+        call: CallId,
+        why: Ended,
+    },
+    /// It rang here, or would have, and this person did not answer.
+    Missed {
+        room: RoomId,
+        call: CallId,
+        from: AccountId,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +108,9 @@ pub(crate) struct Call {
     /// Between two people: it ends when either says no.
     direct: bool,
     declined: bool,
-    since: UnixMillis,
+    /// Who rang.
+    from: Option<AccountId>,
+    pub(crate) since: UnixMillis,
     said_ms: u64,
     /// What this call was named before it met the other one.
     former: Option<CallId>,
@@ -253,11 +274,14 @@ impl Calls {
                 Part::Rung { .. } => self.outputs.push_back(Output::Incoming { room, call: id, from: account }),
                 Part::Out if rings => {
                     let signal = CallSignal { call: id, state: CallState::Busy };
-                    self.outputs.push_back(Output::Say { room, signal });
+                    let missed = Output::Missed { room, call: id, from: account };
+                    self.outputs.extend([Output::Say { room, signal }, missed]);
                 }
                 Part::Out | Part::Calling { .. } | Part::In => {}
             }
-            self.rooms.insert(room, Call::new(id, part, direct, since));
+            let mut call = Call::new(id, part, direct, since);
+            call.from = Some(account).filter(|_| rings);
+            self.rooms.insert(room, call);
         }
         let Some(call) = self.rooms.get_mut(&room).filter(|call| id <= call.id) else {
             // They hear of the call here within a second, and come over.
@@ -330,6 +354,9 @@ impl Calls {
             self.outputs.push_back(Output::Say { room, signal });
         }
         self.outputs.push_back(Output::Ended { room, call: call.id, why });
+        if let (Part::Rung { .. }, Ended::Unanswered, Some(from)) = (call.part, why, call.from) {
+            self.outputs.push_back(Output::Missed { room, call: call.id, from });
+        }
     }
 
     fn say(&mut self, room: RoomId, now_ms: u64) {
@@ -375,7 +402,7 @@ impl Calls {
 impl Call {
     fn new(id: CallId, part: Part, direct: bool, since: UnixMillis) -> Self {
         let others = BTreeMap::new();
-        Self { id, part, others, mic: true, direct, declined: false, since, said_ms: 0, former: None }
+        Self { id, part, others, mic: true, direct, declined: false, from: None, since, said_ms: 0, former: None }
     }
 }
 
@@ -423,7 +450,9 @@ mod tests {
             all.iter_mut().for_each(|calls| calls.handle_timeout(1_000));
             told.extend(carry(&mut all, 1_000));
             assert!(all.iter().all(|calls| current(calls) == Some(CallId([5; 16]))));
-            assert!(!told.iter().any(|(_, it)| matches!(it, Output::Ended { .. } | Output::Incoming { .. })));
+            let wrong =
+                |it: &Output| matches!(it, Output::Ended { .. } | Output::Incoming { .. } | Output::Missed { .. });
+            assert!(!told.iter().any(|(_, it)| wrong(it)));
         }
     }
 
@@ -468,6 +497,34 @@ mod tests {
         assert!(current(&all[0]).is_some());
         all[0].handle_timeout(12_000);
         assert!(current(&all[0]).is_none(), "the last other is gone, and with them the call");
+    }
+
+    #[test]
+    fn who_does_not_answer_or_speaks_to_another_has_missed_it() {
+        let missed = |told: &[(usize, Output)]| {
+            let missed = told.iter().filter(|(_, it)| matches!(it, Output::Missed { .. }));
+            missed.map(|(at, _)| *at).collect::<Vec<_>>()
+        };
+        let mut all = [calls(1), calls(2), calls(2)];
+        start(&mut all[0], 5);
+        carry(&mut all, 0);
+        all[0].leave(ROOM).unwrap();
+        assert_eq!(missed(&carry(&mut all, 1_000)), [1, 2], "the caller gave up");
+
+        let mut all = [calls(1), calls(2), calls(2)];
+        start(&mut all[0], 5);
+        carry(&mut all, 0);
+        all[1].decline(ROOM).unwrap();
+        assert_eq!(missed(&carry(&mut all, 0)), [0; 0], "who declined knows of it");
+
+        let mut all = [calls(1), calls(2)];
+        all[1].start(RoomId([9; 32]), true, CallId([9; 16]), 0, UnixMillis(0)).unwrap();
+        while all[1].poll_output().is_some() {}
+        start(&mut all[0], 5);
+        let told = carry(&mut all, 0);
+        assert_eq!(missed(&told), [1]);
+        let call = CallId([5; 16]);
+        assert!(told.contains(&(0, Output::Ended { room: ROOM, call, why: Ended::Busy })));
     }
 
     // Rules: CA4

@@ -1,4 +1,4 @@
-//! The machine's default microphone and speakers, by cpal.
+//! The machine's microphones and speakers, by cpal.
 //!
 //! Whatever rate and channels a device has, frames are 48 kHz mono: channels are averaged, and another rate is
 //! interpolated linearly, which loses nothing of speech.
@@ -9,47 +9,104 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{FromSample, Sample, SampleFormat, SizedSample};
 
-use super::{DeviceError, Devices, OnCapture, OnPlay, Running};
+use super::{Device, DeviceError, Devices, OnCapture, OnPlay, Purpose, Running};
 use crate::{FRAME_SAMPLES, Frame, SAMPLE_RATE, SILENCE};
 
-/// The default devices.
+/// The machine's devices.
 #[derive(Debug)]
 pub struct Machine;
 
 type Problem = Arc<Mutex<Option<DeviceError>>>;
 
-fn refused(error: impl std::fmt::Display) -> DeviceError {
-    DeviceError::Refused(error.to_string())
+fn refused(name: &str, error: impl std::fmt::Display) -> DeviceError {
+    DeviceError::Refused(name.to_owned(), error.to_string())
 }
 
-fn tell(problem: &Problem, error: impl std::fmt::Display) {
-    *problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(refused(error));
+fn tell(problem: &Problem, name: &str, error: impl std::fmt::Display) {
+    *problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(refused(name, error));
+}
+
+fn id_of(device: &cpal::Device) -> Option<String> {
+    device.id().ok().map(|id| id.to_string())
+}
+
+fn name_of(device: &cpal::Device) -> String {
+    device.to_string()
+}
+
+fn default_of(host: &cpal::Host, purpose: Purpose) -> Option<cpal::Device> {
+    match purpose {
+        Purpose::Microphone => host.default_input_device(),
+        Purpose::Speakers => host.default_output_device(),
+    }
+}
+
+fn config_of(device: &cpal::Device, purpose: Purpose) -> Option<cpal::SupportedStreamConfig> {
+    match purpose {
+        Purpose::Microphone => device.default_input_config().ok(),
+        Purpose::Speakers => device.default_output_config().ok(),
+    }
+}
+
+fn all(host: &cpal::Host, purpose: Purpose) -> Vec<cpal::Device> {
+    match purpose {
+        Purpose::Microphone => host.input_devices().map(Iterator::collect).unwrap_or_default(),
+        Purpose::Speakers => host.output_devices().map(Iterator::collect).unwrap_or_default(),
+    }
+}
+
+/// A device and how it is used. A machine without a card names devices all the same; only their configuration tells.
+fn find(purpose: Purpose, id: Option<&str>) -> Result<(cpal::Device, cpal::SupportedStreamConfig), DeviceError> {
+    let host = cpal::default_host();
+    let device = match id {
+        Some(id) => all(&host, purpose).into_iter().find(|device| id_of(device).as_deref() == Some(id)),
+        None => default_of(&host, purpose),
+    };
+    let device = device.ok_or(DeviceError::none(purpose))?;
+    let config = config_of(&device, purpose).ok_or(DeviceError::none(purpose))?;
+    Ok((device, config))
 }
 
 impl Devices for Machine {
-    fn open(&self, on_capture: OnCapture, on_play: OnPlay) -> Result<Running, DeviceError> {
+    fn list(&self, purpose: Purpose) -> Vec<Device> {
         let host = cpal::default_host();
-        let microphone = host.default_input_device().ok_or(DeviceError::None)?;
-        let speakers = host.default_output_device().ok_or(DeviceError::None)?;
-        // A machine without a card names devices all the same; only their configuration tells.
-        let input = microphone.default_input_config().map_err(|_| DeviceError::None)?;
-        let output = speakers.default_output_config().map_err(|_| DeviceError::None)?;
+        let default = default_of(&host, purpose).as_ref().and_then(id_of);
+        let usable = all(&host, purpose).into_iter().filter(|device| config_of(device, purpose).is_some());
+        let mut listed: Vec<Device> = usable
+            .filter_map(|device| {
+                let id = id_of(&device)?;
+                let is_default = default.as_deref() == Some(&id);
+                Some(Device { id, name: name_of(&device), is_default })
+            })
+            .collect();
+        listed.sort_by_key(|device| !device.is_default);
+        listed
+    }
+
+    fn capture(&self, id: Option<&str>, on_capture: OnCapture) -> Result<Running, DeviceError> {
+        let (device, config) = find(Purpose::Microphone, id)?;
         let problem = Problem::default();
-        let capturing = match input.sample_format() {
-            SampleFormat::F32 => capture::<f32>(&microphone, &input, on_capture, &problem),
-            SampleFormat::I16 => capture::<i16>(&microphone, &input, on_capture, &problem),
-            SampleFormat::I32 => capture::<i32>(&microphone, &input, on_capture, &problem),
-            SampleFormat::U8 => capture::<u8>(&microphone, &input, on_capture, &problem),
-            other => Err(refused(format!("samples of kind {other}"))),
+        let stream = match config.sample_format() {
+            SampleFormat::F32 => capture::<f32>(&device, &config, on_capture, &problem),
+            SampleFormat::I16 => capture::<i16>(&device, &config, on_capture, &problem),
+            SampleFormat::I32 => capture::<i32>(&device, &config, on_capture, &problem),
+            SampleFormat::U8 => capture::<u8>(&device, &config, on_capture, &problem),
+            other => Err(refused(&name_of(&device), format!("samples of kind {other}"))),
         }?;
-        let playing = match output.sample_format() {
-            SampleFormat::F32 => play::<f32>(&speakers, &output, on_play, &problem),
-            SampleFormat::I16 => play::<i16>(&speakers, &output, on_play, &problem),
-            SampleFormat::I32 => play::<i32>(&speakers, &output, on_play, &problem),
-            SampleFormat::U8 => play::<u8>(&speakers, &output, on_play, &problem),
-            other => Err(refused(format!("samples of kind {other}"))),
+        Ok(Running::new(name_of(&device), problem, Box::new(stream)))
+    }
+
+    fn play(&self, id: Option<&str>, on_play: OnPlay) -> Result<Running, DeviceError> {
+        let (device, config) = find(Purpose::Speakers, id)?;
+        let problem = Problem::default();
+        let stream = match config.sample_format() {
+            SampleFormat::F32 => play::<f32>(&device, &config, on_play, &problem),
+            SampleFormat::I16 => play::<i16>(&device, &config, on_play, &problem),
+            SampleFormat::I32 => play::<i32>(&device, &config, on_play, &problem),
+            SampleFormat::U8 => play::<u8>(&device, &config, on_play, &problem),
+            other => Err(refused(&name_of(&device), format!("samples of kind {other}"))),
         }?;
-        Ok(Running::new(problem, Box::new((capturing, playing))))
+        Ok(Running::new(name_of(&device), problem, Box::new(stream)))
     }
 }
 
@@ -81,7 +138,7 @@ impl Resampler {
 fn capture<T>(
     device: &cpal::Device,
     config: &cpal::SupportedStreamConfig,
-    mut on_capture: OnCapture,
+    on_capture: OnCapture,
     problem: &Problem,
 ) -> Result<cpal::Stream, DeviceError>
 where
@@ -92,7 +149,8 @@ where
     let channels = usize::from(config.channels).max(1);
     let mut resampler = Resampler::new(config.sample_rate, SAMPLE_RATE);
     let mut filled: Vec<f32> = Vec::with_capacity(FRAME_SAMPLES);
-    let problem = Arc::clone(problem);
+    let (problem, name) = (Arc::clone(problem), name_of(device));
+    let of_device = name.clone();
     let stream = device.build_input_stream(
         config,
         move |data: &[T], _: &_| {
@@ -108,18 +166,18 @@ where
                 });
             }
         },
-        move |error| tell(&problem, error),
+        move |error| tell(&problem, &of_device, error),
         None,
     );
-    let stream = stream.map_err(refused)?;
-    stream.play().map_err(refused)?;
+    let stream = stream.map_err(|error| refused(&name, error))?;
+    stream.play().map_err(|error| refused(&name, error))?;
     Ok(stream)
 }
 
 fn play<T>(
     device: &cpal::Device,
     config: &cpal::SupportedStreamConfig,
-    mut on_play: OnPlay,
+    on_play: OnPlay,
     problem: &Problem,
 ) -> Result<cpal::Stream, DeviceError>
 where
@@ -129,7 +187,8 @@ where
     let channels = usize::from(config.channels).max(1);
     let mut resampler = Resampler::new(SAMPLE_RATE, config.sample_rate);
     let mut ready: VecDeque<f32> = VecDeque::with_capacity(4 * FRAME_SAMPLES);
-    let problem = Arc::clone(problem);
+    let (problem, name) = (Arc::clone(problem), name_of(device));
+    let of_device = name.clone();
     let stream = device.build_output_stream(
         config,
         move |data: &mut [T], _: &_| {
@@ -144,11 +203,11 @@ where
                 group.fill(T::from_sample(ready.pop_front().unwrap_or(0.0)));
             }
         },
-        move |error| tell(&problem, error),
+        move |error| tell(&problem, &of_device, error),
         None,
     );
-    let stream = stream.map_err(refused)?;
-    stream.play().map_err(refused)?;
+    let stream = stream.map_err(|error| refused(&name, error))?;
+    stream.play().map_err(|error| refused(&name, error))?;
     Ok(stream)
 }
 

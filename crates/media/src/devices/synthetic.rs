@@ -2,21 +2,29 @@
 //!
 //! `MOMOLAND_MEDIA_VOICE=N` chooses the voice, `MOMOLAND_MEDIA_CAPTURE=FILE` where what is played is written: 32-bit
 //! floats, little-endian, mono, 48 kHz. Both ends can make the same voice, so samples can be compared.
+//! `MOMOLAND_MEDIA_DEVICES=FILE` names the devices that there are, one a line and the default first; the file may change
+//! at any time. Without it there is one.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{DeviceError, Devices, OnCapture, OnPlay, Running};
+use super::{Device, DeviceError, Devices, OnCapture, OnPlay, Purpose, Running};
 use crate::{FRAME_MS, Frame, SAMPLE_RATE, SILENCE};
 
 /// Which voice.
 pub const VOICE_ENV: &str = "MOMOLAND_MEDIA_VOICE";
 /// Where what is played is written.
 pub const CAPTURE_ENV: &str = "MOMOLAND_MEDIA_CAPTURE";
+/// Where the devices are named.
+pub const DEVICES_ENV: &str = "MOMOLAND_MEDIA_DEVICES";
+/// The device where none is named.
+const ONLY: &str = "synthetic";
+/// Ticks after which a device looks whether it is still named: 100 ms.
+const LOOK_TICKS: u32 = 5;
 
 /// Syllables: a voice with a melody of its own, that opens and closes, and is never the same for long.
 #[derive(Debug, Clone)]
@@ -85,13 +93,72 @@ impl Speech {
 pub struct Synthetic {
     voice: u64,
     capture: Option<PathBuf>,
+    list: Option<PathBuf>,
 }
 
 impl Synthetic {
+    /// One device with a voice.
+    pub fn new(voice: u64) -> Self {
+        Self { voice, capture: None, list: None }
+    }
+
     /// As the environment says.
     pub fn from_environment() -> Self {
         let voice = std::env::var(VOICE_ENV).ok().and_then(|voice| voice.parse().ok()).unwrap_or(1);
-        Self { voice, capture: std::env::var_os(CAPTURE_ENV).map(PathBuf::from) }
+        let path = |name| std::env::var_os(name).map(PathBuf::from);
+        Self { voice, capture: path(CAPTURE_ENV), list: path(DEVICES_ENV) }
+    }
+
+    /// With the devices that a file names.
+    #[must_use]
+    pub fn listed_in(self, list: PathBuf) -> Self {
+        Self { list: Some(list), ..self }
+    }
+
+    /// What there is now.
+    fn names(&self) -> Vec<String> {
+        match &self.list {
+            Some(list) => {
+                let text = std::fs::read_to_string(list).unwrap_or_default();
+                text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+            }
+            None => vec![ONLY.to_owned()],
+        }
+    }
+
+    /// Does something each 20 ms while the device is there.
+    fn run(
+        &self,
+        purpose: Purpose,
+        id: Option<&str>,
+        mut each: impl FnMut() + Send + 'static,
+    ) -> Result<Running, DeviceError> {
+        let names = self.names();
+        let name = match id {
+            Some(id) => names.into_iter().find(|name| name == id),
+            None => names.into_iter().next(),
+        };
+        let name = name.ok_or(DeviceError::none(purpose))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let problem = Arc::new(Mutex::new(None));
+        let (stopped, told, is_named, own) = (Arc::clone(&stop), Arc::clone(&problem), self.clone(), name.clone());
+        let tick = move || {
+            let (mut next, mut ticks) = (Instant::now(), 0_u32);
+            while !stopped.load(Ordering::Relaxed) {
+                ticks = ticks.wrapping_add(1);
+                if is_named.list.is_some() && ticks.is_multiple_of(LOOK_TICKS) && !is_named.names().contains(&own) {
+                    let gone = DeviceError::Refused(own, "it was unplugged".to_owned());
+                    *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(gone);
+                    return;
+                }
+                each();
+                next += Duration::from_millis(FRAME_MS);
+                std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            }
+        };
+        let thread = std::thread::Builder::new().name("synthetic-audio".to_owned()).spawn(tick);
+        let thread = thread.map_err(|error| DeviceError::Refused(name.clone(), error.to_string()))?;
+        Ok(Running::new(name, problem, Box::new(Ticking { stop, thread: Some(thread) })))
     }
 }
 
@@ -107,13 +174,23 @@ impl Drop for Ticking {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the synthetic devices ended badly");
+            tracing::error!("a synthetic device ended badly");
         }
     }
 }
 
 impl Devices for Synthetic {
-    fn open(&self, mut on_capture: OnCapture, mut on_play: OnPlay) -> Result<Running, DeviceError> {
+    fn list(&self, _: Purpose) -> Vec<Device> {
+        let names = self.names().into_iter().enumerate();
+        names.map(|(n, name)| Device { id: name.clone(), name, is_default: n == 0 }).collect()
+    }
+
+    fn capture(&self, id: Option<&str>, on_capture: OnCapture) -> Result<Running, DeviceError> {
+        let mut speech = Speech::new(self.voice);
+        self.run(Purpose::Microphone, id, move || on_capture(&speech.next_frame()))
+    }
+
+    fn play(&self, id: Option<&str>, on_play: OnPlay) -> Result<Running, DeviceError> {
         let mut file = match &self.capture {
             Some(path) => {
                 let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
@@ -121,27 +198,14 @@ impl Devices for Synthetic {
             }
             None => None,
         };
-        let mut speech = Speech::new(self.voice);
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let tick = move || {
-            let mut next = Instant::now();
-            while !stopped.load(Ordering::Relaxed) {
-                on_capture(&speech.next_frame());
-                let mut frame = SILENCE;
-                on_play(&mut frame);
-                if let Some(file) = &mut file {
-                    let written = frame.iter().try_for_each(|sample| file.write_all(&sample.to_le_bytes()));
-                    if let Err(error) = written.and_then(|()| file.flush()) {
-                        tracing::warn!(%error, "what is heard could not be written");
-                    }
-                }
-                next += Duration::from_millis(FRAME_MS);
-                std::thread::sleep(next.saturating_duration_since(Instant::now()));
+        self.run(Purpose::Speakers, id, move || {
+            let mut frame = SILENCE;
+            on_play(&mut frame);
+            let Some(file) = &mut file else { return };
+            let written = frame.iter().try_for_each(|sample| file.write_all(&sample.to_le_bytes()));
+            if let Err(error) = written.and_then(|()| file.flush()) {
+                tracing::warn!(%error, "what is heard could not be written");
             }
-        };
-        let thread = std::thread::Builder::new().name("synthetic-audio".to_owned()).spawn(tick);
-        let thread = thread.map_err(|error| DeviceError::Refused(error.to_string()))?;
-        Ok(Running::new(Arc::new(Mutex::new(None)), Box::new(Ticking { stop, thread: Some(thread) })))
+        })
     }
 }

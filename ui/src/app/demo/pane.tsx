@@ -1,3 +1,4 @@
+import type { Room } from "@/client/types";
 import { AppWindow, FileText, Inbox as InboxIcon, Map as MapIcon, MessageSquare, Newspaper, type LucideIcon } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useNet, type Player } from "@/app/demo/players";
@@ -8,6 +9,9 @@ import { IconButton } from "@/components/icon-button";
 import { MiddleElement } from "@/components/middle";
 import { PathBadge } from "@/components/path-badge";
 import { ConnectionLine } from "@/features/account/account-row";
+import { CallBar } from "@/features/call/call-bar";
+import { CallButton } from "@/features/call/call-button";
+import { IncomingCalls } from "@/features/call/incoming";
 import { Conversation } from "@/features/conversation/conversation";
 import { MessageText } from "@/features/conversation/message-text";
 import { DocumentPane } from "@/features/documents/document-pane";
@@ -20,6 +24,8 @@ import { strings } from "@/strings/strings";
 
 const words = strings.demo;
 const Places = lazy(() => import("@/features/places/places").then((places) => ({ default: places.Places })));
+
+const call = { button: (room: Room) => <CallButton room={room} />, bar: (room: Room) => <CallBar room={room} /> };
 
 type Tab = keyof typeof words.tabs;
 const ICONS: Readonly<Record<Tab, LucideIcon>> = { chat: MessageSquare, feed: Newspaper, document: FileText, map: MapIcon, inbox: InboxIcon };
@@ -139,9 +145,10 @@ function Body({ name, roomId, docId }: { name: string; roomId: string; docId: st
             );
           })}
       </div>
+      <IncomingCalls className="flex-none p-2.5" />
       <Announcements />
       <div className="flex flex-col flex-1 min-h-0">
-        {tab === "chat" && <Conversation details={false} />}
+        {tab === "chat" && <Conversation details={false} call={call} />}
         {tab === "feed" && <Feed Text={MessageText} />}
         {tab === "document" && <DocumentPane />}
         {tab === "inbox" && <Inbox />}

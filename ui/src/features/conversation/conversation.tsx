@@ -1,4 +1,5 @@
 import { Activity, ChevronLeft, Ellipsis, Hash, Lock, LogOut, Newspaper, PanelRight, Settings, Star, StarOff, UserPlus } from "lucide-react";
+import type { ReactNode } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/client/error";
 import type { Room } from "@/client/types";
@@ -18,8 +19,15 @@ import { strings } from "@/strings/strings";
 
 const words = strings.conversation;
 
-/** The middle pane: the open room, or a word about how to open one. `details`: whether there is a pane for them beside it. */
-export function Conversation({ details = true }: { details?: boolean }) {
+export type ConversationProps = {
+  /** Whether there is a pane for them beside it. */
+  details?: boolean;
+  /** How a room is called: in its head, and while one is in its call under that. */
+  call: { button: (room: Room) => ReactNode; bar: (room: Room) => ReactNode };
+};
+
+/** The middle pane: the open room, or a word about how to open one. */
+export function Conversation({ details = true, call }: ConversationProps) {
   const room = useAppState(openRoom);
   const count = useAppState((state) => state.rooms?.size ?? null);
 
@@ -28,7 +36,7 @@ export function Conversation({ details = true }: { details?: boolean }) {
       {room === null ? (
         count !== null && <NoneOpen none={count === 0} />
       ) : (
-        <OpenRoom key={room.roomId} room={room} details={details} />
+        <OpenRoom key={room.roomId} room={room} details={details} call={call} />
       )}
     </Middle>
   );
@@ -51,10 +59,13 @@ function NoneOpen({ none }: { none: boolean }) {
   );
 }
 
-function OpenRoom({ room, details }: { room: Room; details: boolean }) {
+type OpenRoomProps = { room: Room; details: boolean; call: ConversationProps["call"] };
+
+function OpenRoom({ room, details, call }: OpenRoomProps) {
   return (
     <>
-      <Head room={room} details={details} />
+      <Head room={room} details={details} call={call} />
+      {call.bar(room)}
       <Log room={room} />
       <TypingLine roomId={room.roomId} />
       <Composer room={room} />
@@ -62,7 +73,7 @@ function OpenRoom({ room, details }: { room: Room; details: boolean }) {
   );
 }
 
-function Head({ room, details }: { room: Room; details: boolean }) {
+function Head({ room, details, call }: OpenRoomProps) {
   const actions = useActions();
   const sheet = useMedia(WITHOUT_DETAILS);
   const shown = useAppState((state) => (sheet ? state.details.sheet : state.details.pane));
@@ -88,6 +99,7 @@ function Head({ room, details }: { room: Room; details: boolean }) {
         {room.topic !== "" && <p className="flex-[1_1_40%] min-w-0 truncate foreign ps-2.5 border-s border-line-strong leading-4 text-ink-3 touch:hidden">{room.topic}</p>}
         <HereLine room={room} />
       </div>
+      {call.button(room)}
       <Menu
         trigger={
           <IconButton label={words.roomMenu}>

@@ -18,6 +18,7 @@ const GROUPS: readonly { label: string; shortcuts: readonly Shortcut[] }[] = [
       { keys: ["Alt", "⇧", "↑", "↓"], does: words.unread },
       { keys: [COMMAND_KEY, "J"], does: words.firstNew },
       { keys: [COMMAND_KEY, "⇧", "L"], does: words.places },
+      { keys: [COMMAND_KEY, "⇧", "M"], does: strings.call.shortcut },
       { keys: ["F6"], does: words.pane },
       { keys: ["Esc"], does: words.close },
     ],

@@ -1,11 +1,13 @@
 //! `calls.*`.
 
+use momoland_media::devices::Purpose;
 use momoland_protocol::id::RoomId;
 
 use super::id;
 use crate::api::error::ApiError;
 use crate::api::types::{
-    CallList, CallMedia, CallParams, CallStarted, CallStats, Done, NoParams, SetCallMediaParams, StartCallParams,
+    CallDevices, CallList, CallMedia, CallParams, CallStarted, CallStats, Done, NoParams, SetCallMediaParams,
+    StartCallParams,
 };
 use crate::engine::Engine;
 
@@ -29,6 +31,16 @@ pub(super) async fn leave(engine: &Engine, params: CallParams) -> Result<Done, A
 
 pub(super) async fn set_media(engine: &Engine, params: SetCallMediaParams) -> Result<Done, ApiError> {
     engine.with_home(move |home| home.set_call_media(params).map(|()| Done {})).await
+}
+
+pub(super) async fn devices(engine: &Engine, _: NoParams) -> Result<CallDevices, ApiError> {
+    // A system may take its time to name them; nothing else waits for it.
+    let found = tokio::task::spawn_blocking(|| {
+        let devices = momoland_media::devices::from_environment();
+        [Purpose::Microphone, Purpose::Speakers].map(|purpose| devices.list(purpose))
+    });
+    let [microphones, speakers] = found.await.unwrap_or_default();
+    engine.with_home(move |home| Ok(home.call_devices(microphones, speakers))).await
 }
 
 pub(super) async fn list(engine: &Engine, _: NoParams) -> Result<CallList, ApiError> {

@@ -34,6 +34,51 @@ pub struct SetCallMediaParams {
     /// Whether one's microphone is heard.
     #[ts(optional)]
     pub mic: Option<bool>,
+    /// The microphone to use, by its id of `calls.devices`; an empty one for the system's choice.
+    #[ts(optional)]
+    pub microphone: Option<String>,
+    /// What to hear with, likewise.
+    #[ts(optional)]
+    pub speakers: Option<String>,
+}
+
+/// What one can speak into and hear with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct CallDevices {
+    pub microphones: Vec<MediaDevice>,
+    pub speakers: Vec<MediaDevice>,
+    /// The microphone that was chosen; without it the system's choice is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub chosen_microphone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub chosen_speakers: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct MediaDevice {
+    pub device_id: String,
+    pub name: String,
+    pub is_default: bool,
+}
+
+/// The devices that a call uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct CallSound {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub microphone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub speakers: Option<String>,
+    /// What is wrong with them, for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub problem: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
@@ -86,6 +131,15 @@ pub struct Call {
     pub part: CallPart,
     /// Whether one's own microphone is heard.
     pub mic: bool,
+    /// Whether one is heard speaking.
+    pub speaking: bool,
+    /// Since when this device is in it, or the other that it was heard of from.
+    #[ts(type = "number")]
+    pub since: u64,
+    /// While this device is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub sound: Option<CallSound>,
     /// The others in it.
     pub participants: Vec<CallParticipant>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,5 +198,21 @@ pub struct AudioStats {
     /// What the jitter buffer adds.
     #[ts(type = "number")]
     pub delay_ms: u64,
+    /// There and back, on a direct way or by TURN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub rtt_ms: Option<f64>,
+    /// From their mouth to this ear, without what the devices themselves add.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub mouth_to_ear_ms: Option<f64>,
+    /// Received, of Opus, over the last second.
+    #[ts(type = "number")]
+    pub bits_per_second: u64,
+    /// Packets that were no Opus of one frame.
+    #[ts(type = "number")]
+    pub packets_refused: u64,
+    /// How loud, 0 to 1.
+    pub level: f32,
     pub speaking: bool,
 }

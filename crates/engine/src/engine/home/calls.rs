@@ -1,11 +1,15 @@
 //! Calls as fronts make them, their signals, and the sound of the one that this device is in.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use momoland_media::FRAME_MS;
 use momoland_media::conference::Conference;
-use momoland_media::devices;
+use momoland_media::devices::keeper::Choice;
+use momoland_media::devices::{self, Device};
 use momoland_protocol::call::CallSignal;
 use momoland_protocol::cbor;
+use momoland_protocol::clock::Hlc;
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal, kind};
 use momoland_protocol::id::{AccountId, CallId, DeviceId, RoomId, random};
 use momoland_protocol::limits;
@@ -13,20 +17,27 @@ use momoland_protocol::roster::{Role, RoomKind};
 use tokio::time::Instant;
 
 use super::Home;
+use crate::account::record::Noted;
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{
-    AudioStats, Call as ApiCall, CallEnd, CallMedia, CallPart, CallParticipant, CallPeerStats, CallStats,
-    SetCallMediaParams,
+    AudioStats, Call as ApiCall, CallDevices, CallEnd, CallMedia, CallPart, CallParticipant, CallPeerStats, CallSound,
+    CallStats, MediaDevice, NotificationLevel, SetCallMediaParams,
 };
 use crate::calls::{Call, Calls, Ended, Output, Part, Refusal};
 use crate::link::AudioSink;
+
+/// While in a call it is looked this often who speaks and what became of the devices, milliseconds.
+const LOOK_EVERY_MS: u64 = 250;
+/// Figures are told this often, milliseconds.
+const STATS_EVERY_MS: u64 = 1_000;
 
 /// Calls, and the sound of the current one.
 #[derive(Debug)]
 pub(in crate::engine) struct Calling {
     calls: Calls,
     sound: Option<Sound>,
+    choice: Choice,
 }
 
 #[derive(Debug)]
@@ -34,11 +45,17 @@ struct Sound {
     conference: Conference,
     /// The links that sound goes to.
     links: Arc<Mutex<Vec<u64>>>,
+    /// What fronts were told of the call last.
+    told: Option<ApiCall>,
+    looked_ms: u64,
+    measured_ms: u64,
+    /// By link: the bytes that had come a while ago, and the bits a second since.
+    rates: BTreeMap<u64, (u64, u64)>,
 }
 
 impl Calling {
     pub(in crate::engine) fn new(own: AccountId) -> Self {
-        Self { calls: Calls::new(own), sound: None }
+        Self { calls: Calls::new(own), sound: None, choice: Choice::default() }
     }
 }
 
@@ -88,16 +105,43 @@ impl Home {
     }
 
     pub(crate) fn set_call_media(&mut self, params: SetCallMediaParams) -> Result<(), ApiError> {
-        let room = match &params.call_id {
-            Some(call) => self.call_room(call)?,
-            None => self.calling.calls.current().map(|(room, _)| room).ok_or_else(|| refusal(Refusal::NoSuchCall))?,
-        };
+        let chosen = |id: String| Some(id).filter(|id| !id.is_empty());
+        if let Some(microphone) = params.microphone {
+            self.calling.choice.microphone = chosen(microphone);
+        }
+        if let Some(speakers) = params.speakers {
+            self.calling.choice.speakers = chosen(speakers);
+        }
+        if let Some(sound) = &self.calling.sound {
+            sound.conference.choose(self.calling.choice.clone());
+        }
         if let Some(mic) = params.mic {
+            let room = match &params.call_id {
+                Some(call) => self.call_room(call)?,
+                None => {
+                    let current = self.calling.calls.current();
+                    current.map(|(room, _)| room).ok_or_else(|| refusal(Refusal::NoSuchCall))?
+                }
+            };
             let now_ms = self.mono_ms();
             self.calling.calls.set_mic(room, mic, now_ms).map_err(refusal)?;
         }
         self.carry_calls();
         Ok(())
+    }
+
+    /// What can be chosen, and what is.
+    pub(crate) fn call_devices(&self, microphones: Vec<Device>, speakers: Vec<Device>) -> CallDevices {
+        let listed = |devices: Vec<Device>| {
+            let devices = devices.into_iter();
+            devices.map(|Device { id, name, is_default }| MediaDevice { device_id: id, name, is_default }).collect()
+        };
+        CallDevices {
+            microphones: listed(microphones),
+            speakers: listed(speakers),
+            chosen_microphone: self.calling.choice.microphone.clone(),
+            chosen_speakers: self.calling.choice.speakers.clone(),
+        }
     }
 
     pub(crate) fn list_calls(&self) -> Vec<ApiCall> {
@@ -107,10 +151,19 @@ impl Home {
     pub(crate) fn call_stats(&self, call: &str) -> Result<CallStats, ApiError> {
         let room = self.call_room(call)?;
         let call = self.calling.calls.get(room).ok_or_else(|| refusal(Refusal::NoSuchCall))?;
+        Ok(CallStats { call_id: call.id.to_string(), peers: self.peer_stats(call) })
+    }
+
+    fn peer_stats(&self, call: &Call) -> Vec<CallPeerStats> {
+        let rtts: BTreeMap<DeviceId, f64> = self.round_trips();
         let peers = call.others.iter().map(|(device, other)| {
             let connection = self.connection_to(*device);
             let sound = self.calling.sound.as_ref();
             let stats = connection.and_then(|it| sound?.conference.stats(it)).unwrap_or_default();
+            let rate = connection.and_then(|it| sound?.rates.get(&it)).map_or(0, |(_, rate)| *rate);
+            let rtt_ms = rtts.get(device).copied();
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds")]
+            let buffered_ms = (2 * FRAME_MS + stats.delay_ms) as f64;
             CallPeerStats {
                 user_id: other.account.to_string(),
                 device_id: device.to_string(),
@@ -123,11 +176,23 @@ impl Home {
                     frames_concealed: stats.counts.concealed,
                     jitter_ms: stats.jitter_ms,
                     delay_ms: stats.delay_ms,
+                    rtt_ms,
+                    // A frame is heard whole before it is sent, and given to the speakers whole.
+                    mouth_to_ear_ms: rtt_ms.map(|rtt| rtt / 2.0 + buffered_ms),
+                    bits_per_second: rate,
+                    packets_refused: stats.refused,
+                    level: stats.level,
                     speaking: stats.speaking,
                 },
             }
         });
-        Ok(CallStats { call_id: call.id.to_string(), peers: peers.collect() })
+        peers.collect()
+    }
+
+    /// There and back to the linked devices, milliseconds.
+    fn round_trips(&self) -> BTreeMap<DeviceId, f64> {
+        let Some(links) = &self.links else { return BTreeMap::new() };
+        links.stats().into_iter().map(|stats| (stats.device, stats.rtt.as_secs_f64() * 1_000.0)).collect()
     }
 
     fn call_room(&self, call: &str) -> Result<RoomId, ApiError> {
@@ -147,7 +212,9 @@ impl Home {
     }
 
     pub(super) fn next_call(&self) -> Option<Instant> {
-        self.calling.calls.poll_timeout().map(|at| self.instant_of(at))
+        let look = self.calling.sound.as_ref().map(|sound| sound.looked_ms + LOOK_EVERY_MS);
+        let at = [self.calling.calls.poll_timeout(), look].into_iter().flatten().min();
+        at.map(|at| self.instant_of(at))
     }
 
     /// Does what is due: rosters and links may have changed too.
@@ -161,6 +228,43 @@ impl Home {
             |room, device| role(room, device).is_some_and(|(_, role)| role >= Role::Member),
         );
         self.carry_calls();
+        self.look_at_sound(now_ms);
+    }
+
+    /// Tells who speaks, what became of the devices, and figures, when it is time.
+    fn look_at_sound(&mut self, now_ms: u64) {
+        let Some(sound) = self.calling.sound.as_mut().filter(|it| it.looked_ms + LOOK_EVERY_MS <= now_ms) else {
+            return;
+        };
+        sound.looked_ms = now_ms;
+        let elapsed_ms = now_ms.saturating_sub(sound.measured_ms);
+        let measures = elapsed_ms >= STATS_EVERY_MS;
+        if measures {
+            sound.measured_ms = now_ms;
+            let links = sound.links.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let rates = links.into_iter().map(|link| {
+                let bytes = sound.conference.stats(link).map_or(0, |stats| stats.bytes);
+                let before = sound.rates.get(&link).map_or(0, |(before, _)| *before);
+                (link, (bytes, bytes.saturating_sub(before) * 8_000 / elapsed_ms))
+            });
+            sound.rates = rates.collect();
+        }
+        let Some((room, call)) = self.calling.calls.current() else { return };
+        let now = self.api_call(room, call);
+        let stats = Event::CallStats { call_id: call.id.to_string(), peers: self.peer_stats(call) };
+        if self.calling.sound.as_ref().is_some_and(|sound| sound.told.as_ref() != Some(&now)) {
+            self.tell_call(now);
+        }
+        if measures {
+            self.tell(stats);
+        }
+    }
+
+    fn tell_call(&mut self, call: ApiCall) {
+        if let Some(sound) = &mut self.calling.sound {
+            sound.told = Some(call.clone());
+        }
+        self.tell(Event::CallChanged { call });
     }
 
     /// Tells and sends what there is, and lets sound follow.
@@ -179,7 +283,8 @@ impl Home {
                 }),
                 Output::Changed { room } => {
                     if let Some(call) = self.calling.calls.get(room) {
-                        self.tell(Event::CallChanged { call: self.api_call(room, call) });
+                        let call = self.api_call(room, call);
+                        self.tell_call(call);
                     }
                 }
                 Output::Ended { room, call, why } => {
@@ -189,14 +294,41 @@ impl Home {
                         media: CallMedia::Audio,
                         part: CallPart::Ended,
                         mic: false,
+                        speaking: false,
+                        since: self.wall().0,
+                        sound: None,
                         participants: Vec::new(),
                         ended: Some(api_end(why)),
                     };
-                    self.tell(Event::CallChanged { call });
+                    self.tell_call(call);
                 }
+                Output::Missed { room, call, from } => self.note_missed(room, call, from),
             }
         }
         self.sound_follows();
+    }
+
+    /// Lists what this person missed.
+    fn note_missed(&mut self, room: RoomId, call: CallId, from: AccountId) {
+        let Some(roster) = self.replica.roster(room) else { return };
+        let name = self.display_name(from);
+        let (title, body) = if roster.kind() == RoomKind::Direct {
+            (name, "You missed a call.".to_owned())
+        } else {
+            (roster.settings().name.clone(), format!("{name} called, and you missed it."))
+        };
+        self.note(Noted {
+            id: format!("call-{call}"),
+            hlc: Hlc::at(self.wall()).0,
+            personal: false,
+            title,
+            body,
+            level: NotificationLevel::Warning,
+            room: Some(room.to_string()),
+            account: Some(from.to_string()),
+            post: None,
+            read: false,
+        });
     }
 
     fn open_sound(&mut self) -> Result<(), ApiError> {
@@ -207,7 +339,8 @@ impl Home {
         let links: Arc<Mutex<Vec<u64>>> = Arc::default();
         let of_sound = Arc::clone(&links);
         let conference = Conference::start(
-            &*devices::from_environment(),
+            devices::from_environment(),
+            self.calling.choice.clone(),
             true,
             Box::new(move |packet| {
                 for link in of_sound.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -215,8 +348,9 @@ impl Home {
                 }
             }),
         );
-        let conference = conference.map_err(|error| ApiError::new(ErrorKind::Conflict, error.to_string()))?;
-        self.calling.sound = Some(Sound { conference, links });
+        let conference = conference.map_err(|error| ApiError::new(ErrorKind::Internal, error.to_string()))?;
+        let (looked_ms, told, rates) = (self.mono_ms(), None, BTreeMap::new());
+        self.calling.sound = Some(Sound { conference, links, told, looked_ms, measured_ms: looked_ms, rates });
         Ok(())
     }
 
@@ -255,8 +389,8 @@ impl Home {
     }
 
     fn api_call(&self, room: RoomId, call: &Call) -> ApiCall {
+        let sound = self.calling.sound.as_ref().filter(|_| call.is_in());
         let others = call.others.iter().map(|(device, other)| {
-            let sound = self.calling.sound.as_ref();
             let stats = self.connection_to(*device).and_then(|it| sound?.conference.stats(it));
             CallParticipant {
                 user_id: other.account.to_string(),
@@ -278,6 +412,13 @@ impl Home {
                 Part::In => CallPart::In,
             },
             mic: call.is_in() && call.mic,
+            speaking: sound.is_some_and(|sound| sound.conference.is_speaking()),
+            since: call.since.0,
+            sound: sound.map(|sound| {
+                let in_use = sound.conference.in_use();
+                let problem = in_use.problem.map(|problem| problem.to_string());
+                CallSound { microphone: in_use.microphone, speakers: in_use.speakers, problem }
+            }),
             participants: others.collect(),
             ended: None,
         }

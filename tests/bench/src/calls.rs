@@ -1,0 +1,148 @@
+//! Voice calls between two programs with synthetic devices: how soon people talk, how late they hear each other, and how
+//! much of a lossy network is heard.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use momoland_media::codec::Encoder;
+use momoland_media::devices::synthetic::Speech;
+use momoland_media::jitter_buffer::JitterBuffer;
+use momoland_media::level::correlation;
+use momoland_media::{FRAME_MS, FRAME_SAMPLES, Packet, SAMPLE_RATE};
+use serde_json::json;
+use support::split_mix::SplitMix;
+use support::{Momo, World, wait_direct};
+
+use crate::figure::{self, Samples, Target};
+
+/// Calls that are made.
+const CALLS: usize = 7;
+/// For anything that must happen, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks at what was heard.
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
+/// What is compared to find how late it is heard, samples: 0.4 s.
+const PIECE: usize = 19_200;
+/// Packets of the lossy network: ten minutes.
+const PACKETS: u32 = 30_000;
+
+pub(crate) fn measure() -> bool {
+    let (talking, late) = on_loopback();
+    let kept = figure::print_beside("calls.ring_to_talking", "ms", &talking, None, Target::AtMost(700.0));
+    let heard = figure::print_beside("calls.mouth_to_ear.loopback", "ms", &late, None, Target::AtMost(80.0));
+    let (ours, bare) = made_up_at_loss();
+    let name = "calls.frames_made_up_at_10_percent_loss/without_fec";
+    let made_up = figure::print_beside(name, "share", &ours, Some(&bare), Target::RatioAtMost(0.4));
+    kept && heard && made_up
+}
+
+/// How long from the first ring until both hear each other, and how late a voice is heard.
+fn on_loopback() -> (Samples, Samples) {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let (mut talking, mut late) = (Samples::default(), Samples::default());
+    for n in 0..CALLS {
+        let files = [&ada, &grace].map(|person| world.folder().join(format!("{}-{n}", person.name())));
+        with_devices(&ada, 1, &files[0]);
+        with_devices(&grace, 2, &files[1]);
+        [&ada, &grace].iter().for_each(|person| person.wait_server("online", PATIENCE));
+        wait_direct(&ada, &grace);
+        let mark = grace.mark();
+        let begun = Instant::now();
+        let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+        grace.wait_event(mark, "it rings", PATIENCE, |event| event["type"] == "call.incoming");
+        grace.ask("calls.join", json!({ "callId": call }));
+        wait(begun, || files.iter().all(|file| samples(file).iter().any(|sample| *sample != 0.0)));
+        talking.push_ms(begun.elapsed());
+        // The delay settles.
+        let enough = samples(&files[1]).len() + 3 * SAMPLE_RATE as usize;
+        wait(begun, || samples(&files[1]).len() >= enough);
+        late.push(heard_late_ms(&files));
+        ada.ask("calls.leave", json!({ "callId": call }));
+    }
+    (talking, late)
+}
+
+fn with_devices(person: &Momo, voice: u64, file: &Path) {
+    let pairs = [
+        ("MOMOLAND_MEDIA", "synthetic".to_owned()),
+        ("MOMOLAND_MEDIA_VOICE", voice.to_string()),
+        ("MOMOLAND_MEDIA_CAPTURE", file.display().to_string()),
+    ];
+    person.set_environment(pairs.map(|(name, value)| (name.to_owned(), value)).to_vec());
+    person.kill_and_start_again();
+}
+
+fn wait(since: Instant, is_so: impl Fn() -> bool) {
+    while !is_so() {
+        assert!(since.elapsed() < PATIENCE, "it was never heard");
+        std::thread::sleep(LOOK_PAUSE);
+    }
+}
+
+fn samples(file: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(file).unwrap_or_default();
+    bytes.as_chunks::<4>().0.iter().map(|sample| f32::from_le_bytes(*sample)).collect()
+}
+
+/// How long after the first speaks the second hears it. A synthetic microphone begins with the speakers beside it, and
+/// those with the file of what is heard, so the files' ages tell when each sample was spoken and played.
+#[expect(clippy::cast_precision_loss, reason = "samples of seconds")]
+fn heard_late_ms(files: &[PathBuf; 2]) -> f64 {
+    let begun = |file: &Path| {
+        let made =
+            std::fs::metadata(file).and_then(|it| it.created()).expect("the file system keeps when a file was made");
+        ms(made)
+    };
+    let heard = samples(&files[1]);
+    let at = heard.len().saturating_sub(PIECE);
+    let mut voice = Speech::new(1);
+    let said: Vec<f32> = (0..heard.len() / FRAME_SAMPLES + 200).flat_map(|_| voice.next_frame()).collect();
+    let lag = place_of(&heard[at..], &said);
+    let spoken_ms = begun(&files[0]) + lag as f64 * 1e3 / f64::from(SAMPLE_RATE);
+    let played_ms = begun(&files[1]) + at as f64 * 1e3 / f64::from(SAMPLE_RATE);
+    // A microphone hands out a frame once it has heard it whole, which the synthetic one does at its beginning.
+    #[expect(clippy::cast_precision_loss, reason = "20")]
+    let frame_ms = FRAME_MS as f64;
+    played_ms - spoken_ms + frame_ms
+}
+
+fn ms(at: SystemTime) -> f64 {
+    at.duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64() * 1e3
+}
+
+/// Where in what was said a piece that was heard is: roughly first, then to the sample.
+fn place_of(piece: &[f32], said: &[f32]) -> usize {
+    const COARSE: usize = 8;
+    #[expect(clippy::cast_precision_loss, reason = "eight")]
+    let coarse = |sound: &[f32]| -> Vec<f32> {
+        sound.chunks_exact(COARSE).map(|group| group.iter().sum::<f32>() / COARSE as f32).collect()
+    };
+    let (few, all) = (coarse(piece), coarse(said));
+    let (likeness, near) = correlation(&few, &all, all.len().saturating_sub(few.len()));
+    assert!(likeness > 0.6, "what is heard is not what was said: {likeness}");
+    let from = (near * COARSE).saturating_sub(2 * COARSE);
+    from + correlation(piece, &said[from..], 4 * COARSE).1
+}
+
+/// The share of frames that had to be made up where each tenth packet is lost, and what it is without copies in the
+/// packets after them.
+#[expect(clippy::cast_precision_loss, reason = "counts")]
+fn made_up_at_loss() -> (Samples, Samples) {
+    let (mut encoder, mut buffer) = (Encoder::new().expect("Opus"), JitterBuffer::default());
+    let (mut voice, mut chance, mut sequence) = (Speech::new(1), SplitMix::new(1), 0_u16);
+    for n in 0..PACKETS {
+        if let Some(payload) = encoder.encode(&voice.next_frame()).expect("speech is encoded") {
+            let packet = Packet { sequence, timestamp: n.wrapping_mul(FRAME_SAMPLES as u32), payload };
+            sequence = sequence.wrapping_add(1);
+            if chance.draw() % 10 != 0 {
+                buffer.push(u64::from(n) * FRAME_MS, packet);
+            }
+        }
+        buffer.pull();
+    }
+    let counts = buffer.counts();
+    let frames = (counts.played + counts.recovered + counts.concealed) as f64;
+    let share = |count: u64| Samples::from(count as f64 / frames);
+    (share(counts.concealed), share(counts.concealed + counts.recovered))
+}

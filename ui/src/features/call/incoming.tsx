@@ -1,0 +1,61 @@
+import { Phone, PhoneOff } from "lucide-react";
+import { useEffect } from "react";
+import type { Call } from "@/client/types";
+import { Avatar } from "@/components/avatar";
+import { Button } from "@/components/button";
+import { ring } from "@/features/call/ring";
+import { ringingCalls } from "@/state/calls";
+import { useActions, useAppState } from "@/state/context";
+import { ownAccount, presenceOf } from "@/state/selectors";
+import { strings } from "@/strings/strings";
+
+const words = strings.call;
+
+/** Who calls, over everything, until it is answered here or anywhere. It takes no focus from who is writing. */
+export function IncomingCalls({ className = "" }: { className?: string }) {
+  const calls = useAppState((state) => ringingCalls(state.calls));
+  const disturb = useAppState((state) => presenceOf(state, ownAccount(state)?.userId ?? "") !== "dnd");
+  const rings = calls.length > 0 && disturb;
+  useEffect(() => (rings ? ring() : undefined), [rings]);
+  if (calls.length === 0) return null;
+  return (
+    <div className={`grid gap-2 ${className}`}>
+      {calls.map((call) => (
+        <Incoming key={call.callId} call={call} />
+      ))}
+    </div>
+  );
+}
+
+function Incoming({ call }: { call: Call }) {
+  const actions = useActions();
+  const caller = call.participants[0]?.userId ?? "";
+  const name = useAppState((state) => state.people.get(caller)?.displayName ?? strings.somebody);
+  const room = useAppState((state) => state.rooms?.get(call.roomId));
+  const title = words.incoming(name);
+  return (
+    <section aria-label={title} className="floats flex flex-wrap items-center gap-3 p-3 rounded-large border border-line bg-raised shadow-3 [--under:var(--raised)]">
+      <Avatar userId={caller} name={name} size={38} />
+      <div role="alert" className="flex-1 min-w-[120px]">
+        <p className="truncate foreign font-strong text-ui">{title}</p>
+        {room?.kind === "chat" && <p className="truncate foreign text-small text-ink-3">{words.incomingIn(room.name)}</p>}
+      </div>
+      <div className="flex gap-2">
+        <Button tone="danger" onClick={() => actions.declineCall(call.roomId, call.callId)}>
+          <PhoneOff aria-hidden="true" className="size-4 stroke-[1.75]" />
+          {words.decline}
+        </Button>
+        <Button
+          tone="main"
+          onClick={() => {
+            actions.joinCall(call.roomId, call.callId);
+            actions.openRoom(call.roomId);
+          }}
+        >
+          <Phone aria-hidden="true" className="size-4 stroke-[1.75]" />
+          {words.answer}
+        </Button>
+      </div>
+    </section>
+  );
+}

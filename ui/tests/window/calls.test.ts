@@ -1,0 +1,131 @@
+// Calls as a person has them: in a room's head, over everything when somebody calls, and small while one reads elsewhere.
+import AxeBuilder from "@axe-core/playwright";
+import { describe, expect, test } from "vitest";
+import type { Call, CallParticipant, CallPeerStats } from "@/client/types";
+import { Refused } from "./fake-engine.js";
+import { asked, openRoom, openWindow, until, type Opened } from "./harness.js";
+import { tidewater } from "./tidewater.js";
+
+const INGRID: CallParticipant = { userId: "ingrid", deviceId: "ingrid-1", mic: true, speaking: true, since: 1, path: "direct" };
+const MATEO: CallParticipant = { userId: "mateo", deviceId: "mateo-1", mic: false, speaking: false, since: 1, path: "turn" };
+
+const call = (more: Partial<Call> = {}): Call => ({
+  callId: "c1", roomId: "boat-shed", media: "audio", part: "in", mic: true, speaking: false, since: Date.now() - 65_000,
+  sound: { microphone: "Built-in microphone", speakers: "Built-in speakers" }, participants: [INGRID, MATEO], ...more,
+});
+
+const figures = (deviceId: string, framesDecoded: number, framesConcealed: number): CallPeerStats => ({
+  userId: deviceId.split("-")[0] ?? "", deviceId, path: "direct",
+  audio: { packetsReceived: framesDecoded, packetsLost: framesConcealed, framesDecoded, framesRecovered: 0, framesConcealed, jitterMs: 4, delayMs: 20, rttMs: 31, mouthToEarMs: 75, bitsPerSecond: 30_000, packetsRefused: 0, level: 0.2, speaking: true },
+});
+
+async function ringing(): Promise<Opened> {
+  const opened = await openWindow();
+  await openRoom(opened.page, "deliveries");
+  const rung = call({ part: "ringing", mic: false, participants: [INGRID] });
+  opened.engine.world.calls = [rung];
+  opened.engine.emit({ type: "call.incoming", callId: "c1", roomId: "boat-shed", from: "ingrid", media: "audio" });
+  opened.engine.emit({ type: "call.changed", call: rung });
+  return opened;
+}
+
+describe("a call that one makes", () => {
+  test("rings, is answered, muted by button and keys, and left", async () => {
+    const { page, engine } = await openWindow();
+    await openRoom(page, "boat-shed");
+    await page.getByRole("button", { name: "Call", exact: true }).click();
+    const bar = page.getByRole("region", { name: "Call in boat-shed" });
+    await bar.getByText("Calling…").waitFor();
+    expect(asked(engine, "calls.start")).toEqual([{ roomId: "boat-shed", media: "audio" }]);
+    const made = engine.world.calls[0];
+    engine.world.calls = [call({ callId: made?.callId ?? "" })];
+    engine.emit({ type: "call.changed", call: call({ callId: made?.callId ?? "" }) });
+    await bar.getByText("Ingrid Solheim").waitFor();
+    await bar.getByText("speaking").waitFor({ state: "attached" });
+    await bar.getByRole("img", { name: "muted" }).waitFor();
+    await bar.getByRole("button", { name: "Mute your microphone" }).click();
+    await bar.getByRole("button", { name: "Open your microphone" }).waitFor();
+    await page.keyboard.press("Control+Shift+M");
+    await bar.getByRole("button", { name: "Mute your microphone" }).waitFor();
+    expect(asked(engine, "calls.setMedia")).toMatchObject([{ mic: false }, { mic: true }]);
+    await bar.getByRole("button", { name: "Leave the call" }).click();
+    await until("it is over", async () => (await bar.count()) === 0);
+    await page.getByRole("button", { name: "Call", exact: true }).waitFor();
+  });
+
+  test("says in its room why it cannot be made", async () => {
+    const { page, engine } = await openWindow();
+    await openRoom(page, "boat-shed");
+    engine.answer({ "calls.start": () => { throw new Refused("conflict", "You are in another call. Leave it first."); } });
+    await page.getByRole("button", { name: "Call", exact: true }).click();
+    await page.getByRole("alert").getByText("You are in another call.").waitFor();
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    expect(await page.getByText("You are in another call.").count()).toBe(0);
+  });
+});
+
+describe("a call that comes", () => {
+  test("is told over everything, takes no focus, and an answer leads to its room", async () => {
+    const { page, engine } = await ringing();
+    const sheet = page.getByRole("region", { name: "Ingrid Solheim is calling" });
+    await sheet.getByText("in boat-shed").waitFor();
+    expect(await page.evaluate(() => document.activeElement?.closest("section[aria-label$='calling']") ?? null)).toBeNull();
+    await sheet.getByRole("button", { name: "Answer" }).click();
+    await page.getByRole("region", { name: "Call in boat-shed" }).waitFor();
+    expect(await sheet.count()).toBe(0);
+    expect(asked(engine, "calls.join")).toEqual([{ callId: "c1" }]);
+  });
+
+  test("is declined, or goes by itself when it is answered elsewhere and can then be joined", async () => {
+    const { page, engine } = await ringing();
+    const sheet = page.getByRole("region", { name: "Ingrid Solheim is calling" });
+    await sheet.getByRole("button", { name: "Decline" }).click();
+    await until("it is gone", async () => (await sheet.count()) === 0);
+    expect(asked(engine, "calls.decline")).toEqual([{ callId: "c1" }]);
+
+    const goesOn = call({ part: "out", mic: false });
+    engine.world.calls = [goesOn];
+    engine.emit({ type: "call.changed", call: goesOn });
+    await openRoom(page, "boat-shed");
+    await page.getByRole("button", { name: "Join the call, 2 in it" }).click();
+    await page.getByRole("region", { name: "Call in boat-shed" }).waitFor();
+  });
+});
+
+test("elsewhere the call is small, and what is wrong with it is said in words", async () => {
+  const world = tidewater();
+  world.calls = [call({ participants: [INGRID, { userId: "mateo", deviceId: "mateo-1", mic: true, speaking: false, since: 1, path: "relay" }] })];
+  const { page, engine } = await openWindow(world);
+  await openRoom(page, "deliveries");
+  const small = page.getByRole("region", { name: "You are in a call in boat-shed" });
+  await small.getByRole("button", { name: "Mute your microphone" }).click();
+  await small.getByRole("button", { name: "Open your microphone" }).waitFor();
+  await small.getByRole("button", { name: "Go to the room" }).click();
+  const bar = page.getByRole("region", { name: "Call in boat-shed" });
+  await bar.getByText("No way to each other yet: not heard").waitFor();
+  expect(await small.count()).toBe(0);
+  engine.emit({ type: "call.stats", callId: "c1", peers: [figures("ingrid-1", 100, 0)] });
+  engine.emit({ type: "call.stats", callId: "c1", peers: [figures("ingrid-1", 140, 10)] });
+  await bar.getByText("Sound breaks up").waitFor();
+  await bar.getByText("direct 31 ms").waitFor();
+  const broken = { ...call(), sound: { problem: "No microphone was found. You hear the others, and they do not hear you." } };
+  engine.emit({ type: "call.changed", call: broken });
+  await bar.getByText("No microphone was found.").waitFor();
+  await bar.getByRole("button", { name: "Microphone and speakers" }).click();
+  await page.getByRole("menuitemradio", { name: "Headset" }).click();
+  await until("it was asked for", () => asked(engine, "calls.setMedia").some((params) => JSON.stringify(params) === '{"microphone":"headset"}'));
+});
+
+describe("axe finds nothing", () => {
+  for (const theme of ["light", "dark"] as const) {
+    test(`in a call and while it rings, ${theme}`, async () => {
+      const world = tidewater();
+      world.calls = [call(), call({ callId: "c2", roomId: "deliveries", part: "ringing", mic: false, participants: [MATEO] })];
+      const { page } = await openWindow(world, { theme });
+      await openRoom(page, "boat-shed");
+      await page.getByRole("region", { name: /is calling/ }).waitFor();
+      await page.getByRole("region", { name: "Call in boat-shed" }).waitFor();
+      expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    });
+  }
+});
