@@ -867,13 +867,29 @@ callId?: string,
 /**
  * Whether one's microphone is heard.
  */
-mic?: boolean, microphone?: string, speakers?: string, };
+mic?: boolean, 
+/**
+ * The microphone to use, by its id of `calls.devices`; an empty one for the system's choice.
+ */
+microphone?: string, 
+/**
+ * What to hear with, likewise.
+ */
+speakers?: string, };
 
-export type CallDevices = { microphones: Array<MediaDevice>, speakers: Array<MediaDevice>, chosenMicrophone?: string, chosenSpeakers?: string, };
+export type CallDevices = { microphones: Array<MediaDevice>, speakers: Array<MediaDevice>, 
+/**
+ * The microphone that was chosen; without it the system's choice is used.
+ */
+chosenMicrophone?: string, chosenSpeakers?: string, };
 
 export type MediaDevice = { deviceId: string, name: string, isDefault: boolean, };
 
-export type CallSound = { microphone?: string, speakers?: string, problem?: string, };
+export type CallSound = { microphone?: string, speakers?: string, 
+/**
+ * What is wrong with them, for a person.
+ */
+problem?: string, };
 
 export type CallStarted = { 
 /**
@@ -893,9 +909,21 @@ export type Call = { callId: string, roomId: string, media: CallMedia, part: Cal
  */
 mic: boolean, 
 /**
+ * Whether one is heard speaking.
+ */
+speaking: boolean, 
+/**
+ * Since when this device is in it, or the other that it was heard of from.
+ */
+since: number, 
+/**
+ * While this device is in it.
+ */
+sound?: CallSound, 
+/**
  * The others in it.
  */
-speaking: boolean, since: number, sound?: CallSound, participants: Array<CallParticipant>, ended?: CallEnd, };
+participants: Array<CallParticipant>, ended?: CallEnd, };
 
 export type CallParticipant = { userId: string, deviceId: string, mic: boolean, speaking: boolean, since: number, path?: PeerPath, };
 
@@ -907,7 +935,27 @@ export type AudioStats = { packetsReceived: number, packetsLost: number, framesD
 /**
  * What the jitter buffer adds.
  */
-delayMs: number, rttMs?: number, mouthToEarMs?: number, bitsPerSecond: number, packetsRefused: number, level: number, speaking: boolean, };
+delayMs: number, 
+/**
+ * There and back, on a direct way or by TURN.
+ */
+rttMs?: number, 
+/**
+ * From their mouth to this ear, without what the devices themselves add.
+ */
+mouthToEarMs?: number, 
+/**
+ * Received, of Opus, over the last second.
+ */
+bitsPerSecond: number, 
+/**
+ * Packets that were no Opus of one frame.
+ */
+packetsRefused: number, 
+/**
+ * How loud, 0 to 1.
+ */
+level: number, speaking: boolean, };
 
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**
