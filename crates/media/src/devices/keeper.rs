@@ -113,21 +113,28 @@ impl<Open: Fn(Option<&str>) -> Result<Running, DeviceError>> Kept<Open> {
         let is_there = |id: &str| devices.list(self.purpose).iter().any(|device| device.id == id);
         let chosen = wanted.filter(|id| is_there(id));
         self.tried = Some(Instant::now());
-        if self.running.is_some() && chosen.is_none() {
+        if self.running.is_some() && wanted.is_some() && chosen.is_none() {
             return;
         }
-        self.running = None;
-        let opened = match chosen {
-            Some(id) => (self.open)(Some(id)).or_else(|_| (self.open)(None)),
-            None => (self.open)(None),
-        };
-        match opened {
-            Ok(running) => {
-                let id = chosen.map(str::to_owned);
-                (self.running, self.problem) = (Some((running, id)), None);
+        let mut refused = None;
+        if let Some(id) = chosen {
+            match (self.open)(Some(id)) {
+                Ok(running) => {
+                    (self.running, self.problem) = (Some((running, Some(id.to_owned()))), None);
+                    return;
+                }
+                Err(problem) => refused = Some(problem),
             }
-            Err(problem) => self.problem = Some(problem),
         }
+        // What runs in the place of one that cannot be had runs on.
+        if self.running.is_none() || wanted.is_none() {
+            self.running = None;
+            match (self.open)(None) {
+                Ok(running) => self.running = Some((running, None)),
+                Err(problem) => refused = refused.or(Some(problem)),
+            }
+        }
+        self.problem = refused;
     }
 
     fn name(&self) -> Option<String> {
@@ -170,6 +177,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
+    use crate::devices::Device;
     use crate::devices::synthetic::Synthetic;
 
     fn wait(what: &str, is_so: impl Fn() -> bool) {
@@ -178,6 +186,53 @@ mod tests {
             assert!(started.elapsed() < Duration::from_secs(5), "{what}");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// It lists a device that somebody else has, beside one that works.
+    #[derive(Debug)]
+    struct Busy {
+        synthetic: Synthetic,
+        opened: Arc<AtomicU64>,
+    }
+
+    impl Devices for Busy {
+        fn list(&self, purpose: Purpose) -> Vec<Device> {
+            self.synthetic.list(purpose)
+        }
+
+        fn capture(&self, id: Option<&str>, on_capture: OnCapture) -> Result<Running, DeviceError> {
+            if id == Some("headset") {
+                return Err(DeviceError::Refused("headset".to_owned(), "it is busy".to_owned()));
+            }
+            self.opened.fetch_add(1, Ordering::Relaxed);
+            self.synthetic.capture(id, on_capture)
+        }
+
+        fn play(&self, id: Option<&str>, on_play: OnPlay) -> Result<Running, DeviceError> {
+            self.synthetic.play(id, on_play)
+        }
+    }
+
+    #[test]
+    fn a_chosen_device_that_cannot_be_had_is_said_and_another_runs_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("devices");
+        std::fs::write(&list, "desk\nheadset\n").unwrap();
+        let opened = Arc::new(AtomicU64::new(0));
+        let busy = Busy { synthetic: Synthetic::new(1).listed_in(list), opened: Arc::clone(&opened) };
+        let headset = Choice { microphone: Some("headset".to_owned()), speakers: Some("headset".to_owned()) };
+        let keeper = Keeper::start(Arc::new(busy), headset, Arc::new(|_| {}), Arc::new(|_| {})).unwrap();
+        let in_use = || keeper.in_use();
+        wait("the other one is used, and why is said", || {
+            in_use().microphone.as_deref() == Some("desk") && matches!(in_use().problem, Some(DeviceError::Refused(..)))
+        });
+        // It is tried again, and what runs is not interrupted for it.
+        std::thread::sleep(RETRY_EVERY * 2);
+        assert_eq!(opened.load(Ordering::Relaxed), 1, "the other one was opened once");
+
+        wait("the chosen speakers are used", || in_use().speakers.as_deref() == Some("headset"));
+        keeper.choose(Choice::default());
+        wait("the default again", || in_use().speakers.as_deref() == Some("desk") && in_use().problem.is_none());
     }
 
     #[test]
