@@ -154,69 +154,6 @@ pub enum Frame {
         #[n(1)]
         chains: Vec<ChainHead>,
     },
-    /// Where the sender stands in a log of many chains, part by part: said to who stands elsewhere. The answer is a
-    /// [`Self::HaveParts`] of those that differ.
-    #[n(12)]
-    Parts {
-        /// The log.
-        #[n(0)]
-        log: LogId,
-        /// What the hashes begin with: drawn anew each time, so that nobody can make two that are alike.
-        #[n(1)]
-        key: PartsKey,
-        /// A hash a part over its chains' ranges, one after the other.
-        #[n(2)]
-        #[cbor(with = "minicbor::bytes")]
-        chains: Vec<u8>,
-        /// A hash a part over its registers; nothing for a log beside the conversation.
-        #[n(3)]
-        #[cbor(with = "minicbor::bytes")]
-        registers: Vec<u8>,
-    },
-    /// What the sender holds of some parts of a log, durable; of the others it holds what it was told by [`Self::Parts`].
-    #[n(13)]
-    HaveParts {
-        /// The log.
-        #[n(0)]
-        log: LogId,
-        /// How many parts the log has, by what the receiver said.
-        #[n(1)]
-        of: u16,
-        /// The parts, sorted.
-        #[n(2)]
-        parts: Vec<u16>,
-        /// Their chains, sorted; chains of these parts that are not named are not held.
-        #[n(3)]
-        chains: Vec<ChainRange>,
-        /// Whether the chains go on in the next frame for this log.
-        #[n(4)]
-        more: bool,
-    },
-}
-
-/// Bytes of a part's hash.
-pub const PART_HASH_BYTES: usize = 8;
-
-/// Parts of a log, at least,
-pub const PARTS_MIN: usize = 8;
-
-/// and at most; a power of two.
-pub const PARTS_MAX: usize = 256;
-
-/// What the hashes of parts begin with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(transparent)]
-pub struct PartsKey(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 8]);
-
-/// Whether a log may be cut into so many parts.
-fn is_count_of_parts(count: usize) -> bool {
-    (PARTS_MIN..=PARTS_MAX).contains(&count) && count.is_power_of_two()
-}
-
-fn bound_ranges(chains: &[ChainRange]) -> Result<(), DecodeError> {
-    bound(chains.len() <= limits::CHAINS_PER_FRAME_MAX, "chains")?;
-    bound(chains.iter().all(|range| Seq::ZERO < range.low && range.low <= range.high), "range")?;
-    bound(chains.is_sorted_by(|one, next| one.chain < next.chain), "chains")
 }
 
 /// How the relay pushes a log to one device.
@@ -270,17 +207,10 @@ impl Bounded for Frame {
                 bound(changes.len() <= limits::CHANGES_PER_FRAME_MAX, "changes")?;
                 changes.iter().try_for_each(Bounded::check_bounds)
             }
-            Self::Have { log: _, chains, more: _, registers: _ } => bound_ranges(chains),
-            Self::Parts { log: _, key: _, chains, registers } => {
-                let whole = chains.len() % PART_HASH_BYTES == 0;
-                bound(whole && is_count_of_parts(chains.len() / PART_HASH_BYTES), "parts")?;
-                bound(registers.is_empty() || registers.len() == chains.len(), "registers")
-            }
-            Self::HaveParts { log: _, of, parts, chains, more: _ } => {
-                bound(is_count_of_parts(usize::from(*of)), "of")?;
-                bound(parts.is_sorted_by(|one, next| one < next), "parts")?;
-                bound(parts.last().is_none_or(|last| last < of), "parts")?;
-                bound_ranges(chains)
+            Self::Have { log: _, chains, more: _, registers: _ } => {
+                bound(chains.len() <= limits::CHAINS_PER_FRAME_MAX, "chains")?;
+                bound(chains.iter().all(|range| Seq::ZERO < range.low && range.low <= range.high), "range")?;
+                bound(chains.is_sorted_by(|one, next| one.chain < next.chain), "chains")
             }
             Self::Events { log, events } => {
                 bound(events.len() <= limits::EVENTS_PER_FRAME_MAX, "events")?;

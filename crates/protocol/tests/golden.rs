@@ -29,7 +29,7 @@ use momoland_protocol::location::{LivePosition, LocationContent, Point};
 use momoland_protocol::notice::{Notice, NoticeLevel};
 use momoland_protocol::peer::PeerFrame;
 use momoland_protocol::register::{DeliveredChain, DeliveryMark, ReadMark, Register, RegisterName};
-use momoland_protocol::replication::{ChainHead, ChainRange, Frame, PartsKey, RelayMode};
+use momoland_protocol::replication::{ChainHead, ChainRange, Frame, RelayMode};
 use momoland_protocol::roster::{
     Countersignature, CountersignedChange, Cut, Founder, Genesis, History, InviteProof, Posting, Role, RoomKind,
     RosterChange, RosterOp, Settings, Visibility,
@@ -333,8 +333,6 @@ fn replication(vectors: &mut Vectors) {
         ("digest", Frame::Digest { log, chains: vec![head] }),
         ("mode", Frame::Mode { log, mode: RelayMode::Digest }),
         ("fetch", Frame::Fetch { log, chains: vec![head] }),
-        ("parts", Frame::Parts { log, key: PartsKey([1; 8]), chains: vec![2; 64], registers: vec![3; 64] }),
-        ("haveParts", Frame::HaveParts { log, of: 8, parts: vec![0, 7], chains: vec![range], more: false }),
     ];
     for (name, frame) in frames {
         vectors.value(&format!("replication.{name}"), &frame);

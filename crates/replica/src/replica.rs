@@ -10,7 +10,6 @@ mod digests;
 mod events;
 mod history;
 mod logs;
-pub(crate) mod parts;
 mod registers;
 mod rosters;
 mod sync;

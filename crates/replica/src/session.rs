@@ -11,7 +11,6 @@ use momoland_protocol::register::RegisterKey;
 use momoland_protocol::replication::{ChainHead, ChainRange, RelayMode};
 
 use crate::input::{Mono, Remote, Ticket};
-use crate::replica::parts::PartsTold;
 
 /// How long a device waits before it passes on what somebody else wrote: its author or the relay mostly sends it
 /// first, and then nothing is sent twice. Milliseconds; up to as much again is added so that peers do not all answer.
@@ -119,8 +118,6 @@ pub(crate) struct LogSession {
     pub(crate) lazy_acks: BTreeMap<ChainId, ChainHead>,
     /// It was told by a hash where we stand, and not yet what we have.
     pub(crate) told_position: bool,
-    /// And part by part.
-    pub(crate) parts_told: Option<PartsTold>,
     /// When it was last told what we have.
     pub(crate) compared_at: Option<Mono>,
     /// How the other end, a device, wants it.

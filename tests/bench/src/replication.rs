@@ -56,12 +56,6 @@ const EVENTS_A_COMMIT: usize = 256;
 /// Messages from one core to the other.
 const MESSAGES: usize = 400;
 
-/// Chains of the room in which two meet again.
-const CHAINS: usize = 1_000;
-
-/// Until nothing more is said.
-const QUIET: Duration = Duration::from_secs(3);
-
 /// Messages that fill a screen.
 const SCREEN: usize = 50;
 
@@ -78,7 +72,6 @@ pub(crate) fn measure(folder: &Path, long_too: bool) -> bool {
     kept &= catching_up(folder, &held, &long);
     kept &= newcomer(folder, (&held, &long), (&folder.join("short"), &short));
     kept &= message(folder);
-    reconnecting(folder);
     if long_too {
         kept &= million::measure(&folder.join("million"));
     }
@@ -103,12 +96,8 @@ struct Person {
 impl World {
     /// Everybody is in the room; the last person reads only.
     fn new(events: usize) -> Self {
-        Self::of(AUTHORS, events)
-    }
-
-    fn of(authors: usize, events: usize) -> Self {
         let server = SecretKey::generate();
-        let people: Vec<Person> = (0..=authors).map(|number| Person::new(&server, number)).collect();
+        let people: Vec<Person> = (0..=AUTHORS).map(|number| Person::new(&server, number)).collect();
         let mut world = Self { server, people, room: RoomId([0; 32]), roster: Vec::new(), events: Vec::new() };
         world.create();
         for person in 1..world.people.len() {
@@ -172,10 +161,10 @@ impl World {
     fn written(&self) -> impl Iterator<Item = Event> {
         let (roster, log) = (self.head(), self.log());
         let authors: Vec<Arc<SecretKey>> =
-            self.people[..self.people.len() - 1].iter().map(|person| Arc::clone(&person.key)).collect();
-        let mut ends = vec![(Seq::ZERO, EventId::ZERO); authors.len()];
+            self.people[..AUTHORS].iter().map(|person| Arc::clone(&person.key)).collect();
+        let mut ends = [(Seq::ZERO, EventId::ZERO); AUTHORS];
         (0..).map(move |number: usize| {
-            let author = number % authors.len();
+            let author = number % AUTHORS;
             let (last, prev) = ends[author];
             let text = vec![b'm'; STORED_BYTES.saturating_sub(EVENT_BYTES) + 40];
             let body = BodyBytes::new(&Body::Plain(text)).expect("a short body");
@@ -421,25 +410,6 @@ fn newcomer(folder: &Path, long: (&Path, &World), short: (&Path, &World)) -> boo
     let kept = print_beside(figure, "ms", &ours, None, Target::AtMost(300.0));
     let beside = format!("{figure}, beside a room of 100");
     kept & print_beside(&beside, "ms", &ours, Some(&reference), Target::RatioAtMost(1.5))
-}
-
-/// What two who were in step exchange when they meet again, in a room of a thousand people who all wrote.
-fn reconnecting(folder: &Path) {
-    let world = World::of(CHAINS, CHAINS + 1);
-    for missed in [0, 1] {
-        let (held, behind) = (folder.join(format!("all-{missed}")), folder.join(format!("behind-{missed}")));
-        world.write(&held, CHAINS + 1);
-        world.write(&behind, CHAINS + 1 - missed);
-        let relay = world.relay(&held);
-        let (reader, stored) = world.start_reader(&behind);
-        let traffic = relay.connect(Remote::Relay, &reader, world.reader().remote());
-        wait_for(&stored, missed);
-        // Whatever else they have to say: each waits at most a second for company.
-        std::thread::sleep(QUIET);
-        let figure = format!("meeting again in a room of 1,000 chains, {missed} events missed: bytes both ways");
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        print(&figure, "B", &Samples::from(traffic.bytes() as f64), None);
-    }
 }
 
 /// A message from one core to the other's notice that it is stored, beside what no chat can leave out.

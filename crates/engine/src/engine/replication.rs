@@ -50,8 +50,6 @@ impl Home {
             | Frame::Position { .. }
             | Frame::Digest { .. }
             | Frame::Fetch { .. }
-            | Frame::Parts { .. }
-            | Frame::HaveParts { .. }
             | Frame::Mode { .. } => 0,
         };
         if self.server_link == Some(link) {

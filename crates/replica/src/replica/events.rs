@@ -420,7 +420,6 @@ impl Replica {
             }
             if seq == head.seq {
                 self.recent.insert(&event, self.config.recent_bytes_max);
-                self.note_stored_since(room, log, &event, from);
                 self.owe_to_links(now, room, log, chain_id, seq, from);
             }
             announced.extend(announcement(room, &event));

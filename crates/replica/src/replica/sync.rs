@@ -70,10 +70,6 @@ impl Replica {
             Frame::Position { log, n, h } => self.position(now, link, log, (n, h)),
             Frame::Digest { log, chains } => self.digest(link, log, chains),
             Frame::Fetch { log, chains } => self.fetched(now, link, log, &chains),
-            Frame::Parts { log, key, chains, registers } => self.parts(now, link, log, key, &chains, &registers),
-            Frame::HaveParts { log, of, parts, chains, more } => {
-                self.have_parts(now, link, log, (of, parts), chains, more);
-            }
         }
     }
 
@@ -148,15 +144,13 @@ impl Replica {
         let ranges = self.logs.get(&log).map(super::Log::ranges).unwrap_or_default();
         if self.position_in(room, log, &ranges) == theirs {
             self.compared_as(now, id, room, log, &ranges);
-        } else if theirs.0 == 0 {
-            self.compare(now, id, room, log);
         } else {
-            self.compare_parts(now, id, room, log, &ranges);
+            self.compare(now, id, room, log);
         }
     }
 
     /// Tells a link what we have of a log. May be repeated at any time; the other end then sends what we lack.
-    pub(super) fn compare(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
+    fn compare(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
         let registers = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
         let ranges = self.logs.get(&log).map(super::Log::ranges).unwrap_or_default();
         let Some(session) = self.links.get_mut(&id).and_then(|link| link.log(room, log)) else { return };
@@ -192,30 +186,7 @@ impl Replica {
     /// The other end says what it has.
     fn have(&mut self, now: Now, id: LinkId, log: LogId, chains: Vec<ChainRange>, more: bool, registers: SetHash) {
         let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
-        let Some(vector) = self.take_vector(id, log, chains, more) else { return };
-        let ours = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
-        if log == room.conversation() && registers != ours {
-            let registers = self.registers(room).cloned().collect();
-            self.send_registers(id, room, registers);
-        }
-        self.compared_as(now, id, room, log, &vector);
-        let Some(session) = self.links.get_mut(&id).and_then(|link| link.log(room, log)) else { return };
-        session.parts_told = None;
-        if session.told_position {
-            // It stands elsewhere, and does not know yet where we do.
-            self.compare(now, id, room, log);
-        }
-    }
-
-    /// Adds to the vector that a link tells; the whole of it, where that was the last of it.
-    pub(super) fn take_vector(
-        &mut self,
-        id: LinkId,
-        log: LogId,
-        chains: Vec<ChainRange>,
-        more: bool,
-    ) -> Option<Vec<ChainRange>> {
-        let link = self.links.get_mut(&id)?;
+        let Some(link) = self.links.get_mut(&id) else { return };
         let told = link.vector.take().filter(|(of, _)| *of == log);
         let mut vector = told.map_or_else(Vec::new, |(_, parts)| parts);
         // What goes beyond the bound counts as not held: it is sent in vain, and no session hangs on it.
@@ -223,13 +194,23 @@ impl Replica {
         vector.extend(chains.into_iter().take(space));
         if more {
             link.vector = Some((log, vector));
-            return None;
+            return;
         }
-        Some(vector)
+        let ours = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
+        if log == room.conversation() && registers != ours {
+            let registers = self.registers(room).cloned().collect();
+            self.send_registers(id, room, registers);
+        }
+        self.compared_as(now, id, room, log, &vector);
+        let session = self.links.get_mut(&id).and_then(|link| link.log(room, log));
+        if session.is_some_and(|session| session.told_position) {
+            // It stands elsewhere, and does not know yet where we do.
+            self.compare(now, id, room, log);
+        }
     }
 
     /// The other end has this of a log.
-    pub(super) fn compared_as(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId, vector: &[ChainRange]) {
+    fn compared_as(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId, vector: &[ChainRange]) {
         self.compare_with(now, id, room, log, vector);
         self.note_older(id, log, vector);
         self.pump(now, id);

@@ -15,7 +15,7 @@ use momoland_protocol::event::{Action, Body, BodyBytes, Event as WireEvent, Even
 use momoland_protocol::id::{ChainId, EventId, Incarnation, LogId, Nonce, RosterHash, Seq, SetHash};
 use momoland_protocol::limits;
 use momoland_protocol::register::{ReadMark, Register, RegisterName};
-use momoland_protocol::replication::{ChainHead, Frame, PartsKey};
+use momoland_protocol::replication::{ChainHead, Frame};
 use momoland_protocol::roster::{
     Countersignature, CountersignedChange, Cut, Founder, Genesis, History, Posting, Role, RoomKind, RosterChange,
     RosterOp, Settings, Visibility,
@@ -268,8 +268,6 @@ fn tells_of(frame: &Frame, room: RoomId) -> bool {
         | Frame::Position { log, .. }
         | Frame::Digest { log, .. }
         | Frame::Fetch { log, .. }
-        | Frame::Parts { log, .. }
-        | Frame::HaveParts { log, .. }
         | Frame::Mode { log, .. } => *log == conversation,
         Frame::Closed { .. } => false,
     }
@@ -314,8 +312,6 @@ fn demands(stage: &Stage, room: RoomId, old_roster: RosterHash, own: &WireEvent,
         Frame::Registers { room, registers: vec![Signed::sign(mark, &eve.key).unwrap()] },
         Frame::Ack { log, chains: vec![all_of_it] },
         Frame::Mode { log, mode: RelayMode::Full },
-        Frame::Parts { log, key: PartsKey([0; 8]), chains: vec![0; 64], registers: vec![0; 64] },
-        Frame::HaveParts { log, of: 8, parts: (0..8).collect(), chains: Vec::new(), more: false },
         Frame::Fetch { log, chains: vec![ChainHead { chain: of_ada, seq: Seq::ZERO, event: EventId::ZERO }] },
     ]
 }

@@ -29,7 +29,7 @@ pub(crate) fn sent(world: &World, node: Node, frame: &Frame) {
                 assert!(there, "durability: an event left before it was on the sender's disk");
             }
         }
-        Frame::Have { log, chains, .. } | Frame::HaveParts { log, chains, .. } => {
+        Frame::Have { log, chains, .. } => {
             for range in chains {
                 let first = disk.events.contains_key(&(*log, range.chain, range.low));
                 let last = disk.events.get(&(*log, range.chain, range.high));

@@ -18,9 +18,7 @@ pub(crate) fn sent(world: &World, node: Node, peer: Node, frame: &Frame) {
         | Frame::Ack { log, .. }
         | Frame::Want { log, .. }
         | Frame::Digest { log, .. }
-        | Frame::Fetch { log, .. }
-        | Frame::Parts { log, .. }
-        | Frame::HaveParts { log, .. } => {
+        | Frame::Fetch { log, .. } => {
             let room = world.replica_of(node).room_of(*log).expect("a log that is known");
             (room, true)
         }
@@ -50,8 +48,6 @@ fn name(frame: &Frame) -> &'static str {
         Frame::Roster { .. } => "a roster",
         Frame::Digest { .. } => "a list of chains",
         Frame::Fetch { .. } => "a question for chains",
-        Frame::Parts { .. } => "hashes of parts",
-        Frame::HaveParts { .. } => "part of a vector",
         Frame::Closed { .. } | Frame::Mode { .. } | Frame::Position { .. } => "a frame",
     }
 }
