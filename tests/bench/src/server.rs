@@ -1,7 +1,5 @@
 //! What the server holds and how fast it is: start, memory a connection, events stored; and a client's start and memory.
 
-mod mesh;
-
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -40,9 +38,7 @@ const WRITERS: usize = 8;
 const MESSAGES_EACH: u64 = 250;
 const WRITE_ROUNDS: usize = 5;
 
-/// Measures all of it; `false` where a promise was not kept.
-pub(crate) async fn measure(folder: &Path, long: bool) -> bool {
-    let kept = mesh::measure(&made(folder.join("mesh"))).await;
+pub(crate) async fn measure(folder: &Path, long: bool) {
     server_start(&folder.join("start"));
     client(&folder.join("client"));
     events_stored(&folder.join("events")).await;
@@ -50,7 +46,6 @@ pub(crate) async fn measure(folder: &Path, long: bool) -> bool {
     if long {
         idle_connections(&folder.join("idle-long"), CONNECTIONS_LONG).await;
     }
-    kept
 }
 
 /// From the start of the process to the first answer that it is ready, beside a bare axum server's.
