@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use momoland_media::Packet;
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
-use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MediaEngine};
 use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::{
@@ -96,12 +95,13 @@ fn opus() -> RTCRtpCodec {
     }
 }
 
-/// Opus alone, and reports of what arrives.
+/// Opus alone. Without the library's interceptor for RTCP reports: with it one link in two hundred never opened (test
+/// `links_come_and_go_without_a_trace`), and what arrives is counted by the jitter buffer.
 pub(super) fn media_engine() -> Result<(MediaEngine, Registry), PeerError> {
     let mut engine = MediaEngine::default();
     let codec = RTCRtpCodecParameters { rtp_codec: opus(), payload_type: PAYLOAD_TYPE };
     engine.register_codec(codec, RtpCodecKind::Audio)?;
-    Ok((engine, configure_rtcp_reports(Registry::new())))
+    Ok((engine, Registry::new()))
 }
 
 /// This side's track.
