@@ -106,6 +106,10 @@ impl<Open: Fn(Option<&str>) -> Result<Running, DeviceError>> Kept<Open> {
         }
         let due = self.tried.is_none_or(|at| at.elapsed() >= RETRY_EVERY);
         let is_wanted = self.running.as_ref().is_some_and(|(_, id)| id.as_deref() == wanted);
+        if is_wanted {
+            // What was said of one that was chosen before is over.
+            self.problem = None;
+        }
         if is_wanted || !due {
             return;
         }
