@@ -1,57 +1,33 @@
 //! Calls between two processes with synthetic devices: what one says is what the other hears.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use momoland_media::devices::synthetic::Speech;
 use momoland_media::level::{correlation, rms};
 use serde_json::{Value, json};
-use support::{Momo, World, wait_direct};
+use support::{Momo, World, sound, wait_direct, wait_for, wait_until};
 
 const WITHIN: Duration = Duration::from_secs(20);
 
-/// Gives a person synthetic devices: a voice, and a file for what they hear. Their devices are named in `FILE.devices`.
+/// Gives a person synthetic devices, which are named in `FILE.devices`.
 fn with_devices(person: &Momo, voice: u64, file: &Path) {
     let list = devices_of(file);
     std::fs::write(&list, "desk\nheadset\n").expect("the folder is ours");
-    let pairs = [
-        ("MOMOLAND_MEDIA", "synthetic".to_owned()),
-        ("MOMOLAND_MEDIA_VOICE", voice.to_string()),
-        ("MOMOLAND_MEDIA_CAPTURE", file.display().to_string()),
-        ("MOMOLAND_MEDIA_DEVICES", list.display().to_string()),
-    ];
-    person.set_environment(pairs.map(|(name, value)| (name.to_owned(), value)).to_vec());
-    person.kill_and_start_again();
+    sound::with_devices(person, voice, file, Some(&list));
 }
 
 fn devices_of(file: &Path) -> PathBuf {
     file.with_extension("devices")
 }
 
-fn samples(file: &Path) -> Vec<f32> {
-    let bytes = std::fs::read(file).unwrap_or_default();
-    bytes.as_chunks::<4>().0.iter().map(|sample| f32::from_le_bytes(*sample)).collect()
-}
-
 /// Waits until so many more samples were heard; those.
 fn hear(file: &Path, count: usize) -> Vec<f32> {
-    let (before, started) = (samples(file).len(), Instant::now());
-    loop {
-        let heard = samples(file);
-        if heard.len() >= before + count {
-            return heard[before..before + count].to_vec();
-        }
-        assert!(started.elapsed() < WITHIN, "only {} samples were heard", heard.len() - before);
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Samples that are taken together before sounds are compared: voices are far below the 6 kHz that are left.
-const COARSE: usize = 8;
-
-fn coarse(sound: &[f32]) -> Vec<f32> {
-    #[expect(clippy::cast_precision_loss, reason = "eight")]
-    sound.chunks_exact(COARSE).map(|group| group.iter().sum::<f32>() / COARSE as f32).collect()
+    let before = sound::heard(file).len();
+    wait_for("more is heard", WITHIN, || {
+        let heard = sound::heard(file);
+        (heard.len() >= before + count).then(|| heard[before..before + count].to_vec())
+    })
 }
 
 /// Waits until what is heard is some part of what a voice says in its first minute. A machine with much else to do
@@ -59,13 +35,11 @@ fn coarse(sound: &[f32]) -> Vec<f32> {
 fn wait_voice(file: &Path, voice: u64) {
     let mut speech = Speech::new(voice);
     let said: Vec<f32> = (0..3_000).flat_map(|_| speech.next_frame()).collect();
-    let (said, started) = (coarse(&said), Instant::now());
-    let mut best = 0.0_f32;
-    while best < 0.8 {
-        assert!(started.elapsed() < WITHIN, "what is heard is not what was said: {best}");
-        let heard = coarse(&hear(file, 9_600));
-        best = best.max(correlation(&heard, &said, said.len() - heard.len()).0);
-    }
+    let said = sound::coarse(&said);
+    wait_until("what is heard is what was said", WITHIN, || {
+        let heard = sound::coarse(&hear(file, 9_600));
+        correlation(&heard, &said, said.len() - heard.len()).0 >= 0.8
+    });
 }
 
 fn is_call(event: &Value, part: &str) -> bool {
@@ -117,10 +91,7 @@ fn what_is_said_is_heard_until_somebody_hangs_up_with_or_without_the_server() {
 
 /// Waits until nothing but silence is heard for 100 ms.
 fn wait_silence(file: &Path) {
-    let started = Instant::now();
-    while rms(&hear(file, 4_800)) != 0.0 {
-        assert!(started.elapsed() < WITHIN, "it is never silent");
-    }
+    wait_until("it is silent", WITHIN, || rms(&hear(file, 4_800)) == 0.0);
 }
 
 /// Two people with devices and a link, and what each hears.
@@ -141,30 +112,22 @@ fn two_who_call_each_other_at_once_are_in_one_call_and_nobody_missed_it() {
     let [at_ada, at_grace] = two([&ada, &grace], folder.path());
     let room = ada.ask("rooms.direct", json!({ "userId": grace.user_id() }))["roomId"].clone();
     let there = |person: &Momo| person.room(room.as_str().expect("an id")).is_some();
-    let started = Instant::now();
-    while !there(&grace) {
-        assert!(started.elapsed() < WITHIN, "the room never came");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("the room is there", WITHIN, || there(&grace));
 
     let marks = [&ada, &grace].map(Momo::mark);
     let both = [&ada, &grace].map(|person| person.begin("calls.start", json!({ "roomId": room, "media": "audio" })));
     for pending in both {
         pending.wait(WITHIN).expect("both may call");
     }
-    let at_once = Instant::now();
-    let ids = |person: &Momo| {
+    let calls = |person: &Momo| {
         let calls = person.ask("calls.list", json!({}))["calls"].clone();
-        calls.as_array().map(|calls| calls.iter().map(|call| (call["callId"].clone(), call["part"].clone())).collect())
+        let calls = calls.as_array().expect("a list").clone();
+        calls.iter().map(|call| (call["callId"].clone(), call["part"].clone())).collect::<Vec<_>>()
     };
-    loop {
-        let (of_ada, of_grace): (Option<Vec<_>>, Option<Vec<_>>) = (ids(&ada), ids(&grace));
-        if of_ada == of_grace && of_ada.is_some_and(|calls| calls.len() == 1 && calls[0].1 == "in") {
-            break;
-        }
-        assert!(at_once.elapsed() < Duration::from_secs(3), "they are not in one call after three seconds");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("they are in one call", Duration::from_secs(3), || {
+        let (of_ada, of_grace) = (calls(&ada), calls(&grace));
+        of_ada == of_grace && of_ada.len() == 1 && of_ada[0].1 == "in"
+    });
     wait_voice(&at_grace, 1);
     wait_voice(&at_ada, 2);
     for (person, mark) in [&ada, &grace].into_iter().zip(marks) {
@@ -252,11 +215,7 @@ fn by_turn_alone_people_hear_each_other_and_figures_tell_how() {
         person.ask("net.setPolicy", json!({ "peers": "turnOnly" }));
     }
     let by_turn = |one: &Momo, other: &Momo| one.path_to(other).as_deref() == Some("turn");
-    let started = Instant::now();
-    while !by_turn(&ada, &grace) || !by_turn(&grace, &ada) {
-        assert!(started.elapsed() < WITHIN, "no way by TURN");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_until("they are linked by TURN", WITHIN, || by_turn(&ada, &grace) && by_turn(&grace, &ada));
     let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
     grace.wait_event(0, "it rings", WITHIN, |event| event["type"] == "call.incoming");
     grace.ask("calls.join", json!({ "callId": call }));
@@ -297,4 +256,53 @@ fn whoever_is_removed_from_the_room_is_out_of_its_call() {
     };
     ada.wait_event(of_ada, "she is alone", WITHIN, alone);
     grace.refused_as("not_found", "calls.join", json!({ "callId": call }));
+}
+
+/// C48: links that went and came back in the middle of a call carry sound again, both ways.
+#[test]
+fn c48_who_was_offline_for_a_moment_is_heard_again() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let [at_ada, at_grace] = two([&ada, &grace], folder.path());
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+    grace.wait_event(0, "it rings", WITHIN, |event| event["type"] == "call.incoming");
+    grace.ask("calls.join", json!({ "callId": call }));
+    wait_voice(&at_grace, 1);
+    for online in [false, true] {
+        ada.ask("net.setOnline", json!({ "online": online }));
+    }
+    ada.wait_server("online", WITHIN);
+    wait_direct(&ada, &grace);
+    wait_voice(&at_grace, 1);
+    wait_voice(&at_ada, 2);
+
+    // Muted while the link is cut is muted afterwards.
+    ada.ask("net.setOnline", json!({ "online": false }));
+    ada.ask("calls.setMedia", json!({ "callId": call, "mic": false }));
+    ada.ask("net.setOnline", json!({ "online": true }));
+    wait_direct(&ada, &grace);
+    let mic = |person: &Momo| person.ask("calls.list", json!({}))["calls"][0]["participants"][0]["mic"].clone();
+    wait_until("grace sees that ada is muted", WITHIN, || mic(&grace) == json!(false));
+    wait_voice(&at_ada, 2);
+    wait_silence(&at_grace);
+    ada.ask("calls.setMedia", json!({ "callId": call, "mic": true }));
+    wait_voice(&at_grace, 1);
+}
+
+#[test]
+fn readers_take_no_part_in_calls() {
+    let (world, [ada, grace, carol]) = World::with_people(["ada", "grace", "carol"]);
+    let room = world.room_of(&[&ada, &grace, &carol]);
+    let folder = tempfile::tempdir().expect("a folder");
+    two([&ada, &grace], folder.path());
+    ada.ask("rooms.setRole", json!({ "roomId": room, "userId": carol.user_id(), "role": "reader" }));
+    wait_until("carol reads", WITHIN, || carol.room(&room).is_some_and(|room| room["role"] == "reader"));
+    let marks = [&grace, &carol].map(Momo::mark);
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+    grace.wait_event(marks[0], "it rings", WITHIN, |event| event["type"] == "call.incoming");
+    carol.refused_as("forbidden", "calls.start", json!({ "roomId": room, "media": "audio" }));
+    carol.refused_as("not_found", "calls.join", json!({ "callId": call }));
+    let rung = |event: &Value| event["type"] == "call.incoming";
+    assert_eq!(carol.events_since(marks[1]).into_iter().find(rung), None);
 }

@@ -24,6 +24,7 @@ pub mod http;
 #[cfg(target_os = "linux")]
 pub mod small_disk;
 pub mod socket;
+pub mod sound;
 pub mod split_mix;
 pub mod turn;
 

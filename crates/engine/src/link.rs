@@ -23,8 +23,8 @@
 //! 4. The fingerprints in `Open` are those of the certificates that DTLS verified. Test: `both_ends_see_the_same_fingerprints`.
 //! 5. Every queue is bounded, and says what happens when it is full.
 //!
-//! Not here: who may be dialled or answered, what a frame means, the relay. Only `peer`, `runtime` and `probe` know `webrtc`
-//! and `rtc`.
+//! Not here: who may be dialled or answered, what a frame means, the relay. Only `audio`, `peer`, `runtime` and `probe`
+//! know `webrtc` and `rtc`.
 
 mod audio;
 mod connection;
@@ -47,7 +47,7 @@ use bytes::Bytes;
 use momoland_protocol::handshake::{Fingerprint, Side};
 use momoland_protocol::id::DeviceId;
 
-pub(crate) use self::audio::AudioSink;
+pub(crate) use self::audio::{AudioPort, AudioSink};
 pub use self::dialer::Dialer;
 pub use self::framing::{DURABLE_FRAME_BYTES_MAX, EPHEMERAL_FRAME_BYTES_MAX};
 pub use self::links::PeerLinks;

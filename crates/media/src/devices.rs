@@ -53,7 +53,7 @@ pub enum DeviceError {
     Refused(String, String),
     /// This build has no access to devices.
     #[error(
-        "This build of Momoland cannot use the machine's microphone and speakers. Use the desktop app, or build with `--features devices`."
+        "This build of Momoland cannot use the machine's microphone and speakers. Use the desktop app, or build it with `--features momo/devices`."
     )]
     NotBuilt,
     /// The file for what is heard could not be written.

@@ -10,8 +10,9 @@ use momoland_media::jitter_buffer::JitterBuffer;
 use momoland_media::level::correlation;
 use momoland_media::{FRAME_MS, FRAME_SAMPLES, Packet, SAMPLE_RATE};
 use serde_json::json;
+use support::sound::{COARSE, coarse, heard, with_devices};
 use support::split_mix::SplitMix;
-use support::{Momo, World, wait_direct};
+use support::{World, wait_direct};
 
 use crate::figure::{self, Samples, Target};
 
@@ -29,11 +30,11 @@ const PACKETS: u32 = 30_000;
 pub(crate) fn measure() -> bool {
     let (talking, late) = on_loopback();
     let kept = figure::print_beside("calls.ring_to_talking", "ms", &talking, None, Target::AtMost(700.0));
-    let heard = figure::print_beside("calls.mouth_to_ear.loopback", "ms", &late, None, Target::AtMost(80.0));
+    let in_time = figure::print_beside("calls.mouth_to_ear.loopback", "ms", &late, None, Target::AtMost(80.0));
     let (ours, bare) = made_up_at_loss();
     let name = "calls.frames_made_up_at_10_percent_loss/without_fec";
     let made_up = figure::print_beside(name, "share", &ours, Some(&bare), Target::RatioAtMost(0.4));
-    kept && heard && made_up
+    kept && in_time && made_up
 }
 
 /// How long from the first ring until both hear each other, and how late a voice is heard.
@@ -43,8 +44,8 @@ fn on_loopback() -> (Samples, Samples) {
     let (mut talking, mut late) = (Samples::default(), Samples::default());
     for n in 0..CALLS {
         let files = [&ada, &grace].map(|person| world.folder().join(format!("{}-{n}", person.name())));
-        with_devices(&ada, 1, &files[0]);
-        with_devices(&grace, 2, &files[1]);
+        with_devices(&ada, 1, &files[0], None);
+        with_devices(&grace, 2, &files[1], None);
         [&ada, &grace].iter().for_each(|person| person.wait_server("online", PATIENCE));
         wait_direct(&ada, &grace);
         let mark = grace.mark();
@@ -52,25 +53,15 @@ fn on_loopback() -> (Samples, Samples) {
         let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
         grace.wait_event(mark, "it rings", PATIENCE, |event| event["type"] == "call.incoming");
         grace.ask("calls.join", json!({ "callId": call }));
-        wait(begun, || files.iter().all(|file| samples(file).iter().any(|sample| *sample != 0.0)));
+        wait(begun, || files.iter().all(|file| heard(file).iter().any(|sample| *sample != 0.0)));
         talking.push_ms(begun.elapsed());
         // The delay settles.
-        let enough = samples(&files[1]).len() + 3 * SAMPLE_RATE as usize;
-        wait(begun, || samples(&files[1]).len() >= enough);
+        let enough = heard(&files[1]).len() + 3 * SAMPLE_RATE as usize;
+        wait(begun, || heard(&files[1]).len() >= enough);
         late.push(heard_late_ms(&files));
         ada.ask("calls.leave", json!({ "callId": call }));
     }
     (talking, late)
-}
-
-fn with_devices(person: &Momo, voice: u64, file: &Path) {
-    let pairs = [
-        ("MOMOLAND_MEDIA", "synthetic".to_owned()),
-        ("MOMOLAND_MEDIA_VOICE", voice.to_string()),
-        ("MOMOLAND_MEDIA_CAPTURE", file.display().to_string()),
-    ];
-    person.set_environment(pairs.map(|(name, value)| (name.to_owned(), value)).to_vec());
-    person.kill_and_start_again();
 }
 
 fn wait(since: Instant, is_so: impl Fn() -> bool) {
@@ -78,11 +69,6 @@ fn wait(since: Instant, is_so: impl Fn() -> bool) {
         assert!(since.elapsed() < PATIENCE, "it was never heard");
         std::thread::sleep(LOOK_PAUSE);
     }
-}
-
-fn samples(file: &Path) -> Vec<f32> {
-    let bytes = std::fs::read(file).unwrap_or_default();
-    bytes.as_chunks::<4>().0.iter().map(|sample| f32::from_le_bytes(*sample)).collect()
 }
 
 /// How long after the first speaks the second hears it. A synthetic microphone begins with the speakers beside it, and
@@ -94,11 +80,11 @@ fn heard_late_ms(files: &[PathBuf; 2]) -> f64 {
             std::fs::metadata(file).and_then(|it| it.created()).expect("the file system keeps when a file was made");
         ms(made)
     };
-    let heard = samples(&files[1]);
-    let at = heard.len().saturating_sub(PIECE);
+    let played = heard(&files[1]);
+    let at = played.len().saturating_sub(PIECE);
     let mut voice = Speech::new(1);
-    let said: Vec<f32> = (0..heard.len() / FRAME_SAMPLES + 200).flat_map(|_| voice.next_frame()).collect();
-    let lag = place_of(&heard[at..], &said);
+    let said: Vec<f32> = (0..played.len() / FRAME_SAMPLES + 200).flat_map(|_| voice.next_frame()).collect();
+    let lag = place_of(&played[at..], &said);
     let spoken_ms = begun(&files[0]) + lag as f64 * 1e3 / f64::from(SAMPLE_RATE);
     let played_ms = begun(&files[1]) + at as f64 * 1e3 / f64::from(SAMPLE_RATE);
     // A microphone hands out a frame once it has heard it whole, which the synthetic one does at its beginning.
@@ -113,11 +99,6 @@ fn ms(at: SystemTime) -> f64 {
 
 /// Where in what was said a piece that was heard is: roughly first, then to the sample.
 fn place_of(piece: &[f32], said: &[f32]) -> usize {
-    const COARSE: usize = 8;
-    #[expect(clippy::cast_precision_loss, reason = "eight")]
-    let coarse = |sound: &[f32]| -> Vec<f32> {
-        sound.chunks_exact(COARSE).map(|group| group.iter().sum::<f32>() / COARSE as f32).collect()
-    };
     let (few, all) = (coarse(piece), coarse(said));
     let (likeness, near) = correlation(&few, &all, all.len().saturating_sub(few.len()));
     assert!(likeness > 0.6, "what is heard is not what was said: {likeness}");

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "react";
 import { toast } from "sonner";
+import type { CallEnd } from "@/client/types";
 import { headingOf } from "@/features/inbox/heading";
 import { useActions, useAppState } from "@/state/context";
 import { presenceOf, ownAccount } from "@/state/selectors";
@@ -45,5 +46,34 @@ export function Notices() {
     const show = { info: toast, success: toast.success, warning: toast.warning, error: toast.error }[level];
     show(headed.current, { description: body.slice(0, BODY_CHARACTERS_MAX), ...(roomId === undefined ? {} : { action: { label: strings.inbox.open, onClick: () => actions.openNotification(arrival) } }) });
   }, [arrival, actions]);
+
+  const ended = useAppState((state) => state.calls.ended);
+  const place = useAppState((state) => (state.calls.ended === null ? "" : (state.rooms?.get(state.calls.ended.roomId)?.name ?? "")));
+  const placed = useRef(place);
+  useEffect(() => {
+    placed.current = place;
+  }, [place]);
+  useEffect(() => {
+    const sentence = ended === null ? null : endedSentence(ended.why, placed.current);
+    if (sentence !== null) toast(sentence);
+  }, [ended]);
   return null;
+}
+
+/** Why a call ended, where others' doing needs a word: who hung up, or answered on another device, knows. */
+function endedSentence(why: CallEnd, room: string): string | null {
+  const { declined, busy, unanswered, removed } = strings.call.ended;
+  switch (why) {
+    case "declined":
+      return declined(room);
+    case "busy":
+      return busy(room);
+    case "unanswered":
+      return unanswered(room);
+    case "removed":
+      return removed;
+    case "left":
+    case "elsewhere":
+      return null;
+  }
 }

@@ -24,6 +24,13 @@ test("a room has one call; the end of another one is not its end", () => {
   expect(told(answered, call({ part: "ended" })).byRoom.size).toBe(0);
 });
 
+test("why the own call ended is told, and not why one ended that was never joined", () => {
+  const calling = told(INITIAL_CALLS, call({ part: "calling", participants: [] }));
+  expect(told(calling, call({ part: "ended", ended: "declined" })).ended).toEqual({ callId: "c1", roomId: "shed", why: "declined" });
+  const rings = told(INITIAL_CALLS, call({ part: "ringing" }));
+  expect(told(rings, call({ part: "ended", ended: "elsewhere" })).ended).toBeNull();
+});
+
 test("sound that was made up lately is heard, not what was an hour ago", () => {
   let state = reduceCalls(INITIAL_CALLS, { type: "list", calls: [call()] });
   const tell = (...peers: CallPeerStats[]): void => void (state = callsEvent(state, { type: "call.stats", callId: "c1", peers }));

@@ -1,6 +1,6 @@
 // What the window knows of calls: one to a room at most, as the engine tells them, and how the sound of the own one gets
 // through. Pure.
-import type { Call, CallDevices, CallPeerStats, Event } from "@/client/types";
+import type { Call, CallDevices, CallEnd, CallPeerStats, Event } from "@/client/types";
 import type { ApiError } from "@/client/error";
 
 /** How somebody's sound came through over the last second. */
@@ -13,12 +13,14 @@ export type CallsState = {
   sounds: ReadonlyMap<string, Sound>;
   /** The last figures, to tell what is new in the next. By device. */
   figures: ReadonlyMap<string, CallPeerStats>;
+  /** How the last call that this window was in ended by others' doing. */
+  ended: { callId: string; roomId: string; why: CallEnd } | null;
   /** Where a call could not be made or joined, and why. */
   refused: { roomId: string; error: ApiError } | null;
   devices: CallDevices | null;
 };
 
-export const INITIAL_CALLS: CallsState = { byRoom: new Map(), sounds: new Map(), figures: new Map(), refused: null, devices: null };
+export const INITIAL_CALLS: CallsState = { byRoom: new Map(), sounds: new Map(), figures: new Map(), ended: null, refused: null, devices: null };
 
 export type CallsAction =
   | { type: "list"; calls: readonly Call[] }
@@ -50,8 +52,10 @@ export function callsEvent(state: CallsState, event: Extract<Event, { type: "cal
   if (call.part !== "ended") byRoom.set(call.roomId, call);
   else if (held?.callId === call.callId) byRoom.delete(call.roomId);
   else return state;
+  const wasIn = held?.part === "in" || held?.part === "calling";
+  const ended = wasIn && call.ended !== undefined ? { callId: call.callId, roomId: call.roomId, why: call.ended } : state.ended;
   // What was refused is moot once something happens in that room's call.
-  return { ...state, byRoom, refused: state.refused?.roomId === call.roomId ? null : state.refused };
+  return { ...state, byRoom, ended, refused: state.refused?.roomId === call.roomId ? null : state.refused };
 }
 
 function soundOf(now: CallPeerStats, before: CallPeerStats | undefined): Sound {

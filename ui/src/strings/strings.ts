@@ -106,13 +106,17 @@ export const strings = {
     muted: "muted",
     speaking: "speaking",
     quality: {
-      good: "",
       unheard: "No way to each other yet: not heard",
       breaking: "Sound breaks up",
       slow: "Long delay",
     },
     dismiss: "Dismiss",
-    ended: { left: "The call ended.", declined: "Declined.", busy: "Busy in another call.", unanswered: "No answer.", elsewhere: "", removed: "You are not in this room any more." },
+    ended: {
+      declined: (room: string) => `${room}: the call was declined.`,
+      busy: (room: string) => `${room}: busy in another call.`,
+      unanswered: (room: string) => `${room}: nobody answered.`,
+      removed: "You can take no part in that room's calls any more.",
+    },
     shortcut: "Mute or open your microphone in a call",
   },
 
@@ -479,7 +483,6 @@ export const strings = {
     noTextYet: "Write something first.",
     ago: { now: "just now", minutes: (n: number) => `${number.format(n)} min`, hours: (n: number) => `${number.format(n)} h` },
     following: "Following",
-    followingHint: "Only posts by people whom you follow",
     emptyFollowing: "Nobody whom you follow has posted here. Follow somebody from the menu of their post: you are told of what they publish, and nobody is told that you follow them.",
     follow: (name: string) => `Follow ${name}`,
     unfollow: (name: string) => `Stop following ${name}`,

@@ -53,6 +53,17 @@ describe("a call that one makes", () => {
     await page.getByRole("button", { name: "Call", exact: true }).waitFor();
   });
 
+  test("is said to be declined", async () => {
+    const { page, engine } = await openWindow();
+    await openRoom(page, "boat-shed");
+    await page.getByRole("button", { name: "Call", exact: true }).click();
+    await page.getByText("Calling…").first().waitFor();
+    const made = engine.world.calls[0];
+    engine.world.calls = [];
+    engine.emit({ type: "call.changed", call: call({ callId: made?.callId ?? "", part: "ended", mic: false, participants: [], ended: "declined" }) });
+    await page.getByText("boat-shed: the call was declined.").waitFor();
+  });
+
   test("says in its room why it cannot be made", async () => {
     const { page, engine } = await openWindow();
     await openRoom(page, "boat-shed");

@@ -6,7 +6,7 @@
 //! # Invariants
 //! 1. A room has one call: of two that begin at once the one with the smaller id goes on, with everybody in it.
 //!    Test: `two_who_call_at_once_are_in_one_call`.
-//! 2. What others can cause is bounded: [`RINGS_MAX`], [`PARTICIPANTS_MAX`]. Test: `a_flood_of_rings_is_limited`.
+//! 2. What others can cause is bounded: [`RINGS_MAX`], [`DEVICES_MAX`]. Test: `a_flood_of_rings_is_limited`.
 //!
 //! Not here: whether a device belongs to the room (who calls [`Calls::hear`] has looked), sound.
 
@@ -25,8 +25,8 @@ const RING_MS: u64 = 45_000;
 /// New calls of one account that are taken note of here within [`RINGS_WITHIN_MS`]. More are passed over.
 const RINGS_MAX: usize = 3;
 const RINGS_WITHIN_MS: u64 = 60_000;
-/// Other devices in a call; sound goes from each to each.
-const PARTICIPANTS_MAX: usize = 7;
+/// Devices in a call; sound goes from each to each.
+const DEVICES_MAX: usize = 8;
 
 /// Why a call is over for this device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,7 +189,7 @@ impl Calls {
         }
         let call = self.rooms.get_mut(&room).ok_or(Refusal::NoSuchCall)?;
         if !call.is_in() {
-            if call.others.len() > PARTICIPANTS_MAX {
+            if call.others.len() >= DEVICES_MAX {
                 return Err(Refusal::Full);
             }
             (call.part, call.since, call.mic) = (Part::In, wall, true);
@@ -290,7 +290,8 @@ impl Calls {
         if id < call.id {
             call.former = Some(std::mem::replace(&mut call.id, id));
         }
-        if call.others.len() >= PARTICIPANTS_MAX && !call.others.contains_key(&device) {
+        let others_max = DEVICES_MAX - usize::from(call.is_in());
+        if call.others.len() >= others_max && !call.others.contains_key(&device) {
             return;
         }
         let before = call.others.insert(device, Participant { account, since, mic, heard_ms: now_ms });
@@ -546,6 +547,20 @@ mod tests {
         let rung = std::iter::from_fn(|| calls.poll_output()).filter(|it| matches!(it, Output::Incoming { .. }));
         assert_eq!(rung.count(), RINGS_MAX);
         assert_eq!(calls.list().count(), RINGS_MAX);
-        assert!(calls.get(RoomId([0; 32])).unwrap().others.len() <= PARTICIPANTS_MAX);
+        assert!(calls.get(RoomId([0; 32])).unwrap().others.len() <= DEVICES_MAX);
+    }
+
+    // Rules: CA4
+    #[test]
+    fn a_call_takes_eight_devices_and_the_ninth_is_told_that_it_is_full() {
+        let call = CallId([5; 16]);
+        let is_in = CallSignal { call, state: CallState::In { since: UnixMillis(0), mic: true, ringing: false } };
+        for (others, answered) in [(7, Ok(call)), (8, Err(Refusal::Full)), (9, Err(Refusal::Full))] {
+            let mut calls = calls(1);
+            for n in 0..others {
+                calls.hear((ROOM, false), (AccountId([2; 16]), DeviceId([n; 32])), is_in, 0);
+            }
+            assert_eq!(calls.answer(ROOM, 0, UnixMillis(0)), answered, "{others} others");
+        }
     }
 }

@@ -34,7 +34,7 @@ const PAYLOAD_TYPE: u8 = 111;
 /// Takes what is heard. Called by the connection's task: must not wait.
 pub(crate) type AudioSink = Arc<dyn Fn(Packet) + Send + Sync>;
 
-/// The owner's end of a link's sound.
+/// The owner's end of a link's sound. Outlives the link; then what is sent is dropped.
 pub(crate) struct AudioPort {
     out: mpsc::Sender<Packet>,
     waiting: tokio::sync::Mutex<mpsc::Receiver<Packet>>,
@@ -49,11 +49,12 @@ impl Default for AudioPort {
 }
 
 impl AudioPort {
+    /// Sends a packet. Where too much waits it is dropped: late it is worth nothing.
     pub(crate) fn send(&self, packet: Packet) {
-        // Late sound is worth nothing.
         let _ = self.out.try_send(packet);
     }
 
+    /// Who takes what is heard; nobody to begin with, and what comes is dropped.
     pub(crate) fn set_sink(&self, sink: Option<AudioSink>) {
         *self.sink.lock().unwrap_or_else(PoisonError::into_inner) = sink;
     }

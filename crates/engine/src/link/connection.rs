@@ -61,7 +61,7 @@ pub(crate) struct LinkEntry {
     pub(crate) outbox: Outbox,
     /// Set once: why it is to end.
     pub(crate) cancel: watch::Sender<Option<CloseReason>>,
-    pub(crate) audio: AudioPort,
+    pub(crate) audio: Arc<AudioPort>,
     way: Mutex<Option<(PeerPath, Duration)>>,
     pub(crate) bytes_in: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
@@ -74,7 +74,7 @@ impl LinkEntry {
             connection,
             outbox: Outbox::default(),
             cancel: watch::Sender::new(None),
-            audio: AudioPort::default(),
+            audio: Arc::default(),
             way: Mutex::new(None),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),

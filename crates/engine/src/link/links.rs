@@ -19,13 +19,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use momoland_media::Packet;
 use momoland_protocol::id::DeviceId;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::audio::AudioSink;
+use super::audio::AudioPort;
 use super::connection::{self, Instruction, LinkEntry, Report, Setup, Start};
 use super::negotiation::{Action, Negotiation};
 use super::peer::PeerSettings;
@@ -156,23 +155,9 @@ impl PeerLinks {
         entry.outbox.try_send(class, bytes)
     }
 
-    /// Who takes what is heard on a link; nobody to begin with, and what comes is dropped.
-    pub(crate) fn set_audio_sink(&self, connection: u64, sink: Option<AudioSink>) {
-        if let Some(entry) = self.shared.links().get(&connection) {
-            entry.audio.set_sink(sink);
-        }
-    }
-
-    /// Sends sound on links from any thread. Where too much waits, or the link is not there, it is dropped: late it is
-    /// worth nothing.
-    pub(crate) fn audio_sender(&self) -> impl Fn(u64, Packet) + Send + Sync + 'static {
-        let shared = Arc::downgrade(&self.shared);
-        move |connection, packet| {
-            let entry = shared.upgrade().and_then(|shared| shared.links().get(&connection).cloned());
-            if let Some(entry) = entry {
-                entry.audio.send(packet);
-            }
-        }
+    /// The sound of a link, for any thread; `None` where the link is not there.
+    pub(crate) fn audio(&self, connection: u64) -> Option<Arc<AudioPort>> {
+        self.shared.links().get(&connection).map(|entry| Arc::clone(&entry.audio))
     }
 
     /// Closes the link with the device, or ends the attempt. What was queued still goes out, as far as the network

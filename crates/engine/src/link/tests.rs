@@ -682,20 +682,21 @@ async fn sound_crosses_a_link_and_only_to_who_asked() {
     world.dial(0, 1);
     let (one, other) = world.linked(0, 1).await;
     let (heard_sender, mut heard) = mpsc::unbounded_channel();
-    let send = world.devices[0].links.audio_sender();
+    let out = world.devices[0].links.audio(one).unwrap();
+    let ear = world.devices[1].links.audio(other).unwrap();
     let packet = |n: u16| momoland_media::Packet { sequence: n, timestamp: u32::from(n) * 960, payload: vec![7, 8, 9] };
     // Nobody asked for these.
     for n in 0..10 {
-        send(one, packet(n));
+        out.send(packet(n));
     }
     let sink: AudioSink = std::sync::Arc::new(move |packet| heard_sender.send(packet).expect("the test reads"));
-    world.devices[1].links.set_audio_sink(other, Some(sink));
+    ear.set_sink(Some(sink));
     let mut came = Vec::new();
     let started = Instant::now();
     let mut n = 100;
     while came.len() < 20 {
         assert!(started.elapsed() < PATIENCE, "only {} packets came", came.len());
-        send(one, packet(n));
+        out.send(packet(n));
         n += 1;
         while let Ok(Some(packet)) = timeout(Duration::from_millis(20), heard.recv()).await {
             came.push(packet);
@@ -706,10 +707,10 @@ async fn sound_crosses_a_link_and_only_to_who_asked() {
     assert!(came.iter().all(|packet| packet.timestamp == u32::from(packet.sequence) * 960));
 
     // It is heard no more once nobody asks.
-    world.devices[1].links.set_audio_sink(other, None);
+    ear.set_sink(None);
     while heard.try_recv().is_ok() {}
     for n in 1_000..1_010 {
-        send(one, packet(n));
+        out.send(packet(n));
     }
     assert_eq!(timeout(Duration::from_millis(300), heard.recv()).await, Ok(None), "the sink is gone, and its sender");
     world.shutdown().await;

@@ -1,7 +1,7 @@
 //! Calls as fronts make them, their signals, and the sound of the one that this device is in.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use momoland_media::FRAME_MS;
 use momoland_media::conference::Conference;
@@ -25,7 +25,10 @@ use crate::api::types::{
     CallStats, MediaDevice, NotificationLevel, SetCallMediaParams,
 };
 use crate::calls::{Call, Calls, Ended, Output, Part, Refusal};
-use crate::link::AudioSink;
+use crate::link::{AudioPort, AudioSink};
+
+/// The sound of links, by connection.
+type Ports = BTreeMap<u64, Arc<AudioPort>>;
 
 /// While in a call it is looked this often who speaks and what became of the devices, milliseconds.
 const LOOK_EVERY_MS: u64 = 250;
@@ -44,13 +47,19 @@ pub(in crate::engine) struct Calling {
 struct Sound {
     conference: Conference,
     /// The links that sound goes to.
-    links: Arc<Mutex<Vec<u64>>>,
+    ports: Arc<Mutex<Ports>>,
     /// What fronts were told of the call last.
     told: Option<ApiCall>,
     looked_ms: u64,
     measured_ms: u64,
     /// By link: the bytes that had come a while ago, and the bits a second since.
     rates: BTreeMap<u64, (u64, u64)>,
+}
+
+impl Sound {
+    fn ports(&self) -> MutexGuard<'_, Ports> {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Calling {
@@ -69,11 +78,8 @@ fn refusal(refusal: Refusal) -> ApiError {
 
 impl Home {
     pub(crate) fn start_call(&mut self, room: RoomId) -> Result<CallId, ApiError> {
-        let (device, roster) = (self.key.device(), self.require_member(room)?);
-        if roster.role_of_device(device).is_none_or(|(_, role)| role < Role::Member) {
-            return Err(ApiError::new(ErrorKind::Forbidden, "Who only reads in a room cannot call it."));
-        }
-        let direct = roster.kind() == RoomKind::Direct;
+        self.require_voice(room)?;
+        let direct = self.require_member(room)?.kind() == RoomKind::Direct;
         let (now_ms, wall) = (self.mono_ms(), self.wall());
         self.open_sound()?;
         let started = self.calling.calls.start(room, direct, CallId(random()), now_ms, wall);
@@ -83,6 +89,7 @@ impl Home {
 
     pub(crate) fn join_call(&mut self, call: &str) -> Result<CallId, ApiError> {
         let room = self.call_room(call)?;
+        self.require_voice(room)?;
         let (now_ms, wall) = (self.mono_ms(), self.wall());
         self.open_sound()?;
         let answered = self.calling.calls.answer(room, now_ms, wall);
@@ -195,6 +202,14 @@ impl Home {
         links.stats().into_iter().map(|stats| (stats.device, stats.rtt.as_secs_f64() * 1_000.0)).collect()
     }
 
+    /// Refuses who is not heard in a room's calls, since nobody takes what they say.
+    fn require_voice(&self, room: RoomId) -> Result<(), ApiError> {
+        if self.require_member(room)?.role(self.account.id) < Some(Role::Member) {
+            return Err(ApiError::new(ErrorKind::Forbidden, "Who only reads in a room takes no part in its calls."));
+        }
+        Ok(())
+    }
+
     fn call_room(&self, call: &str) -> Result<RoomId, ApiError> {
         self.calling.calls.room_of(call).ok_or_else(|| refusal(Refusal::NoSuchCall))
     }
@@ -205,6 +220,10 @@ impl Home {
             tracing::debug!(%device, "a call's signal could not be read");
             return;
         };
+        // It rings at nobody who could not answer.
+        if self.require_voice(room).is_err() {
+            return;
+        }
         let direct = self.replica.roster(room).is_some_and(|roster| roster.kind() == RoomKind::Direct);
         let now_ms = self.mono_ms();
         self.calling.calls.hear((room, direct), (account, device), signal, now_ms);
@@ -222,11 +241,11 @@ impl Home {
         let now_ms = self.mono_ms();
         self.calling.calls.handle_timeout(now_ms);
         let (replica, own) = (&self.replica, self.key.device());
-        let role = |room, device| replica.roster(room).and_then(|roster| roster.role_of_device(device));
-        self.calling.calls.retain(
-            |room| role(room, own).is_some(),
-            |room, device| role(room, device).is_some_and(|(_, role)| role >= Role::Member),
-        );
+        let has_voice = |room, device| {
+            let role = replica.roster(room).and_then(|roster| roster.role_of_device(device));
+            role.is_some_and(|(_, role)| role >= Role::Member)
+        };
+        self.calling.calls.retain(|room| has_voice(room, own), has_voice);
         self.carry_calls();
         self.look_at_sound(now_ms);
     }
@@ -241,7 +260,7 @@ impl Home {
         let measures = elapsed_ms >= STATS_EVERY_MS;
         if measures {
             sound.measured_ms = now_ms;
-            let links = sound.links.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let links: Vec<u64> = sound.ports().keys().copied().collect();
             let rates = links.into_iter().map(|link| {
                 let bytes = sound.conference.stats(link).map_or(0, |stats| stats.bytes);
                 let before = sound.rates.get(&link).map_or(0, |(before, _)| *before);
@@ -251,11 +270,11 @@ impl Home {
         }
         let Some((room, call)) = self.calling.calls.current() else { return };
         let now = self.api_call(room, call);
-        let stats = Event::CallStats { call_id: call.id.to_string(), peers: self.peer_stats(call) };
+        let stats = measures.then(|| Event::CallStats { call_id: call.id.to_string(), peers: self.peer_stats(call) });
         if self.calling.sound.as_ref().is_some_and(|sound| sound.told.as_ref() != Some(&now)) {
             self.tell_call(now);
         }
-        if measures {
+        if let Some(stats) = stats {
             self.tell(stats);
         }
     }
@@ -332,25 +351,24 @@ impl Home {
     }
 
     fn open_sound(&mut self) -> Result<(), ApiError> {
-        if self.calling.sound.is_some() || self.links.is_none() {
+        if self.calling.sound.is_some() {
             return Ok(());
         }
-        let Some(send) = self.links.as_ref().map(crate::link::PeerLinks::audio_sender) else { return Ok(()) };
-        let links: Arc<Mutex<Vec<u64>>> = Arc::default();
-        let of_sound = Arc::clone(&links);
+        let ports: Arc<Mutex<Ports>> = Arc::default();
+        let of_sound = Arc::clone(&ports);
         let conference = Conference::start(
             devices::from_environment(),
             self.calling.choice.clone(),
             true,
             Box::new(move |packet| {
-                for link in of_sound.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-                    send(*link, packet.clone());
+                for port in of_sound.lock().unwrap_or_else(PoisonError::into_inner).values() {
+                    port.send(packet.clone());
                 }
             }),
         );
         let conference = conference.map_err(|error| ApiError::new(ErrorKind::Internal, error.to_string()))?;
         let (looked_ms, told, rates) = (self.mono_ms(), None, BTreeMap::new());
-        self.calling.sound = Some(Sound { conference, links, told, looked_ms, measured_ms: looked_ms, rates });
+        self.calling.sound = Some(Sound { conference, ports, told, looked_ms, measured_ms: looked_ms, rates });
         Ok(())
     }
 
@@ -358,23 +376,20 @@ impl Home {
     fn sound_follows(&mut self) {
         let Some(sound) = &self.calling.sound else { return };
         let current = self.calling.calls.current().map(|(_, call)| call);
-        let wanted: Vec<u64> = current
-            .map(|call| call.others.keys().filter_map(|device| self.connection_to(*device)).collect())
-            .unwrap_or_default();
-        let before = {
-            let mut links = sound.links.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *links, wanted.clone())
+        let port = |device: &DeviceId| {
+            let connection = self.connection_to(*device)?;
+            Some((connection, self.links.as_ref()?.audio(connection)?))
         };
-        if let Some(set) = &self.links {
-            for link in before.iter().filter(|link| !wanted.contains(link)) {
-                set.set_audio_sink(*link, None);
-                sound.conference.forget(*link);
-            }
-            for link in wanted.iter().filter(|link| !before.contains(link)).copied() {
-                let conference = sound.conference.clone();
-                let sink: AudioSink = Arc::new(move |packet| conference.receive(link, packet));
-                set.set_audio_sink(link, Some(sink));
-            }
+        let wanted: Ports = current.map(|call| call.others.keys().filter_map(port).collect()).unwrap_or_default();
+        let before = std::mem::replace(&mut *sound.ports(), wanted.clone());
+        for (link, port) in before.iter().filter(|(link, _)| !wanted.contains_key(link)) {
+            port.set_sink(None);
+            sound.conference.forget(*link);
+        }
+        for (link, port) in wanted.iter().filter(|(link, _)| !before.contains_key(link)) {
+            let (conference, link) = (sound.conference.clone(), *link);
+            let sink: AudioSink = Arc::new(move |packet| conference.receive(link, packet));
+            port.set_sink(Some(sink));
         }
         match current {
             Some(call) => sound.conference.set_muted(!call.mic),

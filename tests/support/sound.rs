@@ -1,0 +1,33 @@
+//! What people with synthetic devices say and hear in calls: a voice a person, and a file of what the speakers play.
+
+use std::path::Path;
+
+use crate::momo::Momo;
+
+/// Samples of a coarse sound a sample: voices are far below the 6 kHz that are left.
+pub const COARSE: usize = 8;
+
+/// Starts a person's process again with synthetic devices: this voice, `heard` for what they hear, and the devices that
+/// the file `list` names, or one.
+pub fn with_devices(person: &Momo, voice: u64, heard: &Path, list: Option<&Path>) {
+    let mut environment = vec![
+        ("MOMOLAND_MEDIA".to_owned(), "synthetic".to_owned()),
+        ("MOMOLAND_MEDIA_VOICE".to_owned(), voice.to_string()),
+        ("MOMOLAND_MEDIA_CAPTURE".to_owned(), heard.display().to_string()),
+    ];
+    environment.extend(list.map(|list| ("MOMOLAND_MEDIA_DEVICES".to_owned(), list.display().to_string())));
+    person.set_environment(environment);
+    person.kill_and_start_again();
+}
+
+/// All that somebody heard so far, at 48 kHz.
+pub fn heard(file: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(file).unwrap_or_default();
+    bytes.as_chunks::<4>().0.iter().map(|sample| f32::from_le_bytes(*sample)).collect()
+}
+
+/// A sound with [`COARSE`] samples taken together, which is compared that much faster.
+pub fn coarse(sound: &[f32]) -> Vec<f32> {
+    #[expect(clippy::cast_precision_loss, reason = "eight")]
+    sound.chunks_exact(COARSE).map(|group| group.iter().sum::<f32>() / COARSE as f32).collect()
+}
