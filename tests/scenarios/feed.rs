@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Momo, World, http, wait_direct, wait_until};
+use support::{Momo, PASSWORD, World, http, wait_direct, wait_until};
 
 const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
 
@@ -306,7 +306,7 @@ fn curated_posting_is_for_those_who_are_listed() {
 
 #[test]
 fn who_follows_an_author_hears_of_what_they_publish() {
-    let (_world, [ada, grace, linus]) = World::with_people(["ada", "grace", "linus"]);
+    let (world, [ada, grace, linus]) = World::with_people(["ada", "grace", "linus"]);
     for person in [&ada, &grace, &linus] {
         wait_public(person);
     }
@@ -346,6 +346,11 @@ fn who_follows_an_author_hears_of_what_they_publish() {
     let last = publish(&ada, None, "Last");
     wait_until("grace has it", ARRIVES_WITHIN, || post(&grace, json!({}), &last).is_some());
     assert_eq!(listed(&grace), 0);
+    // Whoever signs in on this device next does not learn whom she followed.
+    grace.ask("feed.follow", follow(ada.user_id(), true));
+    grace.ask("account.logout", json!({ "force": true }));
+    grace.log_in(&world.server.address(), "grace", PASSWORD);
+    assert_eq!(grace.ask("feed.following", json!({}))["people"], json!([]));
 }
 
 fn posts_now(by: &Momo, room: &str) -> Vec<String> {

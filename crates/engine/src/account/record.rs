@@ -195,8 +195,9 @@ impl Records {
 
     pub(crate) fn remove_account(&self) -> Result<(), StoreError> {
         let mut batch = Batch::new();
-        batch.delete(ACCOUNT);
-        batch.delete(STATUS);
+        for key in [ACCOUNT, FOLLOWS, STATUS] {
+            batch.delete(key);
+        }
         for prefix in [ANNOUNCEMENTS, PUT_AWAY, DRAFTS, NOTED, MARKS, PREFERENCES, PROFILES, READS, UNREADS] {
             for (key, _) in self.store.range(&KeyRange::prefix(prefix), Order::Ascending, PROFILES_MAX)? {
                 batch.delete(key);
