@@ -148,6 +148,8 @@ struct Unfolded {
     bytes: usize,
     /// Whether that is under way.
     folding: bool,
+    /// What is under way was begun before something was erased, and is not kept.
+    stale: bool,
 }
 
 /// Own changes on their way into events.

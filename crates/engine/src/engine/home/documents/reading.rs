@@ -74,14 +74,14 @@ impl Home {
     pub(super) fn note_unfolded(&mut self, log: LogId, bytes: usize) {
         let limits = self.documents.fold_limits;
         let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
-        let Unfolded { events, bytes: held, folding } = &mut shelved.unfolded;
+        let Unfolded { events, bytes: held, folding, stale: _ } = &mut shelved.unfolded;
         (*events, *held) = (*events + 1, *held + bytes);
         if *folding || (*events < limits.updates && *held < limits.bytes) {
             return;
         }
         let Ok(source) = self.source(log) else { return };
         if let Some(shelved) = self.documents.shelf.get_mut(&log) {
-            shelved.unfolded = Unfolded { events: 0, bytes: 0, folding: true };
+            shelved.unfolded = Unfolded { folding: true, ..Unfolded::default() };
         }
         self.persistence.fold_beside(log, move || source.fold().ok()?.snapshot);
     }
@@ -90,7 +90,8 @@ impl Home {
     pub(in crate::engine) fn document_folded(&mut self, log: LogId, snapshot: Option<Vec<u8>>) {
         let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
         shelved.unfolded.folding = false;
-        if let Some(snapshot) = snapshot {
+        let stale = std::mem::take(&mut shelved.unfolded.stale);
+        if let Some(snapshot) = snapshot.filter(|_| !stale) {
             self.keep_snapshot(log, snapshot);
         }
     }
@@ -103,6 +104,9 @@ impl Home {
 
     /// Something of a document's events is to be on no disk any more.
     pub(super) fn drop_snapshot(&mut self, log: LogId) {
+        if let Some(shelved) = self.documents.shelf.get_mut(&log) {
+            shelved.unfolded.stale = shelved.unfolded.folding;
+        }
         let mut batch = Batch::new();
         DocumentRecords::delete_snapshot(&mut batch, log);
         self.persistence.write(batch);

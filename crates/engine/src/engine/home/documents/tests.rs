@@ -163,6 +163,29 @@ async fn a_document_opens_from_what_it_was_folded_to_while_that_stands() {
     assert_eq!(refused.kind, ErrorKind::Internal, "{}", refused.message);
 }
 
+#[tokio::test]
+async fn what_was_folded_before_something_was_erased_is_not_kept() {
+    let store = Arc::new(HeldStore::default());
+    let mut device = Device::start(Arc::clone(&store));
+    device.home.documents.fold_limits = FoldLimits { updates: 2, bytes: usize::MAX };
+    let room = device.create_room().await;
+    let log = create(&mut device, room).await;
+    for _ in 0..2 {
+        write(&mut device, log, "x").await;
+        issue(&mut device, log).await;
+    }
+    // Whatever was folded by now is told of no earlier than the next look at the disk.
+    device.home.documents.shelf.get_mut(&log).unwrap().unfolded.folding = true;
+    device.home.drop_snapshot(log);
+    device.home.document_folded(log, Some(b"with what was erased".to_vec()));
+    write(&mut device, log, "y").await;
+    assert_eq!(keys(&store, b"Ds"), Vec::<Vec<u8>>::new());
+    // The next one is.
+    device.home.document_folded(log, Some(b"without it".to_vec()));
+    write(&mut device, log, "z").await;
+    assert_eq!(keys(&store, b"Ds").len(), 1);
+}
+
 // Rules: DO1
 #[tokio::test]
 async fn a_document_of_which_nothing_came_yet_is_no_empty_page() {
