@@ -17,12 +17,13 @@
 //! Not here: persistence.
 
 pub mod line;
+mod posting;
 mod split;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use momoland_protocol::certificate::DeviceCertificate;
-use momoland_protocol::clock::{Hlc, UnixMillis};
+use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::event::{Action, EventHeader};
 use momoland_protocol::id::{
     AccountId, ChainId, DeviceId, EventId, InviteKey, LogId, RoomId, RosterHash, Seq, ServerKey,
@@ -30,11 +31,11 @@ use momoland_protocol::id::{
 use momoland_protocol::limits;
 use momoland_protocol::register::Register;
 use momoland_protocol::roster::{
-    Countersignature, CountersignedChange, Cut, Genesis, Posting, Role, RoomKind, RosterChange, RosterOp, Settings,
-    Visibility,
+    CountersignedChange, Cut, Genesis, Role, RoomKind, RosterChange, RosterOp, Settings, Visibility,
 };
 use momoland_protocol::signed::Signed;
 
+use posting::{AUTHORS_MAX, PostingRights};
 use split::Split;
 pub use split::SplitHeads;
 
@@ -164,14 +165,7 @@ pub struct Roster {
     cuts: BTreeMap<(LogId, ChainId), Vec<CutAt>>,
     /// Versions that ended a right, by whose: chains of theirs that such a version does not cut count only up to 0.
     endings: BTreeMap<AccountId, Vec<Ending>>,
-    /// Who may post from each version on, and whom each lists as author; sorted by version.
-    postings: Vec<(u64, Posting)>,
-    authors: BTreeMap<AccountId, Vec<(u64, bool)>>,
-    /// The versions that ended somebody's right to post, by whose: posts of theirs beyond its cuts do not count.
-    unlisted: BTreeMap<AccountId, Vec<u64>>,
-    post_cuts: BTreeMap<ChainId, Vec<CutAt>>,
-    /// Versions whose lists of such cuts were full, and when: chains that they do not name are judged by that time.
-    full_lists: BTreeMap<u64, UnixMillis>,
+    posting: PostingRights,
     /// Where changes stand in two branches, in order; only the last may still be open.
     splits: Vec<Split>,
 }
@@ -280,11 +274,7 @@ impl Roster {
             bans: BTreeSet::new(),
             cuts: BTreeMap::new(),
             endings: BTreeMap::new(),
-            postings: vec![(0, settings.posting)],
-            authors: BTreeMap::new(),
-            unlisted: BTreeMap::new(),
-            post_cuts: BTreeMap::new(),
-            full_lists: BTreeMap::new(),
+            posting: PostingRights::new(settings.posting),
             splits: Vec::new(),
         })
     }
@@ -612,74 +602,8 @@ impl Roster {
 
     /// The higher of both lists counts, for each chain.
     fn fold_cuts(&mut self, version: u64, one: &[Cut], other: &[Cut]) {
-        let mut highest: BTreeMap<(LogId, ChainId), CutAt> = BTreeMap::new();
-        for cut in one.iter().chain(other) {
-            let at = CutAt { version, seq: cut.seq, event: cut.event };
-            let held = highest.entry((cut.log, cut.chain)).or_insert(at);
-            if held.seq < at.seq {
-                *held = at;
-            }
-        }
-        for (chain, cut) in highest {
+        for (chain, cut) in highest_of(version, one.iter().chain(other)) {
             self.cuts.entry(chain).or_default().push(cut);
-        }
-    }
-
-    /// Whose right to post a change of settings or of the list of authors ends.
-    pub fn unlists(&self, op: &RosterOp) -> BTreeSet<AccountId> {
-        if self.settings.posting == Posting::Members {
-            let curates = matches!(op, RosterOp::Configure { settings } if settings.posting == Posting::Curated);
-            let listed = |account: AccountId| self.is_author(account) || self.role(account) >= Some(Role::Moderator);
-            let all = self.standings.iter().filter(|(_, standing)| curates && standing.current().is_some());
-            return all.map(|(account, _)| *account).filter(|account| !listed(*account)).collect();
-        }
-        match op {
-            RosterOp::ListAuthor { account, listed: false }
-                if self.is_author(*account) && self.role(*account) < Some(Role::Moderator) =>
-            {
-                BTreeSet::from([*account])
-            }
-            _ => BTreeSet::new(),
-        }
-    }
-
-    fn end_posting(&mut self, op: &RosterOp, version: u64) {
-        for account in self.unlists(op) {
-            self.unlisted.entry(account).or_default().push(version);
-        }
-    }
-
-    fn configure(&mut self, settings: Settings, version: u64) {
-        if settings.posting != self.settings.posting {
-            self.postings.push((version, settings.posting));
-        }
-        self.settings = settings;
-    }
-
-    fn list_author(&mut self, account: AccountId, version: u64, listed: bool) {
-        self.authors.entry(account).or_default().push((version, listed));
-    }
-
-    /// As [`Self::fold_cuts`], of the cuts that concern posts alone.
-    fn fold_post_cuts(&mut self, version: u64, change: &RosterChange, by_server: &Countersignature) {
-        let ended = |cut: &&Cut| {
-            let account = self.account_of(cut.chain.device);
-            let ends = account.and_then(|account| self.unlisted.get(&account));
-            cut.log == self.room.conversation() && ends.is_some_and(|ends| ends.contains(&version))
-        };
-        let mut highest: BTreeMap<ChainId, CutAt> = BTreeMap::new();
-        for cut in change.cuts.iter().chain(&by_server.cuts).filter(ended) {
-            let at = CutAt { version, seq: cut.seq, event: cut.event };
-            let held = highest.entry(cut.chain).or_insert(at);
-            if held.seq < at.seq {
-                *held = at;
-            }
-        }
-        if by_server.cuts.len() >= limits::CUTS_MAX {
-            self.full_lists.insert(version, by_server.at);
-        }
-        for (chain, cut) in highest {
-            self.post_cuts.entry(chain).or_default().push(cut);
         }
     }
 
@@ -746,52 +670,6 @@ impl Roster {
     /// Its present settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// Whether an account is on the list of authors.
-    pub fn is_author(&self, account: AccountId) -> bool {
-        self.authors.get(&account).and_then(|listed| listed.last()).is_some_and(|(_, listed)| *listed)
-    }
-
-    /// The list of authors.
-    pub fn authors(&self) -> impl Iterator<Item = AccountId> + '_ {
-        self.authors.keys().copied().filter(|account| self.is_author(*account))
-    }
-
-    /// Whether an account might post in the room's feed at a version, its role apart.
-    fn may_post_at(&self, account: AccountId, standing: &Standing, version: u64) -> bool {
-        let mut postings = self.postings.iter().rev().filter(|(from, _)| self.knows_of(version, *from));
-        if postings.next().is_none_or(|(_, posting)| *posting == Posting::Members) {
-            return true;
-        }
-        let listed = self.authors.get(&account).map_or(&[][..], Vec::as_slice);
-        let mut listed = listed.iter().rev().filter(|(from, _)| self.knows_of(version, *from));
-        self.role_at(standing, version) >= Some(Role::Moderator) || listed.next().is_some_and(|(_, listed)| *listed)
-    }
-
-    /// Whether an account may post in the room's feed now.
-    pub fn may_post(&self, account: AccountId) -> bool {
-        self.standings.get(&account).is_some_and(|standing| {
-            standing.current() >= Some(Role::Member) && self.may_post_at(account, standing, self.version())
-        })
-    }
-
-    /// Whether a post counts no more because its author may not post since, and it is beyond that change's cuts.
-    pub fn is_unlisted(&self, header: &EventHeader) -> bool {
-        let version = self.version_of(header.roster).filter(|_| header.action == Action::PUBLISH);
-        version.is_some_and(|version| self.is_post_cut(header.chain(), header.seq, header.hlc, version))
-    }
-
-    /// As [`Self::is_unlisted`], of a post at a place of the conversation, under the roster of `version`.
-    pub fn is_post_cut(&self, chain: ChainId, seq: Seq, hlc: Hlc, version: u64) -> bool {
-        let ends = self.account_of(chain.device).and_then(|account| self.unlisted.get(&account));
-        let cuts = self.post_cuts.get(&chain);
-        ends.into_iter().flatten().filter(|end| !self.knows_of(version, **end)).any(|end| {
-            match cuts.into_iter().flatten().find(|cut| cut.version == *end) {
-                Some(cut) => cut.seq < seq,
-                None => self.full_lists.get(end).is_none_or(|at| at.0 < hlc.wall().0),
-            }
-        })
     }
 
     /// How many changes are held.
@@ -975,8 +853,27 @@ impl Roster {
     }
 }
 
-/// Accounts that may be listed as authors in one room.
-const AUTHORS_MAX: usize = 1_000;
+/// Of several cuts of a chain the highest, for each chain.
+fn highest_of<'a>(version: u64, cuts: impl Iterator<Item = &'a Cut>) -> BTreeMap<(LogId, ChainId), CutAt> {
+    let mut highest: BTreeMap<(LogId, ChainId), CutAt> = BTreeMap::new();
+    for cut in cuts {
+        let at = CutAt { version, seq: cut.seq, event: cut.event };
+        let held = highest.entry((cut.log, cut.chain)).or_insert(at);
+        if held.seq < at.seq {
+            *held = at;
+        }
+    }
+    highest
+}
+
+/// Of more cuts than a change may carry, those of the longest chains, where the most would be lost.
+pub fn longest_cuts(mut cuts: Vec<Cut>) -> Vec<Cut> {
+    if cuts.len() > limits::CUTS_MAX {
+        cuts.sort_by_key(|cut| std::cmp::Reverse(cut.seq));
+        cuts.truncate(limits::CUTS_MAX);
+    }
+    cuts
+}
 
 /// Invites that may be open at once in one room.
 const INVITES_OPEN_MAX: usize = 256;

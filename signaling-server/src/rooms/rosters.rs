@@ -3,10 +3,9 @@
 use momoland_protocol::cbor::DecodeError;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::{AccountId, DeviceId, ServerKey};
-use momoland_protocol::limits::CUTS_MAX;
 use momoland_protocol::roster::{Countersignature, CountersignedChange, Cut, Genesis, RosterChange, RosterOp};
 use momoland_protocol::signed::{SecretKey, Signed};
-use momoland_replica::roster::{Roster, RosterRefusal};
+use momoland_replica::roster::{Roster, RosterRefusal, longest_cuts};
 
 use super::invites::{Invites, Worth};
 use super::membership::Membership;
@@ -195,17 +194,8 @@ impl Ending {
             Self::Account(_) => {}
             Self::Device(_, device) => cuts.retain(|cut| cut.chain.device == device),
         }
-        longest(cuts)
+        longest_cuts(cuts)
     }
-}
-
-/// Of more cuts than a change may carry, those of the longest chains.
-pub fn longest(mut cuts: Vec<Cut>) -> Vec<Cut> {
-    if cuts.len() > CUTS_MAX {
-        cuts.sort_by_key(|cut| std::cmp::Reverse(cut.seq));
-        cuts.truncate(CUTS_MAX);
-    }
-    cuts
 }
 
 /// Gives a change its place.

@@ -1,15 +1,20 @@
 // The methods of the API: each with what it takes and what it answers. This table only pairs the engine's types.
 import type {
-  Activities, AnnounceParams, Announced, AnnouncementParams, Announcements, ArchiveDocParams, CallDevices, CallList, CallParams, CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments,
-  CreateDocParams, CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory,
-  DocAsItWas, DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText, DocVersionParams, Docs, DoctorParams, Done, Drafts,
-  EditDocParams, EditParams, EditPostParams, ExportDocParams, ExportedDoc, FeedAuthors, FeedAuthorsParams, FollowParams, Following, HideParams, ImportDocParams, Invite, InviteParams, JoinRoomParams, LikeParams, ListActivityParams,
-  ListCommentsParams, ListDocsParams, ListMessagesParams, ListNotificationsParams, ListPostsParams,
-  ListPresenceParams, Locations, LoginParams, LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members,
-  MessageParams, Messages, NetStatus, NoParams, NotificationSent, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts,
-  PresenceList, ProfileParams, PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams,
-  RenameDocParams, RoomCreated, RoomParams, Rooms, SendNotificationParams, SendParams, Sent, SetAuthorParams, SetCallMediaParams, SetDraftParams, SetEditorsParams, SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams, SetPostingParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn, StartCallParams, StopLocationParams, UpdateDocParams,
-  UpdateRoomParams, Whoami,
+  Activities, AnnounceParams, Announced, AnnouncementParams, Announcements, ArchiveDocParams, CallDevices, CallList,
+  CallParams, CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments, CreateDocParams,
+  CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory, DocAsItWas,
+  DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText,
+  DocVersionParams, Docs, DoctorParams, Done, Drafts, EditDocParams, EditParams, EditPostParams, ExportDocParams,
+  ExportedDoc, FeedAuthors, FeedAuthorsParams, FollowParams, Following, HideParams, ImportDocParams, Invite,
+  InviteParams, JoinRoomParams, LikeParams, ListActivityParams, ListCommentsParams, ListDocsParams,
+  ListMessagesParams, ListNotificationsParams, ListPostsParams, ListPresenceParams, Locations, LoginParams,
+  LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams,
+  NotificationSent, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts, PresenceList, ProfileParams,
+  PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams, RenameDocParams, RoomCreated,
+  RoomParams, Rooms, SendNotificationParams, SendParams, Sent, SetAuthorParams, SetCallMediaParams, SetDraftParams,
+  SetEditorsParams, SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams,
+  SetPostingParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn,
+  StartCallParams, StopLocationParams, UpdateDocParams, UpdateRoomParams, Whoami,
 } from "@/client/types";
 
 export type Methods = {

@@ -236,8 +236,13 @@ async fn written<T>(stored: oneshot::Receiver<Result<T, CommandRefusal>>) -> Res
     match stored.await {
         Ok(Ok(written)) => Ok(written),
         Ok(Err(refusal)) => Err(refused(refusal)),
-        Err(_) => Err(ApiError::new(ErrorKind::Offline, "Momoland is closing; it may not have been written.")),
+        Err(_) => Err(closing()),
     }
+}
+
+/// Nobody answers any more whether something was written.
+fn closing() -> ApiError {
+    ApiError::new(ErrorKind::Offline, "Momoland is closing; it may not have been written.")
 }
 
 /// The id that a text stands for.

@@ -146,7 +146,7 @@ impl Roster {
             }
         }
         let unlisted = |(account, ends): (&AccountId, &Vec<u64>)| ends.iter().any(|end| *end > at).then_some(*account);
-        let authors = alone.unlisted.iter().filter_map(unlisted).collect();
+        let authors = alone.posting.unlisted.iter().filter_map(unlisted).collect();
         let posting = self.settings.posting != alone.settings.posting && alone.settings.posting == Posting::Curated;
         (changes, Denied { accounts, devices, authors, posting })
     }

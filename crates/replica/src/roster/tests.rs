@@ -1,4 +1,6 @@
+use momoland_protocol::clock::Hlc;
 use momoland_protocol::id::{ChainId, Incarnation};
+use momoland_protocol::roster::Posting;
 use momoland_protocol::signed::SecretKey;
 
 use super::*;

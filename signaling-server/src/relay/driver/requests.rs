@@ -8,6 +8,7 @@ use momoland_protocol::roster::{CountersignedChange, RosterChange};
 use momoland_protocol::server::{Request, Response, ServerFrame};
 use momoland_protocol::signed::Signed;
 use momoland_replica::input::{Command, CommandId, Input, LinkId};
+use momoland_replica::roster::longest_cuts;
 
 use super::{Driver, Peer};
 use crate::rooms::directory;
@@ -70,7 +71,7 @@ impl Driver {
             Some(ending) => ending.select(self.replica.cuts_for(room, ending.account())),
             None => {
                 let unlisted = roster.map(|roster| roster.unlists(&change.get().op)).unwrap_or_default();
-                rosters::longest(self.replica.post_cuts_for(room, &unlisted))
+                longest_cuts(self.replica.post_cuts_for(room, &unlisted))
             }
         };
         let countersigned =

@@ -73,20 +73,20 @@ export const PostCard = memo(function PostCard({ postId, Text }: { postId: strin
             <Editor post={held} draft={editor} />
           )}
           {!closed && (
-          <div className="flex items-center gap-3 mt-2.5">
-            <LikeButton liked={post.liked} count={post.likesCount} onLike={(on) => actions.like(postId, on)} />
-            <button
-              type="button"
-              data-comments
-              aria-expanded={open}
-              aria-label={words.comments(post.commentsCount)}
-              onClick={() => (open ? actions.closeThread(postId) : actions.openThread(postId))}
-              className={`inline-flex items-center gap-1.5 h-7 touch:h-9 px-2 rounded-control text-small tabular-nums transition-colors duration-(--fast) hover:bg-hover hover:text-ink ${open ? "bg-selected text-ink" : "text-ink-2"}`}
-            >
-              <MessageCircle aria-hidden="true" className="size-4 stroke-[1.75]" />
-              {post.commentsCount > 0 && post.commentsCount}
-            </button>
-          </div>
+            <div className="flex items-center gap-3 mt-2.5">
+              <LikeButton liked={post.liked} count={post.likesCount} onLike={(on) => actions.like(postId, on)} />
+              <button
+                type="button"
+                data-comments
+                aria-expanded={open}
+                aria-label={words.comments(post.commentsCount)}
+                onClick={() => (open ? actions.closeThread(postId) : actions.openThread(postId))}
+                className={`inline-flex items-center gap-1.5 h-7 touch:h-9 px-2 rounded-control text-small tabular-nums transition-colors duration-(--fast) hover:bg-hover hover:text-ink ${open ? "bg-selected text-ink" : "text-ink-2"}`}
+              >
+                <MessageCircle aria-hidden="true" className="size-4 stroke-[1.75]" />
+                {post.commentsCount > 0 && post.commentsCount}
+              </button>
+            </div>
           )}
           {refused !== undefined && (
             <p role="alert" className="mt-1 text-small text-danger foreign">
@@ -123,41 +123,41 @@ function Head({ post }: { post: Post }) {
           {words.notFollowed(attempt.error.message)}
         </span>
       )}
-        <span className="ms-auto">
-          <Menu
-            trigger={
-              <IconButton label={words.menu} className="size-[26px]">
-                <Ellipsis aria-hidden="true" />
-              </IconButton>
-            }
-          >
-            {own && (
-              <MenuItem icon={Pencil} onChoose={() => actions.setPostEditor(post.postId, { title: post.title, body: post.body, tags: post.tags.join(" ") })}>
-                {words.edit}
+      <span className="ms-auto">
+        <Menu
+          trigger={
+            <IconButton label={words.menu} className="size-[26px]">
+              <Ellipsis aria-hidden="true" />
+            </IconButton>
+          }
+        >
+          {own && (
+            <MenuItem icon={Pencil} onChoose={() => actions.setPostEditor(post.postId, { title: post.title, body: post.body, tags: post.tags.join(" ") })}>
+              {words.edit}
+            </MenuItem>
+          )}
+          {!own && (
+            <MenuItem icon={post.followed ? UserMinus : UserPlus} onChoose={() => void attempt.run(() => actions.followAuthor(post.author, !post.followed))}>
+              {post.followed ? words.unfollow(post.authorName) : words.follow(post.authorName)}
+            </MenuItem>
+          )}
+          {moderates &&
+            (post.hidden === undefined ? (
+              <MenuItem icon={EyeOff} onChoose={() => actions.show({ kind: "hidePost", postId: post.postId })}>
+                {words.hide}
               </MenuItem>
-            )}
-            {!own && (
-              <MenuItem icon={post.followed ? UserMinus : UserPlus} onChoose={() => void attempt.run(() => actions.followAuthor(post.author, !post.followed))}>
-                {post.followed ? words.unfollow(post.authorName) : words.follow(post.authorName)}
+            ) : (
+              <MenuItem icon={Eye} onChoose={() => void attempt.run(() => actions.hidePost(post.postId, false))}>
+                {words.show}
               </MenuItem>
-            )}
-            {moderates &&
-              (post.hidden === undefined ? (
-                <MenuItem icon={EyeOff} onChoose={() => actions.show({ kind: "hidePost", postId: post.postId })}>
-                  {words.hide}
-                </MenuItem>
-              ) : (
-                <MenuItem icon={Eye} onChoose={() => void attempt.run(() => actions.hidePost(post.postId, false))}>
-                  {words.show}
-                </MenuItem>
-              ))}
-            {(own || moderates) && (
-              <MenuItem icon={Trash2} danger onChoose={() => actions.show({ kind: "deletePost", postId: post.postId })}>
-                {own ? words.delete : words.moderate}
-              </MenuItem>
-            )}
-          </Menu>
-        </span>
+            ))}
+          {(own || moderates) && (
+            <MenuItem icon={Trash2} danger onChoose={() => actions.show({ kind: "deletePost", postId: post.postId })}>
+              {own ? words.delete : words.moderate}
+            </MenuItem>
+          )}
+        </Menu>
+      </span>
     </div>
   );
 }

@@ -7,7 +7,7 @@ use momoland_protocol::id::{AccountId, EventId, LogId, RoomId};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{id, written};
+use super::{closing, id, written};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{
     ArchiveDocParams, CreateDocParams, DocAsItWas, DocAwarenessParams, DocCreated, DocDelete, DocEditing, DocHistory,
@@ -229,8 +229,7 @@ fn file_stem(title: &str) -> String {
 
 /// Waits until a change is on disk.
 async fn done(stored: oneshot::Receiver<Result<(), ApiError>>) -> Result<Done, ApiError> {
-    let closing = |_| ApiError::new(ErrorKind::Offline, "Momoland is closing; it may not have been written.");
-    stored.await.map_err(closing)?.map(|()| Done {})
+    stored.await.map_err(|_| closing())?.map(|()| Done {})
 }
 
 async fn change(engine: &Engine, doc_id: &str, change: DocumentChange) -> Result<Done, ApiError> {

@@ -3,7 +3,7 @@
 //! The server tells each again with every connection, so what was told here is kept past its end. What they tell this
 //! person alone is a notification (`notifications`).
 
-use momoland_protocol::clock::{Hlc, UnixMillis};
+use momoland_protocol::clock::Hlc;
 use momoland_protocol::id::NoticeId;
 use momoland_protocol::notice::{Notice, NoticeLevel};
 use momoland_store::kv::{Batch, StoreError};
@@ -24,7 +24,7 @@ const REMEMBERED_MS: u64 = 86_400_000;
 impl Home {
     /// Takes up what is on the disk, when the account is opened, and drops what nobody will tell again.
     pub(super) fn open_announcements(&mut self) -> Result<(), StoreError> {
-        let now = self.server_time();
+        let now = self.wall().0;
         let mut batch = Batch::new();
         for (id, record) in self.records.announcements()? {
             if record.expires_at.saturating_add(REMEMBERED_MS) < now {
@@ -83,14 +83,14 @@ impl Home {
             Records::delete_announcement(&mut batch, first);
         }
         self.persistence.write(batch);
-        if record.expires_at > self.server_time() {
+        if record.expires_at > self.wall().0 {
             self.tell(Event::AnnouncementNew { announcement: api(id, &record) });
         }
     }
 
     /// What is in force and was not put away, the oldest first.
     pub(crate) fn announcements(&self) -> Vec<Announcement> {
-        let now = self.server_time();
+        let now = self.wall().0;
         let shown = self.announcements.iter().filter(|(_, record)| !record.away && record.expires_at > now);
         let mut shown: Vec<Announcement> = shown.map(|(id, record)| api(*id, record)).collect();
         shown.sort_by(|one, other| (one.at, &one.announcement_id).cmp(&(other.at, &other.announcement_id)));
@@ -107,11 +107,6 @@ impl Home {
             self.tell(Event::AnnouncementGone { announcement_id: id.to_string() });
         }
         Ok(self.persistence.keep(batch))
-    }
-
-    /// The server's clock, as it was told last, Unix milliseconds.
-    fn server_time(&self) -> u64 {
-        UnixMillis::now().0.saturating_add_signed(self.account.clock_offset_ms)
     }
 }
 

@@ -10,7 +10,7 @@ use momoland_protocol::roster::{
 };
 use momoland_protocol::signed::Signed;
 use momoland_replica::input::{Command, Input};
-use momoland_replica::roster::Roster;
+use momoland_replica::roster::{Roster, longest_cuts};
 
 use super::{Home, OwnPresence, Waiting, no_such_room};
 use crate::api::error::ApiError;
@@ -146,7 +146,7 @@ impl Home {
     /// Signs a change that follows the roster held here.
     pub(crate) fn sign_change(&self, room: RoomId, op: RosterOp) -> Result<Signed<RosterChange>, ApiError> {
         let roster = self.replica.roster(room).ok_or_else(no_such_room)?;
-        let mut cuts = match &op {
+        let cuts = match &op {
             RosterOp::Remove { account, ban: _ } => self.replica.cuts_for(room, *account),
             RosterOp::SetRole { account, role } if roster.role(*account).is_some_and(|held| *role < held) => {
                 self.replica.cuts_for(room, *account)
@@ -169,10 +169,7 @@ impl Home {
                 self.replica.post_cuts_for(room, &roster.unlists(&op))
             }
         };
-        // As the server does: of more than a change may carry, those of the longest chains.
-        cuts.sort_by_key(|cut| std::cmp::Reverse(cut.seq));
-        cuts.truncate(momoland_protocol::limits::CUTS_MAX);
-        self.sign_change_after(room, roster.head(), op, cuts)
+        self.sign_change_after(room, roster.head(), op, longest_cuts(cuts))
     }
 
     /// Signs a change that follows a given one.
