@@ -332,6 +332,7 @@ fn replication(vectors: &mut Vectors) {
         ("position", Frame::Position { log, n: 70_000, h: EventId([7; 32]) }),
         ("digest", Frame::Digest { log, chains: vec![head] }),
         ("mode", Frame::Mode { log, mode: RelayMode::Digest }),
+        ("fetch", Frame::Fetch { log, chains: vec![head] }),
     ];
     for (name, frame) in frames {
         vectors.value(&format!("replication.{name}"), &frame);

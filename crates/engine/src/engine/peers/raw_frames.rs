@@ -267,6 +267,7 @@ fn tells_of(frame: &Frame, room: RoomId) -> bool {
         | Frame::Want { log, .. }
         | Frame::Position { log, .. }
         | Frame::Digest { log, .. }
+        | Frame::Fetch { log, .. }
         | Frame::Mode { log, .. } => *log == conversation,
         Frame::Closed { .. } => false,
     }
@@ -311,6 +312,7 @@ fn demands(stage: &Stage, room: RoomId, old_roster: RosterHash, own: &WireEvent,
         Frame::Registers { room, registers: vec![Signed::sign(mark, &eve.key).unwrap()] },
         Frame::Ack { log, chains: vec![all_of_it] },
         Frame::Mode { log, mode: RelayMode::Full },
+        Frame::Fetch { log, chains: vec![ChainHead { chain: of_ada, seq: Seq::ZERO, event: EventId::ZERO }] },
     ]
 }
 
