@@ -263,7 +263,7 @@ impl Replica {
         let Some(link) = self.links.get_mut(&id) else { return };
         let remote = link.remote;
         let Some(session) = link.log(room, log) else { return };
-        session.compared = true;
+        let again = std::mem::replace(&mut session.compared, true);
         session.owed.clear();
         let mut later = false;
         for (chain, (high, long)) in held {
@@ -296,6 +296,10 @@ impl Replica {
         let whole = vector.iter().filter(|range| range.low == Seq(1));
         let heads: Vec<ChainHead> =
             whole.map(|range| ChainHead { chain: range.chain, seq: range.high, event: range.head }).collect();
+        if again {
+            // It is told nothing in return, by which it would see what is lacking here.
+            self.note_ahead(now, id, log, &heads);
+        }
         self.acknowledged(id, log, &heads);
     }
 

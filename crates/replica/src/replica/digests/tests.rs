@@ -138,6 +138,21 @@ fn the_relay_fetches_what_others_acknowledge_and_it_lacks() {
     assert_eq!(sent(&world, 0, "Have"), 0, "and not for everything");
 }
 
+// Rules: SY21
+#[test]
+fn the_relay_fetches_what_was_on_its_way_to_a_disk_when_its_author_left() {
+    let (mut world, room) = mesh(2);
+    world.cut(0, 1);
+    world.slow_disk(2, 4_000);
+    world.post(1, room, "the last word");
+    world.run_for(1_000);
+    assert_eq!(world.texts(2, room), Vec::<String>::new(), "it is not on the disk yet");
+    world.cut(1, 2);
+    world.settle();
+    assert_eq!(world.texts(2, room), ["the last word"]);
+    assert_eq!(world.texts(0, room), ["the last word"]);
+}
+
 // Rules: SY22
 #[test]
 fn registers_that_peers_bring_do_not_come_from_the_relay() {
