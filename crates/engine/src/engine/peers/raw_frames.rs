@@ -378,7 +378,7 @@ async fn c08_raw_frames_of_a_removed_member_get_and_change_nothing() {
 
 /// The next event of Eve's chain in a document: what she writes, under the list of editors that the announcement was.
 fn update_of(eve: &Eve, log: LogId, seq: u64, prev: EventId, roster: RosterHash, update: Vec<u8>) -> WireEvent {
-    let body = BodyBytes::new(&Body::Plain(cbor::encode(&DocumentUpdate { update }))).unwrap();
+    let body = BodyBytes::new(&Body::Plain(cbor::encode(&DocumentUpdate { update, inflated: None }))).unwrap();
     let header = EventHeader {
         log,
         device: eve.key.device(),
