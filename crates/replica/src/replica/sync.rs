@@ -141,6 +141,10 @@ impl Replica {
     /// The other end says where it stands: either that is where we are, or it is told what we have.
     fn position(&mut self, now: Now, id: LinkId, log: LogId, theirs: (u64, EventId)) {
         let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
+        if self.fed_by_peers.contains(&room) && self.links.get(&id).is_some_and(|link| link.remote == Remote::Relay) {
+            // It may not have known the log yet when it was told.
+            self.send_mode(id, room, log);
+        }
         let ranges = self.logs.get(&log).map(super::Log::ranges).unwrap_or_default();
         if self.position_in(room, log, &ranges) == theirs {
             self.compared_as(now, id, room, log, &ranges);

@@ -1,9 +1,10 @@
+use momoland_protocol::event::Action;
 use momoland_protocol::id::{LogId, RoomId};
 use momoland_protocol::register::RegisterName;
 use momoland_protocol::replication::RelayMode;
 
 use crate::input::{Command, CommandId, Input, Now, Remote};
-use crate::replica::tests::{acknowledged_by, world};
+use crate::replica::tests::{acknowledged_by, announce, append, held, world};
 use crate::session::{Link, SLOW_AFTER_MS};
 use crate::sim::world::World;
 
@@ -249,6 +250,23 @@ fn a_log_and_its_mode_begin_together() {
     world.settle();
     assert_eq!(world.texts(2, room), ["meanwhile", "after"]);
     assert_eq!(sent(&world, 0, "Events"), 0, "who comes back asks for digests again");
+}
+
+// Rules: SY15, SY19
+#[test]
+fn a_mode_holds_for_a_log_that_the_relay_learns_of_last() {
+    let (mut world, room) = mesh(2);
+    // Both say how they want the log while its announcement is on its way to the relay's disk.
+    world.slow_disk(0, 300);
+    let log = announce(&mut world, 1, room);
+    world.settle();
+    world.slow_disk(0, 0);
+    begin_story(&mut world);
+    append(&mut world, 1, log, Action::DOCUMENT_UPDATE, "an update");
+    world.settle();
+    assert_eq!(held(&world, 2, log).len(), 1);
+    assert_eq!(held(&world, 0, log).len(), 1);
+    assert_eq!(sent(&world, 0, "Events"), 0, "the other has it from its author");
 }
 
 // Rules: SY9
