@@ -124,9 +124,9 @@ pub(crate) enum Standing {
 
 /// A Yjs document, and where its content is.
 #[derive(Debug)]
-struct Page {
-    doc: Doc,
-    content: XmlFragmentRef,
+pub(super) struct Page {
+    pub(super) doc: Doc,
+    pub(super) content: XmlFragmentRef,
 }
 
 /// A document in memory.
@@ -163,7 +163,7 @@ pub(crate) struct Document {
 }
 
 impl Page {
-    fn new(client: u64) -> Self {
+    pub(super) fn new(client: u64) -> Self {
         let mut options = Options::with_client_id(ClientID::new(client));
         options.offset_kind = OffsetKind::Utf16;
         // It would delete in answer to what others write, and no event would say so.
@@ -474,7 +474,10 @@ impl Document {
     pub(crate) fn append(&mut self, blocks: &[Block]) -> Result<Vec<u8>, EditRefusal> {
         let content = self.shown().content.clone();
         self.lines = None;
-        self.change(|txn| rich::write(&content, txn, blocks))
+        let mut written = Ok(());
+        let bytes = self.change(|txn| written = rich::write(&content, txn, blocks))?;
+        written?;
+        Ok(bytes)
     }
 
     /// Makes these blocks of what is there, and leaves what is among them already. The update that says so; empty where
