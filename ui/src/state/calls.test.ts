@@ -3,8 +3,8 @@ import type { Call, CallPeerStats } from "@/client/types";
 import { callsEvent, currentCall, INITIAL_CALLS, qualityOf, reduceCalls, ringingCalls, type CallsState } from "@/state/calls";
 
 const call = (more: Partial<Call> = {}): Call => ({
-  callId: "c1", roomId: "shed", media: "audio", part: "in", mic: true, speaking: false, since: 1,
-  participants: [{ userId: "bo", deviceId: "bo-1", mic: true, speaking: false, since: 1, path: "direct" }], ...more,
+  callId: "c1", roomId: "shed", media: "audio", part: "in", mic: true, speaking: false, camera: false, screen: false, since: 1,
+  participants: [{ userId: "bo", deviceId: "bo-1", mic: true, speaking: false, camera: false, screen: false, since: 1, path: "direct" }], ...more,
 });
 
 const told = (state: CallsState, it: Call): CallsState => callsEvent(state, { type: "call.changed", call: it });
@@ -43,5 +43,5 @@ test("sound that was made up lately is heard, not what was an hour ago", () => {
   expect(quality()).toBe("good");
   tell(figures(1_145, 505, 600));
   expect(quality()).toBe("slow");
-  expect(quality(call({ participants: [{ userId: "bo", deviceId: "bo-1", mic: true, speaking: false, since: 1, path: "relay" }] }))).toBe("unheard");
+  expect(quality(call({ participants: [{ userId: "bo", deviceId: "bo-1", mic: true, speaking: false, camera: false, screen: false, since: 1, path: "relay" }] }))).toBe("unheard");
 });
