@@ -264,9 +264,11 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
       "calls.devices": () => ({
         microphones: [{ deviceId: "built-in", name: "Built-in microphone", isDefault: true }, { deviceId: "headset", name: "Headset", isDefault: false }],
         speakers: [{ deviceId: "built-in", name: "Built-in speakers", isDefault: true }],
+        cameras: [],
+        screens: [],
       }),
       "calls.start": ({ roomId, media }) => {
-        const call: Call = { callId: `call-${roomId}`, roomId, media, part: "calling", mic: true, speaking: false, since: Date.now(), sound: { microphone: "Built-in microphone", speakers: "Built-in speakers" }, participants: [] };
+        const call: Call = { callId: `call-${roomId}`, roomId, media, part: "calling", mic: true, speaking: false, camera: false, screen: false, since: Date.now(), sound: { microphone: "Built-in microphone", speakers: "Built-in speakers" }, participants: [] };
         putCall(call);
         return { callId: call.callId };
       },

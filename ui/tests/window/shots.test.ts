@@ -56,15 +56,15 @@ function long(): World {
 function inCall(): World {
   const since = Date.now() - 754_000;
   const people = [
-    { userId: "ingrid", deviceId: "ingrid-1", mic: true, speaking: true, since, path: "direct" as const },
-    { userId: "mateo", deviceId: "mateo-1", mic: false, speaking: false, since, path: "turn" as const },
+    { userId: "ingrid", deviceId: "ingrid-1", mic: true, speaking: true, camera: false, screen: false, since, path: "direct" as const },
+    { userId: "mateo", deviceId: "mateo-1", mic: false, speaking: false, camera: false, screen: false, since, path: "turn" as const },
   ];
-  const call = { media: "audio" as const, mic: true, speaking: false, since };
+  const call = { media: "audio" as const, mic: true, speaking: false, camera: false, screen: false, since };
   return {
     ...busy(),
     calls: [
       { ...call, callId: "c1", roomId: "boat-shed", part: "in", participants: people, sound: { speakers: "Built-in speakers", problem: "No microphone was found. You hear the others, and they do not hear you." } },
-      { ...call, callId: "c2", roomId: "deliveries", part: "ringing", mic: false, participants: [{ userId: "yuki", deviceId: "yuki-1", mic: true, speaking: false, since, path: "direct" }] },
+      { ...call, callId: "c2", roomId: "deliveries", part: "ringing", mic: false, participants: [{ userId: "yuki", deviceId: "yuki-1", mic: true, speaking: false, camera: false, screen: false, since, path: "direct" }] },
     ],
   };
 }
