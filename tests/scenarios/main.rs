@@ -27,6 +27,7 @@ mod locations;
 mod names;
 mod notifications;
 mod origins;
+mod permissions;
 mod presence;
 mod processes;
 mod reactions;

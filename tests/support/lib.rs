@@ -46,5 +46,5 @@ pub use crate::process::{Usage, Watched};
 pub use crate::proxy::Proxy;
 pub use crate::server::{Server, free_port};
 pub use crate::wait::{wait_for, wait_until};
-pub use crate::window::Window;
+pub use crate::window::{Page, Window};
 pub use crate::world::{PASSWORD, World, invite_and_join, wait_direct, wait_direct_within};
