@@ -1,12 +1,12 @@
 // The methods of the API: each with what it takes and what it answers. This table only pairs the engine's types.
 import type {
   Activities, AnnounceParams, Announced, AnnouncementParams, Announcements, ArchiveDocParams, CallDevices, CallList,
-  CallParams, CallStarted, CallStats, ChangePasswordParams, CommentParams, Commented, Comments, CreateDocParams,
+  CallParams, CallStarted, CallStats, CallView, ChangePasswordParams, CommentParams, Commented, Comments, CreateDocParams,
   CreateRoomParams, DeletePostParams, DeviceParams, Devices, Diagnosis, DirectParams, Directory, DocAsItWas,
   DocAwarenessParams, DocCreated, DocHistory, DocHistoryParams, DocParams, DocState, DocStateParams, DocText,
   DocVersionParams, Docs, DoctorParams, Done, Drafts, EditDocParams, EditParams, EditPostParams, ExportDocParams,
   ExportedDoc, FeedAuthors, FeedAuthorsParams, FollowParams, Following, HideParams, ImportDocParams, Invite,
-  InviteParams, JoinRoomParams, LikeParams, ListActivityParams, ListCommentsParams, ListDocsParams,
+  InviteParams, JoinCallParams, JoinRoomParams, LikeParams, ListActivityParams, ListCommentsParams, ListDocsParams,
   ListMessagesParams, ListNotificationsParams, ListPostsParams, ListPresenceParams, Locations, LoginParams,
   LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams,
   NotificationSent, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts, PresenceList, ProfileParams,
@@ -14,7 +14,7 @@ import type {
   RoomParams, Rooms, SendNotificationParams, SendParams, Sent, SetAuthorParams, SetCallMediaParams, SetDraftParams,
   SetEditorsParams, SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams,
   SetPostingParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn,
-  StartCallParams, StopLocationParams, UpdateDocParams, UpdateRoomParams, Whoami,
+  StartCallParams, StopLocationParams, UpdateDocParams, UpdateRoomParams, ViewCallParams, Whoami,
 } from "@/client/types";
 
 export type Methods = {
@@ -89,12 +89,13 @@ export type Methods = {
   "location.stop": { params: StopLocationParams; result: Done };
   "location.list": { params: RoomParams; result: Locations };
   "calls.start": { params: StartCallParams; result: CallStarted };
-  "calls.join": { params: CallParams; result: CallStarted };
+  "calls.join": { params: JoinCallParams; result: CallStarted };
   "calls.decline": { params: CallParams; result: Done };
   "calls.leave": { params: CallParams; result: Done };
   "calls.setMedia": { params: SetCallMediaParams; result: Done };
   "calls.devices": { params: NoParams; result: CallDevices };
   "calls.list": { params: NoParams; result: CallList };
+  "calls.view": { params: ViewCallParams; result: CallView };
   "calls.stats": { params: CallParams; result: CallStats };
   "feed.publish": { params: PublishParams; result: Published };
   "feed.edit": { params: EditPostParams; result: Done };

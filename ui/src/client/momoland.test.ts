@@ -134,6 +134,6 @@ test("calls are made, answered and heard of by their names", async () => {
   engine.emit({ type: "call.incoming", ...incoming });
   off();
   engine.emit({ type: "call.incoming", ...incoming });
-  engine.emit({ type: "call.changed", call: { callId: "c", roomId: "shed", media: "audio", part: "ringing", mic: false, speaking: false, since: 1, participants: [] } });
+  engine.emit({ type: "call.changed", call: { callId: "c", roomId: "shed", media: "audio", part: "ringing", mic: false, speaking: false, camera: false, screen: false, since: 1, participants: [] } });
   expect(heard).toEqual([incoming, "ringing"]);
 });

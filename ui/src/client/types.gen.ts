@@ -859,7 +859,13 @@ export type ActivityKind = "created" | "joined" | "left" | "removed" | "banned" 
 
 export type StartCallParams = { roomId: string, media: CallMedia, };
 
-export type CallMedia = "audio";
+export type CallMedia = "audio" | "video";
+
+export type JoinCallParams = { callId: string, 
+/**
+ * Whether to come in with the camera on; without it: off.
+ */
+camera?: boolean, };
 
 export type CallParams = { callId: string, };
 
@@ -879,21 +885,71 @@ microphone?: string,
 /**
  * What to hear with, likewise.
  */
-speakers?: string, };
+speakers?: string, 
+/**
+ * Whether one's camera is seen.
+ */
+camera?: boolean, 
+/**
+ * Whether one's screen is seen.
+ */
+screen?: boolean, 
+/**
+ * The camera to use, by its id of `calls.devices`; an empty one for the system's choice.
+ */
+cameraDevice?: string, 
+/**
+ * The screen or window to show, by its id of `calls.devices`; an empty one for the main screen.
+ */
+screenSource?: string, };
 
-export type CallDevices = { microphones: Array<MediaDevice>, speakers: Array<MediaDevice>, 
+export type CallDevices = { microphones: Array<MediaDevice>, speakers: Array<MediaDevice>, cameras: Array<MediaDevice>, screens: Array<ScreenSource>, 
 /**
  * The microphone that was chosen; without it the system's choice is used.
  */
-chosenMicrophone?: string, chosenSpeakers?: string, };
+chosenMicrophone?: string, chosenSpeakers?: string, chosenCamera?: string, };
 
 export type MediaDevice = { deviceId: string, name: string, isDefault: boolean, };
+
+export type ScreenSource = { sourceId: string, name: string, kind: ScreenKind, isDefault: boolean, };
+
+export type ScreenKind = "screen" | "window";
 
 export type CallSound = { microphone?: string, speakers?: string, 
 /**
  * What is wrong with them, for a person.
  */
 problem?: string, };
+
+export type CallPicture = { camera?: string, 
+/**
+ * What is wrong with it, with the screen or with the codec, for a person.
+ */
+problem?: string, };
+
+export type PictureSource = "camera" | "screen";
+
+export type Tile = { 
+/**
+ * Whose; one's own device: what one sends.
+ */
+deviceId: string, source: PictureSource, 
+/**
+ * Of the screen's pixels. Pictures come no larger than that.
+ */
+width: number, height: number, };
+
+export type ViewCallParams = { callId: string, 
+/**
+ * All that this window shows, 12 at most; none: no pictures.
+ */
+tiles: Array<Tile>, };
+
+export type CallView = { 
+/**
+ * Each picture that comes for these tiles bears it.
+ */
+view: number, };
 
 export type CallStarted = { 
 /**
@@ -917,6 +973,14 @@ mic: boolean,
  */
 speaking: boolean, 
 /**
+ * Whether one's own camera is seen.
+ */
+camera: boolean, 
+/**
+ * Whether one's own screen is seen.
+ */
+screen: boolean, 
+/**
  * Since when this device is in it, or the other that it was heard of from.
  */
 since: number, 
@@ -925,15 +989,31 @@ since: number,
  */
 sound?: CallSound, 
 /**
+ * While one's camera or screen is on.
+ */
+picture?: CallPicture, 
+/**
  * The others in it.
  */
 participants: Array<CallParticipant>, ended?: CallEnd, };
 
-export type CallParticipant = { userId: string, deviceId: string, mic: boolean, speaking: boolean, since: number, path?: PeerPath, };
+export type CallParticipant = { userId: string, deviceId: string, mic: boolean, speaking: boolean, camera: boolean, screen: boolean, since: number, path?: PeerPath, };
 
 export type CallStats = { callId: string, peers: Array<CallPeerStats>, };
 
-export type CallPeerStats = { userId: string, deviceId: string, path?: PeerPath, audio: AudioStats, };
+export type CallPeerStats = { userId: string, deviceId: string, path?: PeerPath, audio: AudioStats, 
+/**
+ * Their camera, once something of it came.
+ */
+video?: VideoStats, 
+/**
+ * Their screen, likewise.
+ */
+screen?: VideoStats, 
+/**
+ * What goes to them.
+ */
+sent?: SentPictures, };
 
 export type AudioStats = { packetsReceived: number, packetsLost: number, framesDecoded: number, framesRecovered: number, framesConcealed: number, jitterMs: number, 
 /**
@@ -960,6 +1040,32 @@ packetsRefused: number,
  * How loud, 0 to 1.
  */
 level: number, speaking: boolean, };
+
+export type VideoStats = { packetsReceived: number, 
+/**
+ * Never came, although they were asked for again.
+ */
+packetsLost: number, 
+/**
+ * Packets and frames that were no VP8.
+ */
+packetsRefused: number, framesDecoded: number, 
+/**
+ * Given up, because a part was missing for too long.
+ */
+framesDropped: number, keyFramesAsked: number, width: number, height: number, framesPerSecond: number, bitsPerSecond: number, 
+/**
+ * From the first packet of a frame to the picture: what waiting and decoding add.
+ */
+delayMs: number, };
+
+export type SentPictures = { video?: SentVideo, screen?: SentVideo, };
+
+export type SentVideo = { width: number, height: number, framesPerSecond: number, bitsPerSecond: number, 
+/**
+ * What the way is thought to carry.
+ */
+targetBitsPerSecond: number, keyFrames: number, };
 
 export type Event = { "type": "account.changed", } | { "type": "net.changed", status: NetStatus, } | { "type": "peer.changed", 
 /**

@@ -6,11 +6,11 @@ import { Refused } from "./fake-engine.js";
 import { asked, openRoom, openWindow, until, type Opened } from "./harness.js";
 import { tidewater } from "./tidewater.js";
 
-const INGRID: CallParticipant = { userId: "ingrid", deviceId: "ingrid-1", mic: true, speaking: true, since: 1, path: "direct" };
-const MATEO: CallParticipant = { userId: "mateo", deviceId: "mateo-1", mic: false, speaking: false, since: 1, path: "turn" };
+const INGRID: CallParticipant = { userId: "ingrid", deviceId: "ingrid-1", mic: true, speaking: true, camera: false, screen: false, since: 1, path: "direct" };
+const MATEO: CallParticipant = { userId: "mateo", deviceId: "mateo-1", mic: false, speaking: false, camera: false, screen: false, since: 1, path: "turn" };
 
 const call = (more: Partial<Call> = {}): Call => ({
-  callId: "c1", roomId: "boat-shed", media: "audio", part: "in", mic: true, speaking: false, since: Date.now() - 65_000,
+  callId: "c1", roomId: "boat-shed", media: "audio", part: "in", mic: true, speaking: false, camera: false, screen: false, since: Date.now() - 65_000,
   sound: { microphone: "Built-in microphone", speakers: "Built-in speakers" }, participants: [INGRID, MATEO], ...more,
 });
 
@@ -105,7 +105,7 @@ describe("a call that comes", () => {
 
 test("elsewhere the call is small, and what is wrong with it is said in words", async () => {
   const world = tidewater();
-  world.calls = [call({ participants: [INGRID, { userId: "mateo", deviceId: "mateo-1", mic: true, speaking: false, since: 1, path: "relay" }] })];
+  world.calls = [call({ participants: [INGRID, { ...MATEO, mic: true, path: "relay" }] })];
   const { page, engine } = await openWindow(world);
   await openRoom(page, "deliveries");
   const small = page.getByRole("region", { name: "You are in a call in boat-shed" });
@@ -122,7 +122,7 @@ test("elsewhere the call is small, and what is wrong with it is said in words", 
   const broken = { ...call(), sound: { problem: "No microphone was found. You hear the others, and they do not hear you." } };
   engine.emit({ type: "call.changed", call: broken });
   await bar.getByText("No microphone was found.").waitFor();
-  await bar.getByRole("button", { name: "Microphone and speakers" }).click();
+  await bar.getByRole("button", { name: "Camera, microphone and speakers" }).click();
   await page.getByRole("menuitemradio", { name: "Headset" }).click();
   await until("it was asked for", () => asked(engine, "calls.setMedia").some((params) => JSON.stringify(params) === '{"microphone":"headset"}'));
 });

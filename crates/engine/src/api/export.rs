@@ -41,8 +41,9 @@ pub fn typescript() -> String {
         Notifications, Notification, NotificationKind, NotificationLevel, NotificationState,
         MarkNotificationsReadParams, SendNotificationParams, NotificationSent, AnnounceParams, Announced,
         Announcements, Announcement, AnnouncementParams, ListActivityParams, Activities, Activity, ActivityKind,
-        StartCallParams, CallMedia, CallParams, SetCallMediaParams, CallDevices, MediaDevice, CallSound, CallStarted, CallList, CallPart, CallEnd, Call,
-        CallParticipant, CallStats, CallPeerStats, AudioStats, Event,
+        StartCallParams, CallMedia, JoinCallParams, CallParams, SetCallMediaParams, CallDevices, MediaDevice, ScreenSource,
+        ScreenKind, CallSound, CallPicture, PictureSource, Tile, ViewCallParams, CallView, CallStarted, CallList, CallPart, CallEnd, Call,
+        CallParticipant, CallStats, CallPeerStats, AudioStats, VideoStats, SentPictures, SentVideo, Event,
         ErrorKind,
     }
     file

@@ -177,6 +177,7 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "calls.devices" => calls::devices,
         "calls.list" => calls::list,
         "calls.stats" => calls::stats,
+        "calls.view" => calls::view,
         "feed.publish" => feed::publish,
         "feed.edit" => feed::edit,
         "feed.delete" => feed::delete,

@@ -6,18 +6,23 @@ use momoland_protocol::id::RoomId;
 use super::id;
 use crate::api::error::ApiError;
 use crate::api::types::{
-    CallDevices, CallList, CallMedia, CallParams, CallStarted, CallStats, Done, NoParams, SetCallMediaParams,
-    StartCallParams,
+    CallDevices, CallList, CallMedia, CallParams, CallStarted, CallStats, CallView, Done, JoinCallParams, NoParams,
+    SetCallMediaParams, StartCallParams, ViewCallParams,
 };
 use crate::engine::Engine;
 
 pub(super) async fn start(engine: &Engine, params: StartCallParams) -> Result<CallStarted, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
-    let CallMedia::Audio = params.media;
+    if params.media == CallMedia::Video {
+        return Err(no_pictures());
+    }
     engine.with_home(move |home| Ok(CallStarted { call_id: home.start_call(room)?.to_string() })).await
 }
 
-pub(super) async fn join(engine: &Engine, params: CallParams) -> Result<CallStarted, ApiError> {
+pub(super) async fn join(engine: &Engine, params: JoinCallParams) -> Result<CallStarted, ApiError> {
+    if params.camera == Some(true) {
+        return Err(no_pictures());
+    }
     engine.with_home(move |home| Ok(CallStarted { call_id: home.join_call(&params.call_id)?.to_string() })).await
 }
 
@@ -30,6 +35,9 @@ pub(super) async fn leave(engine: &Engine, params: CallParams) -> Result<Done, A
 }
 
 pub(super) async fn set_media(engine: &Engine, params: SetCallMediaParams) -> Result<Done, ApiError> {
+    if params.camera == Some(true) || params.screen == Some(true) {
+        return Err(no_pictures());
+    }
     engine.with_home(move |home| home.set_call_media(params).map(|()| Done {})).await
 }
 
@@ -49,4 +57,12 @@ pub(super) async fn list(engine: &Engine, _: NoParams) -> Result<CallList, ApiEr
 
 pub(super) async fn stats(engine: &Engine, params: CallParams) -> Result<CallStats, ApiError> {
     engine.with_home(move |home| home.call_stats(&params.call_id)).await
+}
+
+pub(super) async fn view(_: &Engine, _: ViewCallParams) -> Result<CallView, ApiError> {
+    Err(no_pictures())
+}
+
+fn no_pictures() -> ApiError {
+    ApiError::invalid("This version of Momoland has no pictures in calls. Call without a camera.")
 }

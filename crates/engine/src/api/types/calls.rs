@@ -12,11 +12,22 @@ pub struct StartCallParams {
     pub media: CallMedia,
 }
 
-/// What a call carries. Video is not built yet.
+/// What a call began with. Anybody in it may turn a camera on or off, whichever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "lowercase")]
 pub enum CallMedia {
     Audio,
+    /// With the camera on.
+    Video,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JoinCallParams {
+    pub call_id: String,
+    /// Whether to come in with the camera on; without it: off.
+    #[ts(optional)]
+    pub camera: Option<bool>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
@@ -40,14 +51,28 @@ pub struct SetCallMediaParams {
     /// What to hear with, likewise.
     #[ts(optional)]
     pub speakers: Option<String>,
+    /// Whether one's camera is seen.
+    #[ts(optional)]
+    pub camera: Option<bool>,
+    /// Whether one's screen is seen.
+    #[ts(optional)]
+    pub screen: Option<bool>,
+    /// The camera to use, by its id of `calls.devices`; an empty one for the system's choice.
+    #[ts(optional)]
+    pub camera_device: Option<String>,
+    /// The screen or window to show, by its id of `calls.devices`; an empty one for the main screen.
+    #[ts(optional)]
+    pub screen_source: Option<String>,
 }
 
-/// What one can speak into and hear with.
+/// What one can speak into, hear with, be seen by, and show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct CallDevices {
     pub microphones: Vec<MediaDevice>,
     pub speakers: Vec<MediaDevice>,
+    pub cameras: Vec<MediaDevice>,
+    pub screens: Vec<ScreenSource>,
     /// The microphone that was chosen; without it the system's choice is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -55,6 +80,9 @@ pub struct CallDevices {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub chosen_speakers: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub chosen_camera: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -63,6 +91,70 @@ pub struct MediaDevice {
     pub device_id: String,
     pub name: String,
     pub is_default: bool,
+}
+
+/// Something that can be shown to the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ScreenSource {
+    pub source_id: String,
+    pub name: String,
+    pub kind: ScreenKind,
+    pub is_default: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum ScreenKind {
+    Screen,
+    Window,
+}
+
+/// The camera that a call uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct CallPicture {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub camera: Option<String>,
+    /// What is wrong with it, with the screen or with the codec, for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub problem: Option<String>,
+}
+
+/// Where a picture comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum PictureSource {
+    Camera,
+    Screen,
+}
+
+/// A picture that a window shows. Its place in the list is its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tile {
+    /// Whose; one's own device: what one sends.
+    pub device_id: String,
+    pub source: PictureSource,
+    /// Of the screen's pixels. Pictures come no larger than that.
+    pub width: u16,
+    pub height: u16,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ViewCallParams {
+    pub call_id: String,
+    /// All that this window shows, 12 at most; none: no pictures.
+    pub tiles: Vec<Tile>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+pub struct CallView {
+    /// Each picture that comes for these tiles bears it.
+    pub view: u32,
 }
 
 /// The devices that a call uses.
@@ -133,6 +225,10 @@ pub struct Call {
     pub mic: bool,
     /// Whether one is heard speaking.
     pub speaking: bool,
+    /// Whether one's own camera is seen.
+    pub camera: bool,
+    /// Whether one's own screen is seen.
+    pub screen: bool,
     /// Since when this device is in it, or the other that it was heard of from.
     #[ts(type = "number")]
     pub since: u64,
@@ -140,6 +236,10 @@ pub struct Call {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub sound: Option<CallSound>,
+    /// While one's camera or screen is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub picture: Option<CallPicture>,
     /// The others in it.
     pub participants: Vec<CallParticipant>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,6 +254,8 @@ pub struct CallParticipant {
     pub device_id: String,
     pub mic: bool,
     pub speaking: bool,
+    pub camera: bool,
+    pub screen: bool,
     #[ts(type = "number")]
     pub since: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -177,6 +279,74 @@ pub struct CallPeerStats {
     #[ts(optional)]
     pub path: Option<PeerPath>,
     pub audio: AudioStats,
+    /// Their camera, once something of it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub video: Option<VideoStats>,
+    /// Their screen, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub screen: Option<VideoStats>,
+    /// What goes to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub sent: Option<SentPictures>,
+}
+
+/// Pictures that come. Rates are of the last second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoStats {
+    #[ts(type = "number")]
+    pub packets_received: u64,
+    /// Never came, although they were asked for again.
+    #[ts(type = "number")]
+    pub packets_lost: u64,
+    /// Packets and frames that were no VP8.
+    #[ts(type = "number")]
+    pub packets_refused: u64,
+    #[ts(type = "number")]
+    pub frames_decoded: u64,
+    /// Given up, because a part was missing for too long.
+    #[ts(type = "number")]
+    pub frames_dropped: u64,
+    #[ts(type = "number")]
+    pub key_frames_asked: u64,
+    pub width: u16,
+    pub height: u16,
+    pub frames_per_second: f32,
+    #[ts(type = "number")]
+    pub bits_per_second: u64,
+    /// From the first packet of a frame to the picture: what waiting and decoding add.
+    #[ts(type = "number")]
+    pub delay_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct SentPictures {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub video: Option<SentVideo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub screen: Option<SentVideo>,
+}
+
+/// Pictures that go. Rates are of the last second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct SentVideo {
+    pub width: u16,
+    pub height: u16,
+    pub frames_per_second: f32,
+    #[ts(type = "number")]
+    pub bits_per_second: u64,
+    /// What the way is thought to carry.
+    #[ts(type = "number")]
+    pub target_bits_per_second: u64,
+    #[ts(type = "number")]
+    pub key_frames: u64,
 }
 
 /// Frames are of 20 ms.

@@ -146,6 +146,9 @@ impl Home {
         CallDevices {
             microphones: listed(microphones),
             speakers: listed(speakers),
+            cameras: Vec::new(),
+            screens: Vec::new(),
+            chosen_camera: None,
             chosen_microphone: self.calling.choice.microphone.clone(),
             chosen_speakers: self.calling.choice.speakers.clone(),
         }
@@ -191,6 +194,9 @@ impl Home {
                     level: stats.level,
                     speaking: stats.speaking,
                 },
+                video: None,
+                screen: None,
+                sent: None,
             }
         });
         peers.collect()
@@ -314,6 +320,9 @@ impl Home {
                         part: CallPart::Ended,
                         mic: false,
                         speaking: false,
+                        camera: false,
+                        screen: false,
+                        picture: None,
                         since: self.wall().0,
                         sound: None,
                         participants: Vec::new(),
@@ -412,6 +421,8 @@ impl Home {
                 device_id: device.to_string(),
                 mic: other.mic,
                 speaking: other.mic && stats.is_some_and(|stats| stats.speaking),
+                camera: false,
+                screen: false,
                 since: other.since.0,
                 path: self.path_to(*device),
             }
@@ -428,6 +439,9 @@ impl Home {
             },
             mic: call.is_in() && call.mic,
             speaking: sound.is_some_and(|sound| sound.conference.is_speaking()),
+            camera: false,
+            screen: false,
+            picture: None,
             since: call.since.0,
             sound: sound.map(|sound| {
                 let in_use = sound.conference.in_use();
