@@ -23,7 +23,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Bound;
@@ -43,6 +43,16 @@ use super::{
 /// Bytes of pages, as they lie on the disk, that sled keeps in memory unless its owner says otherwise; there they take up to
 /// twice as many.
 pub const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Records that are read between two turns of [`Looks`]. Some sixteen share a page.
+const RECORDS_A_TURN: usize = 16 * 1024;
+
+/// Pages that are looked at in a turn, so that they are in all of sled's 256 shards, one record of every eight that are read.
+const LOOKS_PAGES: usize = 384;
+const LOOKS_STRIDE: usize = 8;
+
+/// What sled notes of a shard before it lets go of pages there.
+const LOOKS_A_SHARD: usize = 64;
 
 /// Bytes of records that are written together where all are written anew.
 const REWRITE_BATCH_BYTES: usize = 1024 * 1024;
@@ -65,8 +75,20 @@ pub struct SledStore {
     commits: Mutex<Commits>,
     /// Held for reading by a range, for writing while a batch is applied: a range sees no half of one.
     applying: RwLock<()>,
+    looks: Mutex<Looks>,
     /// Last: the folder is free only once everything else has let go of it.
     _lock: File,
+}
+
+/// What was read since sled was made to let go of pages.
+///
+/// sled keeps its cache in 256 shards, and looks whether one is too large only after 64 looks at pages of it. Who reads a
+/// long log once, page after page, fills the memory with all of it before that. So after so many records pages that were
+/// read last are looked at as often as it takes.
+#[derive(Debug, Default)]
+struct Looks {
+    records: usize,
+    keys: VecDeque<Vec<u8>>,
 }
 
 /// What commits change, one at a time.
@@ -177,7 +199,14 @@ impl SledStore {
         let found = ledger.schema;
         let fresh = ledger.commit == 0;
         let commits = Commits { head, ledger, announced: mark.schema, log, halted: None };
-        let store = Self { folder, db: Some(db), commits: Mutex::new(commits), applying: RwLock::new(()), _lock: lock };
+        let store = Self {
+            folder,
+            db: Some(db),
+            commits: Mutex::new(commits),
+            applying: RwLock::new(()),
+            looks: Mutex::default(),
+            _lock: lock,
+        };
         if fresh {
             store.set_schema(schema)?;
         } else if found < schema {
@@ -316,6 +345,35 @@ impl SledStore {
         Ok(value)
     }
 
+    /// Notes what was read, and has sled let go of pages where that was much.
+    fn let_go(&self, db: &sled::Db, read: &[Pair]) {
+        // Who reads beside somebody who does this goes on.
+        let Ok(mut looks) = self.looks.try_lock() else { return };
+        looks.records += read.len();
+        for (key, _) in read.iter().step_by(LOOKS_STRIDE) {
+            if looks.keys.len() == LOOKS_PAGES {
+                looks.keys.pop_front();
+            }
+            looks.keys.push_back(record::key_of(key));
+        }
+        if looks.records < RECORDS_A_TURN {
+            return;
+        }
+        looks.records = 0;
+        let looked = guarded(|| {
+            for _ in 0..LOOKS_A_SHARD {
+                for key in &looks.keys {
+                    self.read(db, key)?;
+                }
+            }
+            Ok(())
+        });
+        if let Err(error) = looked {
+            // Whoever reads what cannot be read is told.
+            tracing::debug!(%error, "pages that were read a moment ago cannot be read");
+        }
+    }
+
     fn db(&self) -> Result<&sled::Db, StoreError> {
         self.db.as_ref().ok_or_else(|| StoreError::Locked { path: self.folder.root().to_path_buf() })
     }
@@ -363,14 +421,18 @@ impl Store for SledStore {
             let value = self.value(db, &key, &stored)?;
             Ok((record::caller_key(&key).to_vec(), value))
         };
-        let _not_applying = self.applying.read().unwrap_or_else(PoisonError::into_inner);
-        guarded(|| {
-            let found = db.range(start..end);
-            match order {
-                Order::Ascending => found.take(limit).map(pair).collect(),
-                Order::Descending => found.rev().take(limit).map(pair).collect(),
-            }
-        })
+        let pairs: Vec<Pair> = {
+            let _not_applying = self.applying.read().unwrap_or_else(PoisonError::into_inner);
+            guarded(|| {
+                let found = db.range(start..end);
+                match order {
+                    Order::Ascending => found.take(limit).map(pair).collect(),
+                    Order::Descending => found.rev().take(limit).map(pair).collect(),
+                }
+            })?
+        };
+        self.let_go(db, &pairs);
+        Ok(pairs)
     }
 
     fn commit(&self, batch: Batch, durability: Durability) -> Result<(), StoreError> {
