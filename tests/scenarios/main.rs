@@ -27,6 +27,7 @@ mod locations;
 mod names;
 mod notifications;
 mod origins;
+mod pictures;
 mod presence;
 mod processes;
 mod reactions;
