@@ -28,6 +28,7 @@ mod names;
 mod notifications;
 mod origins;
 mod pictures;
+mod permissions;
 mod presence;
 mod processes;
 mod reactions;

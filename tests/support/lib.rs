@@ -48,5 +48,5 @@ pub use crate::proxy::Proxy;
 pub use crate::server::{Server, free_port};
 pub use crate::viewer::{Shown, Viewer};
 pub use crate::wait::{wait_for, wait_until};
-pub use crate::window::Window;
+pub use crate::window::{Page, Window};
 pub use crate::world::{PASSWORD, World, invite_and_join, wait_direct, wait_direct_within};

@@ -573,7 +573,7 @@ impl Pending<'_> {
 /// # Errors
 /// The refusal.
 #[track_caller]
-fn outcome(mut answer: Value) -> Result<Value, RpcError> {
+pub(crate) fn outcome(mut answer: Value) -> Result<Value, RpcError> {
     assert_eq!(answer["jsonrpc"], "2.0", "{answer}");
     match (answer.get("result").is_some(), answer.get("error").is_some()) {
         (true, false) => Ok(answer["result"].take()),

@@ -5,8 +5,13 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::binaries::binary;
+use crate::http;
+use crate::momo::{RpcError, outcome};
 use crate::process::Watched;
+use crate::socket::{self, Message, Socket};
 
 const END_WITHIN: Duration = Duration::from_secs(10);
 
@@ -70,6 +75,17 @@ impl Window {
         self.address.get(self.origin().len()..).unwrap_or_default()
     }
 
+    /// Its page, as the browser that opens the address has it.
+    #[track_caller]
+    pub fn enter(&self) -> Page {
+        let page = http::get(self.port(), self.entrance()).expect("it answers");
+        let cookie = page.header("set-cookie").expect("the token becomes a cookie");
+        let cookie = cookie.split(';').next().expect("a pair").to_owned();
+        let headers = [("cookie", cookie.as_str()), ("origin", self.origin())];
+        let socket = socket::open(self.port(), "/ws", &headers).expect("it is let in");
+        Page { socket, calls: 0 }
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
@@ -84,5 +100,30 @@ impl Window {
     pub fn stop(mut self) -> (ExitStatus, Duration) {
         self.process.terminate();
         self.process.wait_end(END_WITHIN)
+    }
+}
+
+/// The WebSocket of a page.
+#[derive(Debug)]
+pub struct Page {
+    socket: Socket,
+    calls: u64,
+}
+
+impl Page {
+    /// # Errors
+    /// The refusal.
+    #[track_caller]
+    pub fn call(&mut self, method: &str, params: Value) -> Result<Value, RpcError> {
+        self.calls += 1;
+        let request = json!({ "jsonrpc": "2.0", "id": self.calls, "method": method, "params": params });
+        self.socket.send(Message::text(request.to_string())).expect("the socket is open");
+        loop {
+            let text = self.socket.read().expect("an answer").into_text().expect("text");
+            let value: Value = serde_json::from_str(&text).expect("JSON");
+            if value["id"] == self.calls {
+                return outcome(value);
+            }
+        }
     }
 }

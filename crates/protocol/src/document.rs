@@ -57,6 +57,9 @@ pub struct DocumentUpdate {
     #[n(0)]
     #[cbor(with = "minicbor::bytes")]
     pub update: Vec<u8>,
+    /// Where it is said, the update above is deflated (RFC 1951), and this is how many bytes it is.
+    #[n(1)]
+    pub inflated: Option<u32>,
 }
 
 /// The content of [`crate::event::Action::DOCUMENT_EDITORS`], by the document's author. Its first target is the list before:
@@ -186,7 +189,9 @@ impl Bounded for DocumentSignal {
 
 impl Bounded for DocumentUpdate {
     fn check_bounds(&self) -> Result<(), DecodeError> {
-        bound(!self.update.is_empty() && self.update.len() <= limits::DOCUMENT_UPDATE_BYTES_MAX, "update")
+        let fits = |bytes: usize| (1..=limits::DOCUMENT_UPDATE_BYTES_MAX).contains(&bytes);
+        bound(fits(self.update.len()), "update")?;
+        bound(self.inflated.is_none_or(|bytes| usize::try_from(bytes).is_ok_and(fits)), "inflated")
     }
 }
 

@@ -123,7 +123,8 @@ pub enum Frame {
         #[n(2)]
         h: EventId,
     },
-    /// From the relay in digest mode: chains that grew, without their events.
+    /// From the relay in digest mode: chains that grew, without their events. The answer is a [`Self::Fetch`] of what the
+    /// receiver did not get from its peers.
     #[n(9)]
     Digest {
         /// The log.
@@ -143,13 +144,24 @@ pub enum Frame {
         #[n(1)]
         mode: RelayMode,
     },
+    /// Asks for what follows in some chains, as a [`Self::Have`] does for all.
+    #[n(11)]
+    Fetch {
+        /// The log.
+        #[n(0)]
+        log: LogId,
+        /// The chains and up to where the sender has them; place 0, and no event: nothing of it.
+        #[n(1)]
+        chains: Vec<ChainHead>,
+    },
 }
 
 /// How the relay pushes a log to one device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(index_only)]
 pub enum RelayMode {
     /// Events with their bodies.
+    #[default]
     #[n(0)]
     Full,
     /// [`Frame::Digest`], coalesced, at most one a second.
@@ -205,7 +217,7 @@ impl Bounded for Frame {
                 bound(events.iter().all(|event| event.header.get().log == *log), "log")?;
                 events.iter().try_for_each(Bounded::check_bounds)
             }
-            Self::Ack { log: _, chains } | Self::Digest { log: _, chains } => {
+            Self::Ack { log: _, chains } | Self::Digest { log: _, chains } | Self::Fetch { log: _, chains } => {
                 bound(chains.len() <= limits::CHAINS_PER_FRAME_MAX, "chains")
             }
             Self::Registers { room, registers } => {

@@ -207,9 +207,13 @@ fn a_document_has_a_title_in_one_line_and_its_editors_in_order() {
     });
     assert_eq!(document("x", Editors::Listed { accounts: many.collect() }), refused("editors"));
     for update in [Vec::new(), vec![0; DOCUMENT_UPDATE_BYTES_MAX + 1]] {
-        let bytes = cbor::encode(&DocumentUpdate { update });
+        let bytes = cbor::encode(&DocumentUpdate { update, inflated: None });
         assert_eq!(cbor::decode::<DocumentUpdate>(&bytes, BODY_BYTES_MAX * 2).err(), refused("update"));
     }
-    let full = cbor::encode(&DocumentUpdate { update: vec![0; DOCUMENT_UPDATE_BYTES_MAX] });
+    for inflated in [0, DOCUMENT_UPDATE_BYTES_MAX as u32 + 1] {
+        let bytes = cbor::encode(&DocumentUpdate { update: vec![3, 0], inflated: Some(inflated) });
+        assert_eq!(cbor::decode::<DocumentUpdate>(&bytes, BODY_BYTES_MAX).err(), refused("inflated"));
+    }
+    let full = cbor::encode(&DocumentUpdate { update: vec![0; DOCUMENT_UPDATE_BYTES_MAX], inflated: None });
     assert!(BodyBytes::new(&Body::Plain(full)).is_ok(), "what an update may have fits into a body");
 }

@@ -225,7 +225,12 @@ fn objects(vectors: &mut Vectors) {
     vectors.value("document.change.delete", &DocumentChange::Delete { deleted: true });
     let signal = DocumentSignal { document: [7; 8], content: b"{}".to_vec() };
     vectors.value("document.signal", &signal);
-    vectors.value("document.update", &DocumentUpdate { update: vec![1, 1, 7, 0, 4, 1, 1, b't', 2, b'h', b'i', 0] });
+    let update = vec![1, 1, 7, 0, 4, 1, 1, b't', 2, b'h', b'i', 0];
+    vectors.value("document.update", &DocumentUpdate { update: update.clone(), inflated: None });
+    // As one stored block: there is more than one way to deflate, and one to inflate.
+    let inflated = u32::try_from(update.len()).ok();
+    let deflated = [&[1, 12, 0, 243, 255], update.as_slice()].concat();
+    vectors.value("document.update.deflated", &DocumentUpdate { update: deflated, inflated });
     let seed = client_seed(RoomId([3; 32]).conversation(), key(1).device());
     vectors.bytes("document.client.hash", &seed);
     vectors.signed("certificate", &certificate(1));
@@ -335,6 +340,7 @@ fn replication(vectors: &mut Vectors) {
         ("position", Frame::Position { log, n: 70_000, h: EventId([7; 32]) }),
         ("digest", Frame::Digest { log, chains: vec![head] }),
         ("mode", Frame::Mode { log, mode: RelayMode::Digest }),
+        ("fetch", Frame::Fetch { log, chains: vec![head] }),
     ];
     for (name, frame) in frames {
         vectors.value(&format!("replication.{name}"), &frame);

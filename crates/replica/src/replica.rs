@@ -2,10 +2,11 @@
 //!
 //! Drivers (the engine's `replication`, the server's `relay`) call [`Replica::handle_input`] with one input, drain
 //! [`Replica::poll_output`] to `None`, and sleep until [`Replica::poll_timeout`]. `events` takes and writes events,
-//! `rosters` follows membership, `sync` decides what goes to whom.
+//! `rosters` follows membership, `sync` decides what goes to whom, `digests` what the relay lists instead.
 //!
 //! Not here: what a body means, whom to connect to (`overlay`, later), any effect.
 
+mod digests;
 mod events;
 mod history;
 mod logs;
@@ -348,6 +349,9 @@ impl Replica {
             Input::Frame { link, frame } => self.frame(now, link, frame),
             Input::Credit { link, bytes } => {
                 if let Some(link) = self.links.get_mut(&link) {
+                    if link.credit == 0 && bytes > 0 {
+                        link.resume(now);
+                    }
                     link.credit = link.credit.saturating_add(bytes);
                 }
                 self.pump(now, link);
@@ -497,6 +501,14 @@ impl Replica {
     #[cfg(any(test, feature = "sim"))]
     pub fn tickets_open(&self) -> usize {
         self.tickets.len()
+    }
+
+    /// How many chains each link is owed something of.
+    #[cfg(test)]
+    fn owed_places(&self) -> Vec<usize> {
+        let owed =
+            |link: &Link| link.rooms.values().flat_map(|room| room.logs.values()).map(|log| log.owed.len()).sum();
+        self.links.values().map(owed).collect()
     }
 
     fn own_device(&self) -> Option<DeviceId> {

@@ -4,9 +4,11 @@
 //! costs memory for what is missing, not for what there is.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound::{Excluded, Unbounded};
 
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, Seq};
-use momoland_protocol::replication::{ChainHead, ChainRange};
+use momoland_protocol::register::RegisterKey;
+use momoland_protocol::replication::{ChainHead, ChainRange, RelayMode};
 
 use crate::input::{Mono, Remote, Ticket};
 
@@ -14,9 +16,20 @@ use crate::input::{Mono, Remote, Ticket};
 /// first, and then nothing is sent twice. Milliseconds; up to as much again is added so that peers do not all answer.
 pub(crate) const PASS_ON_AFTER_MS: u64 = 1_000;
 
+/// Between two lists of what changed in one log, for one link, milliseconds: what got no further in that time is listed.
+pub(crate) const DIGEST_EVERY_MS: u64 = 1_000;
+
+/// Who has taken nothing for so long, while something waited for it, is too slow to be sent events by themselves.
+/// Milliseconds.
+pub(crate) const SLOW_AFTER_MS: u64 = 2_000;
+
 /// How long an acknowledgement waits for others, on links that the events did not come from. Shorter than
 /// [`PASS_ON_AFTER_MS`], so that it arrives before the event is passed on in vain.
 pub(crate) const LAZY_ACK_AFTER_MS: u64 = 400;
+
+/// How long the relay's acknowledgement to a device in digest mode waits for others, milliseconds: a burst of messages that
+/// peers carry costs the relay a few of them, and nobody sees the wait.
+pub(crate) const FED_ACK_AFTER_MS: u64 = 100;
 
 /// Between two comparisons of one log on one link, milliseconds: a gap may show in every event of a burst.
 pub(crate) const COMPARE_EVERY_MS: u64 = 500;
@@ -75,8 +88,26 @@ pub(crate) struct Owed {
     pub(crate) next: Seq,
     /// What the other end said to hold before it.
     pub(crate) after: Option<EventId>,
-    /// Not before.
-    pub(crate) due: Mono,
+    pub(crate) due: Due,
+}
+
+/// When what is owed is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Not before then.
+    From(Mono),
+    /// Once the other end asks for it. Until then it is listed.
+    Listed {
+        /// The first place to send when that was last looked at: who got further since has it from others.
+        seen: Seq,
+        /// The last place that was listed.
+        told: Seq,
+    },
+}
+
+impl Due {
+    /// Neither looked at nor listed yet.
+    pub(crate) const LISTED: Self = Self::Listed { seen: Seq::ZERO, told: Seq::ZERO };
 }
 
 /// One log on one link.
@@ -93,8 +124,16 @@ pub(crate) struct LogSession {
     pub(crate) told_position: bool,
     /// When it was last told what we have.
     pub(crate) compared_at: Option<Mono>,
-    /// The other end is a device that its peers feed: it gets what it has not acknowledged a moment later.
-    pub(crate) fed_by_peers: bool,
+    /// How the other end, a device, wants it.
+    pub(crate) mode: RelayMode,
+    /// It takes too little to be sent events by themselves, until it has caught up.
+    pub(crate) slow: bool,
+    /// When it is listed what it lacks.
+    pub(crate) digest_at: Option<Mono>,
+    /// Chains of which it acknowledged more than is held here, and up to where.
+    pub(crate) ahead: BTreeMap<ChainId, Seq>,
+    /// When it is asked for that.
+    pub(crate) fetch_at: Option<Mono>,
     /// Forked chains of which it was told once what is held here.
     pub(crate) told_forked: BTreeSet<ChainId>,
     /// Something was missing in what it sent: to be compared again when that is due.
@@ -116,6 +155,8 @@ pub(crate) struct RoomSession {
     pub(crate) parting_step: u64,
     /// Whether that was the first change: there is nothing before it.
     pub(crate) parting_at_first: bool,
+    /// Registers that it may lack, and whether that was so at the last look.
+    pub(crate) registers: BTreeMap<RegisterKey, bool>,
     pub(crate) logs: BTreeMap<LogId, LogSession>,
 }
 
@@ -139,6 +180,10 @@ pub(crate) struct Link {
     pub(crate) wanted: VecDeque<Wanted>,
     /// Logs with something owed that may be sent now.
     pub(crate) ready: BTreeSet<LogId>,
+    /// The one of them that was served last: they take turns.
+    pub(crate) served: Option<LogId>,
+    /// Since when something waits and it takes nothing.
+    pub(crate) stalled_since: Option<Mono>,
     /// When something that waits becomes due: owed events, lazy acknowledgements, a comparison, an answer.
     pub(crate) wake_at: Option<Mono>,
 }
@@ -155,6 +200,8 @@ impl Link {
             asked: Vec::new(),
             wanted: VecDeque::new(),
             ready: BTreeSet::new(),
+            served: None,
+            stalled_since: None,
             wake_at: None,
         }
     }
@@ -166,6 +213,12 @@ impl Link {
         assert!(told <= CHAINS_A_LOG_MAX, "a vector of {told} chains is kept");
         assert!(self.asked.len() <= ASKED_MAX, "{} questions wait for an answer", self.asked.len());
         assert!(self.wanted.len() <= WANTED_MAX + 1, "{} questions wait to be answered", self.wanted.len());
+    }
+
+    /// The log whose turn it is, of those with something to send.
+    pub(crate) fn next_ready(&self) -> Option<LogId> {
+        let after = self.served.and_then(|served| self.ready.range((Excluded(served), Unbounded)).next());
+        after.or_else(|| self.ready.first()).copied()
     }
 
     pub(crate) fn wake_by(&mut self, at: Mono) {
@@ -180,16 +233,19 @@ impl Link {
 impl LogSession {
     /// Notes that the other end lacks a chain from `next` on.
     pub(crate) fn owe(&mut self, chain: ChainId, next: Seq, due: Mono) {
-        let owed = self.owed.entry(chain).or_insert(Owed { next, after: None, due });
-        if next < owed.next {
-            (owed.next, owed.after) = (next, None);
+        let fresh = Owed { next, after: None, due: Due::From(due) };
+        let owed = self.owed.entry(chain).or_insert(fresh);
+        if next <= owed.next {
+            // What was owed before is there meanwhile.
+            *owed = fresh;
+        } else if let Due::From(at) = &mut owed.due {
+            *at = due.min(*at);
         }
-        owed.due = owed.due.min(due);
     }
 
     /// Notes that the other end lacks what follows an event that it says to hold.
     pub(crate) fn owe_after(&mut self, chain: ChainId, head: Seq, event: EventId, due: Mono) {
-        self.owed.insert(chain, Owed { next: Seq(head.0.saturating_add(1)), after: Some(event), due });
+        self.owed.insert(chain, Owed { next: Seq(head.0.saturating_add(1)), after: Some(event), due: Due::From(due) });
     }
 
     /// Notes that the other end has a chain up to `seq`.

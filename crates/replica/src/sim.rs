@@ -57,7 +57,7 @@ pub enum Planted {
     DropsAcknowledgement,
     /// After a crash the last place of the own chain is used again.
     ReusesSeqAfterCrash,
-    /// The relay holds back what peers should bring, and never sends what they did not.
+    /// A device that is listed what its peers did not bring does not ask for it.
     DigestWithoutTheGap,
     /// The lower end of a range moves one place too far.
     MergesRangesWrongly,

@@ -40,6 +40,11 @@ const UPDATE_BYTES: usize = 25;
 /// Until what was typed is in events and what these add up to is folded: no event tells of the latter.
 const ISSUED_WITHIN: Duration = Duration::from_secs(3);
 
+/// A document of ten megabytes: what is imported at once, how often, and keystrokes in it.
+const IMPORT_BYTES: usize = 1024 * 1024;
+const LARGE_PARTS: usize = 10;
+const LARGE_KEYS: usize = 50;
+
 /// Times that some text comes and goes.
 const CHURNS: usize = 50_000;
 
@@ -120,6 +125,7 @@ pub(crate) async fn measure(folder: &Path, trace: Option<&Path>) -> Result<bool,
     let state = Samples::from(state_bytes);
     kept &= figure::print_beside("docs.stored/encoded_state", "B", &alone, Some(&state), Target::RatioAtMost(2.0));
     kept &= churned(folder, &server).await;
+    kept &= large(folder, &server).await;
     Ok(kept)
 }
 
@@ -317,6 +323,36 @@ async fn churned(folder: &Path, server: &Server) -> bool {
     let state = Samples::from(state as f64);
     let target = Target::RatioAtMost(1.5);
     figure::print_beside("docs.churn.stored/encoded_state", "B", &stored, Some(&state), target) && open
+}
+
+/// A document of ten megabytes: how long a keystroke in its middle takes, and its opening.
+async fn large(folder: &Path, server: &Server) -> bool {
+    let person = Person::register(server, folder, "large").await;
+    let room = json!({ "name": "the bench", "kind": "chat", "visibility": "private" });
+    let room = person.ask("rooms.create", room).await["roomId"].as_str().expect("an id").to_owned();
+    let made = person.ask("docs.create", json!({ "roomId": room, "title": "An archive", "editing": "members" })).await;
+    let document = made["docId"].as_str().expect("an id").to_owned();
+    let part = format!("{}\n", "a line of an archive ".repeat(4)).repeat(IMPORT_BYTES / 85);
+    for _ in 0..LARGE_PARTS {
+        person.ask("docs.import", json!({ "docId": document, "format": "text", "content": part })).await;
+    }
+    let mut answered = Samples::default();
+    for _ in 0..LARGE_KEYS {
+        let begun = Instant::now();
+        let at = part.len() * LARGE_PARTS / 2;
+        person.ask("docs.edit", json!({ "docId": document, "ops": [{ "at": at, "insert": "x" }] })).await;
+        answered.push_ms(begun.elapsed());
+    }
+    let kept = figure::print_beside("docs.large.key_answered", "ms", &answered, None, Target::AtMost(50.0));
+    person.ask("docs.close", json!({ "docId": document })).await;
+    tokio::time::sleep(ISSUED_WITHIN).await;
+    person.close().await;
+    let person = Person::return_to(folder, "large").await;
+    let begun = Instant::now();
+    person.ask("docs.open", json!({ "docId": document })).await;
+    figure::print("docs.large.open.cold", "ms", &Samples::from(begun.elapsed().as_secs_f64() * 1e3), None);
+    person.close().await;
+    kept
 }
 
 /// Somebody who types a trace where nobody else is: everything that documents take in their store then, and the document.

@@ -89,6 +89,10 @@ async fn main() -> ExitCode {
             }
         };
     }
+    if std::env::args().nth(1).as_deref() == Some(replication::million::ROLE) {
+        replication::million::read(std::env::args().skip(2));
+        return ExitCode::SUCCESS;
+    }
     let Some(wanted) = Wanted::parse(std::env::args().skip(1)) else {
         eprintln!("usage: {USAGE}");
         return ExitCode::from(2);
@@ -109,7 +113,7 @@ async fn main() -> ExitCode {
     // A promise that was not kept ends it with status 1, after everything was measured.
     let mut kept = true;
     if wanted.replication {
-        kept &= replication::measure(folder.path());
+        kept &= replication::measure(folder.path(), wanted.long);
     }
     if wanted.chat {
         chat::measure(folder.path()).await;
@@ -131,7 +135,7 @@ async fn main() -> ExitCode {
         kept &= tokio::task::block_in_place(pictures::measure);
     }
     if wanted.server {
-        server::measure(folder.path(), wanted.long).await;
+        kept &= server::measure(folder.path(), wanted.long).await;
     }
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

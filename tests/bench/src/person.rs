@@ -61,6 +61,24 @@ impl Person {
         room_id
     }
 
+    /// A private room in which all are, each reaching each other directly.
+    pub(crate) async fn share_room_of_all(people: &[Self]) -> String {
+        let (owner, others) = people.split_first().expect("there are people");
+        let room = json!({ "name": "the bench", "kind": "chat", "visibility": "private" });
+        let room_id = text(&owner.ask("rooms.create", room).await, "roomId");
+        for other in others {
+            let invite = text(&owner.ask("rooms.invite", json!({ "roomId": room_id })).await, "invite");
+            other.ask("rooms.join", json!({ "invite": invite })).await;
+        }
+        for person in people {
+            let others = people.iter().filter(|other| other.user_id != person.user_id);
+            let others: Vec<&Self> = others.collect();
+            let all_direct = |status: &Value| others.iter().all(|other| person.path(status, other) == Some("direct"));
+            person.wait("direct paths", all_direct).await;
+        }
+        room_id
+    }
+
     /// No peer links from now on: everything goes by the relay.
     pub(crate) async fn use_relay(&self) {
         self.ask("net.setPolicy", json!({ "peers": "none" })).await;

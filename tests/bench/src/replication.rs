@@ -4,6 +4,7 @@
 //! References: the same log copied over TCP, verified and written to the same store; two commits, a signature and its
 //! check with nothing around them.
 
+pub(crate) mod million;
 mod node;
 
 use std::io::{Read as _, Write as _};
@@ -61,8 +62,8 @@ const SCREEN: usize = 50;
 /// Whoever waits longer waits for ever.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Measures all of it; `false` where a promise was not kept.
-pub(crate) fn measure(folder: &Path) -> bool {
+/// Measures all of it, with a million events where it may take `long`; `false` where a promise was not kept.
+pub(crate) fn measure(folder: &Path, long_too: bool) -> bool {
     let long = World::new(LONG);
     let short = World::new(SHORT);
     let held = folder.join("relay");
@@ -70,7 +71,11 @@ pub(crate) fn measure(folder: &Path) -> bool {
     short.write(&folder.join("short"), SHORT);
     kept &= catching_up(folder, &held, &long);
     kept &= newcomer(folder, (&held, &long), (&folder.join("short"), &short));
-    kept & message(folder)
+    kept &= message(folder);
+    if long_too {
+        kept &= million::measure(&folder.join("million"));
+    }
+    kept
 }
 
 /// A room, its people, and what they wrote.
@@ -149,16 +154,23 @@ impl World {
 
     /// Writes events by turns, of about [`STORED_BYTES`] each.
     fn fill(&mut self, count: usize) {
-        let roster = self.head();
+        self.events = self.written().take(count).collect();
+    }
+
+    /// What people write by turns, without end.
+    fn written(&self) -> impl Iterator<Item = Event> {
+        let (roster, log) = (self.head(), self.log());
+        let authors: Vec<Arc<SecretKey>> =
+            self.people[..AUTHORS].iter().map(|person| Arc::clone(&person.key)).collect();
         let mut ends = [(Seq::ZERO, EventId::ZERO); AUTHORS];
-        for number in 0..count {
+        (0..).map(move |number: usize| {
             let author = number % AUTHORS;
             let (last, prev) = ends[author];
             let text = vec![b'm'; STORED_BYTES.saturating_sub(EVENT_BYTES) + 40];
             let body = BodyBytes::new(&Body::Plain(text)).expect("a short body");
             let header = EventHeader {
-                log: self.log(),
-                device: self.people[author].key.device(),
+                log,
+                device: authors[author].device(),
                 incarnation: Incarnation([1; 16]),
                 seq: Seq(last.0 + 1),
                 prev,
@@ -170,15 +182,20 @@ impl World {
                 body_length: u32::try_from(body.len()).expect("a short body"),
                 place: None,
             };
-            let header = Signed::sign(header, &self.people[author].key).expect("within its bounds");
+            let header = Signed::sign(header, &authors[author]).expect("within its bounds");
             let event = Event { header, body: Some(body) };
             ends[author] = (Seq(last.0 + 1), event.id());
-            self.events.push(event);
-        }
+            event
+        })
     }
 
     /// Puts the roster and the first so many events into a store.
     fn write(&self, folder: &Path, events: usize) {
+        self.write_all(folder, self.events[..events].iter().cloned());
+    }
+
+    /// Puts the roster and events into a store; their own bytes.
+    fn write_all(&self, folder: &Path, events: impl Iterator<Item = Event>) -> usize {
         let store: Arc<dyn Store> = Arc::new(SledStore::open(folder, SchemaVersion(1)).expect("a new store opens"));
         let (mut log, _) = EventLog::open(Arc::clone(&store)).expect("the log opens");
         let mut batch = Batch::new();
@@ -187,11 +204,18 @@ impl World {
             log.put(&mut batch, &record).expect("nothing is read for a change");
         }
         store.commit(batch, Durability::Synced).expect("the disk takes it");
-        for part in self.events[..events].chunks(EVENTS_A_COMMIT) {
-            let mut batch = Batch::new();
-            part.iter().for_each(|event| log.put_event(&mut batch, self.room, event));
-            store.commit(batch, Durability::Synced).expect("the disk takes it");
+        let (mut batch, mut in_batch, mut bytes) = (Batch::new(), 0, 0);
+        for event in events {
+            bytes += cbor::encode(&event).len();
+            log.put_event(&mut batch, self.room, &event);
+            in_batch += 1;
+            if in_batch == EVENTS_A_COMMIT {
+                store.commit(std::mem::take(&mut batch), Durability::Synced).expect("the disk takes it");
+                in_batch = 0;
+            }
         }
+        store.commit(batch, Durability::Synced).expect("the disk takes it");
+        bytes
     }
 
     fn own_bytes(&self) -> usize {

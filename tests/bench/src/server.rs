@@ -1,5 +1,7 @@
 //! What the server holds and how fast it is: start, memory a connection, events stored; and a client's start and memory.
 
+mod mesh;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -38,7 +40,9 @@ const WRITERS: usize = 8;
 const MESSAGES_EACH: u64 = 250;
 const WRITE_ROUNDS: usize = 5;
 
-pub(crate) async fn measure(folder: &Path, long: bool) {
+/// Measures all of it; `false` where a promise was not kept.
+pub(crate) async fn measure(folder: &Path, long: bool) -> bool {
+    let kept = mesh::measure(&made(folder.join("mesh"))).await;
     server_start(&folder.join("start"));
     client(&folder.join("client"));
     events_stored(&folder.join("events")).await;
@@ -46,6 +50,7 @@ pub(crate) async fn measure(folder: &Path, long: bool) {
     if long {
         idle_connections(&folder.join("idle-long"), CONNECTIONS_LONG).await;
     }
+    kept
 }
 
 /// From the start of the process to the first answer that it is ready, beside a bare axum server's.

@@ -683,6 +683,10 @@ export type DocPresence = { userId: string, deviceId: string, state: unknown, };
 
 export type DocAwarenessParams = { docId: string, 
 /**
+ * Of which editor: the client id that `docs.open` gave it. Of several here, the one that moved last is shown.
+ */
+clientId?: number, 
+/**
  * An object; `null` where this person goes.
  */
 state: unknown, };

@@ -24,8 +24,14 @@ export type DocLine = {
 };
 
 export function createDocLine(client: Client, docId: string): DocLine {
+  // Which of this device's editors it is, once it is open.
+  let editor: { clientId?: number } = {};
   return {
-    open: () => client.call("docs.open", { docId }),
+    async open() {
+      const opened = await client.call("docs.open", { docId });
+      editor = { clientId: opened.clientId };
+      return opened;
+    },
     update: async (update) => {
       await client.call("docs.update", { docId, update: toBase64(update) });
     },
@@ -33,7 +39,7 @@ export function createDocLine(client: Client, docId: string): DocLine {
       const state = await client.call("docs.state", { docId, stateVector: toBase64(stateVector) });
       return { update: fromBase64(state.update), stateVector: fromBase64(state.stateVector) };
     },
-    awareness: (state) => void client.call("docs.awareness", { docId, state }).catch(() => undefined),
+    awareness: (state) => void client.call("docs.awareness", { docId, ...editor, state }).catch(() => undefined),
     close: () => void client.call("docs.close", { docId }).catch(() => undefined),
     listen(listener) {
       const offs = [

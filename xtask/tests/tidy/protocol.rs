@@ -60,7 +60,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
         "content.reaction" => Some("reaction-content"),
         "content.pin" => Some("pin-content"),
         "content.deletion" => Some("deletion-content"),
-        "document.update" => Some("document-update"),
+        "document.update" | "document.update.deflated" => Some("document-update"),
         "document.editors" => Some("editors-change"),
         "document.signal" => Some("document-signal"),
         "document.change.rename" | "document.change.archive" | "document.change.delete" => Some("document-change"),

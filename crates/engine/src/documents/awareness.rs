@@ -1,5 +1,5 @@
 //! Who is in a document, and where: carets, selections, names and colours, as editors say them (y-protocols' awareness,
-//! one state a device). Pure; `engine` carries the signals and asks for what is due.
+//! one state a device: that of the editor that moved last). Pure; `engine` carries the signals and asks for what is due.
 //!
 //! # Invariants
 //! 1. Nobody is shown for longer than [`HOLDS_MS`] after their last word. Test: `a_lost_goodbye_ends_by_itself`.
@@ -26,13 +26,34 @@ const HOLDS_MS: u64 = 25_000;
 /// Devices that are shown in one document. More are not.
 const SHOWN_MAX: usize = 256;
 
-/// One's own state in a document.
-#[derive(Debug)]
+/// How long an editor's own word holds without being renewed, milliseconds: whoever closes a window without a word is not
+/// told of for ever. Editors say theirs again every fifteen seconds.
+const OWN_HOLDS_MS: u64 = 60_000;
+
+/// Editors of one's own in one document that are told apart.
+const EDITORS_MAX: usize = 64;
+
+/// Which editor of this device: its Yjs client id; zero for those that have none.
+pub(crate) type Editor = u64;
+
+/// One's own state in a document: that of the editor that moved last.
+#[derive(Debug, Default)]
 struct Own {
-    state: Option<String>,
+    editors: BTreeMap<Editor, Place>,
+    /// How often an editor moved.
+    moves: u64,
     told_at_ms: u64,
     /// Whether others do not know it yet.
     untold: bool,
+}
+
+/// Where an editor of one's own is.
+#[derive(Debug)]
+struct Place {
+    state: String,
+    /// The higher, the later it moved.
+    moved: u64,
+    until_ms: u64,
 }
 
 #[derive(Debug)]
@@ -50,23 +71,46 @@ pub(crate) struct Awareness {
 
 impl Awareness {
     /// An editor here says where it is, or that it goes. What is to be told comes out of [`Self::due`].
-    pub(crate) fn set(&mut self, log: LogId, state: Option<String>) {
-        match self.own.get_mut(&log) {
-            Some(own) => {
-                own.untold |= own.state != state;
-                own.state = state;
+    pub(crate) fn set(&mut self, log: LogId, editor: Editor, state: Option<String>, now_ms: u64) {
+        let own = match state.is_some() {
+            true => self.own.entry(log).or_default(),
+            false => match self.own.get_mut(&log) {
+                Some(own) => own,
+                None => return,
+            },
+        };
+        let before = own.state().map(ToOwned::to_owned);
+        match state {
+            None => drop(own.editors.remove(&editor)),
+            Some(state) => {
+                let until_ms = now_ms.saturating_add(OWN_HOLDS_MS);
+                let full = own.editors.len() >= EDITORS_MAX;
+                match own.editors.get_mut(&editor) {
+                    // Who only says again where they are has not moved.
+                    Some(place) if place.state == state => place.until_ms = until_ms,
+                    None if full => return,
+                    Some(_) | None => {
+                        own.moves += 1;
+                        own.editors.insert(editor, Place { state, moved: own.moves, until_ms });
+                    }
+                }
             }
-            None if state.is_some() => {
-                self.own.insert(log, Own { state, told_at_ms: 0, untold: true });
-            }
-            None => {}
+        }
+        own.untold |= own.state() != before.as_deref();
+    }
+
+    /// No editor here has a document open any more.
+    pub(crate) fn leave(&mut self, log: LogId) {
+        if let Some(own) = self.own.get_mut(&log) {
+            own.untold |= !own.editors.is_empty();
+            own.editors.clear();
         }
     }
 
     /// Somebody may know nothing of it: a link is new, or another one went.
     pub(crate) fn tell_again(&mut self) {
         for own in self.own.values_mut() {
-            own.untold |= own.state.is_some();
+            own.untold |= !own.editors.is_empty();
         }
     }
 
@@ -74,13 +118,14 @@ impl Awareness {
     pub(crate) fn due(&mut self, now_ms: u64) -> Vec<(LogId, Option<String>)> {
         let mut due = Vec::new();
         for (log, own) in &mut self.own {
+            own.forget_stale(now_ms);
             if own.due_at().is_some_and(|at| at <= now_ms) {
                 own.told_at_ms = now_ms;
                 own.untold = false;
-                due.push((*log, own.state.clone()));
+                due.push((*log, own.state().map(ToOwned::to_owned)));
             }
         }
-        self.own.retain(|_, own| own.state.is_some() || own.untold);
+        self.own.retain(|_, own| !own.editors.is_empty() || own.untold);
         due
     }
 
@@ -150,11 +195,22 @@ impl Awareness {
 }
 
 impl Own {
+    fn state(&self) -> Option<&str> {
+        self.editors.values().max_by_key(|place| place.moved).map(|place| place.state.as_str())
+    }
+
+    fn forget_stale(&mut self, now_ms: u64) {
+        let before = self.state().map(ToOwned::to_owned);
+        self.editors.retain(|_, place| now_ms < place.until_ms);
+        self.untold |= self.state() != before.as_deref();
+    }
+
     fn due_at(&self) -> Option<u64> {
-        match (self.untold, &self.state) {
+        // What is stale by then is forgotten when it would be said again.
+        match (self.untold, self.editors.is_empty()) {
             (true, _) => Some(self.told_at_ms + TELL_EVERY_MS),
-            (false, Some(_)) => Some(self.told_at_ms + REPEAT_AFTER_MS),
-            (false, None) => None,
+            (false, false) => Some(self.told_at_ms + REPEAT_AFTER_MS),
+            (false, true) => None,
         }
     }
 }
@@ -182,7 +238,7 @@ mod tests {
         let mut awareness = Awareness::default();
         let mut told = Vec::new();
         for ms in 1_000..2_000 {
-            awareness.set(LOG, at(ms));
+            awareness.set(LOG, 0, at(ms), ms);
             told.extend(awareness.due(ms));
         }
         assert!((19..=21).contains(&told.len()), "{}", told.len());
@@ -190,7 +246,7 @@ mod tests {
         assert_eq!(awareness.due(2_000 + TELL_EVERY_MS), [(LOG, at(1_999))]);
         assert_eq!(awareness.due(3_000), []);
         assert_eq!(awareness.due(2_000 + TELL_EVERY_MS + REPEAT_AFTER_MS), [(LOG, at(1_999))], "it is still there");
-        awareness.set(LOG, None);
+        awareness.set(LOG, 0, None, 20_000);
         assert_eq!(awareness.due(60_000), [(LOG, None)]);
         assert_eq!(awareness.next_timeout(), None);
     }
@@ -212,10 +268,29 @@ mod tests {
     #[test]
     fn who_comes_late_is_told_at_once() {
         let mut awareness = Awareness::default();
-        awareness.set(LOG, at(1));
+        awareness.set(LOG, 0, at(1), 0);
         assert_eq!(awareness.due(100).len(), 1);
         awareness.tell_again();
         assert_eq!(awareness.due(100 + TELL_EVERY_MS), [(LOG, at(1))]);
+    }
+
+    // Rules: DO9
+    #[test]
+    fn of_several_editors_here_the_last_to_move_is_told_and_none_for_ever() {
+        let mut awareness = Awareness::default();
+        awareness.set(LOG, 1, at(1), 0);
+        awareness.set(LOG, 2, at(2), 10);
+        assert_eq!(awareness.due(1_000), [(LOG, at(2))]);
+        // The first says again where it is, and has not moved.
+        awareness.set(LOG, 1, at(1), 2_000);
+        assert_eq!(awareness.due(3_000), []);
+        awareness.set(LOG, 1, at(7), 4_000);
+        assert_eq!(awareness.due(5_000), [(LOG, at(7))]);
+        awareness.set(LOG, 1, None, 6_000);
+        assert_eq!(awareness.due(7_000), [(LOG, at(2))], "the other is still there");
+        // It was closed without a word.
+        assert_eq!(awareness.due(10 + OWN_HOLDS_MS), [(LOG, None)]);
+        assert_eq!(awareness.next_timeout(), None);
     }
 
     #[test]

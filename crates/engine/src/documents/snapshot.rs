@@ -21,6 +21,7 @@ use momoland_protocol::id::{ChainId, DeviceId, EventId, Incarnation, LogId, Rost
 use momoland_replica::roster::Roster;
 
 use super::depths::Depths;
+use super::packing::{deflate, inflate};
 
 /// Of how the snapshot is written. Others are not read.
 const VERSION: u8 = 1;
@@ -48,10 +49,13 @@ pub(crate) struct Snapshot {
     claims: Vec<Claim>,
     #[n(7)]
     depths: Depths,
-    /// All of it, as one Yjs update of version 1.
+    /// All of it, as one Yjs update of version 1, deflated,
     #[n(8)]
     #[cbor(with = "minicbor::bytes")]
     state: Vec<u8>,
+    /// and its length before.
+    #[n(9)]
+    state_bytes: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -174,7 +178,8 @@ impl Snapshot {
                 })
                 .collect(),
             depths: depths.clone(),
-            state,
+            state_bytes: u32::try_from(state.len()).ok()?,
+            state: deflate(&state)?,
         })
     }
 
@@ -213,6 +218,7 @@ impl Snapshot {
 
     /// What a document begins with; `None` where a version of the roster is not held.
     pub(super) fn into_beginning(self, roster: &Roster) -> Option<Beginning> {
+        let state = inflate(&self.state, self.state_bytes)?;
         let mut places = BTreeMap::new();
         for Counting { chain, from, to, roster: place } in self.counting {
             let hash = self.rosters.get(usize::try_from(place).ok()?)?;
@@ -222,6 +228,6 @@ impl Snapshot {
         let claims = self.claims.into_iter().map(|Claim { client, hlc, device, incarnation, seq }| {
             (client, (EventOrder { hlc, device, incarnation, seq }, device))
         });
-        Some(Beginning { places, claims: claims.collect(), depths: self.depths, state: self.state })
+        Some(Beginning { places, claims: claims.collect(), depths: self.depths, state })
     }
 }

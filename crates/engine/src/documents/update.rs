@@ -16,7 +16,7 @@
 mod codec;
 mod rebase;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::codec::kind;
 
@@ -270,6 +270,39 @@ impl Update {
             before.is_some_and(|clock| other.holds(Id { client: *client, clock }))
         });
         follows || self.structs.values().flatten().any(|it| it.names().any(|id| other.holds(id)))
+    }
+
+    /// What one client wrote into an empty document, as if it had written it into another one: behind `left` there, after
+    /// having written `by` clocks. Roots of both have one name.
+    pub(crate) fn grafted(mut self, by: u32, left: Option<Id>) -> Self {
+        let mut at_top = BTreeSet::new();
+        for it in self.structs.values_mut().flatten() {
+            let own = it.clock;
+            it.clock += by;
+            let Kind::Item(item) = &mut it.kind else { continue };
+            let in_root = matches!(item.parent, Some(Parent::Root(_)));
+            let beside = item.right_origin.is_some_and(|right| at_top.contains(&right.clock));
+            let begins = item.origin.is_none() && (in_root || beside);
+            let parent = match &mut item.parent {
+                Some(Parent::Id(id)) => Some(id),
+                Some(Parent::Root(_)) | None => None,
+            };
+            for id in [item.origin.as_mut(), item.right_origin.as_mut(), parent].into_iter().flatten() {
+                id.clock += by;
+            }
+            if begins {
+                at_top.insert(own);
+                item.origin = left;
+                if left.is_some() {
+                    item.parent = None;
+                }
+            }
+        }
+        for ranges in self.deleted.values_mut() {
+            let moved = std::mem::take(&mut ranges.0).into_iter().map(|(from, to)| (from + by, to + by));
+            ranges.0 = moved.collect();
+        }
+        self
     }
 
     /// Whether it deletes what is called so.

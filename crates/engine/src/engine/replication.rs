@@ -49,6 +49,7 @@ impl Home {
             | Frame::Want { .. }
             | Frame::Position { .. }
             | Frame::Digest { .. }
+            | Frame::Fetch { .. }
             | Frame::Mode { .. } => 0,
         };
         if self.server_link == Some(link) {

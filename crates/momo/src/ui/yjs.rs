@@ -71,7 +71,8 @@ struct Session<'a> {
     doc_id: String,
     present: BTreeMap<String, Present>,
     names: BTreeMap<String, String>,
-    opened: bool,
+    /// Its client id, once the document is open.
+    client_id: Option<Value>,
 }
 
 /// Somebody else in the document.
@@ -84,7 +85,7 @@ struct Present {
 /// Serves one editor until it goes, the document does, or the process ends.
 pub(super) async fn serve(engine: &Engine, socket: WebSocket, doc_id: String, stop: &CancellationToken) {
     let mut session =
-        Session { engine, socket, doc_id, present: BTreeMap::new(), names: BTreeMap::new(), opened: false };
+        Session { engine, socket, doc_id, present: BTreeMap::new(), names: BTreeMap::new(), client_id: None };
     let close = tokio::select! {
         biased;
         () = stop.cancelled() => Some(Close(CLOSE_GOING_AWAY, "momo is closing".to_owned())),
@@ -107,7 +108,7 @@ impl Session<'_> {
             Ok(opened) => opened,
             Err(refused) => return Some(Close(CLOSE_REFUSED, refused)),
         };
-        self.opened = true;
+        self.client_id = Some(opened["clientId"].clone());
         self.learn_names(&opened).await;
         for present in opened["present"].as_array().into_iter().flatten() {
             self.place(present["userId"].as_str(), present["deviceId"].as_str(), present["state"].clone());
@@ -166,7 +167,7 @@ impl Session<'_> {
                         }
                         Some(Said::Awareness(state)) => {
                             let state = state.and_then(|state| serde_json::from_str::<Value>(&state).ok());
-                            if let Err(refused) = self.ask("docs.awareness", json!({ "state": state })).await {
+                            if let Err(refused) = self.ask("docs.awareness", json!({ "clientId": self.client_id, "state": state })).await {
                                 tracing::warn!(%refused, "where an editor's person is could not be told");
                             }
                             Ok(())
@@ -259,10 +260,10 @@ impl Session<'_> {
 
     /// Its person is not in the document any more.
     async fn leave(&mut self) {
-        if !self.opened {
-            return;
-        }
-        for (method, params) in [("docs.awareness", json!({ "state": null })), ("docs.close", json!({}))] {
+        let Some(client_id) = self.client_id.take() else { return };
+        for (method, params) in
+            [("docs.awareness", json!({ "clientId": client_id, "state": null })), ("docs.close", json!({}))]
+        {
             if let Err(refused) = self.ask(method, params).await {
                 tracing::debug!(%refused, "an editor left what was not there any more");
             }

@@ -17,7 +17,9 @@ use crate::input::{CommandId, LinkId, Mono, Now, Remote};
 use crate::log::{Chain, Head, Log};
 use crate::output::{CloseReason, CommandRefusal, Load, LoadOrder, Notice, Output, Record};
 use crate::roster::{Roster, RosterRefusal};
-use crate::session::{COMPARE_EVERY_MS, LAZY_ACK_AFTER_MS, TWINS_MAX};
+use crate::session::{
+    COMPARE_EVERY_MS, DIGEST_EVERY_MS, FED_ACK_AFTER_MS, LAZY_ACK_AFTER_MS, SLOW_AFTER_MS, TWINS_MAX,
+};
 #[cfg(feature = "planted")]
 use crate::sim::Planted;
 
@@ -451,33 +453,41 @@ impl Replica {
 
     /// Notes for every link but the one that an event came from that it lacks the event.
     fn owe_to_links(&mut self, now: Now, room: RoomId, log: LogId, chain: ChainId, seq: Seq, from: Option<LinkId>) {
-        let first_hand = self.is_relay() || from.is_none();
-        let later = self.pass_on_at(now);
-        for (id, link) in &mut self.links {
-            if Some(*id) == from {
+        let relay = self.is_relay();
+        let at_once = relay || from.is_none();
+        let due = if at_once { now.mono } else { self.pass_on_at(now) };
+        let left = |id: &LinkId| from.is_some() && self.leaves_to_relay(*id, room, log, chain);
+        let links: Vec<LinkId> = self.links.keys().copied().filter(|id| Some(*id) != from && !left(id)).collect();
+        for id in links {
+            let Some(link) = self.links.get_mut(&id) else { continue };
+            let stalled = link.stalled_since.is_some_and(|since| since.0 + SLOW_AFTER_MS <= now.mono.0);
+            let session = link.rooms.get_mut(&room).and_then(|session| session.logs.get_mut(&log));
+            let Some(session) = session.filter(|session| session.compared) else { continue };
+            if session.slow
+                && let Some(held) = self.logs.get(&log)
+            {
+                session.slow = !session.has_caught_up(&held.chains, (chain, seq));
+            }
+            if relay && stalled && !session.is_digest() {
+                session.fall();
+                link.ready.remove(&log);
+            }
+            if session.is_digest() {
+                let at = session.list(chain, seq, Mono(now.mono.0 + DIGEST_EVERY_MS));
+                link.wake_by(at);
                 continue;
             }
-            let Some(session) = link.rooms.get_mut(&room).and_then(|session| session.logs.get_mut(&log)) else {
-                continue;
-            };
-            #[cfg(feature = "planted")]
-            if self.config.planted == Some(Planted::DigestWithoutTheGap) && session.fed_by_peers {
-                continue;
-            }
-            if session.compared {
-                let at_once = first_hand && !session.fed_by_peers;
-                let due = if at_once { now.mono } else { later };
-                session.owe(chain, seq, due);
-                if at_once {
-                    link.ready.insert(log);
-                } else {
-                    link.wake_by(due);
-                }
+            session.owe(chain, seq, due);
+            if at_once {
+                link.ready.insert(log);
+            } else {
+                link.wake_by(due);
             }
         }
     }
 
-    /// Acknowledges at once where the events came from, and a little later to everybody else in the room.
+    /// Acknowledges at once where the events came from, and a little later to everybody else in the room. Whoever is fed by
+    /// peers has their word first, and the relay's a moment later, together with others.
     fn acknowledge(&mut self, now: Now, from: LinkId, heads: &BTreeMap<(RoomId, LogId, ChainId), ChainHead>) {
         #[cfg(feature = "planted")]
         if self.config.planted == Some(Planted::DropsAcknowledgement) {
@@ -488,10 +498,19 @@ impl Replica {
         for ((_, log, _), head) in heads.iter().filter(|((room, ..), _)| self.shares(from, *room)) {
             by_log.entry(*log).or_default().push(*head);
         }
+        let relay = self.is_relay();
         for (log, chains) in by_log {
-            self.outputs.push_back(Output::Send { link: from, frame: Frame::Ack { log, chains } });
+            let fed = relay.then(|| self.fed_session(from, log)).flatten();
+            if let Some(session) = fed {
+                session.lazy_acks.extend(chains.into_iter().map(|head| (head.chain, head)));
+                if let Some(link) = self.links.get_mut(&from) {
+                    link.wake_by(Mono(now.mono.0 + FED_ACK_AFTER_MS));
+                }
+            } else {
+                self.outputs.push_back(Output::Send { link: from, frame: Frame::Ack { log, chains } });
+            }
         }
-        if self.is_relay() {
+        if relay {
             return;
         }
         let due = Mono(now.mono.0 + LAZY_ACK_AFTER_MS);

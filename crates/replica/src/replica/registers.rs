@@ -12,6 +12,7 @@ use super::{Own, Pending, Replica, toggled};
 use crate::input::{CommandId, LinkId, Now};
 use crate::output::{CloseReason, CommandRefusal, Notice, Output, Record};
 use crate::roster::RosterRefusal;
+use crate::session::LogSession;
 
 /// Registers of one account in one room: a few names, with room for targets. More are not taken from a link.
 const REGISTERS_AN_ACCOUNT_MAX: usize = 256;
@@ -50,7 +51,7 @@ impl Replica {
         match Signed::sign(register, &key) {
             Ok(register) => {
                 self.clock = hlc;
-                self.take_registers(Some(command), None, vec![register]);
+                self.take_registers(now, Some(command), None, vec![register]);
             }
             Err(error) => self.refuse(command, CommandRefusal::OutOfBounds(error.to_string())),
         }
@@ -63,6 +64,7 @@ impl Replica {
         }
         let mut taken = Vec::new();
         for register in registers {
+            self.register_is_there(link, &register);
             let it = register.get();
             let Some(roster) = self.roster(room) else { return };
             let newer = self.registers.get(&it.key()).is_none_or(|held| register.supersedes(held));
@@ -83,7 +85,7 @@ impl Replica {
             taken.push(register);
         }
         if !taken.is_empty() {
-            self.take_registers(None, Some(link), taken);
+            self.take_registers(now, None, Some(link), taken);
         }
     }
 
@@ -94,7 +96,14 @@ impl Replica {
         own.take(REGISTERS_AN_ACCOUNT_MAX).count() == REGISTERS_AN_ACCOUNT_MAX
     }
 
-    fn take_registers(&mut self, command: Option<CommandId>, link: Option<LinkId>, registers: Vec<Signed<Register>>) {
+    fn take_registers(
+        &mut self,
+        now: Now,
+        command: Option<CommandId>,
+        link: Option<LinkId>,
+        registers: Vec<Signed<Register>>,
+    ) {
+        self.registers_taken(now, link, &registers);
         for register in &registers {
             let key = register.get().key();
             let replaced = self.registers.insert(key, register.clone());
@@ -118,7 +127,10 @@ impl Replica {
         for register in registers {
             let room = register.get().room;
             let elsewhere = |(id, link): (&LinkId, &crate::session::Link)| {
-                let open = link.rooms.get(&room).is_some_and(|session| !session.logs.is_empty());
+                let open = link.rooms.get(&room).is_some_and(|session| {
+                    let of_conversation = session.logs.get(&room.conversation());
+                    !session.logs.is_empty() && !of_conversation.is_some_and(LogSession::is_digest)
+                });
                 (Some(*id) != from && open).then_some(*id)
             };
             let mut links: Vec<LinkId> = self.links.iter().filter_map(elsewhere).collect();
@@ -134,9 +146,8 @@ impl Replica {
         }
     }
 
-    /// Gives a link all registers of a room.
-    pub(super) fn send_registers(&mut self, id: LinkId, room: RoomId) {
-        let registers: Vec<_> = self.registers(room).cloned().collect();
+    /// Gives a link registers of a room, in as many frames as they need.
+    pub(super) fn send_registers(&mut self, id: LinkId, room: RoomId, registers: Vec<Signed<Register>>) {
         let mut part = Vec::new();
         let mut bytes = 0;
         for register in registers {

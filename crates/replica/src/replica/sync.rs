@@ -3,14 +3,15 @@
 use momoland_protocol::event::Event;
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, Seq, SetHash};
 use momoland_protocol::limits;
-use momoland_protocol::replication::{ChainHead, ChainRange, Frame, RelayMode};
+use momoland_protocol::replication::{ChainHead, ChainRange, Frame};
 
 use super::rosters::Access;
 use super::{Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote, Ticket};
 use crate::output::{Load, LoadOrder, Notice, Output};
 use crate::session::{
-    CHAINS_A_LOG_MAX, COMPARE_EVERY_MS, Link, LogSession, PASS_ON_AFTER_MS, TAIL_EVENTS, TAIL_EVENTS_MIN, Wanted,
+    CHAINS_A_LOG_MAX, COMPARE_EVERY_MS, Due, Link, LogSession, Owed, PASS_ON_AFTER_MS, TAIL_EVENTS, TAIL_EVENTS_MIN,
+    Wanted,
 };
 #[cfg(feature = "planted")]
 use crate::sim::Planted;
@@ -59,13 +60,16 @@ impl Replica {
             }
             Frame::Have { log, chains, more, registers } => self.have(now, link, log, chains, more, registers),
             Frame::Events { log, events } => self.receive(now, link, log, events),
-            Frame::Ack { log, chains } => self.acknowledged(link, log, &chains),
+            Frame::Ack { log, chains } => {
+                self.note_ahead(now, link, log, &chains);
+                self.acknowledged(link, log, &chains);
+            }
             Frame::Registers { room, registers } => self.receive_registers(now, link, room, registers),
             Frame::Want { log, chain, from, to } => self.wanted(now, link, Wanted { log, chain, from, to }),
             Frame::Mode { log, mode } => self.mode(now, link, log, mode),
             Frame::Position { log, n, h } => self.position(now, link, log, (n, h)),
-            // Reserved: nobody sends it yet, and to ignore it costs nothing.
-            Frame::Digest { .. } => {}
+            Frame::Digest { log, chains } => self.digest(link, log, chains),
+            Frame::Fetch { log, chains } => self.fetched(now, link, log, &chains),
         }
     }
 
@@ -73,57 +77,6 @@ impl Replica {
     pub(super) fn pass_on_at(&mut self, now: Now) -> Mono {
         let spread = u64::from(self.draw()[0]) * PASS_ON_AFTER_MS / 256;
         Mono(now.mono.0 + PASS_ON_AFTER_MS + spread)
-    }
-
-    /// Our own device's wish about the relay.
-    pub(super) fn set_mode(&mut self, room: RoomId, mode: RelayMode) {
-        let changed = match mode {
-            RelayMode::Digest => self.fed_by_peers.insert(room),
-            RelayMode::Full => self.fed_by_peers.remove(&room),
-        };
-        if changed {
-            let relays: Vec<LinkId> = self
-                .links
-                .iter()
-                .filter(|(_, link)| link.remote == Remote::Relay)
-                .filter(|(_, link)| link.rooms.get(&room).is_some_and(|session| session.offered))
-                .map(|(id, _)| *id)
-                .collect();
-            for id in relays {
-                self.send_modes(id, room);
-            }
-        }
-    }
-
-    /// Tells the relay how to push a log of a room.
-    pub(super) fn send_mode(&mut self, id: LinkId, room: RoomId, log: LogId) {
-        let mode = if self.fed_by_peers.contains(&room) { RelayMode::Digest } else { RelayMode::Full };
-        self.outputs.push_back(Output::Send { link: id, frame: Frame::Mode { log, mode } });
-    }
-
-    fn send_modes(&mut self, id: LinkId, room: RoomId) {
-        for log in self.logs_of(room) {
-            self.send_mode(id, room, log);
-        }
-    }
-
-    /// A device's wish about how it is pushed.
-    fn mode(&mut self, now: Now, id: LinkId, log: LogId, mode: RelayMode) {
-        let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
-        if !self.is_relay() {
-            return;
-        }
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let Some(session) = link.log(room, log) else { return };
-        session.fed_by_peers = mode == RelayMode::Digest;
-        if mode == RelayMode::Full {
-            // Its peers may have gone in the middle: what they did not bring comes now.
-            for owed in session.owed.values_mut() {
-                owed.due = now.mono;
-            }
-            link.ready.insert(log);
-            self.pump(now, id);
-        }
     }
 
     /// Who may not have everything of a room any more is compared with anew once it may again: meanwhile what it sent was
@@ -136,6 +89,7 @@ impl Replica {
             if let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) {
                 session.offered = false;
                 session.logs.clear();
+                session.registers.clear();
             }
         }
     }
@@ -187,6 +141,10 @@ impl Replica {
     /// The other end says where it stands: either that is where we are, or it is told what we have.
     fn position(&mut self, now: Now, id: LinkId, log: LogId, theirs: (u64, EventId)) {
         let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
+        if self.fed_by_peers.contains(&room) && self.links.get(&id).is_some_and(|link| link.remote == Remote::Relay) {
+            // It may not have known the log yet when it was told.
+            self.send_mode(id, room, log);
+        }
         let ranges = self.logs.get(&log).map(super::Log::ranges).unwrap_or_default();
         if self.position_in(room, log, &ranges) == theirs {
             self.compared_as(now, id, room, log, &ranges);
@@ -244,7 +202,8 @@ impl Replica {
         }
         let ours = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
         if log == room.conversation() && registers != ours {
-            self.send_registers(id, room);
+            let registers = self.registers(room).cloned().collect();
+            self.send_registers(id, room, registers);
         }
         self.compared_as(now, id, room, log, &vector);
         let session = self.links.get_mut(&id).and_then(|link| link.log(room, log));
@@ -301,26 +260,17 @@ impl Replica {
         }
         let due_later = self.pass_on_at(now);
         let at_once = self.is_relay();
-        let roster = self.roster(room);
-        let chains = self.logs.get(&log).map_or(0, |log| log.chains.len() as u64);
-        let tail = (TAIL_EVENTS / chains.max(1)).max(TAIL_EVENTS_MIN);
-        let long_from = if self.is_relay() { tail } else { TAIL_EVENTS };
-        let mut held: Vec<(ChainId, Seq, bool)> = Vec::new();
-        for (id, chain) in self.logs.get(&log).into_iter().flat_map(|log| &log.chains) {
-            // A chain with cuts is given from its beginning: its end may not be what counts.
-            // Nor is a document anything without its beginning.
-            let long = log == room.conversation()
-                && chain.sendable().0 > long_from
-                && roster.is_some_and(|roster| !roster.has_cuts(log, *id));
-            held.push((*id, chain.sendable(), long));
-        }
+        let tail = self.tail_of(log);
+        let chains = self.logs.get(&log).into_iter().flat_map(|log| log.chains.keys());
+        let given = chains.filter_map(|chain| Some((*chain, self.given_of(room, log, *chain)?)));
+        let held: Vec<(ChainId, (Seq, bool))> = given.collect();
         let Some(link) = self.links.get_mut(&id) else { return };
         let remote = link.remote;
         let Some(session) = link.log(room, log) else { return };
-        session.compared = true;
+        let again = std::mem::replace(&mut session.compared, true);
         session.owed.clear();
         let mut later = false;
-        for (chain, high, long) in held {
+        for (chain, (high, long)) in held {
             let range =
                 vector.binary_search_by(|range| range.chain.cmp(&chain)).ok().and_then(|place| vector.get(place));
             let theirs = range.map_or(Seq::ZERO, |range| range.high);
@@ -350,7 +300,29 @@ impl Replica {
         let whole = vector.iter().filter(|range| range.low == Seq(1));
         let heads: Vec<ChainHead> =
             whole.map(|range| ChainHead { chain: range.chain, seq: range.high, event: range.head }).collect();
+        if again {
+            // It is told nothing in return, by which it would see what is lacking here.
+            self.note_ahead(now, id, log, &heads);
+        }
         self.acknowledged(id, log, &heads);
+    }
+
+    /// How many of a chain's newest events a newcomer is given at first.
+    pub(super) fn tail_of(&self, log: LogId) -> u64 {
+        let chains = self.logs.get(&log).map_or(0, |log| log.chains.len() as u64);
+        (TAIL_EVENTS / chains.max(1)).max(TAIL_EVENTS_MIN)
+    }
+
+    /// The last place of a chain that others are given, and whether it is too long to be given whole to who has nothing.
+    pub(super) fn given_of(&self, room: RoomId, log: LogId, chain: ChainId) -> Option<(Seq, bool)> {
+        let high = self.logs.get(&log)?.chains.get(&chain)?.sendable();
+        let long_from = if self.is_relay() { self.tail_of(log) } else { TAIL_EVENTS };
+        // A chain with cuts is given from its beginning: its end may not be what counts.
+        // Nor is a document anything without its beginning.
+        let long = log == room.conversation()
+            && high.0 > long_from
+            && self.roster(room).is_some_and(|roster| !roster.has_cuts(log, chain));
+        Some((high, long))
     }
 
     /// The other end has chains on disk up to here.
@@ -385,7 +357,7 @@ impl Replica {
             link.wake_by(next);
         }
         let mut acks = Vec::new();
-        let mut again = Vec::new();
+        let (mut again, mut digests) = (Vec::new(), Vec::new());
         let mut next: Option<Mono> = None;
         for (room, session) in &mut link.rooms {
             for (log, session) in &mut session.logs {
@@ -402,10 +374,19 @@ impl Replica {
                     acks.push((*log, chains));
                 }
                 for owed in session.owed.values() {
-                    if owed.due <= now.mono {
-                        link.ready.insert(*log);
+                    match owed.due {
+                        Due::From(at) if at <= now.mono => {
+                            link.ready.insert(*log);
+                        }
+                        Due::From(at) => next = Some(next.map_or(at, |next| at.min(next))),
+                        Due::Listed { .. } => {}
+                    }
+                }
+                for at in [session.digest_at, session.fetch_at].into_iter().flatten() {
+                    if at <= now.mono {
+                        digests.push((*room, *log));
                     } else {
-                        next = Some(next.map_or(owed.due, |at| at.min(owed.due)));
+                        next = Some(next.map_or(at, |next| at.min(next)));
                     }
                 }
             }
@@ -425,6 +406,9 @@ impl Replica {
                 self.compare(now, id, room, log);
             }
         }
+        for (room, log) in digests {
+            self.tell_digests(now, id, room, log);
+        }
         if !overdue.is_empty() {
             self.give_up(now, id, overdue);
         }
@@ -433,12 +417,16 @@ impl Replica {
 
     /// Sends a link what it lacks, as far as its credit goes.
     pub(super) fn pump(&mut self, now: Now, id: LinkId) {
-        while let Some(log) = self.links.get(&id).and_then(|link| link.ready.first().copied()) {
+        while let Some(log) = self.links.get(&id).and_then(Link::next_ready) {
             let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else {
                 self.unready(id, log);
                 continue;
             };
-            match self.next_frame(now, id, room, log) {
+            let step = self.next_frame(now, id, room, log);
+            if let (Step::Send(_) | Step::Load { .. }, Some(link)) = (&step, self.links.get_mut(&id)) {
+                link.served = Some(log);
+            }
+            match step {
                 Step::Send(events) => {
                     let bytes: usize = events.iter().map(Event::size).sum();
                     if let Some(link) = self.links.get_mut(&id) {
@@ -472,13 +460,16 @@ impl Replica {
     /// The next frame of events for a log on a link.
     fn next_frame(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) -> Step {
         let Some(link) = self.links.get_mut(&id) else { return Step::Done };
+        if link.credit == 0 {
+            link.stalled_since.get_or_insert(now.mono);
+        }
         if link.loading.is_some() || link.credit == 0 {
             return Step::Wait;
         }
         let room_for = link.credit.min(EVENTS_BYTES_PER_FRAME);
         let Some(session) = link.log(room, log) else { return Step::Done };
-        let due: Vec<ChainId> =
-            session.owed.iter().filter(|(_, owed)| owed.due <= now.mono).map(|(chain, _)| *chain).collect();
+        let is_due = |owed: &Owed| matches!(owed.due, Due::From(at) if at <= now.mono);
+        let due: Vec<ChainId> = session.owed.iter().filter(|(_, owed)| is_due(owed)).map(|(chain, _)| *chain).collect();
         let mut events = Vec::new();
         let mut bytes = 0;
         for chain in due {

@@ -760,7 +760,7 @@ fn who_hears_of_a_way_out_and_back_at_once_has_the_same_registers() {
 }
 
 /// Writes an event into a log, as a device does.
-fn append(world: &mut World, node: usize, log: LogId, action: Action, text: &str) {
+pub(crate) fn append(world: &mut World, node: usize, log: LogId, action: Action, text: &str) {
     let body = BodyBytes::new(&Body::Plain(text.as_bytes().to_vec())).unwrap();
     let id = CommandId(world.number());
     world.input(
@@ -770,12 +770,12 @@ fn append(world: &mut World, node: usize, log: LogId, action: Action, text: &str
 }
 
 /// What a node has on disk of a log, by author and place.
-fn held(world: &World, node: usize, log: LogId) -> Vec<(ChainId, Seq)> {
+pub(crate) fn held(world: &World, node: usize, log: LogId) -> Vec<(ChainId, Seq)> {
     world.replica_of(node).chains(log).collect()
 }
 
 /// Announces a log and settles.
-fn announce(world: &mut World, node: usize, room: RoomId) -> LogId {
+pub(crate) fn announce(world: &mut World, node: usize, room: RoomId) -> LogId {
     append(world, node, room.conversation(), Action::ANNOUNCE, "a document");
     world.settle();
     let announced = world.notices(node).iter().rev().find_map(|notice| match notice {

@@ -98,6 +98,7 @@ pub(super) async fn state(engine: &Engine, params: DocStateParams) -> Result<Doc
 
 pub(super) async fn awareness(engine: &Engine, params: DocAwarenessParams) -> Result<Done, ApiError> {
     let document = document(&params.doc_id)?;
+    let editor = params.client_id.unwrap_or_default();
     let state = match params.state {
         None | Some(Value::Null) => None,
         Some(state @ Value::Object(_)) => Some(state.to_string()),
@@ -106,7 +107,7 @@ pub(super) async fn awareness(engine: &Engine, params: DocAwarenessParams) -> Re
     if state.as_ref().is_some_and(|state| state.len() > STATE_BYTES_MAX) {
         return Err(ApiError::invalid("Where somebody is, is said in at most 4 KiB."));
     }
-    engine.with_home(move |home| home.set_awareness(document, state).map(|()| Done {})).await
+    engine.with_home(move |home| home.set_awareness(document, editor, state).map(|()| Done {})).await
 }
 
 pub(super) async fn set_editors(engine: &Engine, params: SetEditorsParams) -> Result<Done, ApiError> {

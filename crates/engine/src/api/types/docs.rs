@@ -110,6 +110,10 @@ pub struct DocPresence {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DocAwarenessParams {
     pub doc_id: String,
+    /// Of which editor: the client id that `docs.open` gave it. Of several here, the one that moved last is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub client_id: Option<u64>,
     /// An object; `null` where this person goes.
     #[ts(type = "unknown")]
     pub state: Option<serde_json::Value>,

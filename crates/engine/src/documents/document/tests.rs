@@ -4,6 +4,7 @@ use momoland_protocol::id::{BodyHash, Incarnation, RosterHash};
 use proptest::prelude::*;
 use yrs::{Text as _, XmlTextPrelim};
 
+use super::live::LIVE_HOLDS_MS;
 use super::*;
 
 const LOG: LogId = LogId([7; 32]);

@@ -4,14 +4,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use yrs::branch::Branch;
 use yrs::types::text::YChange;
 use yrs::types::{Attrs, Delta};
+use yrs::updates::decoder::Decode as _;
 use yrs::{
-    Any, In, Out, ReadTxn, Text as _, TransactionMut, Xml as _, XmlElementPrelim, XmlElementRef, XmlFragment,
-    XmlFragmentRef, XmlOut, XmlTextPrelim, XmlTextRef,
+    Any, BranchID, In, Out, ReadTxn, Text as _, Transact as _, TransactionMut, Xml as _, XmlElementPrelim,
+    XmlElementRef, XmlFragment, XmlFragmentRef, XmlOut, XmlTextPrelim, XmlTextRef,
 };
 
 use super::{Block, Cell, Inline, Item, ListKind, Marks, push_text, safe_address};
+use crate::documents::document::Page;
+use crate::documents::update::{Id, Update, UpdateError};
 
 /// All blocks of a document.
 pub(in crate::documents) fn read<T: ReadTxn>(fragment: &XmlFragmentRef, txn: &T) -> Vec<Block> {
@@ -180,7 +184,11 @@ fn number(element: &XmlElementRef, txn: &impl ReadTxn, key: &str, low: u32, high
 }
 
 /// Puts blocks at the end of a document, in the place of an empty paragraph there.
-pub(in crate::documents) fn write(fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) {
+pub(in crate::documents) fn write(
+    fragment: &XmlFragmentRef,
+    txn: &mut TransactionMut<'_>,
+    blocks: &[Block],
+) -> Result<(), UpdateError> {
     let last = fragment.len(txn).checked_sub(1).and_then(|place| Some((place, fragment.get(txn, place)?)));
     let mut blocks = blocks;
     if let Some((place, XmlOut::Element(last))) = last
@@ -197,9 +205,38 @@ pub(in crate::documents) fn write(fragment: &XmlFragmentRef, txn: &mut Transacti
             None => {}
         }
     }
-    for block in blocks {
-        let element = fragment.push_back(txn, XmlElementPrelim::empty(tag_of(block)));
-        write_block(&element, txn, block);
+    graft(fragment, txn, blocks)
+}
+
+/// Puts blocks behind the last. `yrs` finds every place by walking there, so that a thousand blocks behind ten thousand
+/// would take ten million steps: they are written into an empty document, where the way is short, and taken over.
+fn graft(fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) -> Result<(), UpdateError> {
+    if blocks.is_empty() {
+        return Ok(());
+    }
+    let client = txn.doc().client_id();
+    let scratch = Page::new(client.get());
+    let mut writing = scratch.doc.transact_mut();
+    for block in blocks.iter().rev() {
+        let element = scratch.content.insert(&mut writing, 0, XmlElementPrelim::empty(tag_of(block)));
+        write_block(&element, &mut writing, block);
+    }
+    let update = Update::decode(&writing.encode_update_v1())?;
+    let last = fragment.len(txn).checked_sub(1).and_then(|place| fragment.get(txn, place));
+    let last = last.and_then(|last| match last {
+        XmlOut::Element(element) => id_of(element.as_ref()),
+        XmlOut::Text(text) => id_of(text.as_ref()),
+        XmlOut::Fragment(fragment) => id_of(fragment.as_ref()),
+    });
+    let grafted = update.grafted(txn.state_vector().get(&client), last).encode();
+    let decoded = yrs::Update::decode_v1(&grafted).map_err(|_| UpdateError::Malformed)?;
+    txn.apply_update(decoded).map_err(|_| UpdateError::Malformed)
+}
+
+fn id_of(branch: &Branch) -> Option<Id> {
+    match branch.id() {
+        BranchID::Nested(id) => Some(Id { client: id.client.get(), clock: id.clock }),
+        BranchID::Root(_) => None,
     }
 }
 
@@ -323,8 +360,8 @@ fn write_block(element: &XmlElementRef, txn: &mut TransactionMut<'_>, block: &Bl
                 element.insert_attribute(txn, "start", Any::from(i64::from(*start)));
             }
             let tag = if *kind == ListKind::Tasks { "taskItem" } else { "listItem" };
-            for item in items {
-                let new = element.push_back(txn, XmlElementPrelim::empty(tag));
+            for item in items.iter().rev() {
+                let new = element.insert(txn, 0, XmlElementPrelim::empty(tag));
                 if *kind == ListKind::Tasks {
                     new.insert_attribute(txn, "checked", Any::Bool(item.done));
                 }
@@ -332,8 +369,8 @@ fn write_block(element: &XmlElementRef, txn: &mut TransactionMut<'_>, block: &Bl
             }
         }
         Block::Table(rows) => {
-            for row in rows {
-                let new = element.push_back(txn, XmlElementPrelim::empty("tableRow"));
+            for row in rows.iter().rev() {
+                let new = element.insert(txn, 0, XmlElementPrelim::empty("tableRow"));
                 for cell in row {
                     let tag = if cell.header { "tableHeader" } else { "tableCell" };
                     let cell_element = new.push_back(txn, XmlElementPrelim::empty(tag));
@@ -344,9 +381,11 @@ fn write_block(element: &XmlElementRef, txn: &mut TransactionMut<'_>, block: &Bl
     }
 }
 
+/// Writes blocks into an element that is empty: from the last to the first, since the beginning is where `yrs` need not
+/// walk to.
 fn write_blocks(element: &XmlElementRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) {
-    for block in blocks {
-        let new = element.push_back(txn, XmlElementPrelim::empty(tag_of(block)));
+    for block in blocks.iter().rev() {
+        let new = element.insert(txn, 0, XmlElementPrelim::empty(tag_of(block)));
         write_block(&new, txn, block);
     }
 }

@@ -1,17 +1,28 @@
 use proptest::prelude::*;
-use yrs::{Doc, OffsetKind, Options, ReadTxn as _, Transact as _, WriteTxn as _};
+use yrs::updates::decoder::Decode as _;
+use yrs::{ReadTxn as _, Transact as _};
 
 use super::*;
+use crate::documents::document::Page;
+
+fn page_of(blocks: &[Block]) -> Page {
+    let page = Page::new(1);
+    write(&page.content, &mut page.doc.transact_mut(), blocks).unwrap();
+    page
+}
 
 fn through_a_page(blocks: &[Block]) -> Vec<Block> {
-    let mut options = Options::with_client_id(yrs::ClientID::new(1));
-    options.offset_kind = OffsetKind::Utf16;
-    let doc = Doc::with_options(options);
-    let content = doc.transact_mut().get_or_insert_xml_fragment("default");
-    write(&content, &mut doc.transact_mut(), blocks);
-    let txn = doc.transact();
+    let page = page_of(blocks);
+    let txn = page.doc.transact();
     assert!(txn.state_vector().len() <= 1);
-    read(&content, &txn)
+    read(&page.content, &txn)
+}
+
+/// Gives `to` what `from` has more.
+fn exchange(from: &Page, to: &Page) {
+    let known = to.doc.transact().state_vector();
+    let update = from.doc.transact().encode_state_as_update_v1(&known);
+    to.doc.transact_mut().apply_update(yrs::Update::decode_v1(&update).unwrap()).unwrap();
 }
 
 fn text(text: &str) -> Inline {
@@ -132,6 +143,38 @@ proptest! {
     #[test]
     fn prop_a_page_comes_back(blocks in blocks()) {
         prop_assert_eq!(through_a_page(&blocks), blocks);
+    }
+
+    #[test]
+    fn prop_what_comes_behind_a_page_stands_behind_it(pages in prop::collection::vec(blocks(), 2..4)) {
+        let page = page_of(&[]);
+        let mut expected = Vec::new();
+        for blocks in &pages {
+            write(&page.content, &mut page.doc.transact_mut(), blocks).unwrap();
+            // An empty paragraph at the end is what the next begin in.
+            if expected.last() == Some(&Block::Paragraph(Vec::new())) && !blocks.is_empty() {
+                expected.pop();
+            }
+            expected.extend(blocks.iter().cloned());
+        }
+        prop_assert_eq!(read(&page.content, &page.doc.transact()), expected);
+    }
+
+    #[test]
+    fn prop_what_two_put_behind_a_page_at_once_is_not_mixed(first in blocks(), one in blocks(), other in blocks()) {
+        let end = [Block::Rule];
+        let ada = page_of(&[first.as_slice(), &end].concat());
+        let grace = Page::new(2);
+        exchange(&ada, &grace);
+        for (page, blocks) in [(&ada, &one), (&grace, &other)] {
+            write(&page.content, &mut page.doc.transact_mut(), blocks).unwrap();
+        }
+        exchange(&ada, &grace);
+        exchange(&grace, &ada);
+        let all = read(&ada.content, &ada.doc.transact());
+        prop_assert_eq!(&all, &read(&grace.content, &grace.doc.transact()));
+        let either = |one: &[Block], other: &[Block]| [first.as_slice(), &end, one, other].concat();
+        prop_assert!(all == either(&one, &other) || all == either(&other, &one), "{:?}", all);
     }
 
     #[test]

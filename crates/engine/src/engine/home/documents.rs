@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use momoland_protocol::clock::Hlc;
-use momoland_protocol::document::{Announcement, DocumentChange, DocumentUpdate, EditorsChange, NewDocument};
+use momoland_protocol::document::{Announcement, DocumentChange, EditorsChange, NewDocument};
 use momoland_protocol::event::{Action, Event as LogEvent, EventHeader, EventOrder};
 use momoland_protocol::id::{AccountId, ChainId, LogId, RoomId, Seq};
 use momoland_replica::output::CommandRefusal;
@@ -39,6 +39,7 @@ use crate::api::error::ApiError;
 use crate::api::events::Event;
 use crate::documents::awareness::Awareness;
 use crate::documents::document::{Document, Edit, Folded, Standing};
+use crate::documents::packing;
 use crate::documents::records::{DocumentRecords, Noted, Reached};
 use crate::documents::rights::{Rights, Verdict};
 
@@ -250,7 +251,7 @@ impl Home {
             Action::DOCUMENT_UPDATE => self.note_unfolded(log, header.body_length as usize),
             _ => return,
         }
-        let Some(DocumentUpdate { update }) = event.content() else { return };
+        let Some(update) = event.content().and_then(packing::unpack) else { return };
         let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
         let Some(document) = &mut shelved.document else { return };
         if own_command {

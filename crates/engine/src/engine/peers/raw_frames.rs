@@ -267,6 +267,7 @@ fn tells_of(frame: &Frame, room: RoomId) -> bool {
         | Frame::Want { log, .. }
         | Frame::Position { log, .. }
         | Frame::Digest { log, .. }
+        | Frame::Fetch { log, .. }
         | Frame::Mode { log, .. } => *log == conversation,
         Frame::Closed { .. } => false,
     }
@@ -311,6 +312,7 @@ fn demands(stage: &Stage, room: RoomId, old_roster: RosterHash, own: &WireEvent,
         Frame::Registers { room, registers: vec![Signed::sign(mark, &eve.key).unwrap()] },
         Frame::Ack { log, chains: vec![all_of_it] },
         Frame::Mode { log, mode: RelayMode::Full },
+        Frame::Fetch { log, chains: vec![ChainHead { chain: of_ada, seq: Seq::ZERO, event: EventId::ZERO }] },
     ]
 }
 
@@ -376,7 +378,7 @@ async fn c08_raw_frames_of_a_removed_member_get_and_change_nothing() {
 
 /// The next event of Eve's chain in a document: what she writes, under the list of editors that the announcement was.
 fn update_of(eve: &Eve, log: LogId, seq: u64, prev: EventId, roster: RosterHash, update: Vec<u8>) -> WireEvent {
-    let body = BodyBytes::new(&Body::Plain(cbor::encode(&DocumentUpdate { update }))).unwrap();
+    let body = BodyBytes::new(&Body::Plain(cbor::encode(&DocumentUpdate { update, inflated: None }))).unwrap();
     let header = EventHeader {
         log,
         device: eve.key.device(),

@@ -13,14 +13,19 @@ use crate::sim::world::{Node, World};
 pub(crate) fn sent(world: &World, node: Node, peer: Node, frame: &Frame) {
     let Remote::Device { device, account } = world.remote(peer) else { return };
     let (room, content) = match frame {
-        Frame::Events { log, .. } | Frame::Have { log, .. } | Frame::Ack { log, .. } | Frame::Want { log, .. } => {
+        Frame::Events { log, .. }
+        | Frame::Have { log, .. }
+        | Frame::Ack { log, .. }
+        | Frame::Want { log, .. }
+        | Frame::Digest { log, .. }
+        | Frame::Fetch { log, .. } => {
             let room = world.replica_of(node).room_of(*log).expect("a log that is known");
             (room, true)
         }
         Frame::Registers { room, .. } => (*room, true),
         Frame::Room { version: 0, .. } => return,
         Frame::Room { room, .. } | Frame::Roster { room, .. } => (*room, false),
-        Frame::Closed { .. } | Frame::Mode { .. } | Frame::Position { .. } | Frame::Digest { .. } => return,
+        Frame::Closed { .. } | Frame::Mode { .. } | Frame::Position { .. } => return,
     };
     let roster = world.replica_of(node).roster(room).expect("a room that is shared");
     let inside = roster.role_of_device(device).is_some_and(|(owner, _)| owner == account);
@@ -41,6 +46,8 @@ fn name(frame: &Frame) -> &'static str {
         Frame::Registers { .. } => "registers",
         Frame::Room { .. } => "that there is a room",
         Frame::Roster { .. } => "a roster",
-        Frame::Closed { .. } | Frame::Mode { .. } | Frame::Position { .. } | Frame::Digest { .. } => "a frame",
+        Frame::Digest { .. } => "a list of chains",
+        Frame::Fetch { .. } => "a question for chains",
+        Frame::Closed { .. } | Frame::Mode { .. } | Frame::Position { .. } => "a frame",
     }
 }

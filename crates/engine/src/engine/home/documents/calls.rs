@@ -1,9 +1,7 @@
 //! Documents as fronts make, read, write and change them.
 
 use momoland_protocol::cbor;
-use momoland_protocol::document::{
-    Announcement, DocumentChange, DocumentCut, DocumentUpdate, Editors, EditorsChange, NewDocument,
-};
+use momoland_protocol::document::{Announcement, DocumentChange, DocumentCut, Editors, EditorsChange, NewDocument};
 use momoland_protocol::event::Action;
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId};
 use momoland_protocol::limits;
@@ -19,6 +17,7 @@ use super::{
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{Doc, DocEditing};
 use crate::documents::document::{Document, Edit, EditRefusal};
+use crate::documents::packing;
 use crate::documents::rich::Block;
 use crate::engine::Home;
 use crate::engine::home::{Waiting, body_of, refused};
@@ -70,7 +69,7 @@ impl Home {
         let body = begun.and_then(|update| {
             // It is an event at once, and nothing waits to become one.
             document.take_unissued(limits::DOCUMENT_UPDATE_BYTES_MAX);
-            body_of(&DocumentUpdate { update }).map_err(|error| CommandRefusal::OutOfBounds(error.message))
+            body_of(&packing::pack(update)).map_err(|error| CommandRefusal::OutOfBounds(error.message))
         });
         match body {
             Ok(body) => {
@@ -165,7 +164,9 @@ impl Home {
     pub(crate) fn close_document(&mut self, log: LogId) -> Result<(), ApiError> {
         let shelved = self.documents.shelf.get_mut(&log).ok_or_else(no_such_document)?;
         shelved.open = shelved.open.saturating_sub(1);
-        self.documents.awareness.set(log, None);
+        if shelved.open == 0 {
+            self.documents.awareness.leave(log);
+        }
         self.edit_together();
         self.issue_document(log);
         Ok(())

@@ -15,7 +15,7 @@ use super::{Shelved, no_such_document};
 use crate::api::error::ApiError;
 use crate::api::events::Event;
 use crate::api::types::DocPresence;
-use crate::documents::awareness::STATE_BYTES_MAX;
+use crate::documents::awareness::{Editor, STATE_BYTES_MAX};
 use crate::documents::document::Document;
 use crate::engine::Home;
 
@@ -23,11 +23,12 @@ use crate::engine::Home;
 const LIVE_EVERY_MS: u64 = 12;
 
 impl Home {
-    /// Says where this person is in a document, as an editor knows it; `None` where they go.
-    pub(crate) fn set_awareness(&mut self, log: LogId, state: Option<String>) -> Result<(), ApiError> {
+    /// Says where this person is in a document, as one of their editors knows it; `None` where they go.
+    pub(crate) fn set_awareness(&mut self, log: LogId, editor: Editor, state: Option<String>) -> Result<(), ApiError> {
         let shelved = self.documents.shelf.get(&log).ok_or_else(no_such_document)?;
         self.require_member(shelved.room).map_err(|_| no_such_document())?;
-        self.documents.awareness.set(log, state);
+        let now_ms = self.mono_ms();
+        self.documents.awareness.set(log, editor, state, now_ms);
         Ok(())
     }
 

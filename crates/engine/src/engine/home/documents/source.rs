@@ -3,7 +3,6 @@
 //! A [`Source`] holds all that judges the events as it was when it was taken. Whoever installs what came out looks
 //! whether that still holds; a snapshot is looked at anew each time it is read, so writing one that does not is harmless.
 
-use momoland_protocol::document::DocumentUpdate;
 use momoland_protocol::event::{Action, Event as LogEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, LogId, Seq};
 use momoland_replica::roster::Roster;
@@ -13,6 +12,7 @@ use momoland_store::kv::StoreError;
 use super::{no_such_document, standing};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::documents::document::{Document, Folded, Standing};
+use crate::documents::packing;
 use crate::documents::records::DocumentRecords;
 use crate::documents::rights::Rights;
 use crate::documents::snapshot::{Ranges, Snapshot};
@@ -183,7 +183,7 @@ impl Source {
         if header.action != Action::DOCUMENT_UPDATE {
             return;
         }
-        let Some(DocumentUpdate { update }) = event.content() else { return };
+        let Some(update) = event.content().and_then(packing::unpack) else { return };
         let author = self.roster.account_of(header.device).filter(|_| self.roster.counts_event(header));
         let judged = author.and_then(|author| Some((author, standing(&self.rights, header, author)?)));
         let Some((author, standing)) = judged else {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use momoland_protocol::document::DocumentUpdate;
 use momoland_protocol::event::Action;
 use momoland_protocol::id::{ChainId, EventId, LogId, Seq};
 use momoland_protocol::limits;
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 use super::{DocumentStep, ISSUE_AFTER, ISSUE_AGAIN_AFTER, Issuing};
 use crate::api::events::Event;
 use crate::documents::document::Document;
+use crate::documents::packing;
 use crate::documents::records::DocumentRecords;
 use crate::engine::Home;
 use crate::engine::home::{Waiting, body_of, refused};
@@ -60,7 +60,7 @@ impl Home {
         self.documents.journal.seal(log);
         shelved.issuing = Some(Issuing { parts: parts.clone(), waiting: parts.len(), numbers });
         for update in parts {
-            let command = body_of(&DocumentUpdate { update }).map(|body| Command::Append {
+            let command = body_of(&packing::pack(update)).map(|body| Command::Append {
                 log,
                 action: Action::DOCUMENT_UPDATE,
                 targets: vec![named],
