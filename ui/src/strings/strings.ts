@@ -162,8 +162,8 @@ export const strings = {
       },
       paths: {
         direct: "Straight between your two computers.",
-        turn: "Through a TURN server, since there is no straight way: farther, and no faster than it.",
-        relay: "The server's relay carries no calls.",
+        turn: "Through a TURN server, since your computers find no straight way to each other. That is farther, so it takes longer.",
+        relay: "Messages go by the server’s relay, which carries no calls.",
       } satisfies Record<PeerPath, string>,
       sound: (madeUp: number) => `Sound: ${madeUp < 0.001 ? "nothing" : `${number.format(Math.round(madeUp * 1_000) / 10)} %`} made up`,
       picture: (width: number, height: number, frames: number, bits: number) => `Picture: ${width} × ${height}, ${number.format(Math.round(frames))} a second, ${rate(bits)}`,

@@ -4,7 +4,7 @@ import type { Locator, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { Call, CallParticipant, CallPeerStats, Tile, VideoStats } from "@/client/types";
 import type { FakeEngine } from "./fake-engine.js";
-import { asked, composer, openRoom, openWindow, until, type Opened } from "./harness.js";
+import { asked, composer, focused, openRoom, openWindow, until, type Opened } from "./harness.js";
 import { halves, messageOf, page as pageScene, sceneOf, type Scene } from "./scenes.js";
 import { tidewater } from "./tidewater.js";
 
@@ -262,7 +262,11 @@ describe("a call with pictures", () => {
     const before = tileOf(engine, "ingrid-1")?.width ?? 0;
     await stage.getByRole("button", { name: "Over the conversation" }).click();
     await until("it is larger", () => (tileOf(engine, "ingrid-1")?.width ?? 0) > before * 1.3);
-    expect(await page.getByRole("textbox", { name: "Message boat-shed" }).count()).toBe(0);
+    const reached = await composer(page).evaluate((element: HTMLElement) => {
+      element.focus();
+      return document.activeElement === element;
+    });
+    expect(reached).toBe(false);
     const shown = engine.calls.filter(({ method }) => method === "messages.markRead").length;
     await stage.getByRole("button", { name: "Back above the conversation" }).click();
     await composer(page).waitFor();
@@ -293,8 +297,11 @@ describe("showing one's screen", () => {
     expect(await dialog.getByRole("radio", { name: "Main screen" }).isChecked()).toBe(true);
     await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
-    await page.keyboard.press("ArrowDown");
-    await page.keyboard.press("ArrowDown");
+    for (const name of ["Second screen", "Slipway plan"]) {
+      await page.keyboard.press("ArrowDown");
+      await until(`${name} has the focus`, async () => (await focused(page)).startsWith(name));
+    }
+    await page.keyboard.press("Space");
     await dialog.getByRole("button", { name: "Show it" }).click();
     await stage.getByText("You are showing your screen.").waitFor();
     expect(asked(engine, "calls.setMedia")).toMatchObject([{ callId: "c1", screen: true, screenSource: "plan" }]);

@@ -92,12 +92,13 @@ function Focus({ call, large, rest, width, height }: { call: Call; large: Seat; 
   );
 }
 
-/** Oneself, over the end of the others. */
+/** Oneself, in the corner of the one other. */
 function Corner({ call, seat, width, height }: { call: Call; seat: Seat; width: number; height: number }) {
-  const side = Math.round(Math.max(88, Math.min(220, width * 0.22, (height * ASPECT) / 3)));
+  const other = bestGrid(1, width, height, 0);
+  const side = Math.round(Math.max(72, Math.min(220, other.width * 0.26)));
   return (
-    <ul aria-label={words.you}>
-      <Tile call={call} seat={seat} width={side} height={Math.round(side / ASPECT)} pinnable={false} className="absolute! bottom-0 end-0 shadow-2" />
+    <ul aria-label={words.you} className="absolute" style={{ insetInlineEnd: Math.max(0, (width - other.width) / 2) + GAP, bottom: Math.max(0, (height - other.height) / 2) + GAP }}>
+      <Tile call={call} seat={seat} width={side} height={Math.round(side / ASPECT)} pinnable={false} className="shadow-2" />
     </ul>
   );
 }
