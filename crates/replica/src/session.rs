@@ -27,6 +27,10 @@ pub(crate) const SLOW_AFTER_MS: u64 = 2_000;
 /// [`PASS_ON_AFTER_MS`], so that it arrives before the event is passed on in vain.
 pub(crate) const LAZY_ACK_AFTER_MS: u64 = 400;
 
+/// How long the relay's acknowledgement to a device in digest mode waits for others, milliseconds: a burst of messages that
+/// peers carry costs the relay a few of them, and nobody sees the wait.
+pub(crate) const FED_ACK_AFTER_MS: u64 = 100;
+
 /// Between two comparisons of one log on one link, milliseconds: a gap may show in every event of a burst.
 pub(crate) const COMPARE_EVERY_MS: u64 = 500;
 

@@ -108,6 +108,13 @@ impl Replica {
         to_relay && self.fed_by_peers.contains(&room) && held.is_some_and(Chain::is_whole)
     }
 
+    /// A log on a link to a device that asked for digests.
+    pub(super) fn fed_session(&mut self, id: LinkId, log: LogId) -> Option<&mut LogSession> {
+        let room = self.room_of(log)?;
+        let session = self.links.get_mut(&id)?.log(room, log)?;
+        (session.mode == RelayMode::Digest).then_some(session)
+    }
+
     /// What is due of one log on one link: lists, and questions for what it has more of than we.
     pub(super) fn tell_digests(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
         let open = self.shares(id, room) && !self.halted;

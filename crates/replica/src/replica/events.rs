@@ -17,7 +17,9 @@ use crate::input::{CommandId, LinkId, Mono, Now, Remote};
 use crate::log::{Chain, Head, Log};
 use crate::output::{CloseReason, CommandRefusal, Load, LoadOrder, Notice, Output, Record};
 use crate::roster::{Roster, RosterRefusal};
-use crate::session::{COMPARE_EVERY_MS, DIGEST_EVERY_MS, LAZY_ACK_AFTER_MS, SLOW_AFTER_MS, TWINS_MAX};
+use crate::session::{
+    COMPARE_EVERY_MS, DIGEST_EVERY_MS, FED_ACK_AFTER_MS, LAZY_ACK_AFTER_MS, SLOW_AFTER_MS, TWINS_MAX,
+};
 #[cfg(feature = "planted")]
 use crate::sim::Planted;
 
@@ -484,7 +486,8 @@ impl Replica {
         }
     }
 
-    /// Acknowledges at once where the events came from, and a little later to everybody else in the room.
+    /// Acknowledges at once where the events came from, and a little later to everybody else in the room. Whoever is fed by
+    /// peers has their word first, and the relay's a moment later, together with others.
     fn acknowledge(&mut self, now: Now, from: LinkId, heads: &BTreeMap<(RoomId, LogId, ChainId), ChainHead>) {
         #[cfg(feature = "planted")]
         if self.config.planted == Some(Planted::DropsAcknowledgement) {
@@ -495,10 +498,19 @@ impl Replica {
         for ((_, log, _), head) in heads.iter().filter(|((room, ..), _)| self.shares(from, *room)) {
             by_log.entry(*log).or_default().push(*head);
         }
+        let relay = self.is_relay();
         for (log, chains) in by_log {
-            self.outputs.push_back(Output::Send { link: from, frame: Frame::Ack { log, chains } });
+            let fed = relay.then(|| self.fed_session(from, log)).flatten();
+            if let Some(session) = fed {
+                session.lazy_acks.extend(chains.into_iter().map(|head| (head.chain, head)));
+                if let Some(link) = self.links.get_mut(&from) {
+                    link.wake_by(Mono(now.mono.0 + FED_ACK_AFTER_MS));
+                }
+            } else {
+                self.outputs.push_back(Output::Send { link: from, frame: Frame::Ack { log, chains } });
+            }
         }
-        if self.is_relay() {
+        if relay {
             return;
         }
         let due = Mono(now.mono.0 + LAZY_ACK_AFTER_MS);

@@ -252,6 +252,22 @@ fn a_log_and_its_mode_begin_together() {
     assert_eq!(sent(&world, 0, "Events"), 0, "who comes back asks for digests again");
 }
 
+// Rules: SY7
+#[test]
+fn a_burst_that_peers_carry_is_acknowledged_a_few_times() {
+    let (mut world, room) = mesh(2);
+    begin_story(&mut world);
+    for number in 0..100 {
+        world.post(1, room, &format!("message {number}"));
+        world.run_for(3);
+    }
+    world.settle();
+    assert_eq!(world.texts(0, room).len(), 100);
+    let told = sent(&world, 0, "Ack");
+    assert!((1..=6).contains(&told), "{told} acknowledgements");
+    assert!(acknowledged_by(&world, 1, true));
+}
+
 // Rules: SY15, SY19
 #[test]
 fn a_mode_holds_for_a_log_that_the_relay_learns_of_last() {
