@@ -793,6 +793,8 @@ export const strings = {
     theme: (theme: string) => `Theme: ${theme}`,
     toggleDetails: "Show or hide details",
     link: "Link",
+    call: (room: string) => `Call ${room}`,
+    videoCall: (room: string) => `Call ${room} with video`,
     placesIn: (room: string) => `Places in ${room}`,
     pinnedIn: (room: string) => `Pinned in ${room}`,
     notify: (level: string) => `Tell me about: ${level}`,

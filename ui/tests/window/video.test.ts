@@ -281,6 +281,18 @@ describe("a call with pictures", () => {
     await until("it was asked for", () => asked(engine, "calls.setMedia").some((params) => JSON.stringify(params) === '{"cameraDevice":"desk"}'));
   });
 
+  test("is had from the palette as well", async () => {
+    const { page, engine } = await openWindow();
+    await openRoom(page, "boat-shed");
+    for (const [command, method] of [["Call boat-shed with video", "calls.start"], ["Turn your camera off", "calls.setMedia"], ["Leave the call", "calls.leave"]] as const) {
+      await page.keyboard.press("Control+k");
+      await page.getByRole("combobox").fill(command);
+      await page.getByRole("option", { name: command }).waitFor();
+      await page.keyboard.press("Enter");
+      await until(command, () => asked(engine, method).length === 1);
+    }
+  });
+
   test("says what is wrong with one's own camera", async () => {
     const { stage } = await inCall(call({ picture: { problem: "The camera is used by another program." } }));
     await stage.getByText("The camera is used by another program.").waitFor();

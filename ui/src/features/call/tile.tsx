@@ -103,7 +103,7 @@ function PinButton({ seat, title, whole }: { seat: Seat; title: string; whole: b
       className={
         whole
           ? "absolute inset-0 size-full touch:size-full rounded-large hover:bg-transparent focus-visible:inset-1 focus-visible:size-[calc(100%-8px)]"
-          : `absolute top-1.5 end-1.5 size-7 touch:size-8 [&_svg]:size-4 bg-raised hover:bg-raised border border-line transition-opacity ${pinned ? "" : "opacity-0 group-hover:opacity-100 focus-visible:opacity-100 touch:opacity-100"}`
+          : `absolute top-1.5 end-1.5 size-7 touch:size-8 [&_svg]:size-4 bg-raised hover:bg-raised border border-line transition-opacity duration-(--fast) ${pinned ? "" : "opacity-0 group-hover:opacity-100 focus-visible:opacity-100 touch:opacity-100"}`
       }
       onClick={() => actions.setCallLook({ pinned: pinned ? null : seat.key })}
     >
