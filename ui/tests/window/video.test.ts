@@ -351,7 +351,7 @@ test("how it gets through is told in words, and in figures where one asks", asyn
   await page.getByRole("menuitem", { name: "How it gets through" }).click();
   const dialog = page.getByRole("dialog", { name: "How the call gets through" });
   await dialog.getByText("No new picture has come for seconds.").waitFor();
-  await dialog.getByText("Through a TURN server, since there is no straight way").waitFor();
+  await dialog.getByText("Through a TURN server, since your computers find no straight way").waitFor();
   await dialog.getByText("Yours to them: 1280 × 720, 24 a second, 1.4 Mbit/s").waitFor();
   engine.emit({ type: "call.stats", callId: "c1", peers: [figures(4, { ...SEEN, framesDecoded: 60, packetsReceived: 600 })] });
   await dialog.getByText("Comes through well.").waitFor();
