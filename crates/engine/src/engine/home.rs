@@ -25,7 +25,7 @@ use std::time::Duration;
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
 use momoland_protocol::event::{BodyBytes, Event as StoredEvent, EventHeader};
-use momoland_protocol::id::{AccountId, EventId, NoticeId, RoomId, random};
+use momoland_protocol::id::{AccountId, BodyHash, EventId, NoticeId, RoomId, random};
 use momoland_protocol::location::Point;
 use momoland_protocol::server::ChosenStatus;
 use momoland_protocol::signed::SecretKey;
@@ -76,6 +76,8 @@ pub(crate) type Stored = oneshot::Receiver<Result<EventId, CommandRefusal>>;
 pub(super) enum Waiting {
     Send(oneshot::Sender<Result<EventId, CommandRefusal>>),
     Document(DocumentStep),
+    /// A message that is written anew; see [`Home::again`].
+    Again((RoomId, BodyHash)),
     Nobody,
 }
 
@@ -134,6 +136,8 @@ pub(crate) struct Home {
     pub(super) inbox: Inbox,
     pub(super) announcements: BTreeMap<NoticeId, AnnouncementRecord>,
     pub(super) documents: Documents,
+    /// Messages that are being written anew, by what they say: not on the disk yet.
+    pub(super) again: BTreeSet<(RoomId, BodyHash)>,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
     /// Rooms whose appearance changed in this turn.
@@ -217,6 +221,7 @@ impl Home {
             inbox: Inbox::default(),
             announcements: BTreeMap::new(),
             documents,
+            again: BTreeSet::new(),
             waiting: BTreeMap::new(),
             next_number: 0,
             dirty: BTreeSet::new(),

@@ -212,6 +212,7 @@ impl Home {
                 let _ = waiting.send(answer);
             }
             Some(Waiting::Document(step)) => self.document_step(step, answer),
+            Some(Waiting::Again(said)) => _ = self.again.remove(&said),
             Some(Waiting::Nobody) | None => {}
         }
     }
@@ -222,6 +223,10 @@ impl Home {
                 let _ = answer.send(Err(why));
             }
             Some(Waiting::Document(step)) => self.document_step(step, Err(why)),
+            Some(Waiting::Again(said)) => {
+                tracing::warn!(%why, "a message could not be written anew");
+                self.again.remove(&said);
+            }
             Some(Waiting::Nobody) | None => tracing::debug!(%why, "a command of our own was refused"),
         }
     }
