@@ -1,5 +1,7 @@
+import { Channel } from "@tauri-apps/api/core";
+import { clearMocks, mockIPC } from "@tauri-apps/api/mocks";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { retryDelayMs, SocketTransport, type TransportEvent } from "@/client/transport";
+import { retryDelayMs, SocketTransport, TauriTransport, type TransportEvent } from "@/client/transport";
 
 class Socket {
   readyState: number = WebSocket.CONNECTING;
@@ -22,7 +24,10 @@ class Socket {
 }
 
 beforeEach(() => vi.useFakeTimers());
-afterEach(() => vi.useRealTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  clearMocks();
+});
 
 function dial() {
   const sockets: Socket[] = [];
@@ -125,4 +130,24 @@ test("bytes are handed on as bytes, at once", () => {
   sockets[0]?.onmessage?.({ data: bytes });
   sockets[0]?.onmessage?.({ data: "{}" });
   expect(heard).toEqual([{ kind: "picture", bytes }, { kind: "text", text: "{}" }]);
+});
+
+test("on the desktop each picture is answered once it was drawn, also one that cannot be", () => {
+  const happened: string[] = [];
+  const channels = new Map<string, number>();
+  mockIPC((command, given) => {
+    happened.push(command);
+    for (const value of Object.values(given ?? {})) if (value instanceof Channel) channels.set(command, value.id);
+  });
+  new TauriTransport().start((event) => {
+    happened.push(event.kind);
+  });
+  // What may be asked for comes first, then what tells of changes.
+  expect(happened).toEqual(["pictures", "subscribe"]);
+  happened.length = 0;
+  const { runCallback } = (window as unknown as { __TAURI_INTERNALS__: { runCallback: (id: number, message: unknown) => void } }).__TAURI_INTERNALS__;
+  const send = (message: unknown, index: number): void => runCallback(channels.get("pictures") ?? -1, { message, index });
+  send(new ArrayBuffer(4), 0);
+  send("no bytes", 1);
+  expect(happened).toEqual(["picture", "picture_drawn", "picture_drawn"]);
 });

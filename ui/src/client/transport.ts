@@ -37,8 +37,6 @@ export class TauriTransport implements Transport {
 
   start(listener: (event: TransportEvent) => void): void {
     this.#listener = listener;
-    const onEvent = new Channel<string>();
-    onEvent.onmessage = (text) => this.#listener({ kind: "text", text });
     // A channel has no brake of its own, so each picture is answered once it is drawn; the bridge counts those under way.
     const onPicture = new Channel<unknown>();
     onPicture.onmessage = (bytes) => {
@@ -48,7 +46,10 @@ export class TauriTransport implements Transport {
         invoke("picture_drawn").catch(() => undefined);
       }
     };
+    // First, so that whatever the page asks for once it is subscribed is asked by a page that can be shown pictures.
     invoke("pictures", { onPicture }).catch(() => undefined);
+    const onEvent = new Channel<string>();
+    onEvent.onmessage = (text) => this.#listener({ kind: "text", text });
     invoke("subscribe", { onEvent }).then(
       () => this.#listener({ kind: "open" }),
       () => this.#listener({ kind: "closed" }),

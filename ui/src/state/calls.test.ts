@@ -40,6 +40,8 @@ test("who speaks stays the speaker until somebody else does", () => {
   expect(told(state, call({ participants: [bo("a"), bo("b", { speaking: true, mic: false })] })).speaker).toBe("a");
   expect(told(state, call({ participants: [bo("b")] })).speaker).toBe("b");
   expect(told(state, call({ part: "ended" })).speaker).toBeNull();
+  // A window that opens in the middle of a call knows it, too.
+  expect(reduceCalls(INITIAL_CALLS, { type: "list", calls: [call({ participants: [bo("a"), bo("b", { speaking: true })] })] }).speaker).toBe("b");
 });
 
 test("how a call is shown ends with it; whether one sees oneself does not", () => {

@@ -47,7 +47,7 @@ export type CallsAction =
 export function reduceCalls(state: CallsState, action: CallsAction): CallsState {
   switch (action.type) {
     case "list":
-      return { ...state, byRoom: new Map(action.calls.map((call) => [call.roomId, call])) };
+      return withSpeaker({ ...state, byRoom: new Map(action.calls.map((call) => [call.roomId, call])) });
     case "refused":
       return { ...state, refused: { roomId: action.roomId, error: action.error } };
     case "refusalGone":
@@ -74,13 +74,18 @@ export function callsEvent(state: CallsState, event: Extract<Event, { type: "cal
   const ended = wasIn && call.ended !== undefined ? { callId: call.callId, roomId: call.roomId, why: call.ended } : state.ended;
   // What was refused is moot once something happens in that room's call.
   const next = { ...state, byRoom, ended, refused: state.refused?.roomId === call.roomId ? null : state.refused };
-  if (isIn(call)) return { ...next, speaker: speakerOf(call, state.speaker) };
+  if (isIn(call)) return withSpeaker(next);
   // The next call is shown as a call is; who wants no picture of themselves wants none there either.
   return wasIn ? { ...next, speaker: null, passages: new Map(), figures: new Map(), look: { ...LOOK, self: state.look.self } } : next;
 }
 
 function isIn(call: Call | undefined): boolean {
   return call?.part === "in" || call?.part === "calling";
+}
+
+function withSpeaker(state: CallsState): CallsState {
+  const call = currentCall(state);
+  return { ...state, speaker: call === null ? null : speakerOf(call, state.speaker) };
 }
 
 /** Who speaks goes on being it while they do, and after that until somebody else does: pictures should not jump. */

@@ -65,17 +65,24 @@ export function bestGrid(count: number, width: number, height: number, gap: numb
 /** Beside the large one: a column at the end where the box is wide, a row below where it is tall. */
 export type Strip = { side: "end" | "below"; tile: { width: number; height: number } };
 
-const STRIP_MIN = 96;
+const STRIP_MIN = 80;
 const STRIP_MAX = 240;
 
+/** Where they leave the large one most. */
 export function stripFor(count: number, width: number, height: number, gap: number): Strip {
-  const side = width >= height * 1.2 ? "end" : "below";
+  const end = strip("end", count, width, height, gap);
+  const below = strip("below", count, width, height, gap);
+  const beside = Math.min(width - end.tile.width - gap, height * ASPECT);
+  const above = Math.min(width, (height - below.tile.height - gap) * ASPECT);
+  return beside >= above ? end : below;
+}
+
+function strip(side: Strip["side"], count: number, width: number, height: number, gap: number): Strip {
   const along = side === "end" ? height : width;
-  const across = side === "end" ? width : height;
   // As large as lets all of them be seen, within what leaves the large one most of the room.
   const fits = (along - gap * (count - 1)) / Math.max(1, count);
   const tileWidth = side === "end" ? fits * ASPECT : fits;
-  const most = side === "end" ? across * 0.24 : across * 0.24 * ASPECT;
-  const clamped = Math.round(Math.max(STRIP_MIN, Math.min(STRIP_MAX, tileWidth, most)));
-  return { side, tile: { width: clamped, height: Math.round(clamped / ASPECT) } };
+  const most = side === "end" ? width * 0.24 : height * 0.24 * ASPECT;
+  const clamped = Math.floor(Math.max(STRIP_MIN, Math.min(STRIP_MAX, tileWidth, most)));
+  return { side, tile: { width: clamped, height: Math.floor(clamped / ASPECT) } };
 }

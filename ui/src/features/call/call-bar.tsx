@@ -30,6 +30,7 @@ export function CallBar({ room }: { room: Room }) {
         <CallControls call={call} />
       </div>
       {call.sound?.problem !== undefined && <Problem sentence={call.sound.problem} />}
+      {call.picture?.problem !== undefined && <Problem sentence={call.picture.problem} />}
       {refused !== null && <Refused error={refused} />}
     </section>
   );

@@ -7,6 +7,7 @@ test("at first it lies over the foot of the rooms, and under the head of a narro
   expect(floatAt(null, wide)).toEqual({ left: MARGIN, top: 534 });
   expect(floatAt(null, { ...wide, rightToLeft: true })).toEqual({ left: 1280 - 228 - MARGIN, top: 534 });
   expect(floatAt(null, { ...wide, window: { width: 360, height: 740 }, narrow: true })).toEqual({ left: 120, top: 60 });
+  expect(floatAt(null, { ...wide, window: { width: 360, height: 740 }, narrow: true, composer: null })).toEqual({ left: 120, top: 474 });
 });
 
 test("wherever it is put it is whole in the window and never over what one writes", () => {

@@ -18,7 +18,8 @@ export type Surroundings = { window: Size; panel: Size; /** Where one writes, wh
 export function floatAt(place: FloatPlace | null, around: Surroundings): { left: number; top: number } {
   const free = freeIn(around);
   const fromStart = place === null ? (around.narrow ? free.width : 0) : clamp(place.start) * free.width;
-  const fromTop = place === null ? (around.narrow ? HEAD - MARGIN : free.height - (FOOT - MARGIN)) : clamp(place.top) * free.height;
+  // In a narrow window: under the head of what one writes in, at the foot of a list, where it covers least.
+  const fromTop = place === null ? (around.narrow && around.composer !== null ? HEAD - MARGIN : free.height - (FOOT - MARGIN)) : clamp(place.top) * free.height;
   const left = MARGIN + (around.rightToLeft ? free.width - fromStart : fromStart);
   const top = MARGIN + Math.max(0, Math.min(free.height, fromTop));
   const { composer, panel } = around;

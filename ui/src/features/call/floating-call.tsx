@@ -45,10 +45,10 @@ function Floating({ call, name }: { call: Call; name: string }) {
       aria-label={words.elsewhere(name)}
       style={corner ?? { visibility: "hidden" }}
       {...grip}
-      className={`fixed z-20 w-[calc(var(--size-rooms)-24px)] grid gap-1.5 p-2 rounded-large border border-line bg-raised touch-none select-none [--under:var(--raised)] ${held ? "shadow-3 cursor-grabbing" : "shadow-2 cursor-grab"}`}
+      className={`fixed z-20 w-[calc(var(--size-rooms)-24px)] touch:w-[256px] max-w-[calc(100%-24px)] grid grid-cols-[minmax(0,1fr)] gap-1.5 p-2 rounded-large border border-line bg-raised touch-none select-none [--under:var(--raised)] ${held ? "shadow-3 cursor-grabbing" : "shadow-2 cursor-grab"}`}
     >
       <div className="flex items-center gap-1.5">
-        <IconButton label={words.move} className="-ms-1 w-5 cursor-[inherit]" data-grip="" onKeyDown={onArrow}>
+        <IconButton label={words.move} className="-ms-1 w-5 touch:w-6 cursor-[inherit]" data-grip="" onKeyDown={onArrow}>
           <GripVertical aria-hidden="true" />
         </IconButton>
         <p className="flex-1 min-w-0 truncate foreign font-medium">{name}</p>

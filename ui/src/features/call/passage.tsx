@@ -34,8 +34,10 @@ function Person({ call, participant }: { call: Call; participant: CallParticipan
   const problems = useAppState((state) => problemsOf(call, deviceId, state.calls.passages));
   const passage = useAppState((state) => state.calls.passages.get(deviceId));
   const sent = useAppState((state) => state.calls.figures.get(deviceId)?.sent);
-  const lines = [
-    ...(passage === undefined || path === undefined || path === "relay" ? [] : [words.sound(passage.madeUp)]),
+  // Without a way to each other there are no figures, but those of before.
+  const linked = path === "direct" || path === "turn";
+  const lines = !linked ? [] : [
+    ...(passage === undefined ? [] : [words.sound(passage.madeUp)]),
     ...(passage?.camera == null || !participant.camera ? [] : [words.picture(passage.camera.width, passage.camera.height, passage.camera.framesPerSecond, passage.camera.bitsPerSecond)]),
     ...(passage?.screen == null || !participant.screen ? [] : [words.screen(passage.screen.width, passage.screen.height, passage.screen.framesPerSecond, passage.screen.bitsPerSecond)]),
     ...[call.camera ? sent?.video : undefined, call.screen ? sent?.screen : undefined].flatMap((each) => (each === undefined ? [] : [words.yours(each.width, each.height, each.framesPerSecond, each.bitsPerSecond)])),

@@ -6,6 +6,8 @@ import type { PictureOf, Watch } from "@/state/pictures";
 
 /** A graphics card that was away for longer (or gave the place to another page) is done without. */
 const CARD_WAIT_MS = 2_000;
+/** Shapes that differ by less are the same. */
+const NEAR = 0.03;
 
 export type PictureViewProps = PictureOf & {
   label: string;
@@ -50,10 +52,16 @@ function play(canvas: HTMLCanvasElement, frame: HTMLElement, { byHand, watch, on
   let waiting: ReturnType<typeof setTimeout> | undefined;
 
   const watched = watch((picture) => {
+    if (picture.width !== last?.width || picture.height !== last.height) fit(picture);
     last = picture;
     painter?.draw(picture);
     onSeen();
   });
+  /** Sides are even numbers, so a picture of the frame's own shape can miss it by a pixel: that is no reason for a rim. */
+  function fit(picture: Picture): void {
+    const stretch = (frame.clientWidth * picture.height) / Math.max(1, frame.clientHeight * picture.width);
+    canvas.style.objectFit = Math.abs(stretch - 1) < NEAR ? "cover" : "contain";
+  }
   function onLost(event: Event): void {
     // Said so that it may come back.
     event.preventDefault();

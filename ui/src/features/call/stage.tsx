@@ -11,6 +11,8 @@ import { strings } from "@/strings/strings";
 
 const words = strings.call;
 const GAP = 8;
+/** What stands below the pictures, and around them. */
+const CONTROLS = 64;
 
 /** A call with pictures: everybody in it, above the conversation of its room or over it. */
 export function CallStage({ room, call }: { room: Room; call: Call }) {
@@ -22,9 +24,12 @@ export function CallStage({ room, call }: { room: Room; call: Call }) {
   const box = useBox(area);
   const seats = own === null ? [] : seatsOf(call, own);
   const arranged = arrange(seats, look, speaker, call.camera);
+  // One picture alone, in a window that is higher than wide, leaves the rest of the height to the conversation.
+  const alone = !look.large && box.width > 0 && arranged.large === null && arranged.rest.length === 1;
   return (
     <section
       aria-label={words.region(room.name)}
+      style={alone ? { maxHeight: `min(calc(100% - 230px), ${Math.ceil(box.width / ASPECT) + CONTROLS}px)` } : undefined}
       className={`flex flex-col flex-none bg-bg [--under:var(--bg)] ${look.large ? "absolute z-10 inset-x-0 bottom-0 top-[52px]" : "h-[46%] min-h-[240px] max-h-[calc(100%-230px)] border-b border-line"}`}
     >
       <div ref={area} className="relative flex-1 min-h-0 m-2 mb-0">
@@ -92,12 +97,13 @@ function Focus({ call, large, rest, width, height }: { call: Call; large: Seat; 
   );
 }
 
-/** Oneself, over the end of the others. */
+/** Oneself, in the corner of the one other. */
 function Corner({ call, seat, width, height }: { call: Call; seat: Seat; width: number; height: number }) {
-  const side = Math.round(Math.max(88, Math.min(220, width * 0.22, (height * ASPECT) / 3)));
+  const other = bestGrid(1, width, height, 0);
+  const side = Math.round(Math.max(72, Math.min(220, other.width * 0.26)));
   return (
-    <ul aria-label={words.you}>
-      <Tile call={call} seat={seat} width={side} height={Math.round(side / ASPECT)} pinnable={false} className="absolute! bottom-0 end-0 shadow-2" />
+    <ul aria-label={words.you} className="absolute" style={{ insetInlineEnd: Math.max(0, (width - other.width) / 2) + GAP, bottom: Math.max(0, (height - other.height) / 2) + GAP }}>
+      <Tile call={call} seat={seat} width={side} height={Math.round(side / ASPECT)} pinnable={false} className="shadow-2" />
     </ul>
   );
 }

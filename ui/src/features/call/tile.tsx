@@ -1,4 +1,4 @@
-import { MicOff, Pin, PinOff } from "lucide-react";
+import { MicOff, Pin, PinOff, TriangleAlert } from "lucide-react";
 import type { Call } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { IconButton } from "@/components/icon-button";
@@ -12,8 +12,8 @@ import { strings } from "@/strings/strings";
 const words = strings.call;
 /** A narrower tile has room for a name. */
 const WIDE = 230;
-/** A narrower one is a face and no more. */
-const NAMED = 80;
+/** In a narrower one there is room for a sign of trouble, not for words, nor for a button. */
+const ROOMY = 150;
 
 export type TileProps = { call: Call; seat: Seat; width: number; height: number; pinnable?: boolean; className?: string };
 
@@ -40,18 +40,19 @@ export function Tile({ call, seat, width, height, pinnable = true, className = "
       </div>
       {on && <PictureView key={seat.key} deviceId={seat.deviceId} source={seat.source} mirrored={seat.own} label={seat.own ? words.pictureOfYou : isScreen ? title : words.pictureOf(name)} />}
       <div aria-hidden="true" className={`absolute inset-0 rounded-large pointer-events-none transition-shadow duration-(--fast) ${speaks ? "shadow-[inset_0_0_0_3px_var(--ok-dot)]" : ""}`} />
-      {width >= NAMED && (
-        <div className="absolute bottom-1.5 inset-x-1.5 flex items-end gap-1.5 pointer-events-none">
-          <div className="flex flex-wrap items-center gap-x-1.5 min-w-0 max-w-full px-2 py-0.5 rounded-control bg-raised text-small">
+      <div className={`absolute bottom-1 inset-x-1 flex pointer-events-none ${width < ROOMY ? "" : "p-0.5"}`}>
+        <div className={`flex flex-wrap items-center gap-x-1.5 min-w-0 max-w-full rounded-control bg-raised text-small ${width < ROOMY ? "px-1.5" : "px-2 py-0.5"} ${seat.own && width < ROOMY ? "sr-only" : ""}`}>
+          <div className="flex items-center gap-x-1.5 min-w-0">
             <Name seat={seat} title={title} />
             {!isScreen && from?.mic === false && <MicOff role="img" aria-label={words.muted} className="flex-none size-3.5 stroke-[1.75] text-ink-2" />}
             {speaks && <span className="sr-only">{words.speaking}</span>}
             {!on && <span className="sr-only">{words.noCamera}</span>}
-            {!seat.own && <Passing call={call} seat={seat} wide={width >= WIDE} />}
+            {!seat.own && width < ROOMY && <Trouble call={call} seat={seat} />}
           </div>
+          {!seat.own && width >= ROOMY && <Passing call={call} seat={seat} wide={width >= WIDE} />}
         </div>
-      )}
-      {pinnable && <PinButton seat={seat} title={seat.own ? words.you : title} />}
+      </div>
+      {pinnable && <PinButton seat={seat} title={seat.own ? words.you : title} whole={width < ROOMY} />}
     </li>
   );
 }
@@ -60,31 +61,53 @@ function Name({ seat, title }: { seat: Seat; title: string }) {
   return <span className="truncate foreign font-medium leading-[18px]">{seat.own ? words.you : title}</span>;
 }
 
+/** What is wrong with how they come through, if anything. Of a screen only what spoils a screen. */
+function useTrouble(call: Call, seat: Seat): string | null {
+  const problem = useAppState((state) => problemsOf(call, seat.deviceId, state.calls.passages)[0]);
+  return problem === undefined || (seat.source === "screen" && problem !== "lossy") ? null : words.problems[problem];
+}
+
+/** That something is wrong, where there is room for a sign alone. */
+function Trouble({ call, seat }: { call: Call; seat: Seat }) {
+  const trouble = useTrouble(call, seat);
+  if (trouble === null) return null;
+  return (
+    <span title={trouble} className="pointer-events-auto">
+      <TriangleAlert role="img" aria-label={trouble} className="flex-none size-3.5 stroke-[1.75] text-notice" />
+    </span>
+  );
+}
+
 /** The path to them, where there is room, and what is wrong, always. */
 function Passing({ call, seat, wide }: { call: Call; seat: Seat; wide: boolean }) {
-  const problem = useAppState((state) => problemsOf(call, seat.deviceId, state.calls.passages)[0]);
+  const trouble = useTrouble(call, seat);
   const rttMs = useAppState((state) => state.calls.passages.get(seat.deviceId)?.rttMs ?? null);
   const path = call.participants.find(({ deviceId }) => deviceId === seat.deviceId)?.path;
-  if (seat.source === "screen" && problem !== "lossy") return null;
   return (
     <>
-      {wide && path !== undefined && problem !== "unheard" && <PathBadge path={path} word={strings.paths[path]} title={strings.details.pathTitle(path)} rttMs={rttMs} />}
-      {problem !== undefined && <span className="text-notice leading-[18px]">{words.problems[problem]}</span>}
+      {wide && seat.source === "camera" && path !== undefined && path !== "relay" && <PathBadge path={path} word={strings.paths[path]} title={strings.details.pathTitle(path)} rttMs={rttMs} />}
+      {trouble !== null && <span className="text-notice leading-[18px]">{trouble}</span>}
     </>
   );
 }
 
-function PinButton({ seat, title }: { seat: Seat; title: string }) {
+/** Keeps somebody large. A small picture is the button itself. */
+function PinButton({ seat, title, whole }: { seat: Seat; title: string; whole: boolean }) {
   const actions = useActions();
   const pinned = useAppState((state) => state.calls.look.pinned === seat.key);
+  const Icon = pinned ? PinOff : Pin;
   return (
     <IconButton
       label={pinned ? words.unpin(title) : words.pin(title)}
       aria-pressed={pinned}
-      className={`absolute top-1.5 end-1.5 bg-raised hover:bg-raised border border-line transition-opacity ${pinned ? "" : "opacity-0 group-hover:opacity-100 focus-visible:opacity-100 touch:opacity-100"} size-7 touch:size-8 [&_svg]:size-4`}
+      className={
+        whole
+          ? "absolute inset-0 size-full touch:size-full rounded-large hover:bg-transparent focus-visible:inset-1 focus-visible:size-[calc(100%-8px)]"
+          : `absolute top-1.5 end-1.5 size-7 touch:size-8 [&_svg]:size-4 bg-raised hover:bg-raised border border-line transition-opacity duration-(--fast) ${pinned ? "" : "opacity-0 group-hover:opacity-100 focus-visible:opacity-100 touch:opacity-100"}`
+      }
       onClick={() => actions.setCallLook({ pinned: pinned ? null : seat.key })}
     >
-      {pinned ? <PinOff aria-hidden="true" /> : <Pin aria-hidden="true" />}
+      {!whole && <Icon aria-hidden="true" />}
     </IconButton>
   );
 }

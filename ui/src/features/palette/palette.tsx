@@ -1,19 +1,20 @@
 import {
-  Activity, Bell, BellOff, Circle, Compass, FileDown, FileInput, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, Megaphone, MessageSquare, Monitor, Moon, Newspaper, PanelRight, Pencil,
-  Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Wifi, WifiOff, type LucideIcon,
+  Activity, Bell, BellOff, Circle, Compass, FileDown, FileInput, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, Megaphone, MessageSquare, Mic, Monitor, MonitorUp, Moon, Newspaper, PanelRight, Pencil,
+  Phone, PhoneOff, Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Video, Wifi, WifiOff, type LucideIcon,
 } from "lucide-react";
 import { Command } from "cmdk";
 import { Dialog } from "radix-ui";
 import { useState, type ReactNode } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/client/error";
-import type { Doc, Room } from "@/client/types";
+import type { Call, Doc, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { useFocusReturn } from "@/components/focus";
 import { COMMAND_KEY, Keys } from "@/components/keys";
 import { WITHOUT_DETAILS } from "@/components/media";
 import { chooseFile, formatOf, saveFile } from "@/components/text-files";
 import { matchName, type Match } from "@/features/palette/match";
+import { currentCall } from "@/state/calls";
 import { useActions, useAppState } from "@/state/context";
 import { placeOf } from "@/state/links";
 import { useTheme } from "@/state/preferences";
@@ -181,6 +182,8 @@ function useCommands(): readonly Entry[] {
   });
 
   const room = useAppState(openRoom);
+  const call = useAppState((state) => currentCall(state.calls));
+  const calls = useAppState((state) => state.calls.byRoom);
   const inbox = useAppState(tellsNotifications);
   const announces = useAppState(administers);
   const refuse = (thrown: unknown): void => void toast.error(ApiError.from(thrown).message);
@@ -218,8 +221,21 @@ function useCommands(): readonly Entry[] {
     ...(of.readOnly === undefined ? [entry(strings.docs.import, FileInput, () => void add(of).catch(refuse))] : []),
   ];
 
+  const inCall = (of: Call): readonly Entry[] => [
+    entry(of.mic ? strings.call.mute : strings.call.unmute, Mic, actions.toggleMicrophone, [COMMAND_KEY, "⇧", "M"]),
+    entry(of.camera ? strings.call.cameraOff : strings.call.cameraOn, Video, actions.toggleCamera, [COMMAND_KEY, "⇧", "O"]),
+    entry(of.screen ? strings.call.screenOff : strings.call.screenOn, MonitorUp, () => (of.screen ? actions.stopScreen() : actions.show({ kind: "shareScreen" })), [COMMAND_KEY, "⇧", "S"]),
+    entry(strings.call.passage.title, Activity, () => actions.show({ kind: "callPassage" })),
+    entry(strings.call.leave, PhoneOff, () => actions.leaveCall(of.roomId, of.callId)),
+  ];
+  const callable = (of: Room): readonly Entry[] =>
+    mayPost(of) && !calls.has(of.roomId)
+      ? [entry(words.call(of.name), Phone, () => actions.startCall(of.roomId, "audio")), entry(words.videoCall(of.name), Video, () => actions.startCall(of.roomId, "video"))]
+      : [];
+
   return [
     ...(doc === undefined ? [] : ofDoc(doc)),
+    ...(call !== null ? inCall(call) : room !== null ? callable(room) : []),
     ...(inbox ? [entry(strings.inbox.label, InboxIcon, () => actions.openInbox())] : []),
     entry(strings.feed.label, Newspaper, () => actions.openFeed()),
     ...(room === null ? [] : ofRoom(room)),
