@@ -36,6 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use momoland_store::event_log;
+use momoland_store::kv::sled::CACHE_BYTES;
 use momoland_store::kv::{Batch, Durability, Expect, SchemaVersion, SledStore, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
@@ -207,7 +208,7 @@ impl App {
         make_private(&keys_folder).map_err(folder_error)?;
         // First the store, whose lock keeps a second server from making keys at the same time.
         let schema = SchemaVersion(records::SCHEMA);
-        let store = SledStore::open_and_migrate(&store_folder, schema, &event_log::migrate)
+        let store = SledStore::open_and_migrate(&store_folder, schema, CACHE_BYTES, &event_log::migrate)
             .map_err(|cause| OpenError::Store { path: store_folder.clone(), cause })?;
         let keys = SigningKeys::open(&keys_folder)?;
         bind_identity(&store, &keys, &keys_folder, &store_folder)?;

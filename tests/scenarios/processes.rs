@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use momoland_store::kv::SchemaVersion;
-use momoland_store::kv::sled::SledStore;
+use momoland_store::kv::sled::{CACHE_BYTES, SledStore};
 use serde_json::json;
 use support::{Server, Window, World, free_port, run_momo, wait_for, wait_until};
 
@@ -47,7 +47,8 @@ fn a_store_of_a_newer_version_is_refused_and_left_as_it_is() {
     ada.close();
     let folder = ada.data().to_str().expect("a path is text");
     let store = ada.data().join("store");
-    drop(SledStore::open_and_migrate(&store, SchemaVersion(40), &|_, _| Ok(())).expect("a newer version can open it"));
+    let newer = SledStore::open_and_migrate(&store, SchemaVersion(40), CACHE_BYTES, &|_, _| Ok(()));
+    drop(newer.expect("a newer version can open it"));
     for _ in 0..2 {
         let refused = run_momo(&["rpc", "--data", folder], Duration::from_secs(10));
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");

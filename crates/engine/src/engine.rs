@@ -31,12 +31,16 @@ use crate::calls::{Gallery, PictureStream};
 use self::actor::{Call, EngineActor};
 use self::healing::{Disk, look_for_room};
 pub(crate) use self::home::{
-    DocumentHistory, DocumentVersion, Home, Stored, no_such_document, no_such_message, refused,
+    DocumentHistory, DocumentVersion, Home, Listed, Stored, no_such_document, no_such_message, refused, unreadable,
 };
 pub(crate) use self::server::RequestFailure;
 
 /// The layout of the engine's store: `EventLog`'s keys and the engine's own. Raised with every change to either.
 const SCHEMA: SchemaVersion = SchemaVersion(2);
+
+/// Bytes of the store's pages that are kept in memory: the newest screens of some rooms. What is read at the start is read
+/// once, and the system keeps the files' pages as well.
+const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Events that a front may be behind. More: it gets [`Event::Resync`] and reads its lists again.
 const EVENTS_BEHIND_MAX: usize = 8_192;
@@ -263,7 +267,8 @@ fn open_store(data_dir: &std::path::Path) -> Result<Disk, OpenError> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(data_dir).map_err(inaccessible)?;
     let folder = data_dir.join("store");
-    let store = ReopenStore::open(move || SledStore::open_and_migrate(&folder, SCHEMA, &event_log::migrate));
+    let store =
+        ReopenStore::open(move || SledStore::open_and_migrate(&folder, SCHEMA, CACHE_BYTES, &event_log::migrate));
     let store = Arc::new(store.map_err(|error| refuse(data_dir, error))?);
     let (of_reopening, data_dir) = (Arc::clone(&store), data_dir.to_owned());
     let reopen = Arc::new(move || {

@@ -5,4 +5,5 @@ pub(crate) mod locations;
 pub(crate) mod emoji;
 pub(crate) mod mentions;
 pub(crate) mod amendments;
+pub(crate) mod texts;
 pub(crate) mod timeline;

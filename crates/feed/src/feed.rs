@@ -6,16 +6,15 @@
 //! 3. What is taken back is shown nowhere and counted nowhere. Test: `what_is_taken_back_is_gone`.
 //! 4. What one event changes costs the place of one post in each order, not a look at all. By construction: `rerank`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::BTreeSet;
 
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::{Action, Event, EventOrder, EventPlace};
 use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
-use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, Incarnation, Seq};
+use momoland_protocol::id::{AccountId, ChainId, EventId, Seq};
 
-use crate::item::{Hidden, Item, Ranked, Removal, Said, Written};
-use crate::likes::Chains;
+use crate::item::{Hidden, Item, Number, Ranked, Removal, Said, What, Written, encoded};
+use crate::names::{Names, Stamp};
 use crate::rank::{Order, Rank};
 
 /// How far ahead of the clock something may be and still be shown at once, milliseconds.
@@ -92,28 +91,60 @@ pub struct Page<T> {
 /// The posts of one feed.
 #[derive(Debug, Clone, Default)]
 pub struct Feed {
-    items: BTreeMap<EventId, Item>,
-    /// Posts that are shown, by each order.
-    ranked: BTreeMap<Order, BTreeSet<Rank>>,
-    /// Comments that were not taken back, each with its post, and how many a post has.
-    counted: BTreeMap<EventId, EventId>,
-    comments: BTreeMap<EventId, u32>,
-    /// The comments of each post, in the order of display.
-    threads: BTreeMap<(EventId, EventOrder), EventId>,
-    chains: Chains,
+    items: Items,
+    /// Posts that are shown, by each of [`ORDERS`], those that are read first last.
+    ranked: [Vec<Number>; ORDERS.len()],
+    names: Names,
     /// Grows with every change of what is shown.
     generation: u64,
 }
 
-/// What every place in an order lies between.
-const FIRST: EventOrder =
-    EventOrder { hlc: Hlc(0), device: DeviceId([0; 32]), incarnation: Incarnation([0; 16]), seq: Seq(0) };
-const LAST: EventOrder = EventOrder {
-    hlc: Hlc(u64::MAX),
-    device: DeviceId([u8::MAX; 32]),
-    incarnation: Incarnation([u8::MAX; 16]),
-    seq: Seq(u64::MAX),
-};
+/// What events are about, whether it is here itself or not.
+#[derive(Debug, Clone, Default)]
+struct Items {
+    all: Vec<Item>,
+    /// Of each id the first bytes, and its number.
+    by_id: BTreeSet<(u64, Number)>,
+}
+
+impl Items {
+    fn get(&self, number: Number) -> Option<&Item> {
+        self.all.get(usize::try_from(number).ok()?)
+    }
+
+    fn get_mut(&mut self, number: Number) -> Option<&mut Item> {
+        self.all.get_mut(usize::try_from(number).ok()?)
+    }
+
+    fn number(&self, id: EventId) -> Option<Number> {
+        let part = part_of(id);
+        let mut alike = self.by_id.range((part, 0)..=(part, Number::MAX)).map(|(_, number)| *number);
+        alike.find(|number| self.get(*number).is_some_and(|item| item.id == id))
+    }
+
+    fn find(&self, id: EventId) -> Option<&Item> {
+        self.get(self.number(id)?)
+    }
+
+    /// The number of an item, which is new where nothing was said of it yet.
+    fn number_or_new(&mut self, id: EventId) -> Option<Number> {
+        if let Some(number) = self.number(id) {
+            return Some(number);
+        }
+        let number = Number::try_from(self.all.len()).ok()?;
+        self.all.push(Item::new(id));
+        self.by_id.insert((part_of(id), number));
+        Some(number)
+    }
+
+    fn order(&self, names: &Names, number: Number) -> Option<EventOrder> {
+        self.get(number)?.written.as_ref()?.stamp.order(names)
+    }
+}
+
+fn part_of(id: EventId) -> u64 {
+    id.0.first_chunk().map_or(0, |part| u64::from_be_bytes(*part))
+}
 
 const ORDERS: [Order; 3] = [Order::New, Order::Top, Order::Hot];
 
@@ -125,21 +156,21 @@ impl Feed {
         let target = header.targets.first().copied();
         match header.action {
             Action::PUBLISH => {
-                let what = Written::Post(event.content::<PostContent>());
-                self.write(id, order, Said { author, roster_version, what })
+                let what = What::Post(event.content::<PostContent>().map(|content| encoded(&content)));
+                self.write(id, order, author, roster_version, what)
             }
             Action::COMMENT => {
-                let post = target?;
-                let reply_to = header.targets.get(1).copied();
-                let what = Written::Comment { post, reply_to, content: event.content::<CommentContent>() };
-                self.write(id, order, Said { author, roster_version, what })
+                let post = self.items.number_or_new(target?)?;
+                let reply_to = header.targets.get(1).and_then(|answered| self.items.number_or_new(*answered));
+                let content = event.content::<CommentContent>().map(|content| encoded(&content));
+                self.write(id, order, author, roster_version, What::Comment { post, reply_to, content })
             }
             Action::LIKE => {
-                let what = event.content::<LikeContent>()?.on;
-                let target = target?;
-                let item = self.items.entry(target).or_default();
-                item.likes.say(&mut self.chains, author, order, roster_version, what);
-                self.amended(target)
+                let on = event.content::<LikeContent>()?.on;
+                let number = self.items.number_or_new(target?)?;
+                let item = self.items.get_mut(number)?;
+                item.likes.say(&mut self.names, author, order, roster_version, on);
+                self.amended(number)
             }
             Action::EDIT => {
                 let what = event.content::<PostContent>()?;
@@ -161,76 +192,86 @@ impl Feed {
         }
     }
 
-    fn write(&mut self, id: EventId, order: EventOrder, said: Said<Written>) -> Option<Change> {
-        let comment_of = match &said.what {
-            Written::Post(_) => None,
-            Written::Comment { post, .. } => Some(*post),
-        };
-        let item = self.items.entry(id).or_default();
+    fn write(
+        &mut self,
+        id: EventId,
+        order: EventOrder,
+        author: AccountId,
+        roster_version: u64,
+        what: What,
+    ) -> Option<Change> {
+        let stamp = Stamp::of(order, &mut self.names)?;
+        let roster_version = u32::try_from(roster_version).unwrap_or(u32::MAX);
+        let number = self.items.number_or_new(id)?;
+        let item = self.items.get_mut(number)?;
         if item.written.is_some() {
             return None;
         }
-        item.written = Some((order, said));
-        if let Some(post) = comment_of {
-            self.threads.insert((post, order), id);
+        item.written = Some(Written { stamp, roster_version, author, what });
+        let post = item.comment_on();
+        if let Some(post) = post {
+            let (items, names) = (&self.items, &self.names);
+            let earlier = |comment: &Number| items.order(names, *comment) < Some(order);
+            let at = items.get(post)?.thread.partition_point(earlier);
+            self.items.get_mut(post)?.thread.insert(at, number);
         }
-        self.settle(id);
-        match comment_of {
-            Some(_) => self.comment_of(id).map(|_| Change::Commented(id)),
-            None => self.post(id).map(|_| Change::Published(id)),
+        self.settle(number);
+        match post {
+            Some(_) => self.comment_of(number).map(|_| Change::Commented(id)),
+            None => self.post_of(number).map(|_| Change::Published(id)),
         }
     }
 
     fn amend(&mut self, target: EventId, change: impl FnOnce(&mut Item)) -> Option<Change> {
-        change(self.items.entry(target).or_default());
-        self.amended(target)
+        let number = self.items.number_or_new(target)?;
+        change(self.items.get_mut(number)?);
+        self.amended(number)
     }
 
-    fn amended(&mut self, target: EventId) -> Option<Change> {
-        self.settle(target);
-        let (_, said) = self.items.get(&target)?.written.as_ref()?;
-        Some(match said.what {
-            Written::Post(_) => Change::Post(target),
-            Written::Comment { .. } => Change::Comment(target),
+    fn amended(&mut self, number: Number) -> Option<Change> {
+        self.settle(number);
+        let item = self.items.get(number)?;
+        Some(match item.written.as_ref()?.what {
+            What::Post(_) => Change::Post(item.id),
+            What::Comment { .. } => Change::Comment(item.id),
         })
     }
 
     /// Ranks a post anew, or counts a comment where it is shown.
-    fn settle(&mut self, id: EventId) {
+    fn settle(&mut self, number: Number) {
         self.generation = self.generation.wrapping_add(1);
-        let item = self.items.get(&id);
-        let post = item.filter(|item| comment_text(item).is_some()).and_then(|item| item.comment_on());
-        let before = match post {
-            Some(post) => self.counted.insert(id, post),
-            None => self.counted.remove(&id),
-        };
-        if let Some(before) = before
-            && let Some(count) = self.comments.get_mut(&before)
-        {
-            *count = count.saturating_sub(1);
+        let Some(item) = self.items.get_mut(number) else { return };
+        let post = if item.is_shown_comment() { item.comment_on() } else { None };
+        let before = std::mem::replace(&mut item.counted_for, post);
+        if let Some(before) = before.and_then(|before| self.items.get_mut(before)) {
+            before.comments = before.comments.saturating_sub(1);
         }
-        if let Some(post) = post {
-            *self.comments.entry(post).or_default() += 1;
+        if let Some(post) = post.and_then(|post| self.items.get_mut(post)) {
+            post.comments = post.comments.saturating_add(1);
         }
-        self.rerank(id);
+        self.rerank(number);
     }
 
-    fn rerank(&mut self, id: EventId) {
-        let Some(item) = self.items.get_mut(&id) else { return };
-        let shown = item.post().and(item.written.as_ref()).map(|(order, _)| (order.hlc, item.likes.count()));
-        let before = item.ranked.take();
-        item.ranked = shown.map(|(hlc, likes)| Ranked { hlc, likes });
-        if before == item.ranked {
+    fn rerank(&mut self, number: Number) {
+        let Some(item) = self.items.get(number) else { return };
+        let shown = item.written.as_ref().filter(|_| item.is_shown_post());
+        let shown = shown.map(|written| Ranked { hlc: written.stamp.hlc, likes: item.likes.count() });
+        if item.ranked == shown {
             return;
         }
-        let after = item.ranked;
-        for by in ORDERS {
-            let ranked = self.ranked.entry(by).or_default();
-            if let Some(Ranked { hlc, likes }) = before {
-                ranked.remove(&Rank::of(by, likes, hlc, id));
+        for (by, ranked) in ORDERS.into_iter().zip(&mut self.ranked) {
+            if let Ok(at) = place_of(&self.items, by, ranked, number) {
+                ranked.remove(at);
             }
-            if let Some(Ranked { hlc, likes }) = after {
-                ranked.insert(Rank::of(by, likes, hlc, id));
+        }
+        if let Some(item) = self.items.get_mut(number) {
+            item.ranked = shown;
+        }
+        for (by, ranked) in ORDERS.into_iter().zip(&mut self.ranked) {
+            if shown.is_some()
+                && let Err(at) = place_of(&self.items, by, ranked, number)
+            {
+                ranked.insert(at, number);
             }
         }
     }
@@ -246,71 +287,84 @@ impl Feed {
         is_cut: impl Fn(ChainId, Seq, u64) -> bool,
         is_post_cut: impl Fn(ChainId, Seq, Hlc, u64) -> bool,
     ) -> bool {
-        let mut changed = Vec::new();
-        for (id, item) in &mut self.items {
-            if item.take_back(&self.chains, &is_cut, &is_post_cut) {
-                changed.push(*id);
+        let (mut changed, mut gone) = (Vec::new(), Vec::new());
+        for (number, item) in (0..).zip(&mut self.items.all) {
+            let post = item.comment_on();
+            if item.take_back(&self.names, &is_cut, &is_post_cut) {
+                changed.push(number);
+                if item.written.is_none() {
+                    gone.extend(post.map(|post| (number, post)));
+                }
             }
         }
-        for id in &changed {
-            self.settle(*id);
+        for (comment, post) in gone {
+            if let Some(post) = self.items.get_mut(post) {
+                post.thread.retain(|number| *number != comment);
+            }
+        }
+        for number in &changed {
+            self.settle(*number);
         }
         !changed.is_empty()
     }
 
     /// Where a post or comment stands in its log, which whoever amends it has to say.
     pub fn place(&self, id: EventId) -> Option<EventPlace> {
-        let (order, _) = self.items.get(&id)?.written.as_ref()?;
-        let chain = ChainId { device: order.device, incarnation: order.incarnation };
-        Some(EventPlace { chain, seq: order.seq })
+        self.items.find(id)?.written.as_ref()?.stamp.place(&self.names)
     }
 
     /// A post, where it is shown.
     pub fn post(&self, id: EventId) -> Option<Post> {
-        let item = self.items.get(&id)?;
-        let (order, said) = item.written.as_ref()?;
-        let (content, edited) = item.post()?;
+        self.post_of(self.items.number(id)?)
+    }
+
+    fn post_of(&self, number: Number) -> Option<Post> {
+        let item = self.items.get(number)?;
+        let written = item.written.as_ref()?;
+        let (PostContent { title, body, tags, sent_at }, edited) = item.post()?;
         Some(Post {
-            id,
-            author: said.author,
-            title: content.title.clone(),
-            body: content.body.clone(),
-            tags: content.tags.clone(),
-            published_at: order.hlc.wall(),
-            edited_at: edited.then_some(content.sent_at),
+            id: item.id,
+            author: written.author,
+            title,
+            body,
+            tags,
+            published_at: written.stamp.hlc.wall(),
+            edited_at: edited.then_some(sent_at),
             likes: item.likes.count(),
             hidden: item.hidden(),
-            comments: self.comments.get(&id).copied().unwrap_or_default(),
+            comments: item.comments,
         })
     }
 
     /// Who wrote a post or comment, and when by the clock of its order.
     pub fn written(&self, id: EventId) -> Option<(AccountId, Hlc)> {
-        self.items.get(&id)?.written.as_ref().map(|(order, said)| (said.author, order.hlc))
+        self.items.find(id)?.written.as_ref().map(|written| (written.author, written.stamp.hlc))
     }
 
     /// Whether moderators hid a post or comment.
     pub fn is_hidden(&self, id: EventId) -> bool {
-        self.items.get(&id).is_some_and(|item| item.hidden().is_some())
+        self.items.find(id).is_some_and(|item| item.hidden().is_some())
     }
 
     /// A comment, where its post is shown.
     pub fn comment(&self, id: EventId) -> Option<Comment> {
-        let comment = self.comment_of(id)?;
-        self.post(comment.post).map(|_| comment)
+        let number = self.items.number(id)?;
+        let post = self.items.get(number)?.comment_on()?;
+        self.items.get(post).filter(|post| post.is_shown_post())?;
+        self.comment_of(number)
     }
 
-    fn comment_of(&self, id: EventId) -> Option<Comment> {
-        let item = self.items.get(&id)?;
-        let (order, said) = item.written.as_ref()?;
-        let Written::Comment { post, reply_to, .. } = &said.what else { return None };
+    fn comment_of(&self, number: Number) -> Option<Comment> {
+        let item = self.items.get(number)?;
+        let written = item.written.as_ref()?;
+        let What::Comment { post, reply_to, .. } = &written.what else { return None };
         Some(Comment {
-            id,
-            post: *post,
-            reply_to: *reply_to,
-            author: said.author,
-            text: comment_text(item).map(str::to_owned),
-            sent_at: order.hlc.wall(),
+            id: item.id,
+            post: self.items.get(*post)?.id,
+            reply_to: reply_to.and_then(|answered| self.items.get(answered)).map(|answered| answered.id),
+            author: written.author,
+            text: item.comment_text(),
+            sent_at: written.stamp.hlc.wall(),
             likes: item.likes.count(),
             hidden: item.hidden(),
         })
@@ -318,17 +372,19 @@ impl Feed {
 
     /// Whether somebody likes a post or comment.
     pub fn likes(&self, account: AccountId, id: EventId) -> bool {
-        self.items.get(&id).is_some_and(|item| item.likes.is_liked_by(account))
+        self.items.find(id).is_some_and(|item| item.likes.is_liked_by(&self.names, account))
     }
 
     /// The ids of all posts that are shown by now, first those that are read first.
     pub fn ids(&self, by: Order, now: UnixMillis) -> impl Iterator<Item = EventId> {
         let until = now.0.saturating_add(AHEAD_MAX_MS);
-        let ranked = self.ranked.get(&by).into_iter().flat_map(|ranked| ranked.iter().rev());
-        ranked.map(|rank| rank.id).filter(move |id| {
-            let written = self.items.get(id).and_then(|item| item.written.as_ref());
-            written.is_some_and(|(order, _)| order.hlc.wall().0 <= until)
-        })
+        let ranked = ORDERS.into_iter().zip(&self.ranked).filter(move |(order, _)| *order == by);
+        let items = ranked.flat_map(|(_, ranked)| ranked.iter().rev()).filter_map(|number| self.items.get(*number));
+        let shown = items.filter(move |item| {
+            let written = item.written.as_ref();
+            written.is_some_and(|written| written.stamp.hlc.wall().0 <= until)
+        });
+        shown.map(|item| item.id)
     }
 
     /// At most `limit` comments of a post before one, oldest first; the latest without one. `None`: there is no such post,
@@ -340,32 +396,35 @@ impl Feed {
         limit: usize,
         now: UnixMillis,
     ) -> Option<Page<Comment>> {
-        self.post(post)?;
+        let post = self.items.find(post).filter(|post| post.is_shown_post())?;
         let until = now.0.saturating_add(AHEAD_MAX_MS);
-        let before = match before {
+        let end = match before {
             Some(before) => {
-                let (order, _) = self.items.get(&before)?.written.as_ref()?;
-                Some(*order).filter(|order| self.threads.contains_key(&(post, *order))).map(Some)?
+                let before = self.items.number(before)?;
+                post.thread.iter().position(|comment| *comment == before)?
             }
-            None => None,
+            None => post.thread.len(),
         };
-        let end = before.map_or(Bound::Included((post, LAST)), |before| Bound::Excluded((post, before)));
-        let range = self.threads.range((Bound::Included((post, FIRST)), end)).rev();
-        let mut rest =
-            range.filter(|((_, order), _)| order.hlc.wall().0 <= until).filter_map(|(_, id)| self.comment_of(*id));
+        let listed = post.thread.get(..end).unwrap_or_default().iter().rev();
+        let listed = listed.filter(|comment| {
+            let written = self.items.get(**comment).and_then(|comment| comment.written.as_ref());
+            written.is_some_and(|written| written.stamp.hlc.wall().0 <= until)
+        });
+        let mut rest = listed.filter_map(|comment| self.comment_of(*comment));
         let mut items: Vec<Comment> = rest.by_ref().take(limit).collect();
         items.reverse();
         Some(Page { items, more: rest.next().is_some() })
     }
 }
 
-/// What a comment says; `None` where it was taken back, or where this is no comment.
-fn comment_text(item: &Item) -> Option<&str> {
-    let (_, said) = item.written.as_ref()?;
-    match &said.what {
-        Written::Comment { content: Some(content), .. } if !item.is_removed() => Some(&content.text),
-        Written::Comment { .. } | Written::Post(_) => None,
-    }
+/// Where an item is among those that are ranked, or belongs.
+fn place_of(items: &Items, by: Order, ranked: &[Number], number: Number) -> Result<usize, usize> {
+    let rank = |number: Number| {
+        let item = items.get(number)?;
+        item.ranked.map(|Ranked { hlc, likes }| Rank::of(by, likes, hlc, item.id))
+    };
+    let own = rank(number);
+    ranked.binary_search_by(|other| rank(*other).cmp(&own))
 }
 
 #[cfg(test)]

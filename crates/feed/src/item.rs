@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use momoland_protocol::cbor;
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::EventOrder;
 use momoland_protocol::feed::{CommentContent, HideContent, PostContent};
 use momoland_protocol::id::{AccountId, ChainId, EventId, Seq};
+use momoland_protocol::limits::BODY_BYTES_MAX;
 
-use crate::likes::{Chains, Likes};
+use crate::likes::Likes;
+use crate::names::{Names, Stamp};
+
+/// Stands for an item of a feed: where it is among all.
+pub(crate) type Number = u32;
 
 /// What one event says, with what is needed to judge it.
 #[derive(Debug, Clone)]
@@ -17,11 +23,20 @@ pub(crate) struct Said<T> {
     pub(crate) what: T,
 }
 
-/// What a post or comment was when it was written. `None`: its body was dropped.
+/// A post or comment when it was written.
 #[derive(Debug, Clone)]
-pub(crate) enum Written {
-    Post(Option<PostContent>),
-    Comment { post: EventId, reply_to: Option<EventId>, content: Option<CommentContent> },
+pub(crate) struct Written {
+    pub(crate) stamp: Stamp,
+    pub(crate) roster_version: u32,
+    pub(crate) author: AccountId,
+    pub(crate) what: What,
+}
+
+/// What it said, encoded: a feed has thousands of which a page shows twenty. `None`: its body was dropped.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    Post(Option<Box<[u8]>>),
+    Comment { post: Number, reply_to: Option<Number>, content: Option<Box<[u8]>> },
 }
 
 /// How something is taken back.
@@ -45,10 +60,17 @@ pub struct Hidden {
 }
 
 /// All about one event, which itself may not be here yet.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Item {
-    pub(crate) written: Option<(EventOrder, Said<Written>)>,
+    pub(crate) id: EventId,
+    pub(crate) written: Option<Written>,
     pub(crate) likes: Likes,
+    /// Of a post: its comments, in the order of display,
+    pub(crate) thread: Vec<Number>,
+    /// and how many of them were not taken back.
+    pub(crate) comments: u32,
+    /// Of a comment that was not taken back: its post, which counts it.
+    pub(crate) counted_for: Option<Number>,
     /// Of a post that is ranked: by what.
     pub(crate) ranked: Option<Ranked>,
     /// Most have none of these.
@@ -70,6 +92,19 @@ struct Rare {
 }
 
 impl Item {
+    pub(crate) fn new(id: EventId) -> Self {
+        Self {
+            id,
+            written: None,
+            likes: Likes::default(),
+            thread: Vec::new(),
+            comments: 0,
+            counted_for: None,
+            ranked: None,
+            rare: None,
+        }
+    }
+
     pub(crate) fn edit(&mut self, order: EventOrder, said: Said<PostContent>) {
         self.rare().edits.insert(order, said);
     }
@@ -88,7 +123,7 @@ impl Item {
 
     /// Whether its author or a moderator took it back.
     pub(crate) fn is_removed(&self) -> bool {
-        let (Some((_, written)), Some(rare)) = (&self.written, &self.rare) else { return false };
+        let (Some(written), Some(rare)) = (&self.written, &self.rare) else { return false };
         let mut removals = rare.removals.values();
         removals.any(|said| said.what == Removal::Redacted || said.author == written.author)
     }
@@ -100,48 +135,66 @@ impl Item {
     }
 
     /// Of a comment: its post.
-    pub(crate) fn comment_on(&self) -> Option<EventId> {
-        match &self.written.as_ref()?.1.what {
-            Written::Comment { post, .. } => Some(*post),
-            Written::Post(_) => None,
+    pub(crate) fn comment_on(&self) -> Option<Number> {
+        match self.written.as_ref()?.what {
+            What::Comment { post, .. } => Some(post),
+            What::Post(_) => None,
         }
     }
 
+    /// Whether it is a post of which something is shown.
+    pub(crate) fn is_shown_post(&self) -> bool {
+        let written = self.written.as_ref();
+        written.is_some_and(|written| matches!(written.what, What::Post(Some(_)))) && !self.is_removed()
+    }
+
+    /// Whether it is a comment whose text is shown.
+    pub(crate) fn is_shown_comment(&self) -> bool {
+        let written = self.written.as_ref();
+        written.is_some_and(|written| matches!(written.what, What::Comment { content: Some(_), .. }))
+            && !self.is_removed()
+    }
+
     /// What a post says now, and whether it was edited; `None` where nothing of it is shown.
-    pub(crate) fn post(&self) -> Option<(&PostContent, bool)> {
-        let (_, written) = self.written.as_ref()?;
-        let Written::Post(Some(content)) = &written.what else { return None };
-        if self.is_removed() {
-            return None;
-        }
+    pub(crate) fn post(&self) -> Option<(PostContent, bool)> {
+        let written = self.written.as_ref().filter(|_| self.is_shown_post())?;
+        let What::Post(Some(content)) = &written.what else { return None };
         let mut edits = self.rare.iter().flat_map(|rare| rare.edits.values().rev());
         match edits.find(|said| said.author == written.author) {
-            Some(edit) => Some((&edit.what, true)),
-            None => Some((content, false)),
+            Some(edit) => Some((edit.what.clone(), true)),
+            None => Some((decoded(content)?, false)),
         }
+    }
+
+    /// What a comment says; `None` where it was taken back, or where this is no comment.
+    pub(crate) fn comment_text(&self) -> Option<String> {
+        let written = self.written.as_ref().filter(|_| self.is_shown_comment())?;
+        let What::Comment { content: Some(content), .. } = &written.what else { return None };
+        decoded::<CommentContent>(content).map(|content| content.text)
     }
 
     /// Takes back what is beyond a cut, or a post that does not count. Whether anything was.
     pub(crate) fn take_back(
         &mut self,
-        chains: &Chains,
+        names: &Names,
         is_cut: impl Fn(ChainId, Seq, u64) -> bool,
         is_post_cut: impl Fn(ChainId, Seq, Hlc, u64) -> bool,
     ) -> bool {
         let before = self.len();
         let of = |order: &EventOrder| ChainId { device: order.device, incarnation: order.incarnation };
         let is_cut = |order: &EventOrder, version: u64| is_cut(of(order), order.seq, version);
-        self.written = self.written.take().filter(|(order, said)| {
-            let posts = matches!(said.what, Written::Post(_));
-            let version = said.roster_version;
-            !(is_cut(order, version) || posts && is_post_cut(of(order), order.seq, order.hlc, version))
+        self.written = self.written.take().filter(|written| {
+            let posts = matches!(written.what, What::Post(_));
+            let version = u64::from(written.roster_version);
+            let Some(order) = written.stamp.order(names) else { return true };
+            !(is_cut(&order, version) || posts && is_post_cut(of(&order), order.seq, order.hlc, version))
         });
         if let Some(rare) = &mut self.rare {
             rare.edits.retain(|order, said| !is_cut(order, said.roster_version));
             rare.removals.retain(|order, said| !is_cut(order, said.roster_version));
             rare.hides.retain(|order, said| !is_cut(order, said.roster_version));
         }
-        self.likes.take_back(chains, is_cut);
+        self.likes.take_back(names, is_cut);
         before != self.len()
     }
 
@@ -149,4 +202,16 @@ impl Item {
         let rare = self.rare.as_ref().map_or(0, |rare| rare.edits.len() + rare.removals.len() + rare.hides.len());
         usize::from(self.written.is_some()) + rare + self.likes.said()
     }
+}
+
+/// What a content is held as.
+pub(crate) fn encoded<T: minicbor::Encode<()>>(content: &T) -> Box<[u8]> {
+    cbor::encode(content).into_boxed_slice()
+}
+
+fn decoded<T>(bytes: &[u8]) -> Option<T>
+where
+    T: minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()> + cbor::Bounded,
+{
+    cbor::decode(bytes, BODY_BYTES_MAX).ok()
 }

@@ -9,6 +9,7 @@
 mod feed;
 mod item;
 mod likes;
+mod names;
 mod rank;
 mod snapshots;
 #[cfg(test)]

@@ -5,104 +5,68 @@
 //! # Invariants
 //! 1. `count` is the number of people whose latest word is a like. Test: `prop_feeds_converge`, by what is shown.
 
-use std::collections::BTreeMap;
-
-use momoland_protocol::clock::Hlc;
 use momoland_protocol::event::EventOrder;
-use momoland_protocol::id::{AccountId, ChainId, Seq};
+use momoland_protocol::id::AccountId;
 
-/// The chains of one feed, each by a number: thousands of likes name the same few.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Chains {
-    numbers: BTreeMap<ChainId, u32>,
-    all: Vec<ChainId>,
-}
+use crate::names::{Names, Stamp};
 
-impl Chains {
-    /// `None` beyond more chains than can be held anyway.
-    fn number_of(&mut self, chain: ChainId) -> Option<u32> {
-        if let Some(number) = self.numbers.get(&chain) {
-            return Some(*number);
-        }
-        let number = u32::try_from(self.all.len()).ok()?;
-        self.numbers.insert(chain, number);
-        self.all.push(chain);
-        Some(number)
-    }
-
-    fn order_of(&self, word: &Word) -> Option<EventOrder> {
-        let ChainId { device, incarnation } = *self.all.get(usize::try_from(word.chain).ok()?)?;
-        Some(EventOrder { hlc: word.hlc, device, incarnation, seq: word.seq })
-    }
-}
-
+/// What was said of one item, by person and of each person in its order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Likes {
-    by: BTreeMap<AccountId, Words>,
+    words: Vec<Word>,
     count: u32,
 }
 
-/// What one person said, the latest last. Most say one thing once.
-#[derive(Debug, Clone)]
-enum Words {
-    One(Word),
-    Several(Vec<Word>),
-}
-
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Word {
-    hlc: Hlc,
-    seq: Seq,
-    chain: u32,
-    roster_version: u32,
-    on: bool,
+    stamp: Stamp,
+    account: u32,
+    /// The roster version, of which there are some twenty thousand at most, doubled; and one more where it is a like.
+    version_and_on: u32,
 }
 
-impl Words {
-    fn all(&self) -> &[Word] {
-        match self {
-            Self::One(word) => std::slice::from_ref(word),
-            Self::Several(words) => words,
-        }
+impl Word {
+    fn on(&self) -> bool {
+        self.version_and_on % 2 == 1
     }
 
-    fn on(&self) -> bool {
-        self.all().last().is_some_and(|word| word.on)
+    fn roster_version(&self) -> u64 {
+        u64::from(self.version_and_on / 2)
     }
 }
 
 impl Likes {
     pub(crate) fn say(
         &mut self,
-        chains: &mut Chains,
+        names: &mut Names,
         account: AccountId,
         order: EventOrder,
         roster_version: u64,
         on: bool,
     ) {
-        let Some(chain) = chains.number_of(order.chain()) else { return };
-        // A roster has some twenty thousand changes at most.
-        let roster_version = u32::try_from(roster_version).unwrap_or(u32::MAX);
-        let word = Word { hlc: order.hlc, seq: order.seq, chain, roster_version, on };
-        let Some(words) = self.by.get_mut(&account) else {
-            self.count += u32::from(on);
-            self.by.insert(account, Words::One(word));
-            return;
-        };
-        let before = words.on();
-        match words.all().binary_search_by_key(&Some(order), |word| chains.order_of(word)) {
-            Ok(_) => return,
-            Err(at) => {
-                let mut all = words.all().to_vec();
-                all.insert(at, word);
-                *words = Words::Several(all);
-            }
+        let (Some(account), Some(stamp)) = (names.accounts.number_of(account), Stamp::of(order, names)) else { return };
+        let version = u32::try_from(roster_version).unwrap_or(u32::MAX).min(u32::MAX / 2);
+        let word = Word { stamp, account, version_and_on: version * 2 + u32::from(on) };
+        let place = |held: &Word| (held.account, held.stamp.order(names));
+        let Err(at) = self.words.binary_search_by_key(&(account, Some(order)), place) else { return };
+        let before = self.latest(account).is_some_and(Word::on);
+        if self.words.len() == self.words.capacity() {
+            // Less than doubled: a feed has thousands of these lists.
+            self.words.reserve_exact(1 + self.words.len() / 4);
         }
-        self.count = self.count.saturating_sub(u32::from(before)).saturating_add(u32::from(words.on()));
+        self.words.insert(at, word);
+        let after = self.latest(account).is_some_and(Word::on);
+        self.count = self.count.saturating_sub(u32::from(before)).saturating_add(u32::from(after));
     }
 
-    pub(crate) fn is_liked_by(&self, account: AccountId) -> bool {
-        self.by.get(&account).is_some_and(Words::on)
+    fn latest(&self, account: u32) -> Option<&Word> {
+        let end = self.words.partition_point(|word| word.account <= account);
+        self.words.get(..end)?.last().filter(|word| word.account == account)
+    }
+
+    pub(crate) fn is_liked_by(&self, names: &Names, account: AccountId) -> bool {
+        let number = names.accounts.known(account);
+        number.and_then(|number| self.latest(number)).is_some_and(Word::on)
     }
 
     pub(crate) fn count(&self) -> u32 {
@@ -111,18 +75,14 @@ impl Likes {
 
     /// How much was said.
     pub(crate) fn said(&self) -> usize {
-        self.by.values().map(|words| words.all().len()).sum()
+        self.words.len()
     }
 
-    pub(crate) fn take_back(&mut self, chains: &Chains, is_cut: impl Fn(&EventOrder, u64) -> bool) {
-        let cut =
-            |word: &Word| chains.order_of(word).is_some_and(|order| is_cut(&order, u64::from(word.roster_version)));
-        self.by.retain(|_, words| {
-            if words.all().iter().any(&cut) {
-                *words = Words::Several(words.all().iter().filter(|word| !cut(word)).cloned().collect());
-            }
-            !words.all().is_empty()
-        });
-        self.count = u32::try_from(self.by.values().filter(|words| words.on()).count()).unwrap_or(u32::MAX);
+    pub(crate) fn take_back(&mut self, names: &Names, is_cut: impl Fn(&EventOrder, u64) -> bool) {
+        let cut = |word: &Word| word.stamp.order(names).is_some_and(|order| is_cut(&order, word.roster_version()));
+        self.words.retain(|word| !cut(word));
+        let people = self.words.chunk_by(|one, other| one.account == other.account);
+        let liking = people.filter(|words| words.last().is_some_and(Word::on)).count();
+        self.count = u32::try_from(liking).unwrap_or(u32::MAX);
     }
 }

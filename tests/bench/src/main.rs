@@ -1,4 +1,4 @@
-//! `momoland-bench [replication|chat|docs|feed|calls|server] [--trace FILE] [--long]`: what Momoland costs and how fast it is,
+//! `momoland-bench [replication|chat|rooms|docs|feed|calls|server] [--trace FILE] [--long]`: what Momoland costs and how fast it is,
 //! one JSON line a figure.
 //!
 //! Called by `./dev bench`. It measures built programs (`MOMOLAND_BIN_DIR` names their folder) and engines in this
@@ -27,18 +27,20 @@ mod person;
 mod pictures;
 mod processor;
 mod replication;
+mod rooms;
 mod server;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "momoland-bench [replication|chat|docs|feed|calls|server] [--trace FILE] [--long]";
+const USAGE: &str = "momoland-bench [replication|chat|rooms|docs|feed|calls|server] [--trace FILE] [--long]";
 
 /// What was asked for.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Wanted {
     replication: bool,
     chat: bool,
+    rooms: bool,
     docs: bool,
     feed: bool,
     calls: bool,
@@ -57,6 +59,7 @@ impl Wanted {
             match argument.as_str() {
                 "replication" => wanted.replication = true,
                 "chat" => wanted.chat = true,
+                "rooms" => wanted.rooms = true,
                 "docs" => wanted.docs = true,
                 "feed" => wanted.feed = true,
                 "calls" => wanted.calls = true,
@@ -66,10 +69,18 @@ impl Wanted {
                 _ => return None,
             }
         }
-        let Self { replication, chat, docs, feed, calls, server, long: _, trace: _ } = wanted;
-        if !(replication || chat || docs || feed || calls || server) {
-            wanted =
-                Self { replication: true, chat: true, docs: true, feed: true, calls: true, server: true, ..wanted };
+        let Self { replication, chat, rooms, docs, feed, calls, server, long: _, trace: _ } = wanted;
+        if !(replication || chat || rooms || docs || feed || calls || server) {
+            wanted = Self {
+                replication: true,
+                chat: true,
+                rooms: true,
+                docs: true,
+                feed: true,
+                calls: true,
+                server: true,
+                ..wanted
+            };
         }
         Some(wanted)
     }
@@ -118,6 +129,9 @@ async fn main() -> ExitCode {
     if wanted.chat {
         chat::measure(folder.path()).await;
     }
+    if wanted.rooms {
+        kept &= rooms::measure(&folder.path().join("rooms")).await;
+    }
     if wanted.docs {
         match docs::measure(&folder.path().join("docs"), wanted.trace.as_deref()).await {
             Ok(all) => kept &= all,
@@ -151,8 +165,16 @@ mod tests {
     #[test]
     fn no_group_means_every_group() {
         let none = Wanted::default();
-        let all =
-            Wanted { replication: true, chat: true, docs: true, feed: true, calls: true, server: true, ..none.clone() };
+        let all = Wanted {
+            replication: true,
+            chat: true,
+            rooms: true,
+            docs: true,
+            feed: true,
+            calls: true,
+            server: true,
+            ..none.clone()
+        };
         assert_eq!(parsed(""), Some(all.clone()));
         assert_eq!(parsed("--long"), Some(Wanted { long: true, ..all }));
         assert_eq!(parsed("server --long"), Some(Wanted { server: true, long: true, ..none.clone() }));

@@ -150,13 +150,22 @@ impl Member {
 
     /// A private room of its own. What is written there goes to the relay and to nobody else.
     pub(crate) async fn create_room(&mut self) -> RoomId {
+        self.create(Visibility::Private).await
+    }
+
+    /// A room that others can join.
+    pub(crate) async fn create_public_room(&mut self) -> RoomId {
+        self.create(Visibility::Public).await
+    }
+
+    async fn create(&mut self, visibility: Visibility) -> RoomId {
         let device = self.key.device();
         let genesis = Genesis::Made { kind: RoomKind::Chat, device, nonce: Nonce(random()) };
         let room = genesis.room();
         let settings = Settings {
             name: "the bench".to_owned(),
             topic: String::new(),
-            visibility: Visibility::Private,
+            visibility,
             history: History::All,
             posting: Posting::Members,
         };

@@ -1,6 +1,8 @@
 import { lazy, Suspense } from "react";
 import type { Doc } from "@/client/types";
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
+import { CallPassageDialog } from "@/features/call/passage";
+import { ShareScreenDialog } from "@/features/call/share-screen";
 import { AnnounceDialog, NotifyDialog } from "@/features/dialogs/announce";
 import { ActivityDialog } from "@/features/dialogs/activity";
 import { BrowseRoomsDialog } from "@/features/dialogs/browse-rooms";
@@ -85,6 +87,10 @@ export function Overlays() {
           </Suspense>
         )
       );
+    case "shareScreen":
+      return <ShareScreenDialog />;
+    case "callPassage":
+      return <CallPassageDialog />;
     case "shortcuts":
       return <ShortcutsDialog />;
     case "profile":

@@ -2,6 +2,7 @@
 import { useEffect } from "react";
 import { commandHeld } from "@/components/keys";
 import { WITHOUT_DETAILS } from "@/components/media";
+import { currentCall } from "@/state/calls";
 import { useActions, useAppState } from "@/state/context";
 import { listedRooms, unreadOf } from "@/state/selectors";
 
@@ -18,6 +19,9 @@ export function useShortcuts(): void {
       .filter((room) => unreadOf(state, room) > 0)
       .map((room) => room.roomId),
   );
+
+  const inCall = useAppState((state) => currentCall(state.calls) !== null);
+  const showing = useAppState((state) => currentCall(state.calls)?.screen === true);
 
   useEffect(() => {
     function step(direction: 1 | -1, among: readonly string[]): void {
@@ -37,6 +41,17 @@ export function useShortcuts(): void {
       if (commandHeld(event) && event.shiftKey && !event.altKey && event.key.toLowerCase() === "m") {
         event.preventDefault();
         actions.toggleMicrophone();
+        return;
+      }
+      if (inCall && commandHeld(event) && event.shiftKey && !event.altKey && event.key.toLowerCase() === "o") {
+        event.preventDefault();
+        actions.toggleCamera();
+        return;
+      }
+      if (inCall && commandHeld(event) && event.shiftKey && !event.altKey && event.key.toLowerCase() === "s") {
+        event.preventDefault();
+        if (showing) actions.stopScreen();
+        else if (overlay === null) actions.show({ kind: "shareScreen" });
         return;
       }
       if (commandHeld(event) && !event.shiftKey && !event.altKey && event.key === "/") {
@@ -69,7 +84,7 @@ export function useShortcuts(): void {
 
     window.addEventListener("keydown", onKeyDown);
     return () => window.removeEventListener("keydown", onKeyDown);
-  }, [actions, details, overlay, roomId, roomIds, unreadIds]);
+  }, [actions, details, inCall, overlay, roomId, roomIds, showing, unreadIds]);
 }
 
 /** To the pane after the one with the focus: its composer, its open room, or the first thing in it. */
@@ -77,6 +92,6 @@ function focusNextPane(direction: 1 | -1): void {
   const panes = PANES.flatMap((name) => document.querySelector<HTMLElement>(`[data-pane="${name}"]`) ?? []);
   const at = panes.findIndex((pane) => pane.contains(document.activeElement));
   const pane = panes[(at + direction + panes.length) % panes.length];
-  const target = pane?.querySelector<HTMLElement>("[data-composer] textarea, [aria-current='page']") ?? pane?.querySelector<HTMLElement>("button:enabled") ?? pane;
+  const target = pane?.querySelector<HTMLElement>("[data-composer] textarea:not([inert] *), [aria-current='page']") ?? pane?.querySelector<HTMLElement>("button:enabled") ?? pane;
   target?.focus();
 }

@@ -69,3 +69,17 @@ test("what is not JSON, or answers nobody, is passed over", () => {
   answer({ jsonrpc: "2.0", id: "x", result: {} });
   expect(heard).toEqual([]);
 });
+
+test("pictures reach their listeners, and what is none reaches nobody", () => {
+  const { client, hear } = line();
+  const heard: number[][] = [];
+  const off = client.onPicture(({ view, tile, width, height }) => heard.push([view, tile, width, height]));
+  const bytes = new Uint8Array(16 + 6);
+  bytes.set([1, 0, 3, 0, 9, 0, 0, 0, 2, 0, 2, 0]);
+  hear({ kind: "picture", bytes: bytes.buffer });
+  hear({ kind: "picture", bytes: bytes.buffer.slice(0, 21) });
+  hear({ kind: "picture", bytes: new ArrayBuffer(0) });
+  off();
+  hear({ kind: "picture", bytes: bytes.buffer });
+  expect(heard).toEqual([[9, 3, 2, 2]]);
+});

@@ -4,6 +4,7 @@
 // with the engine's refusal, or with `offline` when the way to the engine broke first.
 import { ApiError } from "@/client/error";
 import type { Method, Params, Result } from "@/client/methods";
+import { readPicture, type Picture } from "@/client/pictures";
 import type { Transport } from "@/client/transport";
 import type { Event } from "@/client/types";
 
@@ -15,6 +16,8 @@ export interface Client {
   call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>>;
   onEvent(listener: (event: Event) => void): Off;
   onLink(listener: (state: LinkState) => void): Off;
+  /** Each picture of the tiles that `calls.view` asked for. It is the listener's until it returns; a newer one follows. */
+  onPicture(listener: (picture: Picture) => void): Off;
   /** Opens the way, and opens it again whenever it breaks. Resolves when it is open for the first time. */
   connect(token?: string): Promise<void>;
   /** Closes the way; what is under way ends as `offline`. */
@@ -28,6 +31,7 @@ export function createClient(transport: Transport, lostSentence: string): Client
   const waiting = new Map<number, Waiting>();
   const eventListeners = new Set<(event: Event) => void>();
   const linkListeners = new Set<(state: LinkState) => void>();
+  const pictureListeners = new Set<(picture: Picture) => void>();
   let lastId = 0;
 
   function lose(id: number): void {
@@ -54,6 +58,12 @@ export function createClient(transport: Transport, lostSentence: string): Client
     else call.resolve(frame.result as never);
   }
 
+  function show(bytes: ArrayBuffer): void {
+    const picture = readPicture(bytes);
+    if (picture === null) return;
+    for (const listener of pictureListeners) listener(picture);
+  }
+
   return {
     call(method, params) {
       lastId += 1;
@@ -71,6 +81,10 @@ export function createClient(transport: Transport, lostSentence: string): Client
       linkListeners.add(listener);
       return () => linkListeners.delete(listener);
     },
+    onPicture(listener) {
+      pictureListeners.add(listener);
+      return () => pictureListeners.delete(listener);
+    },
     connect(token) {
       return new Promise((resolve) => transport.start((event) => {
         switch (event.kind) {
@@ -84,6 +98,9 @@ export function createClient(transport: Transport, lostSentence: string): Client
             break;
           case "text":
             receive(event.text);
+            break;
+          case "picture":
+            show(event.bytes);
             break;
           case "lost":
             lose(event.id);

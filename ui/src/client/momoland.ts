@@ -26,7 +26,8 @@ export interface Momoland extends Client {
   shareLocation(roomId: string, position: Position): Promise<SharedLocation>;
   /** Calls a room, or joins the call that goes on in it. Answers the call's id. */
   initiateCall(roomId: string, media: CallMedia): Promise<string>;
-  joinCall(callId: string): Promise<void>;
+  /** Without a word about the camera it is off. */
+  joinCall(callId: string, camera?: boolean): Promise<void>;
   declineCall(callId: string): Promise<void>;
   leaveCall(callId: string): Promise<void>;
   /** Begins to hear of a feed's posts: a room's, or without one the server's public feed. Answers the feed's room. */
@@ -116,8 +117,8 @@ export function withNames(client: Client): Momoland {
     },
     shareLocation: (roomId, position) => client.call("location.share", { roomId, ...position }),
     initiateCall: async (roomId, media) => (await client.call("calls.start", { roomId, media })).callId,
-    async joinCall(callId) {
-      await client.call("calls.join", { callId });
+    async joinCall(callId, camera) {
+      await client.call("calls.join", { callId, ...(camera === undefined ? {} : { camera }) });
     },
     async declineCall(callId) {
       await client.call("calls.decline", { callId });

@@ -3,6 +3,7 @@ import { retryDelayMs, SocketTransport, type TransportEvent } from "@/client/tra
 
 class Socket {
   readyState: number = WebSocket.CONNECTING;
+  binaryType = "blob";
   sent: string[] = [];
   onopen: (() => void) | null = null;
   onclose: (() => void) | null = null;
@@ -115,4 +116,13 @@ test("stopped is stopped", () => {
   transport.stop();
   vi.advanceTimersByTime(60_000);
   expect(sockets).toHaveLength(1);
+});
+
+test("bytes are handed on as bytes, at once", () => {
+  const { sockets, heard } = dial();
+  expect(sockets[0]?.binaryType).toBe("arraybuffer");
+  const bytes = new Uint8Array([1, 2]).buffer;
+  sockets[0]?.onmessage?.({ data: bytes });
+  sockets[0]?.onmessage?.({ data: "{}" });
+  expect(heard).toEqual([{ kind: "picture", bytes }, { kind: "text", text: "{}" }]);
 });

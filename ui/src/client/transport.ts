@@ -1,6 +1,7 @@
-// How JSON text reaches the engine and comes back: Tauri's bridge in the desktop window, a WebSocket in a browser page.
+// How JSON text reaches the engine and comes back, and pictures of calls come along: Tauri's bridge in the desktop
+// window, a WebSocket in a browser page.
 //
-// `client.ts` is the only user. A transport moves text and says when the way is open; it knows no method. The browser's
+// `client.ts` is the only user. A transport moves text and bytes and says when the way is open; it knows no method. The browser's
 // one comes back by itself with jittered, growing pauses of at most ten seconds. Nothing is repeated by itself: what was
 // under way when the way broke may have been done already, so the client reports it and people decide.
 import { Channel, invoke, isTauri } from "@tauri-apps/api/core";
@@ -10,6 +11,8 @@ export type TransportEvent =
   | { kind: "closed" }
   /** An answer or a notification. */
   | { kind: "text"; text: string }
+  /** A picture of a call, in bytes; `pictures.ts` reads them. It is drawn, or thrown away, when the listener returns. */
+  | { kind: "picture"; bytes: ArrayBuffer }
   /** The request with this id did not get through. */
   | { kind: "lost"; id: number };
 
@@ -36,6 +39,16 @@ export class TauriTransport implements Transport {
     this.#listener = listener;
     const onEvent = new Channel<string>();
     onEvent.onmessage = (text) => this.#listener({ kind: "text", text });
+    // A channel has no brake of its own, so each picture is answered once it is drawn; the bridge counts those under way.
+    const onPicture = new Channel<unknown>();
+    onPicture.onmessage = (bytes) => {
+      try {
+        if (bytes instanceof ArrayBuffer) this.#listener({ kind: "picture", bytes });
+      } finally {
+        invoke("picture_drawn").catch(() => undefined);
+      }
+    };
+    invoke("pictures", { onPicture }).catch(() => undefined);
     invoke("subscribe", { onEvent }).then(
       () => this.#listener({ kind: "open" }),
       () => this.#listener({ kind: "closed" }),
@@ -100,6 +113,7 @@ export class SocketTransport implements Transport {
 
   #dial(): void {
     const socket = this.#connect(this.#token);
+    socket.binaryType = "arraybuffer";
     this.#socket = socket;
     socket.onopen = () => {
       this.#failures = 0;
@@ -107,6 +121,7 @@ export class SocketTransport implements Transport {
     };
     socket.onmessage = (message: MessageEvent<unknown>) => {
       if (typeof message.data === "string") this.#listener({ kind: "text", text: message.data });
+      else if (message.data instanceof ArrayBuffer) this.#listener({ kind: "picture", bytes: message.data });
     };
     socket.onclose = () => {
       this.#socket = null;

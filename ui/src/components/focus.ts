@@ -1,7 +1,7 @@
 import { useState } from "react";
 
 /** Where the focus can go when what had it is gone. */
-const COMPOSER = "[data-composer] textarea";
+const COMPOSER = "[data-composer] textarea:not([inert] *)";
 const PLACES = [COMPOSER, "[data-pane] [aria-current='page']", "[data-pane] button"];
 
 /** To where one writes in the open room, as when it is opened. */

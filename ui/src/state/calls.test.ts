@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Call, CallPeerStats } from "@/client/types";
-import { callsEvent, currentCall, INITIAL_CALLS, qualityOf, reduceCalls, ringingCalls, type CallsState } from "@/state/calls";
+import type { Call } from "@/client/types";
+import { callsEvent, coversRoom, currentCall, hasPictures, INITIAL_CALLS, reduceCalls, ringingCalls, type CallsState } from "@/state/calls";
 
 const call = (more: Partial<Call> = {}): Call => ({
   callId: "c1", roomId: "shed", media: "audio", part: "in", mic: true, speaking: false, camera: false, screen: false, since: 1,
@@ -8,11 +8,6 @@ const call = (more: Partial<Call> = {}): Call => ({
 });
 
 const told = (state: CallsState, it: Call): CallsState => callsEvent(state, { type: "call.changed", call: it });
-
-const figures = (framesDecoded: number, framesConcealed: number, rttMs = 10): CallPeerStats => ({
-  userId: "bo", deviceId: "bo-1",
-  audio: { packetsReceived: 0, packetsLost: 0, framesDecoded, framesRecovered: 0, framesConcealed, jitterMs: 0, delayMs: 20, rttMs, bitsPerSecond: 0, packetsRefused: 0, level: 0, speaking: true },
-});
 
 test("a room has one call; the end of another one is not its end", () => {
   const rings = told(INITIAL_CALLS, call({ part: "ringing" }));
@@ -31,17 +26,35 @@ test("why the own call ended is told, and not why one ended that was never joine
   expect(told(rings, call({ part: "ended", ended: "elsewhere" })).ended).toBeNull();
 });
 
-test("sound that was made up lately is heard, not what was an hour ago", () => {
-  let state = reduceCalls(INITIAL_CALLS, { type: "list", calls: [call()] });
-  const tell = (...peers: CallPeerStats[]): void => void (state = callsEvent(state, { type: "call.stats", callId: "c1", peers }));
-  const quality = (it: Call = call()): string => qualityOf(it, "bo-1", state.sounds);
-  tell(figures(1_000, 500));
-  expect(quality()).toBe("good");
-  tell(figures(1_045, 505));
-  expect(quality()).toBe("breaking");
-  tell(figures(1_095, 505));
-  expect(quality()).toBe("good");
-  tell(figures(1_145, 505, 600));
-  expect(quality()).toBe("slow");
-  expect(quality(call({ participants: [{ userId: "bo", deviceId: "bo-1", mic: true, speaking: false, camera: false, screen: false, since: 1, path: "relay" }] }))).toBe("unheard");
+const bo = (deviceId: string, more: Partial<Call["participants"][number]> = {}): Call["participants"][number] => ({ userId: "bo", deviceId, mic: true, speaking: false, camera: false, screen: false, since: 1, path: "direct", ...more });
+
+test("who speaks stays the speaker until somebody else does", () => {
+  let state = told(INITIAL_CALLS, call({ participants: [bo("a"), bo("b")] }));
+  expect(state.speaker).toBe("a");
+  const speak = (...speaking: string[]): string | null => {
+    state = told(state, call({ participants: ["a", "b"].map((deviceId) => bo(deviceId, { speaking: speaking.includes(deviceId) })) }));
+    return state.speaker;
+  };
+  expect([speak("b"), speak("a", "b"), speak(), speak("a")]).toEqual(["b", "b", "b", "a"]);
+  // A muted microphone speaks for nobody, and who left is no speaker.
+  expect(told(state, call({ participants: [bo("a"), bo("b", { speaking: true, mic: false })] })).speaker).toBe("a");
+  expect(told(state, call({ participants: [bo("b")] })).speaker).toBe("b");
+  expect(told(state, call({ part: "ended" })).speaker).toBeNull();
+});
+
+test("how a call is shown ends with it; whether one sees oneself does not", () => {
+  let state = told(INITIAL_CALLS, call({ media: "video" }));
+  state = reduceCalls(state, { type: "look", look: { large: true, self: false, pinned: "camera a", arranged: "speaker" } });
+  expect([coversRoom(state, "shed"), coversRoom(state, "elsewhere")]).toEqual([true, false]);
+  const over = told(state, call({ part: "ended" }));
+  expect(over.look).toEqual({ large: false, self: false, pinned: null, arranged: "auto" });
+  expect(coversRoom(over, "shed")).toBe(false);
+});
+
+test("without pictures nothing lies over the conversation", () => {
+  const state = reduceCalls(told(INITIAL_CALLS, call()), { type: "look", look: { large: true } });
+  expect([hasPictures(call()), coversRoom(state, "shed")]).toEqual([false, false]);
+  for (const more of [{ camera: true }, { screen: true }, { media: "video" as const }, { participants: [bo("a", { camera: true })] }, { participants: [bo("a", { screen: true })] }]) {
+    expect(hasPictures(call(more))).toBe(true);
+  }
 });

@@ -1,16 +1,26 @@
-// What the window knows of calls: one to a room at most, as the engine tells them, and how the sound of the own one gets
-// through. Pure.
+// What the window knows of calls: one to a room at most, as the engine tells them, and how the own one
+// is shown. Pure.
 import type { Call, CallDevices, CallEnd, CallPeerStats, Event } from "@/client/types";
 import type { ApiError } from "@/client/error";
+import { passageOf, type Passage } from "@/state/call-quality";
 
-/** How somebody's sound came through over the last second. */
-export type Sound = { rttMs: number | null; /** Share of it that was lost and had to be made up. */ madeUp: number };
+/** How this window shows the call that it is in. */
+export type CallLook = {
+  /** `auto`: side by side, and a shared screen large beside the people. */
+  arranged: "auto" | "grid" | "speaker";
+  /** What somebody wants to see large, whoever speaks. */
+  pinned: string | null;
+  /** Whether one sees oneself. */
+  self: boolean;
+  /** Over the conversation instead of above it. */
+  large: boolean;
+};
 
 export type CallsState = {
   /** By room; those that ended are not there. */
   byRoom: ReadonlyMap<string, Call>;
   /** By device, of the call that this window is in. */
-  sounds: ReadonlyMap<string, Sound>;
+  passages: ReadonlyMap<string, Passage>;
   /** The last figures, to tell what is new in the next. By device. */
   figures: ReadonlyMap<string, CallPeerStats>;
   /** How the last call that this window was in ended by others' doing. */
@@ -18,15 +28,21 @@ export type CallsState = {
   /** Where a call could not be made or joined, and why. */
   refused: { roomId: string; error: ApiError } | null;
   devices: CallDevices | null;
+  /** Which of the others spoke last, by device. */
+  speaker: string | null;
+  look: CallLook;
 };
 
-export const INITIAL_CALLS: CallsState = { byRoom: new Map(), sounds: new Map(), figures: new Map(), ended: null, refused: null, devices: null };
+const LOOK: CallLook = { arranged: "auto", pinned: null, self: true, large: false };
+
+export const INITIAL_CALLS: CallsState = { byRoom: new Map(), passages: new Map(), figures: new Map(), ended: null, refused: null, devices: null, speaker: null, look: LOOK };
 
 export type CallsAction =
   | { type: "list"; calls: readonly Call[] }
   | { type: "refused"; roomId: string; error: ApiError }
   | { type: "refusalGone" }
-  | { type: "devices"; devices: CallDevices };
+  | { type: "devices"; devices: CallDevices }
+  | { type: "look"; look: Partial<CallLook> };
 
 export function reduceCalls(state: CallsState, action: CallsAction): CallsState {
   switch (action.type) {
@@ -38,13 +54,15 @@ export function reduceCalls(state: CallsState, action: CallsAction): CallsState 
       return { ...state, refused: null };
     case "devices":
       return { ...state, devices: action.devices };
+    case "look":
+      return { ...state, look: { ...state.look, ...action.look } };
   }
 }
 
 export function callsEvent(state: CallsState, event: Extract<Event, { type: "call.changed" | "call.stats" }>): CallsState {
   if (event.type === "call.stats") {
-    const sounds = event.peers.map((peer): [string, Sound] => [peer.deviceId, soundOf(peer, state.figures.get(peer.deviceId))]);
-    return { ...state, sounds: new Map(sounds), figures: new Map(event.peers.map((peer) => [peer.deviceId, peer])) };
+    const passages = event.peers.map((peer): [string, Passage] => [peer.deviceId, passageOf(peer, state.figures.get(peer.deviceId), state.passages.get(peer.deviceId))]);
+    return { ...state, passages: new Map(passages), figures: new Map(event.peers.map((peer) => [peer.deviceId, peer])) };
   }
   const { call } = event;
   const held = state.byRoom.get(call.roomId);
@@ -52,41 +70,42 @@ export function callsEvent(state: CallsState, event: Extract<Event, { type: "cal
   if (call.part !== "ended") byRoom.set(call.roomId, call);
   else if (held?.callId === call.callId) byRoom.delete(call.roomId);
   else return state;
-  const wasIn = held?.part === "in" || held?.part === "calling";
+  const wasIn = isIn(held);
   const ended = wasIn && call.ended !== undefined ? { callId: call.callId, roomId: call.roomId, why: call.ended } : state.ended;
   // What was refused is moot once something happens in that room's call.
-  return { ...state, byRoom, ended, refused: state.refused?.roomId === call.roomId ? null : state.refused };
+  const next = { ...state, byRoom, ended, refused: state.refused?.roomId === call.roomId ? null : state.refused };
+  if (isIn(call)) return { ...next, speaker: speakerOf(call, state.speaker) };
+  // The next call is shown as a call is; who wants no picture of themselves wants none there either.
+  return wasIn ? { ...next, speaker: null, passages: new Map(), figures: new Map(), look: { ...LOOK, self: state.look.self } } : next;
 }
 
-function soundOf(now: CallPeerStats, before: CallPeerStats | undefined): Sound {
-  const made = now.audio.framesConcealed - (before?.audio.framesConcealed ?? 0);
-  const played = now.audio.framesDecoded - (before?.audio.framesDecoded ?? 0);
-  const all = made + played;
-  return { rttMs: now.audio.rttMs ?? null, madeUp: before === undefined || all <= 0 || made < 0 ? 0 : made / all };
+function isIn(call: Call | undefined): boolean {
+  return call?.part === "in" || call?.part === "calling";
+}
+
+/** Who speaks goes on being it while they do, and after that until somebody else does: pictures should not jump. */
+function speakerOf(call: Call, before: string | null): string | null {
+  const held = call.participants.find(({ deviceId }) => deviceId === before);
+  if (held?.mic === true && held.speaking) return held.deviceId;
+  return (call.participants.find(({ mic, speaking }) => mic && speaking) ?? held ?? call.participants[0])?.deviceId ?? null;
 }
 
 /** The call that this window is in, or makes. */
 export function currentCall(state: CallsState): Call | null {
-  return [...state.byRoom.values()].find((call) => call.part === "in" || call.part === "calling") ?? null;
+  return [...state.byRoom.values()].find(isIn) ?? null;
 }
 
 export function ringingCalls(state: CallsState): readonly Call[] {
   return [...state.byRoom.values()].filter((call) => call.part === "ringing");
 }
 
-export type Quality = "good" | "unheard" | "breaking" | "slow";
+/** Whether there is anything to be seen in it, or will be. */
+export function hasPictures(call: Call): boolean {
+  return call.media === "video" || call.camera || call.screen || call.participants.some(({ camera, screen }) => camera || screen);
+}
 
-/** Above this a pause before every answer is felt. */
-const SLOW_MS = 400;
-/** One frame in twelve made up is heard as a stutter. */
-const BREAKING = 0.08;
-
-/** What a person would say of somebody's sound. Sound takes the link alone, never the server's relay. */
-export function qualityOf(call: Call, deviceId: string, sounds: CallsState["sounds"]): Quality {
-  const participant = call.participants.find((each) => each.deviceId === deviceId);
-  if (participant?.path !== "direct" && participant?.path !== "turn") return "unheard";
-  const sound = sounds.get(deviceId);
-  if (sound === undefined) return "good";
-  if (sound.madeUp > BREAKING) return "breaking";
-  return (sound.rttMs ?? 0) > SLOW_MS ? "slow" : "good";
+/** Whether the call lies over the conversation of this room. */
+export function coversRoom({ byRoom, look }: CallsState, roomId: string): boolean {
+  const call = byRoom.get(roomId);
+  return look.large && call !== undefined && isIn(call) && hasPictures(call);
 }

@@ -10,6 +10,7 @@ const LAST_ROOM_KEY = "momoland.lastRoom.";
 const RECENT_EMOJI_KEY = "momoland.emoji.recent";
 const SKIN_TONE_KEY = "momoland.emoji.tone";
 const POST_DRAFT_KEY = "momoland.feed.draft.";
+const FLOAT_PLACE_KEY = "momoland.call.place";
 const RECENT_EMOJI_MAX = 36;
 const DEFAULT_SERVER = "http://127.0.0.1:7420";
 const listeners = new Set<() => void>();
@@ -114,4 +115,16 @@ export function keptPostDraft(userId: string): string {
 
 export function keepPostDraft(userId: string, draft: string): void {
   keep(POST_DRAFT_KEY + userId, draft);
+}
+
+// Calls
+
+/** Where the small call was put, in shares of the window from its start and its top; `null` where it never was moved. */
+export function keptFloatPlace(): { start: number; top: number } | null {
+  const [start = NaN, top = NaN] = (read(FLOAT_PLACE_KEY) ?? "").split(" ").map(Number.parseFloat);
+  return Number.isFinite(start) && Number.isFinite(top) ? { start, top } : null;
+}
+
+export function keepFloatPlace({ start, top }: { start: number; top: number }): void {
+  keep(FLOAT_PLACE_KEY, `${start.toFixed(4)} ${top.toFixed(4)}`);
 }

@@ -120,6 +120,8 @@ export type Overlay =
   | { kind: "hidePost"; postId: string; commentId?: string }
   | { kind: "feedAuthors" }
   | { kind: "map"; roomId: string }
+  | { kind: "shareScreen" }
+  | { kind: "callPassage" }
   | { kind: "profile" }
   | { kind: "signOut" };
 

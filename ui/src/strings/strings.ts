@@ -10,6 +10,11 @@ function count(n: number, one: string, other: string): string {
   return `${number.format(n)} ${plural.select(n) === "one" ? one : other}`;
 }
 
+/** What a way carries in a second. */
+function rate(bits: number): string {
+  return bits < 1_000_000 ? `${number.format(Math.round(bits / 1_000))} kbit/s` : `${number.format(Math.round(bits / 100_000) / 10)} Mbit/s`;
+}
+
 const roles: Readonly<Record<Role, string>> = { owner: "Owner", moderator: "Moderator", member: "Member", reader: "Reader" };
 const delivery: Readonly<Record<DeliveryState, string>> = { stored: "Kept on this device", relayed: "At the relay", delivered: "Delivered", read: "Read by all" };
 const presence: Readonly<Record<PresenceStatus, string>> = { online: "here", away: "idle", dnd: "do not disturb", offline: "offline" };
@@ -83,6 +88,7 @@ export const strings = {
 
   call: {
     start: "Call",
+    startVideo: "Video call",
     join: (n: number) => (n > 0 ? `Join the call, ${number.format(n)} in it` : "Join the call"),
     region: (room: string) => `Call in ${room}`,
     elsewhere: (room: string) => `You are in a call in ${room}`,
@@ -90,25 +96,90 @@ export const strings = {
     alone: "Nobody else is in it yet.",
     you: "You",
     people: "In the call",
+    others: "The others in the call",
+    controls: "What you send, and how the call is shown",
     mute: "Mute your microphone",
     unmute: "Open your microphone",
+    cameraOn: "Turn your camera on",
+    cameraOff: "Turn your camera off",
+    screenOn: "Show your screen",
+    screenOff: "Stop showing your screen",
+    showing: "You are showing your screen.",
     leave: "Leave the call",
-    devices: "Microphone and speakers",
+    devices: "Camera, microphone and speakers",
+    camera: "Camera",
     microphone: "Microphone",
     speakers: "Speakers",
     systemChoice: (name: string) => (name === "" ? "The system's choice" : `The system's choice (${name})`),
     noDevices: "None found",
     goTo: "Go to the room",
+    move: "Move it with the pointer or the arrow keys",
     incoming: (name: string) => `${name} is calling`,
+    incomingVideo: (name: string) => `${name} is calling with video`,
     incomingIn: (room: string) => `in ${room}`,
     answer: "Answer",
+    answerVideo: "Answer with video",
+    answerSound: "Without video",
     decline: "Decline",
     muted: "muted",
     speaking: "speaking",
-    quality: {
+    pictureOf: (name: string) => `Picture of ${name}`,
+    pictureOfYou: "Your own picture, mirrored",
+    screenOf: (name: string) => `Screen of ${name}`,
+    noCamera: "camera off",
+    view: "View of the call",
+    arrangement: "Arrangement",
+    arrangements: { auto: "As it fits", grid: "Side by side", speaker: "Who speaks, large" },
+    hideSelf: "Hide your own picture",
+    showSelf: "Show your own picture",
+    enlarge: "Over the conversation",
+    reduce: "Back above the conversation",
+    pin: (name: string) => `Keep large: ${name}`,
+    unpin: (name: string) => `No longer keep large: ${name}`,
+    problems: {
       unheard: "No way to each other yet: not heard",
       breaking: "Sound breaks up",
+      unseen: "No picture comes through",
+      still: "Picture stands still",
+      jerky: "Picture stutters",
+      lossy: "Parts get lost on the way",
       slow: "Long delay",
+    },
+    passage: {
+      open: "How it gets through",
+      title: "How the call gets through",
+      body: "Sound and pictures go straight from computer to computer. This is of the last second.",
+      nobody: "Nobody else is in the call.",
+      well: "Comes through well.",
+      advice: {
+        unheard: "Your computers have not found a way to each other. They go on trying.",
+        breaking: "So much is lost between you that words are. A cable, a place nearer to the wireless station or a camera turned off helps.",
+        unseen: "The camera is on, but none of its pictures arrive. The sound has priority where the way carries little.",
+        still: "No new picture has come for seconds. The sound has priority where the way carries little.",
+        jerky: "The way, or one of the two computers, is too slow for more pictures.",
+        lossy: "Some of what is sent never arrives. A cable or a place nearer to the wireless station helps.",
+        slow: "An answer takes its time: let each other finish.",
+      },
+      paths: {
+        direct: "Straight between your two computers.",
+        turn: "Through a TURN server, since there is no straight way: farther, and no faster than it.",
+        relay: "The server's relay carries no calls.",
+      } satisfies Record<PeerPath, string>,
+      sound: (madeUp: number) => `Sound: ${madeUp < 0.001 ? "nothing" : `${number.format(Math.round(madeUp * 1_000) / 10)} %`} made up`,
+      picture: (width: number, height: number, frames: number, bits: number) => `Picture: ${width} × ${height}, ${number.format(Math.round(frames))} a second, ${rate(bits)}`,
+      screen: (width: number, height: number, frames: number, bits: number) => `Screen: ${width} × ${height}, ${number.format(Math.round(frames))} a second, ${rate(bits)}`,
+      yours: (width: number, height: number, frames: number, bits: number) => `Yours to them: ${width} × ${height}, ${number.format(Math.round(frames))} a second, ${rate(bits)}`,
+    },
+    share: {
+      title: "What do you want to show?",
+      body: "Everybody in the call sees it, until you stop.",
+      screens: "Screens",
+      windows: "Windows",
+      looking: "Looking for screens and windows…",
+      none: "This system has no screen or window that can be shown.",
+      failed: "They could not be listed.",
+      again: "Look again",
+      action: "Show it",
     },
     dismiss: "Dismiss",
     ended: {
@@ -118,6 +189,8 @@ export const strings = {
       removed: "You can take no part in that room's calls any more.",
     },
     shortcut: "Mute or open your microphone in a call",
+    shortcutCamera: "Turn your camera on or off in a call",
+    shortcutScreen: "Show your screen in a call, or stop",
   },
 
   demo: {

@@ -4,6 +4,7 @@ import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
 import type { Client, LinkState } from "@/client/client";
 import type { Method, Params, Result } from "@/client/methods";
+import type { Picture } from "@/client/pictures";
 import type { Event, Member, Message, Room } from "@/client/types";
 import { createActions } from "@/state/actions";
 import { AppContext } from "@/state/context";
@@ -13,12 +14,13 @@ import { createSync } from "@/state/sync";
 export type Answers = { [M in Method]?: (params: Params<M>) => Result<M> };
 export type Call = { method: Method; params: unknown };
 
-export type FakeClient = Client & { calls: Call[]; answers: Answers; emit: (event: Event) => void; link: (state: LinkState) => void };
+export type FakeClient = Client & { calls: Call[]; answers: Answers; emit: (event: Event) => void; picture: (picture: Picture) => void; link: (state: LinkState) => void };
 
 export function fakeClient(answers: Answers = {}): FakeClient {
   const calls: Call[] = [];
   const events = new Set<(event: Event) => void>();
   const links = new Set<(state: LinkState) => void>();
+  const pictures = new Set<(picture: Picture) => void>();
   const client: FakeClient = {
     calls,
     answers,
@@ -37,12 +39,17 @@ export function fakeClient(answers: Answers = {}): FakeClient {
       links.add(listener);
       return () => links.delete(listener);
     },
+    onPicture(listener) {
+      pictures.add(listener);
+      return () => pictures.delete(listener);
+    },
     connect: () =>
       new Promise((resolve) => {
         links.add((state) => state === "open" && resolve());
       }),
     disconnect: () => undefined,
     emit: (event) => events.forEach((listener) => listener(event)),
+    picture: (picture) => pictures.forEach((listener) => listener(picture)),
     link: (state) => links.forEach((listener) => listener(state)),
   };
   return client;

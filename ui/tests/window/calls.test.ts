@@ -105,7 +105,7 @@ describe("a call that comes", () => {
 
 test("elsewhere the call is small, and what is wrong with it is said in words", async () => {
   const world = tidewater();
-  world.calls = [call({ participants: [INGRID, { userId: "mateo", deviceId: "mateo-1", mic: true, speaking: false, camera: false, screen: false, since: 1, path: "relay" }] })];
+  world.calls = [call({ participants: [INGRID, { ...MATEO, mic: true, path: "relay" }] })];
   const { page, engine } = await openWindow(world);
   await openRoom(page, "deliveries");
   const small = page.getByRole("region", { name: "You are in a call in boat-shed" });
@@ -122,7 +122,7 @@ test("elsewhere the call is small, and what is wrong with it is said in words", 
   const broken = { ...call(), sound: { problem: "No microphone was found. You hear the others, and they do not hear you." } };
   engine.emit({ type: "call.changed", call: broken });
   await bar.getByText("No microphone was found.").waitFor();
-  await bar.getByRole("button", { name: "Microphone and speakers" }).click();
+  await bar.getByRole("button", { name: "Camera, microphone and speakers" }).click();
   await page.getByRole("menuitemradio", { name: "Headset" }).click();
   await until("it was asked for", () => asked(engine, "calls.setMedia").some((params) => JSON.stringify(params) === '{"microphone":"headset"}'));
 });

@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 import * as Y from "yjs";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Method, Params, Result } from "@/client/methods";
-import type { Activity, Announcement, Call, CallPart, Comment, Doc, DocPresence, Draft, ErrorKind, Event, FeedPolicy, Hidden, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room } from "@/client/types";
+import type { PictureOf } from "@/state/pictures";
+import { messageOf, type Scene } from "./scenes.js";
+import type { Activity, Announcement, Call, CallPart, Comment, Doc, DocPresence, Draft, ErrorKind, Event, FeedPolicy, Hidden, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room, Tile } from "@/client/types";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
@@ -62,6 +64,12 @@ export type FakeEngine = {
   /** Every call that arrived, in order. */
   calls: { method: string; params: unknown }[];
   emit: (event: Event) => void;
+  /** What the window asked to see last. */
+  readonly viewed: { view: number; tiles: readonly Tile[] };
+  /** Sends what somebody's camera or screen shows, in the tile's size. Whether anybody looks at it. */
+  picture: (of: PictureOf, scene: Scene) => boolean;
+  /** Sends any bytes. */
+  bytes: (bytes: Uint8Array) => void;
   /** Puts a method's answer in place of the usual one. */
   answer: (answers: Answers) => void;
   /** Breaks all sockets; while `refusing`, new ones too. */
@@ -76,16 +84,18 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
   let refusing = false;
   let sent = 0;
   let opened = 0;
+  // Not from one, so that a window which takes a list's first number for its own is found out.
+  let viewed: FakeEngine["viewed"] = { view: 40, tiles: [] };
 
   function putCall(call: Call): void {
     world.calls = [...world.calls.filter((each) => each.roomId !== call.roomId), ...(call.part === "ended" ? [] : [call])];
     emit({ type: "call.changed", call });
   }
 
-  function partInCall(callId: string, part: CallPart): { callId: string } {
+  function partInCall(callId: string, part: CallPart, camera = false): { callId: string } {
     const call = world.calls.find((each) => each.callId === callId);
     if (call === undefined) throw new Refused("not_found", "There is no such call, or it is over.");
-    putCall({ ...call, part, mic: part === "in" });
+    putCall({ ...call, part, mic: part === "in", camera });
     return { callId };
   }
 
@@ -264,21 +274,30 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
       "calls.devices": () => ({
         microphones: [{ deviceId: "built-in", name: "Built-in microphone", isDefault: true }, { deviceId: "headset", name: "Headset", isDefault: false }],
         speakers: [{ deviceId: "built-in", name: "Built-in speakers", isDefault: true }],
-        cameras: [],
-        screens: [],
+        cameras: [{ deviceId: "lid", name: "Camera in the lid", isDefault: true }, { deviceId: "desk", name: "Camera on the desk", isDefault: false }],
+        screens: [
+          { sourceId: "main", name: "Main screen", kind: "screen", isDefault: true },
+          { sourceId: "second", name: "Second screen", kind: "screen", isDefault: false },
+          { sourceId: "plan", name: "Slipway plan, an editor with a long name that nobody reads to its end", kind: "window", isDefault: false },
+        ],
       }),
       "calls.start": ({ roomId, media }) => {
-        const call: Call = { callId: `call-${roomId}`, roomId, media, part: "calling", mic: true, speaking: false, camera: false, screen: false, since: Date.now(), sound: { microphone: "Built-in microphone", speakers: "Built-in speakers" }, participants: [] };
+        const call: Call = { callId: `call-${roomId}`, roomId, media, part: "calling", mic: true, speaking: false, camera: media === "video", screen: false, since: Date.now(), sound: { microphone: "Built-in microphone", speakers: "Built-in speakers" }, participants: [] };
         putCall(call);
         return { callId: call.callId };
       },
-      "calls.join": ({ callId }) => partInCall(callId, "in"),
+      "calls.join": ({ callId, camera = false }) => partInCall(callId, "in", camera),
       "calls.decline": ({ callId }) => partInCall(callId, "ended"),
       "calls.leave": ({ callId }) => partInCall(callId, "ended"),
-      "calls.setMedia": ({ mic }) => {
+      "calls.setMedia": ({ mic, camera, screen }) => {
         const call = world.calls.find((each) => each.part === "in" || each.part === "calling");
-        if (call !== undefined && mic !== undefined) putCall({ ...call, mic });
+        const more = { ...(mic === undefined ? {} : { mic }), ...(camera === undefined ? {} : { camera }), ...(screen === undefined ? {} : { screen }) };
+        if (call !== undefined && Object.keys(more).length > 0) putCall({ ...call, ...more });
         return {};
+      },
+      "calls.view": ({ tiles }) => {
+        viewed = { view: viewed.view + 1, tiles };
+        return { view: viewed.view };
       },
       "presence.set": () => ({}),
       "docs.list": ({ roomId, deleted = false }) => ({ docs: world.docs.filter((doc) => doc.roomId === roomId && doc.deleted === deleted) }),
@@ -402,6 +421,10 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
     for (const socket of sockets) socket.send(JSON.stringify({ jsonrpc: "2.0", method: "event", params: event }));
   }
 
+  function bytes(data: Uint8Array): void {
+    for (const socket of sockets) socket.send(data);
+  }
+
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? "/", "http://127.0.0.1").pathname);
     const file = join(DIST, path === "/" ? "index.html" : path);
@@ -435,6 +458,17 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
     world,
     calls,
     emit,
+    get viewed() {
+      return viewed;
+    },
+    picture: ({ deviceId, source }, scene) => {
+      const tile = viewed.tiles.findIndex((each) => each.deviceId === deviceId && each.source === source);
+      const size = viewed.tiles[tile];
+      if (size === undefined) return false;
+      bytes(messageOf({ view: viewed.view, tile }, scene(size.width, size.height)));
+      return true;
+    },
+    bytes,
     answer: (more) => {
       answers = { ...answers, ...more };
     },

@@ -6,13 +6,18 @@ import { startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
 import { tidewater } from "./tidewater.js";
 
 let browser: Browser;
+/** One with WebGL, for the tests that draw by it. */
+let withCard: Browser | undefined;
 let context: BrowserContext | undefined;
 let engine: FakeEngine | undefined;
 
 beforeAll(async () => {
   browser = await openBrowser();
 });
-afterAll(() => browser.close());
+afterAll(async () => {
+  await withCard?.close();
+  await browser.close();
+});
 afterEach(async () => {
   await context?.close();
   await engine?.close();
@@ -20,11 +25,12 @@ afterEach(async () => {
 
 export type Opened = { page: Page; engine: FakeEngine };
 
-export async function openWindow(world: World = tidewater(), options: { size?: [number, number]; theme?: "light" | "dark"; query?: string; measuredLateMs?: number } = {}): Promise<Opened> {
+export async function openWindow(world: World = tidewater(), options: { size?: [number, number]; theme?: "light" | "dark"; query?: string; measuredLateMs?: number; /** Whether there is a graphics card, or what stands for one. */ card?: boolean } = {}): Promise<Opened> {
   const started = await startFakeEngine(world);
   engine = started;
   const [width, height] = options.size ?? [1280, 800];
-  context = await browser.newContext({ viewport: { width, height }, colorScheme: options.theme ?? "light", locale: "en-GB", permissions: ["clipboard-read", "clipboard-write"], reducedMotion: "reduce" });
+  if (options.card === true) withCard ??= await openBrowser({ card: true });
+  context = await (options.card === true && withCard !== undefined ? withCard : browser).newContext({ viewport: { width, height }, colorScheme: options.theme ?? "light", locale: "en-GB", permissions: ["clipboard-read", "clipboard-write"], reducedMotion: "reduce" });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   if (options.measuredLateMs !== undefined) await page.addInitScript(measureLate, options.measuredLateMs);

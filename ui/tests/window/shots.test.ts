@@ -4,8 +4,10 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { CallPeerStats } from "@/client/types";
 import { openBrowser } from "./browser.js";
 import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
+import { sceneOf } from "./scenes.js";
 import { busy, club, message, room, tidewater } from "./tidewater.js";
 
 const FOLDER = fileURLToPath(new URL("../../../screenshots/window", import.meta.url));
@@ -69,6 +71,46 @@ function inCall(): World {
   };
 }
 
+type Seen = { userId: string; camera?: boolean; screen?: boolean; mic?: boolean; speaking?: boolean; path?: "direct" | "turn" | "relay" };
+
+/** In a call with pictures, with these. */
+function inPictures(...people: readonly Seen[]): World {
+  const since = Date.now() - 754_000;
+  const participants = people.map(({ userId, camera = true, screen = false, mic = true, speaking = false, path = "direct" as const }) => ({ userId, deviceId: `${userId}-1`, mic, speaking, camera, screen, since, path }));
+  return { ...busy(), calls: [{ callId: "c1", roomId: "boat-shed", media: "video", part: "in", mic: true, speaking: false, camera: true, screen: false, since, sound: {}, picture: { camera: "Camera in the lid" }, participants }] };
+}
+
+/** The open room, once everything that it looks at was sent and drawn. */
+const look = (where: string, then?: (page: Page) => Promise<void>) => async (page: Page, engine: FakeEngine) => {
+  await open(where)(page);
+  await then?.(page);
+  const drawn = (): Promise<number> => page.locator("canvas:not(.invisible)").count();
+  await expect
+    .poll(async () => {
+      for (const { deviceId, source } of engine.viewed.tiles) engine.picture({ deviceId, source }, sceneOf(deviceId, source));
+      return engine.viewed.tiles.length > 0 && (await drawn()) === engine.viewed.tiles.length;
+    }, { timeout: 10_000, interval: 200 })
+    .toBe(true);
+};
+
+function raise(): never {
+  throw new Error("there is no call");
+}
+
+/** Of one who comes through well, and one whose pictures stand still. */
+function passing(userId: string, path: "direct" | "turn" | "relay", round: number): CallPeerStats {
+  const frames = userId === "mateo" ? 1 : round;
+  const video = { packetsReceived: 300 * frames, packetsLost: 0, packetsRefused: 0, framesDecoded: 30 * frames, framesDropped: 0, keyFramesAsked: 0, width: 640, height: 360, framesPerSecond: userId === "mateo" ? 0 : 30, bitsPerSecond: 812_000, delayMs: 20 };
+  return {
+    userId, deviceId: `${userId}-1`, path, video, sent: { video: { width: 1_280, height: 720, framesPerSecond: 24, bitsPerSecond: 1_400_000, targetBitsPerSecond: 1_500_000, keyFrames: 1 } },
+    audio: { packetsReceived: 50 * round, packetsLost: 0, framesDecoded: 50 * round, framesRecovered: 0, framesConcealed: 0, jitterMs: 4, delayMs: 20, rttMs: 31, bitsPerSecond: 30_000, packetsRefused: 0, level: 0.2, speaking: true },
+  };
+}
+
+const TWO: readonly Seen[] = [{ userId: "ingrid", speaking: true }];
+const FOUR: readonly Seen[] = [{ userId: "ingrid", speaking: true }, { userId: "mateo", mic: false, path: "turn" }, { userId: "sam" }];
+const SHARED: readonly Seen[] = [{ userId: "ingrid", screen: true, speaking: true }, { userId: "mateo", mic: false, path: "turn" }, { userId: "yuki", camera: false, path: "relay" }];
+
 const empty = (): World => ({ ...tidewater(), messages: new Map() });
 const one = (): World => ({ ...tidewater(), messages: new Map([["boat-shed", [message("mateo", "09:00", "First.")]]]) });
 const fresh = (): World => ({ ...tidewater(), rooms: [], messages: new Map(), members: new Map(), net: { server: "connecting", peers: [], onlineCount: 0, serverBytesIn: 0, serverBytesOut: 0 } });
@@ -105,6 +147,38 @@ const SHOTS: readonly Shot[] = [
   } },
   { name: "call-elsewhere", world: inCall(), themes: ["light", "dark"], go: open("deliveries") },
   { name: "call-narrow", world: inCall(), size: [360, 740], themes: ["light", "dark"], go: open("boat-shed") },
+  { name: "video-two", world: inPictures(...TWO), themes: ["light", "dark"], go: look("boat-shed") },
+  { name: "video-four", world: inPictures(...FOUR), themes: ["light", "dark"], go: look("boat-shed") },
+  { name: "video-four-large", world: inPictures(...FOUR), themes: ["dark"], go: look("boat-shed", (page) => page.getByRole("button", { name: "Over the conversation" }).click()) },
+  { name: "video-screen", world: inPictures(...SHARED), themes: ["light", "dark"], go: look("boat-shed") },
+  { name: "video-screen-large", world: inPictures(...SHARED), size: [1600, 1000], go: look("boat-shed", (page) => page.getByRole("button", { name: "Over the conversation" }).click()) },
+  { name: "video-narrow-two", world: inPictures(...TWO), size: [360, 740], themes: ["light", "dark"], go: look("boat-shed") },
+  { name: "video-narrow-screen", world: inPictures(...SHARED), size: [360, 740], go: look("boat-shed") },
+  { name: "video-narrow-four-large", world: inPictures(...FOUR), size: [360, 740], go: look("boat-shed", (page) => page.getByRole("button", { name: "Over the conversation" }).click()) },
+  { name: "video-elsewhere", world: inPictures(...SHARED), themes: ["light", "dark"], go: look("deliveries") },
+  { name: "video-narrow-elsewhere", world: inPictures(...FOUR), size: [360, 740], go: look("deliveries") },
+  { name: "video-4k", world: inPictures(...FOUR), size: [3840, 2160], go: look("boat-shed") },
+  { name: "video-share-dialog", world: inPictures(...TWO), themes: ["light", "dark"], go: async (page, engine) => {
+    await look("boat-shed")(page, engine);
+    await page.getByRole("button", { name: "Show your screen" }).click();
+    await page.getByRole("radio", { name: "Main screen" }).waitFor();
+    await page.waitForTimeout(250);
+  } },
+  { name: "video-view-menu", world: inPictures(...TWO), go: async (page, engine) => {
+    await look("boat-shed")(page, engine);
+    await page.getByRole("button", { name: "View of the call" }).click();
+    await page.waitForTimeout(250);
+  } },
+  { name: "video-incoming", world: { ...busy(), calls: [{ ...(inPictures(...TWO).calls[0] ?? raise()), part: "ringing" }] }, themes: ["light"], go: open("deliveries") },
+  { name: "video-incoming-narrow", world: { ...busy(), calls: [{ ...(inPictures(...TWO).calls[0] ?? raise()), part: "ringing" }] }, size: [360, 740], go: open("deliveries") },
+  { name: "video-passage", world: inPictures(...SHARED), go: async (page, engine) => {
+    await look("boat-shed")(page, engine);
+    for (const round of [1, 2, 3]) engine.emit({ type: "call.stats", callId: "c1", peers: SHARED.map(({ userId, path = "direct" }) => passing(userId, path, round)) });
+    await page.getByRole("button", { name: "View of the call" }).click();
+    await page.getByRole("menuitem", { name: "How it gets through" }).click();
+    await page.getByText("Comes through well.").first().waitFor();
+    await page.waitForTimeout(250);
+  } },
   { name: "busy-narrow", world: busy(), size: [360, 740], themes: ["light", "dark"], go: open("boat-shed") },
   { name: "busy-middle", world: busy(), size: [960, 720], go: open("boat-shed") },
   { name: "busy-wide", world: busy(), size: [1600, 1000], themes: ["light", "dark"], go: open("boat-shed") },

@@ -5,7 +5,8 @@
 //! ```text
 //!   D a ‖ log (32)                how far one's own chains of a document got elsewhere: Reached as JSON
 //!   D n ‖ log (32)                which events say who may write in a document and where it is put: Noted, CBOR
-//!   D s ‖ log (32)                a document folded so far: a Snapshot, CBOR
+//!   D s ‖ log (32)                a document folded so far: how many parts it has (1), and the first of a Snapshot, CBOR
+//!   D s ‖ log (32) ‖ part (1)     the others, from 1 on
 //!   D j ‖ log (32) ‖ number (8)   the journal: a Yjs update of one's own that is in no event yet
 //! ```
 //! Numbers are big endian. The journal is what makes an edit safe before its event is signed: it is deleted once events
@@ -28,6 +29,12 @@ const JOURNAL: &[u8] = b"Dj";
 
 /// Records read at a time.
 const PAGE: usize = 64;
+
+/// Bytes of one part of a snapshot, well below what a value may have.
+const SNAPSHOT_PART_BYTES: usize = 1024 * 1024;
+
+/// Parts of a snapshot: fewer than a batch may have. A longer one is not kept, and its document folded at each opening.
+const SNAPSHOT_PARTS_MAX: u8 = 24;
 
 /// How far one's own chains of a document got: the place up to which the relay or another member has each, by incarnation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,15 +130,31 @@ impl DocumentRecords {
     /// # Errors
     /// Where the store cannot be read.
     pub(crate) fn snapshot(&self, log: LogId) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get(&[SNAPSHOT, log.as_bytes()].concat())
+        let Some(first) = self.store.get(&snapshot_key(log, 0))? else { return Ok(None) };
+        let Some((parts, first)) = first.split_first() else { return Ok(None) };
+        let mut snapshot = first.to_vec();
+        for part in 1..*parts {
+            let Some(bytes) = self.store.get(&snapshot_key(log, part))? else { return Ok(None) };
+            snapshot.extend_from_slice(&bytes);
+        }
+        Ok(Some(snapshot))
     }
 
-    pub(crate) fn put_snapshot(batch: &mut Batch, log: LogId, snapshot: Vec<u8>) {
-        batch.put([SNAPSHOT, log.as_bytes()].concat(), snapshot);
+    /// Puts a snapshot in the place of the one before, if it is not too long.
+    pub(crate) fn put_snapshot(batch: &mut Batch, log: LogId, snapshot: &[u8]) {
+        Self::delete_snapshot(batch, log);
+        let parts = snapshot.len().div_ceil(SNAPSHOT_PART_BYTES).max(1);
+        let Some(count) = u8::try_from(parts).ok().filter(|parts| *parts <= SNAPSHOT_PARTS_MAX) else { return };
+        for (part, bytes) in (0..count).zip(snapshot.chunks(SNAPSHOT_PART_BYTES)) {
+            let value = if part == 0 { [&[count], bytes].concat() } else { bytes.to_vec() };
+            batch.put(snapshot_key(log, part), value);
+        }
     }
 
     pub(crate) fn delete_snapshot(batch: &mut Batch, log: LogId) {
-        batch.delete([SNAPSHOT, log.as_bytes()].concat());
+        for part in 0..SNAPSHOT_PARTS_MAX {
+            batch.delete(snapshot_key(log, part));
+        }
     }
 
     /// Deletes everything of a document.
@@ -139,9 +162,10 @@ impl DocumentRecords {
     /// # Errors
     /// As [`Self::journals`].
     pub(crate) fn forget(&self, batch: &mut Batch, log: LogId) -> Result<(), StoreError> {
-        for kind in [REACHED, NOTED, SNAPSHOT] {
+        for kind in [REACHED, NOTED] {
             batch.delete([kind, log.as_bytes()].concat());
         }
+        Self::delete_snapshot(batch, log);
         self.each(&[JOURNAL, log.as_bytes()].concat(), |key, _| {
             batch.delete(key);
             Ok(())
@@ -166,6 +190,11 @@ impl DocumentRecords {
             }
         }
     }
+}
+
+fn snapshot_key(log: LogId, part: u8) -> Vec<u8> {
+    let part = [part];
+    [SNAPSHOT, log.as_bytes(), if part == [0] { &[] } else { &part }].concat()
 }
 
 fn journal_key(log: LogId, number: u64) -> Vec<u8> {

@@ -15,17 +15,17 @@ mod reissue;
 mod rooms;
 mod ephemerals;
 mod feeds;
+mod folding;
 mod locations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use momoland_feed::Feed;
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
-use momoland_protocol::event::{Action, BodyBytes, Event as StoredEvent, EventHeader};
-use momoland_protocol::id::{AccountId, ChainId, EventId, NoticeId, RoomId, random};
+use momoland_protocol::event::{BodyBytes, Event as StoredEvent, EventHeader};
+use momoland_protocol::id::{AccountId, BodyHash, EventId, NoticeId, RoomId, random};
 use momoland_protocol::location::Point;
 use momoland_protocol::server::ChosenStatus;
 use momoland_protocol::signed::SecretKey;
@@ -34,7 +34,7 @@ use momoland_replica::input::{Command, CommandId, Input, LinkId, Mono, Now};
 use momoland_replica::output::CommandRefusal;
 use momoland_replica::replica::{Config, Own, Replica};
 use momoland_replica::roster::{Roster, RosterRefusal};
-use momoland_store::kv::{Batch, Store, StoreError};
+use momoland_store::kv::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -44,9 +44,9 @@ use self::documents::Documents;
 pub(crate) use self::documents::{DocumentHistory, DocumentVersion, no_such_document};
 use self::feeds::RoomFeed;
 use self::locations::Positions;
+pub(crate) use self::messages::Listed;
 use self::messages::{MarkState, Progress};
 use self::notifications::Inbox;
-use self::reissue::Reissue;
 use crate::account::record::{Account, AnnouncementRecord, DraftRecord, Preferences, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
@@ -63,7 +63,7 @@ use crate::link::server::{ServerEvent, ServerLink, Traffic};
 use crate::link::{Dialer, IceServer, PeerLinks};
 use crate::persistence::{DiskEvent, Persistence};
 use crate::projection::history::History;
-use crate::projection::locations::Locations;
+use crate::projection::texts::Texts;
 use crate::projection::timeline::Timeline;
 
 /// Bytes of stored events kept in memory so that they need not be read again to be sent.
@@ -76,6 +76,8 @@ pub(crate) type Stored = oneshot::Receiver<Result<EventId, CommandRefusal>>;
 pub(super) enum Waiting {
     Send(oneshot::Sender<Result<EventId, CommandRefusal>>),
     Document(DocumentStep),
+    /// A message that is written anew; see [`Home::again`].
+    Again((RoomId, BodyHash)),
     Nobody,
 }
 
@@ -109,6 +111,8 @@ pub(crate) struct Home {
     pub(super) replica: Replica,
     pub(super) persistence: Persistence,
     pub(super) timelines: BTreeMap<RoomId, Timeline>,
+    /// What messages say.
+    pub(super) texts: Arc<Texts>,
     pub(super) histories: BTreeMap<RoomId, History>,
     /// Who reads a room back to where it begins here, and waits for more.
     pub(super) readers: BTreeMap<RoomId, Vec<oneshot::Sender<()>>>,
@@ -132,6 +136,8 @@ pub(crate) struct Home {
     pub(super) inbox: Inbox,
     pub(super) announcements: BTreeMap<NoticeId, AnnouncementRecord>,
     pub(super) documents: Documents,
+    /// Messages that are being written anew, by what they say: not on the disk yet.
+    pub(super) again: BTreeSet<(RoomId, BodyHash)>,
     pub(super) waiting: BTreeMap<CommandId, Waiting>,
     pub(super) next_number: u64,
     /// Rooms whose appearance changed in this turn.
@@ -176,6 +182,7 @@ impl Home {
         let key = Arc::new(key);
         let documents = Documents::new(DocumentRecords::new(Arc::clone(&store)));
         let (persistence, state) = Persistence::start(store, channels.disk.clone())?;
+        let texts = Arc::new(Texts::new(Arc::new(persistence.reader())));
         let own = Own::Device { key: Arc::clone(&key), account: account.id };
         let config = Config { own, server: account.server_key, recent_bytes_max: RECENT_BYTES_MAX };
         let replica = Replica::new(config, random(), state);
@@ -194,6 +201,7 @@ impl Home {
             replica,
             persistence,
             timelines: BTreeMap::new(),
+            texts,
             histories: BTreeMap::new(),
             readers: BTreeMap::new(),
             rereading: BTreeMap::new(),
@@ -213,6 +221,7 @@ impl Home {
             inbox: Inbox::default(),
             announcements: BTreeMap::new(),
             documents,
+            again: BTreeSet::new(),
             waiting: BTreeMap::new(),
             next_number: 0,
             dirty: BTreeSet::new(),
@@ -242,83 +251,6 @@ impl Home {
         home.open_inbox()?;
         home.open_announcements()?;
         Ok(home)
-    }
-
-    /// Folds what is on disk into what people see.
-    fn fold_rooms(&mut self) -> Result<(), StoreError> {
-        let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
-        for room in rooms {
-            self.fold_room(room, None)?;
-            if let Some(draft) = self.records.draft(room.conversation())? {
-                self.drafts.insert(room, draft);
-            }
-            self.preferences.insert(room, self.records.preferences(room.conversation())?);
-            let Some(roster) = self.replica.roster(room) else { continue };
-            self.members.insert(room, roster.members().map(|member| member.account).collect());
-        }
-        Ok(())
-    }
-
-    /// Folds what is on disk of one room: what was read of it, or else what is read now, which blocks on the disk.
-    pub(super) fn fold_room(&mut self, room: RoomId, read: Option<Vec<StoredEvent>>) -> Result<(), StoreError> {
-        let (own, now) = (self.account.id, self.now().wall);
-        let log = room.conversation();
-        let mut timeline = Timeline::new(room, own, self.records.marks(log)?);
-        let mut locations = Locations::default();
-        let mut feed = Feed::default();
-        let mut history = History::default();
-        let mut reissue = Reissue::new(self.key.device());
-        let Some(roster) = self.replica.roster(room) else { return Ok(()) };
-        let mut announced = Vec::new();
-        let mut visit = |event: StoredEvent| {
-            let header = event.header.get();
-            let version = roster.version_of(header.roster).unwrap_or(0);
-            let Some(author) = roster.account_of(header.device) else { return };
-            let counts = counts(roster, header);
-            reissue.note(&event, counts);
-            if counts {
-                history.note(header, version);
-                timeline.apply(&event, author, version, now);
-                locations.apply(&event, author, version);
-                feed.apply(&event, author, version);
-                if header.action == Action::ANNOUNCE {
-                    announced.push((event, author, version));
-                }
-            }
-        };
-        match read {
-            Some(events) => events.into_iter().for_each(visit),
-            None => self.persistence.reader().each_event_of(log, &mut visit)?,
-        }
-        // Fronts read the list; what they find there is not told as well.
-        locations.changes(now, self.mono_ms());
-        timeline.set_outdone(self.records.reads(log)?);
-        let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
-        for register in self.replica.registers(room) {
-            timeline.apply_register(register.get(), own_chain);
-        }
-        timeline.set_unread_mark(self.records.unread_mark(log)?);
-        let outdone = timeline.outdone().contains_key(&own);
-        // It lies on disk already, if in another place: it may be shown before it is written here.
-        if let Some((marks, noted)) = timeline.unwritten() {
-            timeline.advance_to(&noted);
-            let mut batch = Batch::new();
-            Records::put_marks(&mut batch, log, &marks);
-            self.persistence.write(batch);
-        }
-        timeline.advance_read(|version| others_at(roster, version, own));
-        self.timelines.insert(room, timeline);
-        self.positions.put(room, locations);
-        self.feeds.insert(room, RoomFeed::new(feed));
-        self.histories.insert(room, history);
-        if outdone {
-            self.show_read_again(room);
-        }
-        self.issue_again(room, reissue);
-        for (event, author, version) in announced {
-            self.document_event(room, &event, author, version, false);
-        }
-        Ok(())
     }
 
     /// Ends as [`Self::close`] does, for one that goes on from what is on the disk.
@@ -616,6 +548,15 @@ pub(crate) fn no_such_room() -> ApiError {
 
 pub(crate) fn no_such_message() -> ApiError {
     ApiError::not_found("There is no such message in this room.")
+}
+
+/// That what a conversation says cannot be read from the disk.
+pub(crate) fn unreadable(room: RoomId, error: &StoreError) -> ApiError {
+    tracing::error!(%room, %error, "messages could not be read");
+    ApiError::new(
+        ErrorKind::Internal,
+        "These messages cannot be read from the disk now. Nothing was changed; try again.",
+    )
 }
 
 /// What a refused command means to a person.

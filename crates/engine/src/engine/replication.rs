@@ -1,6 +1,7 @@
 //! Carries out what the replica wants, and turns what it tells into what people see.
 
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use momoland_protocol::event::Event as StoredEvent;
 use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId};
@@ -133,6 +134,7 @@ impl Home {
         }
         let timeline = self.new_timeline(room);
         let applied = timeline.apply(event, author, roster_version, now);
+        timeline.keep_text(event, applied);
         let new = matches!(applied, Applied::New(_));
         if author != own {
             if self.typing.clear(room, author) {
@@ -157,13 +159,13 @@ impl Home {
 
     fn new_timeline(&mut self, room: RoomId) -> &mut Timeline {
         let own = self.account.id;
-        let records = &self.records;
+        let (records, texts) = (&self.records, &self.texts);
         self.timelines.entry(room).or_insert_with(|| {
             let marks = records.marks(room.conversation()).unwrap_or_else(|error| {
                 tracing::error!(%error, "delivery marks could not be read");
                 Default::default()
             });
-            Timeline::new(room, own, marks)
+            Timeline::new(room, own, marks, Arc::clone(texts))
         })
     }
 
@@ -210,6 +212,7 @@ impl Home {
                 let _ = waiting.send(answer);
             }
             Some(Waiting::Document(step)) => self.document_step(step, answer),
+            Some(Waiting::Again(said)) => _ = self.again.remove(&said),
             Some(Waiting::Nobody) | None => {}
         }
     }
@@ -220,6 +223,10 @@ impl Home {
                 let _ = answer.send(Err(why));
             }
             Some(Waiting::Document(step)) => self.document_step(step, Err(why)),
+            Some(Waiting::Again(said)) => {
+                tracing::warn!(%why, "a message could not be written anew");
+                self.again.remove(&said);
+            }
             Some(Waiting::Nobody) | None => tracing::debug!(%why, "a command of our own was refused"),
         }
     }
@@ -327,7 +334,7 @@ impl Home {
         let Some(since) = self.rereading.remove(&room) else { return };
         let folded = read.and_then(|mut events| {
             events.extend(since);
-            self.fold_room(room, Some(events))
+            self.fold_room(room, events)
         });
         if let Err(error) = folded {
             tracing::error!(%error, "a room could not be read again");
@@ -341,6 +348,7 @@ impl Home {
         self.documents_forgotten(room);
         self.inbox_forgets(room);
         self.timelines.remove(&room);
+        self.texts.forget_log(room.conversation());
         self.histories.remove(&room);
         self.readers.remove(&room);
         self.rereading.remove(&room);

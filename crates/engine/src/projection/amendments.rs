@@ -6,10 +6,9 @@
 //!
 //! # Invariants
 //! 1. The same amendments in any order, with any of them cut, come to the same. Test: `prop_amendments_converge`.
-//! 2. Of a message that was deleted no text is held, neither its own nor that of an edit: C36.
-//!    Test: `a_deleted_message_leaves_no_text`.
 //!
-//! Not here: who may amend (`replica` admits by role; whose message it is, `timeline` knows), the disk.
+//! What an edit says lies on the disk, as what a message says does. Not here: who may amend (`replica` admits by role; whose
+//! message it is, `timeline` knows), the disk.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +35,10 @@ pub(crate) struct Amendment {
 
 #[derive(Debug, Clone)]
 enum What {
-    Edit(MessageContent),
+    Edit {
+        /// Whether this person is meant by the new text.
+        is_meant: bool,
+    },
     Reaction {
         emoji: &'static str,
         on: bool,
@@ -58,13 +60,74 @@ struct Said<T> {
     what: T,
 }
 
-type ByOrder<T> = BTreeMap<EventOrder, Said<T>>;
+/// What was said, in its order. Mostly one thing, so no tree.
+#[derive(Debug)]
+struct ByOrder<T>(Vec<(EventOrder, Said<T>)>);
+
+impl<T> Default for ByOrder<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> ByOrder<T> {
+    fn insert(&mut self, order: EventOrder, said: Said<T>) {
+        // One event says one thing, however often it comes.
+        if let Err(at) = self.0.binary_search_by_key(&order, |(order, _)| *order) {
+            self.0.reserve_exact(1);
+            self.0.insert(at, (order, said));
+        }
+    }
+
+    fn get(&self, order: &EventOrder) -> Option<&Said<T>> {
+        let at = self.0.binary_search_by_key(order, |(order, _)| *order).ok()?;
+        self.0.get(at).map(|(_, said)| said)
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = (&EventOrder, &Said<T>)> {
+        self.0.iter().map(|(order, said)| (order, said))
+    }
+
+    fn values(&self) -> impl DoubleEndedIterator<Item = &Said<T>> {
+        self.0.iter().map(|(_, said)| said)
+    }
+
+    fn retain(&mut self, is_wanted: impl Fn(&EventOrder, &Said<T>) -> bool) {
+        self.0.retain(|(order, said)| is_wanted(order, said));
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// An emoji, and who reacts with it.
+type Reacts = (&'static str, AccountId);
+
+/// An edit, without its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Edited {
+    /// Where it stands.
+    pub(crate) at: EventOrder,
+    pub(crate) is_meant: bool,
+}
+
+impl Edited {
+    pub(crate) fn place(&self) -> EventPlace {
+        EventPlace { chain: self.at.chain(), seq: self.at.seq }
+    }
+}
 
 /// All that was said of one message.
 #[derive(Debug, Default)]
 struct Amended {
-    edits: ByOrder<MessageContent>,
-    reactions: BTreeMap<(&'static str, AccountId), ByOrder<bool>>,
+    edits: ByOrder<bool>,
+    /// By emoji and person, sorted.
+    reactions: Vec<(Reacts, ByOrder<bool>)>,
     pins: ByOrder<bool>,
     /// Whether it was by the message's author.
     deletions: ByOrder<bool>,
@@ -85,11 +148,14 @@ pub(crate) struct Deleted {
 
 impl Amendment {
     /// What an event says of another; `None` where it is no amendment, says nothing that can be shown, or its body is gone.
-    pub(crate) fn of(event: &Event, author: AccountId, roster_version: u64) -> Option<Self> {
+    pub(crate) fn of(event: &Event, author: AccountId, roster_version: u64, own: AccountId) -> Option<Self> {
         let header = event.header.get();
         let about = header.amended()?;
         let what = match header.action {
-            Action::EDIT => What::Edit(event.content()?),
+            Action::EDIT => {
+                let MessageContent { text: _, sent_at: _, mentions: meant } = event.content()?;
+                What::Edit { is_meant: mentions(meant.as_ref(), own) }
+            }
             Action::REACT => {
                 let ReactionContent { emoji, on } = event.content()?;
                 What::Reaction { emoji: emoji::canonical(&emoji)?, on }
@@ -113,13 +179,20 @@ impl Amendments {
         let amended = self.of.entry(about).or_default();
         match what {
             // What is deleted keeps no text, whoever knew of it or not.
-            What::Edit(_) if amended.deletions.values().any(|said| !said.what || said.author == author) => {}
-            What::Edit(what) => {
-                amended.edits.insert(order, Said { author, roster_version, what });
+            What::Edit { .. } if amended.deletions.values().any(|said| !said.what || said.author == author) => {}
+            What::Edit { is_meant } => {
+                amended.edits.insert(order, Said { author, roster_version, what: is_meant });
             }
             What::Reaction { emoji, on } => {
-                let said = amended.reactions.entry((emoji, author)).or_default();
-                said.insert(order, Said { author, roster_version, what: on });
+                let at = amended.reactions.binary_search_by_key(&(emoji, author), |(reacts, _)| *reacts);
+                let at = at.unwrap_or_else(|at| {
+                    amended.reactions.reserve_exact(1);
+                    amended.reactions.insert(at, ((emoji, author), ByOrder::default()));
+                    at
+                });
+                if let Some((_, said)) = amended.reactions.get_mut(at) {
+                    said.insert(order, Said { author, roster_version, what: on });
+                }
             }
             What::Pin { on } => {
                 amended.pins.insert(order, Said { author, roster_version, what: on });
@@ -144,10 +217,10 @@ impl Amendments {
             any |= retain(&mut amended.edits, &is_cut);
             any |= retain(&mut amended.pins, &is_cut);
             any |= retain(&mut amended.deletions, &is_cut);
-            for said in amended.reactions.values_mut() {
+            for (_, said) in &mut amended.reactions {
                 any |= retain(said, &is_cut);
             }
-            amended.reactions.retain(|_, said| !said.is_empty());
+            amended.reactions.retain(|(_, said)| !said.is_empty());
         }
         self.of.retain(|_, amended| !amended.is_empty());
         any
@@ -161,9 +234,16 @@ impl Amendments {
     }
 
     /// The last edit of a message by its author.
-    pub(crate) fn edit(&self, about: &About, author: AccountId) -> Option<&MessageContent> {
-        let edits = &self.of.get(about)?.edits;
-        edits.values().rev().find(|said| said.author == author).map(|said| &said.what)
+    pub(crate) fn edit(&self, about: &About, author: AccountId) -> Option<Edited> {
+        let mut edits = self.of.get(about)?.edits.iter().rev();
+        let (order, said) = edits.find(|(_, said)| said.author == author)?;
+        Some(Edited { at: *order, is_meant: said.what })
+    }
+
+    /// Where the edits of a message stand that are held.
+    pub(crate) fn edits(&self, about: &About) -> impl Iterator<Item = EventPlace> {
+        let edits = self.of.get(about).into_iter().flat_map(|amended| amended.edits.iter());
+        edits.map(|(order, _)| EventPlace { chain: order.chain(), seq: order.seq })
     }
 
     /// Emojis by when the first who still means it reacted, and for each the people, in the order in which they did.
@@ -184,8 +264,9 @@ impl Amendments {
 
     /// Whether an account's reaction with an emoji stands.
     pub(crate) fn reacts(&self, about: &About, account: AccountId, emoji: &'static str) -> bool {
-        let said = self.of.get(about).and_then(|amended| amended.reactions.get(&(emoji, account)));
-        said.and_then(on_since).is_some()
+        let Some(amended) = self.of.get(about) else { return false };
+        let mut reactions = amended.reactions.iter();
+        reactions.any(|(reacts, said)| *reacts == (emoji, account) && on_since(said).is_some())
     }
 
     /// Since when a message is pinned.
@@ -211,7 +292,7 @@ impl Amendments {
             said.iter().filter(move |(_, said)| said.author == account).map(|(order, _)| *order)
         }
         self.of.values().flat_map(move |amended| {
-            let reactions = amended.reactions.values().flat_map(move |said| orders(said, account));
+            let reactions = amended.reactions.iter().flat_map(move |(_, said)| orders(said, account));
             orders(&amended.edits, account)
                 .chain(orders(&amended.pins, account))
                 .chain(orders(&amended.deletions, account))

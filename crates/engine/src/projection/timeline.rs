@@ -11,39 +11,32 @@
 //! 4. A message that was deleted stays listed without its text, and counts as unread nowhere.
 //!    Test: `a_deleted_message_leaves_no_text`.
 //!
-//! `amendments` folds what was said of messages later; `concerns` finds what this person is told of. Not here: search.
+//! `entries` holds where messages stand, `texts` reads what they say; `amendments` folds what was said of them later, and
+//! `concerns` finds what this person is told of. Not here: search.
 
 pub(crate) mod concerns;
+mod entries;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::content::{Mentions, MessageContent};
+use momoland_protocol::content::MessageContent;
 use momoland_protocol::event::{Action, Event, EventOrder, EventPlace};
-use momoland_protocol::id::{AccountId, ChainId, EventId, RoomId, Seq};
+use momoland_protocol::id::{AccountId, ChainId, EventId, LogId, RoomId, Seq};
 use momoland_protocol::limits;
 use momoland_protocol::register::{DeliveryMark, ReadMark, Register, RegisterName};
+use momoland_store::kv::StoreError;
 use serde::{Deserialize, Serialize};
 
+use self::entries::Entries;
+pub(crate) use self::entries::Entry;
 use crate::api::types::{DeliveryState, Message, Reaction};
-use crate::projection::amendments::{self, About, Amendment, Amendments, Deleted};
+use crate::projection::amendments::{self, Amendment, Amendments, Deleted, Edited};
+use crate::projection::texts::{Read, Texts};
 
 /// How far ahead of the clock a message may be and still be shown at once, milliseconds (DESIGN §3, When).
 pub(crate) const AHEAD_MAX_MS: u64 = 10 * 60 * 1000;
-
-/// One message.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) id: EventId,
-    pub(crate) order: EventOrder,
-    pub(crate) author: AccountId,
-    /// As it was first written; `None` where no body is held, since it was deleted.
-    content: Option<MessageContent>,
-    pub(crate) reply_to: Option<EventId>,
-    /// The roster version that it names: whose reading counts for `read`.
-    pub(crate) roster_version: u64,
-    state: DeliveryState,
-}
 
 /// What a stored event changed of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +81,8 @@ pub(crate) struct Noted {
 pub(crate) struct Timeline {
     room: RoomId,
     own: AccountId,
-    entries: BTreeMap<EventOrder, Entry>,
-    orders: BTreeMap<EventId, EventOrder>,
+    texts: Arc<Texts>,
+    entries: Entries,
     amendments: Amendments,
     /// Messages and amendments whose time has not come.
     waiting: BTreeMap<EventOrder, Waiting>,
@@ -115,12 +108,12 @@ pub(crate) struct UnreadMark {
 }
 
 impl Timeline {
-    pub(crate) fn new(room: RoomId, own: AccountId, marks: Marks) -> Self {
+    pub(crate) fn new(room: RoomId, own: AccountId, marks: Marks, texts: Arc<Texts>) -> Self {
         Self {
             room,
             own,
-            entries: BTreeMap::new(),
-            orders: BTreeMap::new(),
+            texts,
+            entries: Entries::default(),
             amendments: Amendments::default(),
             waiting: BTreeMap::new(),
             marks,
@@ -138,25 +131,26 @@ impl Timeline {
         let order = header.order();
         let what = if header.action == Action::POST {
             let id = event.id();
-            if self.orders.contains_key(&id) {
+            if self.entries.get(id).is_some() {
                 return Applied::Nothing;
             }
             let content = event.content::<MessageContent>();
             if event.body.is_some() && content.is_none() {
                 return Applied::Nothing;
             }
-            let reply_to = header.targets.first().copied();
+            let is_meant = content.as_ref().is_some_and(|it| amendments::mentions(it.mentions.as_ref(), self.own));
             Waiting::Message(Entry {
                 id,
                 order,
                 author,
-                content,
-                reply_to,
+                reply_to: header.targets.first().copied(),
                 roster_version,
                 state: DeliveryState::Stored,
+                has_text: content.is_some(),
+                is_meant,
             })
         } else {
-            match Amendment::of(event, author, roster_version) {
+            match Amendment::of(event, author, roster_version, self.own) {
                 Some(amendment) => Waiting::Amendment(amendment),
                 None => return Applied::Nothing,
             }
@@ -173,8 +167,9 @@ impl Timeline {
             Waiting::Message(mut entry) => {
                 entry.state = self.state_by_marks(entry.author, &entry.order);
                 let id = entry.id;
-                self.orders.insert(id, entry.order);
-                self.entries.insert(entry.order, entry);
+                if !self.entries.insert(entry) {
+                    return Applied::Nothing;
+                }
                 self.drop_deleted_text(id);
                 Applied::New(id)
             }
@@ -182,24 +177,44 @@ impl Timeline {
                 let (place, id) = amendment.about;
                 let target = |timeline: &Self| {
                     let entry = timeline.get(id).filter(|entry| entry.place() == place)?;
-                    Some(timeline.message(entry))
+                    Some(timeline.looks(&entry))
                 };
                 let before = target(self);
+                let edits: Vec<EventPlace> = self.amendments.edits(&amendment.about).collect();
                 self.amendments.insert(amendment);
-                self.drop_deleted_text(id);
+                if self.drop_deleted_text(id) {
+                    edits.into_iter().for_each(|edit| self.texts.forget(self.log(), edit));
+                }
                 if before == target(self) { Applied::Nothing } else { Applied::Changed(id) }
             }
         }
     }
 
-    /// What is deleted is not kept in memory either.
-    fn drop_deleted_text(&mut self, id: EventId) {
-        let Some(order) = self.orders.get(&id).copied() else { return };
-        if self.entries.get(&order).is_some_and(|entry| self.amendments.deleted(&entry.about(), entry.author).is_some())
-            && let Some(entry) = self.entries.get_mut(&order)
-        {
-            entry.content = None;
+    /// All that amendments say of a message.
+    fn looks(&self, entry: &Entry) -> (Seen, Vec<Reaction>, bool) {
+        let about = entry.about();
+        match self.seen(entry) {
+            seen @ Seen::Mark(_) => (seen, Vec::new(), false),
+            seen @ Seen::Text { .. } => {
+                let pinned = self.amendments.pinned_since(&about).is_some();
+                (seen, reactions(self.amendments.reactions(&about)), pinned)
+            }
         }
+    }
+
+    /// What is deleted is not kept in memory either. Whether a message is.
+    fn drop_deleted_text(&mut self, id: EventId) -> bool {
+        let Some(entry) = self.entries.get(id) else { return false };
+        let deleted = self.amendments.deleted(&entry.about(), entry.author).is_some();
+        if deleted {
+            self.entries.drop_text(id);
+            self.texts.forget(self.log(), entry.place());
+        }
+        deleted
+    }
+
+    fn log(&self) -> LogId {
+        self.room.conversation()
     }
 
     /// Lists messages, and lets amendments count, whose time has come.
@@ -224,15 +239,13 @@ impl Timeline {
     /// Takes back what is beyond a cut, by chain, place and the roster version that it names. Whether anything was.
     pub(crate) fn take_back(&mut self, is_cut: impl Fn(ChainId, Seq, u64) -> bool) -> bool {
         let counts = |order: &EventOrder, version: u64| !is_cut(order.chain(), order.seq, version);
-        let before = self.entries.len() + self.waiting.len();
+        let before = self.waiting.len();
         self.waiting.retain(|order, what| match what {
             Waiting::Message(entry) => counts(order, entry.roster_version),
             Waiting::Amendment(amendment) => counts(order, amendment.roster_version),
         });
-        self.entries.retain(|order, entry| counts(order, entry.roster_version));
-        let entries = &self.entries;
-        self.orders.retain(|_, order| entries.contains_key(order));
-        let any = before != self.entries.len() + self.waiting.len();
+        let messages = self.entries.retain(|entry| counts(&entry.order, entry.roster_version));
+        let any = messages || before != self.waiting.len();
         self.amendments.take_back(is_cut) || any
     }
 
@@ -280,25 +293,22 @@ impl Timeline {
             moved.extend(self.advance(*chain, Seq(reached.delivered), DeliveryState::Delivered));
             moved.extend(self.advance(*chain, Seq(reached.relayed), DeliveryState::Relayed));
         }
-        let mut moved: Vec<EventId> = moved.into_iter().collect();
-        moved.sort_by_key(|id| self.orders.get(id).copied());
-        moved
+        moved.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Moves messages of a chain forward, newest first, until one that is there already.
-    fn advance(&mut self, chain: ChainId, seq: Seq, state: DeliveryState) -> Vec<EventId> {
+    fn advance(&mut self, chain: ChainId, seq: Seq, state: DeliveryState) -> Vec<(EventOrder, EventId)> {
         let mut moved = Vec::new();
-        for (order, entry) in self.entries.iter_mut().rev() {
-            if order.chain() != chain || order.seq > seq {
+        for entry in self.entries.moving() {
+            if entry.order.chain() != chain || entry.order.seq > seq {
                 continue;
             }
-            if entry.state >= state {
+            if *entry.state >= state {
                 break;
             }
-            entry.state = state;
-            moved.push(entry.id);
+            *entry.state = state;
+            moved.push((entry.order, entry.id));
         }
-        moved.reverse();
         moved
     }
 
@@ -392,23 +402,23 @@ impl Timeline {
     pub(crate) fn advance_read(&mut self, others: impl Fn(u64) -> BTreeSet<AccountId>) -> Vec<EventId> {
         let mut moved = Vec::new();
         let mut known: BTreeMap<u64, Option<Hlc>> = BTreeMap::new();
-        for (order, entry) in self.entries.iter_mut().rev() {
-            if entry.author != self.own {
+        let (own, read) = (self.own, &self.read);
+        for entry in self.entries.moving() {
+            if entry.author != own {
                 continue;
             }
-            if entry.state == DeliveryState::Read {
+            if *entry.state == DeliveryState::Read {
                 break;
             }
             // Up to when everybody has read: the earliest of their marks. Nobody else there: never.
-            let read = &self.read;
             let all_read = known.entry(entry.roster_version).or_insert_with(|| {
                 let others = others(entry.roster_version);
                 let marks: Option<Vec<Hlc>> =
                     others.iter().map(|account| read.get(account).map(|mark| mark.hlc)).collect();
                 marks.and_then(|marks| marks.into_iter().min())
             });
-            if all_read.is_some_and(|all_read| order.hlc <= all_read) {
-                entry.state = DeliveryState::Read;
+            if all_read.is_some_and(|all_read| entry.order.hlc <= all_read) {
+                *entry.state = DeliveryState::Read;
                 moved.push(entry.id);
             }
         }
@@ -419,12 +429,12 @@ impl Timeline {
     /// Messages of others after one's own mark, and how many of them mean this person. Deleted ones count nowhere.
     pub(crate) fn unread(&self) -> Unread {
         let after = self.reads_after();
-        let newer = self.entries.iter().rev().take_while(|(order, _)| order.hlc > after);
+        let newer = self.entries.newest_first().take_while(|entry| entry.order.hlc > after);
         let mut unread = Unread::default();
-        for (_, entry) in newer.filter(|(_, entry)| entry.author != self.own) {
-            if let Shown::Text { mentions, .. } = self.shown(entry) {
+        for entry in newer.filter(|entry| entry.author != self.own) {
+            if let Seen::Text { is_meant, .. } = self.seen(&entry) {
                 unread.messages = unread.messages.saturating_add(1);
-                unread.mentions += u32::from(amendments::mentions(mentions, self.own));
+                unread.mentions += u32::from(is_meant);
             }
         }
         unread
@@ -466,9 +476,9 @@ impl Timeline {
 
     /// Counts a message and what follows as unread again. The mark to be kept; `None` where the message is not here.
     pub(crate) fn mark_unread(&mut self, id: EventId) -> Option<UnreadMark> {
-        let order = self.orders.get(&id)?;
-        let before = self.entries.range(..order).next_back();
-        let message = before.map(|(_, entry)| entry.id.to_string());
+        let order = self.get(id)?.order;
+        let before = self.entries.before(order).next();
+        let message = before.map(|entry| entry.id.to_string());
         let mark = UnreadMark { after: order.hlc.0.saturating_sub(1), message };
         self.unread_after = Some(mark.clone());
         Some(mark)
@@ -486,16 +496,15 @@ impl Timeline {
 
     /// The mark that a message stands for, where it is listed here.
     pub(crate) fn mark_at(&self, id: EventId) -> Option<ReadMark> {
-        let order = self.orders.get(&id)?;
-        Some(ReadMark { hlc: order.hlc, event: id })
+        Some(ReadMark { hlc: self.get(id)?.order.hlc, event: id })
     }
 
-    pub(crate) fn last(&self) -> Option<&Entry> {
-        self.entries.last_key_value().map(|(_, entry)| entry)
+    pub(crate) fn last(&self) -> Option<Entry> {
+        self.entries.newest_first().next()
     }
 
-    pub(crate) fn get(&self, id: EventId) -> Option<&Entry> {
-        self.entries.get(self.orders.get(&id)?)
+    pub(crate) fn get(&self, id: EventId) -> Option<Entry> {
+        self.entries.get(id)
     }
 
     /// At most `limit` messages before (or after) one, oldest first, and whether there are more on that side.
@@ -506,36 +515,57 @@ impl Timeline {
         before: Option<EventId>,
         after: Option<EventId>,
         limit: usize,
-    ) -> Option<(Vec<&Entry>, bool)> {
+    ) -> Option<(Vec<Entry>, bool)> {
         if let Some(after) = after {
-            let from = *self.orders.get(&after)?;
-            let bounds = (std::ops::Bound::Excluded(from), std::ops::Bound::Unbounded);
-            let mut rest = self.entries.range(bounds).map(|(_, entry)| entry);
-            let page: Vec<&Entry> = rest.by_ref().take(limit).collect();
+            let mut rest = self.entries.after(self.get(after)?.order);
+            let page: Vec<Entry> = rest.by_ref().take(limit).collect();
             return Some((page, rest.next().is_some()));
         }
-        let mut rest: Box<dyn Iterator<Item = &Entry>> = match before {
-            Some(before) => {
-                let to = *self.orders.get(&before)?;
-                Box::new(self.entries.range(..to).rev().map(|(_, entry)| entry))
-            }
-            None => Box::new(self.entries.values().rev()),
+        let mut rest: Box<dyn Iterator<Item = Entry>> = match before {
+            Some(before) => Box::new(self.entries.before(self.get(before)?.order)),
+            None => Box::new(self.entries.newest_first()),
         };
-        let mut page: Vec<&Entry> = rest.by_ref().take(limit).collect();
+        let mut page: Vec<Entry> = rest.by_ref().take(limit).collect();
         page.reverse();
         let more = rest.next().is_some();
         Some((page, more))
     }
 
-    /// A message as fronts see it.
-    pub(crate) fn message(&self, entry: &Entry) -> Message {
+    /// A message as fronts see it. Blocks on the disk where its text is not kept.
+    ///
+    /// # Errors
+    /// Where the disk cannot be read.
+    pub(crate) fn message(&self, entry: &Entry) -> Result<Message, StoreError> {
+        self.message_of(entry, &Read::new())
+    }
+
+    /// As [`Self::message`], with texts that were read beside.
+    pub(crate) fn message_of(&self, entry: &Entry, read: &Read) -> Result<Message, StoreError> {
+        let text = |place: EventPlace| match read.get(&place) {
+            Some(text) => Ok(text.clone()),
+            None => self.texts.get(self.log(), place),
+        };
+        let (mut seen, reactions, pinned) = self.looks(entry);
+        let mut first = None;
+        let mut said = None;
+        if let Seen::Text { edited, .. } = &seen {
+            first = text(entry.place())?;
+            said = match edited {
+                Some(edited) => text(edited.place())?,
+                None => first.clone(),
+            };
+            if said.is_none() {
+                // Its deletion is on the disk, and on its way to here.
+                seen = Seen::Mark(None);
+            }
+        }
         let mut message = Message {
             message_id: entry.id.to_string(),
             room_id: self.room.to_string(),
             author: entry.author.to_string(),
             device_id: entry.order.device.to_string(),
             text: String::new(),
-            sent_at: entry.content.as_ref().map_or(entry.order.hlc.wall(), |content| content.sent_at).0,
+            sent_at: first.as_ref().map_or(entry.order.hlc.wall(), |content| content.sent_at).0,
             edited_at: None,
             deleted_at: None,
             deleted_by: None,
@@ -547,39 +577,66 @@ impl Timeline {
             files: Vec::new(),
             state: entry.state,
         };
-        match self.shown(entry) {
-            Shown::Mark(deleted) => {
-                message.deleted_at = Some(deleted.map_or(entry.order.hlc.wall(), |deleted| deleted.at).0);
-                message.deleted_by = deleted.map(|deleted| deleted.by.to_string());
-            }
-            Shown::Text { text, edited_at, mentions } => {
-                text.clone_into(&mut message.text);
-                message.edited_at = edited_at.map(|at| at.0);
-                if let Some(mentions) = mentions {
+        match (seen, said) {
+            (Seen::Text { edited, .. }, Some(said)) => {
+                said.text.clone_into(&mut message.text);
+                message.edited_at = edited.map(|_| said.sent_at.0);
+                if let Some(mentions) = &said.mentions {
                     message.mentions = mentions.accounts.iter().map(ToString::to_string).collect();
                     message.mentions_room = mentions.room;
                 }
-                let about = entry.about();
-                message.reactions = reactions(self.amendments.reactions(&about));
-                message.pinned = self.amendments.pinned_since(&about).is_some();
+                message.reactions = reactions;
+                message.pinned = pinned;
+            }
+            (seen, _) => {
+                let deleted = match seen {
+                    Seen::Mark(deleted) => deleted,
+                    Seen::Text { .. } => None,
+                };
+                message.deleted_at = Some(deleted.map_or(entry.order.hlc.wall(), |deleted| deleted.at).0);
+                message.deleted_by = deleted.map(|deleted| deleted.by.to_string());
             }
         }
-        message
+        Ok(message)
+    }
+
+    /// Where the texts of messages stand that are on the disk alone.
+    pub(crate) fn texts_to_read(&self, entries: &[Entry], read: &Read) -> Vec<EventPlace> {
+        let mut places = Vec::new();
+        for entry in entries {
+            if let Seen::Text { edited, .. } = self.seen(entry) {
+                places.push(entry.place());
+                places.extend(edited.map(|edited| edited.place()));
+            }
+        }
+        places.retain(|place| !read.contains_key(place) && !self.texts.is_kept(self.log(), *place));
+        places
+    }
+
+    /// Keeps what an event says that was taken just now, where it is seen: it will be looked at next.
+    pub(crate) fn keep_text(&self, event: &Event, applied: Applied) {
+        let (Applied::New(id) | Applied::Changed(id)) = applied else { return };
+        let place = event.header.get().own_place();
+        let shows = self.get(id).is_some_and(|entry| self.texts_to_read(&[entry], &Read::new()).contains(&place));
+        if let Some(text) = event.content().filter(|_| shows) {
+            self.texts.keep(self.log(), place, Arc::new(text));
+        }
     }
 
     /// What is seen of a message.
-    fn shown<'a>(&'a self, entry: &'a Entry) -> Shown<'a> {
+    fn seen(&self, entry: &Entry) -> Seen {
         let about = entry.about();
         let deleted = self.amendments.deleted(&about, entry.author);
-        let Some(content) = entry.content.as_ref().filter(|_| deleted.is_none()) else { return Shown::Mark(deleted) };
-        let edit = self.amendments.edit(&about, entry.author);
-        let MessageContent { text, sent_at: _, mentions } = edit.unwrap_or(content);
-        Shown::Text { text, edited_at: edit.map(|edit| edit.sent_at), mentions: mentions.as_ref() }
+        if deleted.is_some() || !entry.has_text {
+            return Seen::Mark(deleted);
+        }
+        let edited = self.amendments.edit(&about, entry.author);
+        Seen::Text { edited, is_meant: edited.map_or(entry.is_meant, |edited| edited.is_meant) }
     }
 
     /// Whether a message was deleted.
     pub(crate) fn is_deleted(&self, entry: &Entry) -> bool {
-        matches!(self.shown(entry), Shown::Mark(_))
+        matches!(self.seen(entry), Seen::Mark(_))
     }
 
     /// Whether a message is pinned.
@@ -598,8 +655,8 @@ impl Timeline {
     }
 
     /// The pinned messages that are here, by when they were pinned.
-    pub(crate) fn pins(&self) -> Vec<&Entry> {
-        let mut pins: Vec<(EventOrder, &Entry)> =
+    pub(crate) fn pins(&self) -> Vec<Entry> {
+        let mut pins: Vec<(EventOrder, Entry)> =
             self.amendments.pins().filter_map(|(since, id)| Some((since, self.get(id)?))).collect();
         pins.retain(|(_, entry)| self.is_pinned(entry) && !self.is_deleted(entry));
         pins.sort_by_key(|(since, _)| *since);
@@ -608,7 +665,7 @@ impl Timeline {
 
     /// Own messages and amendments that are not at the relay and at no other member's: what a sign-out would lose.
     pub(crate) fn unsent(&self) -> u64 {
-        let messages = self.entries.values().filter(|entry| entry.author == self.own);
+        let messages = self.entries.newest_first().filter(|entry| entry.author == self.own);
         let messages = messages.filter(|entry| entry.state == DeliveryState::Stored).count();
         let waiting = self.waiting.iter().filter(|(_, what)| match what {
             Waiting::Message(entry) => entry.author == self.own,
@@ -621,11 +678,12 @@ impl Timeline {
 }
 
 /// What is seen of a message: its text, or the mark that it left.
-enum Shown<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
     Text {
-        text: &'a str,
-        edited_at: Option<UnixMillis>,
-        mentions: Option<&'a Mentions>,
+        edited: Option<Edited>,
+        /// Whether this person is meant by what it says now.
+        is_meant: bool,
     },
     /// `None`: no body is held, and by whom it was deleted is not known.
     Mark(Option<Deleted>),
@@ -643,17 +701,6 @@ pub(crate) struct Unread {
 pub(crate) enum Receipt {
     Delivered,
     Read,
-}
-
-impl Entry {
-    /// Where it stands in the log.
-    pub(crate) fn place(&self) -> EventPlace {
-        EventPlace { chain: self.order.chain(), seq: self.order.seq }
-    }
-
-    pub(crate) fn about(&self) -> About {
-        (self.place(), self.id)
-    }
 }
 
 fn reactions(by_emoji: Vec<(&'static str, Vec<AccountId>)>) -> Vec<Reaction> {

@@ -40,8 +40,9 @@ use super::{
     Batch, Durability, KeyRange, Operation, Order, Pair, RANGE_PAIRS_MAX, Requirement, SchemaVersion, Store, StoreError,
 };
 
-/// Bytes of pages that sled keeps in memory. The usual reads are of the newest few rooms.
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+/// Bytes of pages, as they lie on the disk, that sled keeps in memory unless its owner says otherwise; there they take up to
+/// twice as many.
+pub const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Bytes of records that are written together where all are written anew.
 const REWRITE_BATCH_BYTES: usize = 1024 * 1024;
@@ -112,19 +113,30 @@ impl SledStore {
     /// [`StoreError::Locked`] within two seconds, [`StoreError::Newer`], [`StoreError::Older`], [`StoreError::Damaged`],
     /// [`StoreError::Full`], [`StoreError::Io`]; the folder is then as it was.
     pub fn open(path: &Path, schema: SchemaVersion) -> Result<Self, StoreError> {
-        Self::open_inner(path, schema, None)
+        Self::open_inner(path, schema, CACHE_BYTES, None)
     }
 
-    /// As [`SledStore::open`], but brings an older store to `schema`, one step after the other.
+    /// As [`SledStore::open`], but brings an older store to `schema`, one step after the other, and keeps so many bytes of
+    /// pages in memory.
     ///
     /// # Errors
     /// As [`SledStore::open`], and what `step` answers; the steps before it are recorded then, and an older program will
     /// not open the store any more.
-    pub fn open_and_migrate(path: &Path, schema: SchemaVersion, step: &MigrationStep<'_>) -> Result<Self, StoreError> {
-        Self::open_inner(path, schema, Some(step))
+    pub fn open_and_migrate(
+        path: &Path,
+        schema: SchemaVersion,
+        cache_bytes: u64,
+        step: &MigrationStep<'_>,
+    ) -> Result<Self, StoreError> {
+        Self::open_inner(path, schema, cache_bytes, Some(step))
     }
 
-    fn open_inner(path: &Path, schema: SchemaVersion, step: Option<&MigrationStep<'_>>) -> Result<Self, StoreError> {
+    fn open_inner(
+        path: &Path,
+        schema: SchemaVersion,
+        cache_bytes: u64,
+        step: Option<&MigrationStep<'_>>,
+    ) -> Result<Self, StoreError> {
         let folder = Folder::new(path);
         let lock = folder.lock()?;
         let (head, mark) = match Head::open(&folder.head())? {
@@ -143,7 +155,7 @@ impl SledStore {
         folder.resume_copy()?;
         let intact = folder.break_seal()?;
         let copied = !intact && folder.make_copy()?;
-        let opened = open_checked(&folder, &mark, intact);
+        let opened = open_checked(&folder, &mark, intact, cache_bytes);
         let (db, ledger) = match opened {
             Ok(opened) => opened,
             Err(error) => {
@@ -156,7 +168,8 @@ impl SledStore {
         if copied {
             folder.discard_copy()?;
         }
-        let (db, ledger) = if ledger.erase_due { rewrite(&folder, &mark, db, ledger)? } else { (db, ledger) };
+        let (db, ledger) =
+            if ledger.erase_due { rewrite(&folder, &mark, db, ledger, cache_bytes)? } else { (db, ledger) };
         let log_path = folder.sled_log();
         let log = OpenOptions::new().read(true).write(true).open(&log_path);
         let log = log.map_err(|error| StoreError::io(&error, &log_path))?;
@@ -408,9 +421,14 @@ impl Drop for SledStore {
 }
 
 /// Opens sled and finds out whether everything that `mark` and the ledger promise is there.
-fn open_checked(folder: &Folder, mark: &Mark, intact: bool) -> Result<(sled::Db, Ledger), StoreError> {
+fn open_checked(
+    folder: &Folder,
+    mark: &Mark,
+    intact: bool,
+    cache_bytes: u64,
+) -> Result<(sled::Db, Ledger), StoreError> {
     let existed = folder.sled().exists();
-    let db = guarded(|| open_sled(folder))?;
+    let db = guarded(|| open_sled(folder, cache_bytes))?;
     let checked = guarded(|| {
         let ledger = read_ledger(&db, folder, mark)?;
         if existed && !intact {
@@ -433,7 +451,13 @@ fn open_checked(folder: &Folder, mark: &Mark, intact: bool) -> Result<(sled::Db,
 
 /// Writes all records into files of their own, which have nothing of what was erased, and puts these in the place of sled's.
 /// Where that cannot be done, everything stays as it is, and the next opening tries again.
-fn rewrite(folder: &Folder, mark: &Mark, db: sled::Db, ledger: Ledger) -> Result<(sled::Db, Ledger), StoreError> {
+fn rewrite(
+    folder: &Folder,
+    mark: &Mark,
+    db: sled::Db,
+    ledger: Ledger,
+    cache_bytes: u64,
+) -> Result<(sled::Db, Ledger), StoreError> {
     let begun = Instant::now();
     let written = folder.begin_anew().and_then(|path| guarded(|| copy_records(&db, folder, &path, &ledger)));
     if let Err(error) = written.and_then(|()| folder.finish_anew()) {
@@ -451,7 +475,7 @@ fn rewrite(folder: &Folder, mark: &Mark, db: sled::Db, ledger: Ledger) -> Result
     }
     folder.restore_copy()?;
     tracing::info!(took = ?begun.elapsed(), "the store was written anew, without what was erased");
-    let db = guarded(|| open_sled(folder))?;
+    let db = guarded(|| open_sled(folder, cache_bytes))?;
     let ledger = guarded(|| read_ledger(&db, folder, mark))?;
     Ok((db, ledger))
 }
@@ -459,7 +483,7 @@ fn rewrite(folder: &Folder, mark: &Mark, db: sled::Db, ledger: Ledger) -> Result
 /// Copies every record, and the ledger without its mark, to a sled of its own, and brings it to the disk.
 fn copy_records(db: &sled::Db, folder: &Folder, path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
     let failed = |error: sled::Error| fault(&error, folder);
-    let fresh = open_sled_at(path, folder)?;
+    let fresh = open_sled_at(path, folder, CACHE_BYTES)?;
     let mut tally = Tally::default();
     let (mut batch, mut bytes) = (sled::Batch::default(), 0);
     for found in db.range::<&[u8], _>((Bound::Excluded(LEDGER_KEY), Bound::Unbounded)) {
@@ -481,14 +505,14 @@ fn copy_records(db: &sled::Db, folder: &Folder, path: &Path, ledger: &Ledger) ->
     Ok(())
 }
 
-fn open_sled(folder: &Folder) -> Result<sled::Db, StoreError> {
-    open_sled_at(&folder.sled(), folder)
+fn open_sled(folder: &Folder, cache_bytes: u64) -> Result<sled::Db, StoreError> {
+    open_sled_at(&folder.sled(), folder, cache_bytes)
 }
 
-fn open_sled_at(path: &Path, folder: &Folder) -> Result<sled::Db, StoreError> {
+fn open_sled_at(path: &Path, folder: &Folder, cache_bytes: u64) -> Result<sled::Db, StoreError> {
     let deadline = Instant::now() + REOPEN_WAIT;
     loop {
-        let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        let config = sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None);
         match config.open() {
             Ok(db) => return Ok(db),
             // The folder's lock is ours, so whoever holds sled's is a handle that is just being dropped.

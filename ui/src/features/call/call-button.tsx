@@ -1,4 +1,4 @@
-import { Phone, PhoneCall } from "lucide-react";
+import { Phone, PhoneCall, Video } from "lucide-react";
 import type { Room } from "@/client/types";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
@@ -17,15 +17,21 @@ export function CallButton({ room }: { room: Room }) {
   if (!mayPost(room)) return null;
   if (call === null) {
     return (
-      <IconButton label={words.start} disabled={busy} className="disabled:opacity-50" onClick={() => actions.startCall(room.roomId)}>
-        <Phone aria-hidden="true" />
-      </IconButton>
+      <>
+        <IconButton label={words.start} disabled={busy} className="disabled:opacity-50" onClick={() => actions.startCall(room.roomId, "audio")}>
+          <Phone aria-hidden="true" />
+        </IconButton>
+        <IconButton label={words.startVideo} disabled={busy} className="disabled:opacity-50" onClick={() => actions.startCall(room.roomId, "video")}>
+          <Video aria-hidden="true" />
+        </IconButton>
+      </>
     );
   }
   if (call.part !== "out") return null;
+  const Icon = call.media === "video" ? Video : PhoneCall;
   return (
     <Button disabled={busy} aria-label={words.join(call.participants.length)} onClick={() => actions.joinCall(room.roomId, call.callId)}>
-      <PhoneCall aria-hidden="true" className="size-4 stroke-[1.75] text-ok" />
+      <Icon aria-hidden="true" className="size-4 stroke-[1.75] text-ok" />
       <span className="tabular-nums">{call.participants.length}</span>
     </Button>
   );

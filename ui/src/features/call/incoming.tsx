@@ -1,4 +1,4 @@
-import { Phone, PhoneOff } from "lucide-react";
+import { Phone, PhoneOff, Video } from "lucide-react";
 import { useEffect } from "react";
 import type { Call } from "@/client/types";
 import { Avatar } from "@/components/avatar";
@@ -32,7 +32,12 @@ function Incoming({ call }: { call: Call }) {
   const caller = call.participants[0]?.userId ?? "";
   const name = useAppState((state) => state.people.get(caller)?.displayName ?? strings.somebody);
   const room = useAppState((state) => state.rooms?.get(call.roomId));
-  const title = words.incoming(name);
+  const video = call.media === "video";
+  const title = video ? words.incomingVideo(name) : words.incoming(name);
+  function answer(camera: boolean): void {
+    actions.joinCall(call.roomId, call.callId, camera);
+    actions.openRoom(call.roomId);
+  }
   return (
     <section aria-label={title} className="floats flex flex-wrap items-center gap-3 p-3 rounded-large border border-line bg-raised shadow-3 [--under:var(--raised)]">
       <Avatar userId={caller} name={name} size={38} />
@@ -40,20 +45,15 @@ function Incoming({ call }: { call: Call }) {
         <p className="truncate foreign font-strong text-ui">{title}</p>
         {room?.kind === "chat" && <p className="truncate foreign text-small text-ink-3">{words.incomingIn(room.name)}</p>}
       </div>
-      <div className="flex gap-2">
+      <div className="flex flex-wrap justify-end gap-2 ms-auto">
         <Button tone="danger" onClick={() => actions.declineCall(call.roomId, call.callId)}>
           <PhoneOff aria-hidden="true" className="size-4 stroke-[1.75]" />
           {words.decline}
         </Button>
-        <Button
-          tone="main"
-          onClick={() => {
-            actions.joinCall(call.roomId, call.callId);
-            actions.openRoom(call.roomId);
-          }}
-        >
-          <Phone aria-hidden="true" className="size-4 stroke-[1.75]" />
-          {words.answer}
+        {video && <Button onClick={() => answer(false)}>{words.answerSound}</Button>}
+        <Button tone="main" onClick={() => answer(video)}>
+          {video ? <Video aria-hidden="true" className="size-4 stroke-[1.75]" /> : <Phone aria-hidden="true" className="size-4 stroke-[1.75]" />}
+          {video ? words.answerVideo : words.answer}
         </Button>
       </div>
     </section>

@@ -13,6 +13,7 @@ import { Middle } from "@/components/middle";
 import { Failed, Loading } from "@/components/reading";
 import { Composer } from "@/features/conversation/composer";
 import { MessageList } from "@/features/conversation/message-list";
+import { coversRoom } from "@/state/calls";
 import { useActions, useAppState } from "@/state/context";
 import { mayManage, mayPost, openRoom, pathTo, presenceOf, tellsNotifications, timelineOf, typingIn } from "@/state/selectors";
 import { strings } from "@/strings/strings";
@@ -62,13 +63,17 @@ function NoneOpen({ none }: { none: boolean }) {
 type OpenRoomProps = { room: Room; details: boolean; call: ConversationProps["call"] };
 
 function OpenRoom({ room, details, call }: OpenRoomProps) {
+  // Under a call that was laid over it, it is neither read nor reached by keys, and keeps its place.
+  const covered = useAppState((state) => coversRoom(state.calls, room.roomId));
   return (
     <>
       <Head room={room} details={details} call={call} />
       {call.bar(room)}
-      <Log room={room} />
-      <TypingLine roomId={room.roomId} />
-      <Composer room={room} />
+      <div className="contents" inert={covered}>
+        <Log room={room} />
+        <TypingLine roomId={room.roomId} />
+        <Composer room={room} />
+      </div>
     </>
   );
 }

@@ -14,6 +14,7 @@ import { MessageMenu, TOOL_KEYS, type RowCommands } from "@/features/conversatio
 import { useRowCommands } from "@/features/conversation/row-commands";
 import { growsAbove, rowsOf, type Row } from "@/features/conversation/rows";
 import { dayName } from "@/features/conversation/times";
+import { coversRoom } from "@/state/calls";
 import { useActions, useAppState } from "@/state/context";
 import { asChanged, ownAccount, toolsFor } from "@/state/selectors";
 import type { Timeline } from "@/state/state";
@@ -134,7 +135,8 @@ export function MessageList({ room, timeline }: MessageListProps) {
     sentId.current = newestOwnId;
   }, [newestOwnId, toEnd]);
 
-  const attending = atEnd && focused;
+  const covered = useAppState((state) => coversRoom(state.calls, room.roomId));
+  const attending = atEnd && focused && !covered;
   useEffect(() => {
     actions.setAttending(attending);
     return () => actions.setAttending(false);

@@ -19,6 +19,8 @@ const GROUPS: readonly { label: string; shortcuts: readonly Shortcut[] }[] = [
       { keys: [COMMAND_KEY, "J"], does: words.firstNew },
       { keys: [COMMAND_KEY, "⇧", "L"], does: words.places },
       { keys: [COMMAND_KEY, "⇧", "M"], does: strings.call.shortcut },
+      { keys: [COMMAND_KEY, "⇧", "O"], does: strings.call.shortcutCamera },
+      { keys: [COMMAND_KEY, "⇧", "S"], does: strings.call.shortcutScreen },
       { keys: ["F6"], does: words.pane },
       { keys: ["Esc"], does: words.close },
     ],

@@ -6,13 +6,14 @@ use momoland_protocol::id::{EventId, RoomId};
 use tokio::time::{Instant, timeout_at};
 
 use super::{id, kept, written};
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{
     DeliveryState, Done, EditParams, ListMessagesParams, MarkReadParams, MessageParams, Messages, OneMessage,
     PinParams, Pins, ReactParams, Receipts, RoomParams, SendParams, Sent,
 };
-use crate::engine::{Engine, Home, Stored, no_such_message};
+use crate::engine::{Engine, Home, Listed, Stored, no_such_message, unreadable};
 use crate::projection::emoji;
+use crate::projection::texts::Read;
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 10_000;
@@ -72,19 +73,35 @@ async fn amend(
         .with_home(move |home| {
             let timeline = home.timeline(room)?;
             let entry = timeline.get(message).ok_or_else(no_such_message)?;
-            Ok(OneMessage { message: timeline.message(entry) })
+            Ok(OneMessage { message: timeline.message(&entry).map_err(|error| unreadable(room, &error))? })
         })
         .await
 }
 
 pub(super) async fn pins(engine: &Engine, params: RoomParams) -> Result<Pins, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
-    engine
-        .with_home(move |home| {
-            let timeline = home.timeline(room)?;
-            Ok(Pins { messages: timeline.pins().into_iter().map(|entry| timeline.message(entry)).collect() })
-        })
-        .await
+    let messages = looked_at(engine, move |home, read| home.pins(room, read)).await?;
+    Ok(Pins { messages })
+}
+
+/// Asks for a list; what it says is read from the disk beside the actor, which then makes the list anew, with what became of
+/// the messages meanwhile.
+async fn looked_at<T: Send + 'static>(
+    engine: &Engine,
+    ask: impl Fn(&mut Home, &Read) -> Result<Listed<T>, ApiError> + Clone + Send + 'static,
+) -> Result<T, ApiError> {
+    let mut read = Read::new();
+    loop {
+        let ask = ask.clone();
+        let (listed, of_before) = engine.with_home(move |home| Ok((ask(home, &read)?, read))).await?;
+        read = of_before;
+        let unread = match listed {
+            Listed::Here(list) => return Ok(list),
+            Listed::Unread(unread) => unread,
+        };
+        let texts = tokio::task::spawn_blocking(move || unread.read()).await;
+        read.extend(texts.map_err(|_| ApiError::new(ErrorKind::Internal, "Reading the messages failed. Try again."))??);
+    }
 }
 
 pub(super) async fn receipts(engine: &Engine, params: MessageParams) -> Result<Receipts, ApiError> {
@@ -108,7 +125,8 @@ pub(super) async fn list(engine: &Engine, params: ListMessagesParams) -> Result<
     let until = Instant::now() + HISTORY_WITHIN;
     loop {
         let patient = Instant::now() < until;
-        let (page, grown) = engine.with_home(move |home| home.page(room, before, after, limit, patient)).await?;
+        let list = move |home: &mut Home, read: &Read| home.page(room, before, after, limit, patient, read);
+        let (page, grown) = looked_at(engine, list).await?;
         let Some(grown) = grown.filter(|_| patient) else { return Ok(page) };
         // Too late, or something came: either way it is looked at again.
         let _ = timeout_at(until, grown).await;

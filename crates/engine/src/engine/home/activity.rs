@@ -117,7 +117,7 @@ impl Home {
 
     fn pin_activity(&self, room: RoomId, message: EventId) -> Option<Placed> {
         let timeline = self.timelines.get(&room)?;
-        let (order, by) = timeline.pinned_by(timeline.get(message)?)?;
+        let (order, by) = timeline.pinned_by(&timeline.get(message)?)?;
         let mut activity = activity(format!("pin-{message}"), ActivityKind::Pinned, room, by, order.hlc.wall());
         activity.message_id = Some(message.to_string());
         Some(placed(order.hlc, activity))

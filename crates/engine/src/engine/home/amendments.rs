@@ -9,7 +9,7 @@ use momoland_protocol::id::{EventId, RoomId};
 use momoland_protocol::roster::{Role, RoomKind};
 use momoland_replica::input::Command;
 
-use super::{Home, Stored, body_of, no_such_message};
+use super::{Home, Stored, body_of, no_such_message, unreadable};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{Receipt, ReceiptState};
 use crate::projection::amendments::About;
@@ -27,8 +27,8 @@ impl Home {
         if entry.author != self.account.id {
             return Err(forbidden("Only its author can edit a message."));
         }
-        not_deleted(timeline, entry)?;
-        if timeline.message(entry).text == text {
+        not_deleted(timeline, &entry)?;
+        if timeline.message(&entry).map_err(|error| unreadable(room, &error))?.text == text {
             return Ok(None);
         }
         let about = entry.about();
@@ -47,7 +47,7 @@ impl Home {
         } else {
             return Err(forbidden("Only its author, or a moderator of the room, can delete a message."));
         };
-        if timeline.is_deleted(entry) {
+        if timeline.is_deleted(&entry) {
             return Ok(None);
         }
         let about = entry.about();
@@ -64,9 +64,9 @@ impl Home {
         on: bool,
     ) -> Result<Option<Stored>, ApiError> {
         let (timeline, entry) = self.message_in(room, message)?;
-        not_deleted(timeline, entry)?;
+        not_deleted(timeline, &entry)?;
         let about = entry.about();
-        if timeline.reacts(entry, emoji) == on {
+        if timeline.reacts(&entry, emoji) == on {
             return Ok(None);
         }
         let body = body_of(&ReactionContent { emoji: emoji.to_owned(), on })?;
@@ -76,9 +76,9 @@ impl Home {
     /// Pins a message, or takes its pin off.
     pub(crate) fn pin(&mut self, room: RoomId, message: EventId, on: bool) -> Result<Option<Stored>, ApiError> {
         let (timeline, entry) = self.message_in(room, message)?;
-        not_deleted(timeline, entry)?;
+        not_deleted(timeline, &entry)?;
         let about = entry.about();
-        if timeline.is_pinned(entry) == on {
+        if timeline.is_pinned(&entry) == on {
             return Ok(None);
         }
         let body = body_of(&PinContent { on })?;
@@ -91,7 +91,7 @@ impl Home {
         let members = self.require_member(room)?.members().map(|member| member.account);
         let others = members.filter(|account| *account != self.account.id && *account != entry.author);
         let receipt = |account| {
-            let state = match timeline.receipt(entry, account)? {
+            let state = match timeline.receipt(&entry, account)? {
                 timeline::Receipt::Delivered => ReceiptState::Delivered,
                 timeline::Receipt::Read => ReceiptState::Read,
             };
@@ -100,7 +100,7 @@ impl Home {
         Ok(others.filter_map(receipt).collect())
     }
 
-    fn message_in(&self, room: RoomId, message: EventId) -> Result<(&Timeline, &Entry), ApiError> {
+    fn message_in(&self, room: RoomId, message: EventId) -> Result<(&Timeline, Entry), ApiError> {
         let timeline = self.timeline(room)?;
         Ok((timeline, timeline.get(message).ok_or_else(no_such_message)?))
     }

@@ -1,12 +1,13 @@
 //! Messages as people send, read and see them, and the marks by which others learn how far they got.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use momoland_protocol::cbor;
 use momoland_protocol::content::{Mentions, MessageContent};
-use momoland_protocol::event::{Action, BodyBytes};
-use momoland_protocol::id::{ChainId, EventId, RoomId};
+use momoland_protocol::event::{Action, BodyBytes, EventPlace};
+use momoland_protocol::id::{ChainId, EventId, LogId, RoomId};
 use momoland_protocol::register::{DeliveredChain, DeliveryMark, RegisterName};
 use momoland_replica::input::{Command, Input};
 use momoland_replica::roster::Roster;
@@ -14,13 +15,14 @@ use momoland_store::kv::Batch;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Home, Stored, Waiting, body_of, no_such_message, no_such_room};
+use super::{Home, Stored, Waiting, body_of, no_such_message, no_such_room, unreadable};
 use crate::account::record::Records;
 use crate::api::error::ApiError;
 use crate::api::events::Event;
-use crate::api::types::Messages;
+use crate::api::types::{Message, Messages};
 use crate::projection::history::History;
 use crate::projection::mentions;
+use crate::projection::texts::{Read, Texts};
 use crate::projection::timeline::{Applied, Entry, Noted, Timeline};
 
 /// Read and delivery marks are written at most this often for each room.
@@ -28,6 +30,33 @@ const MARK_EVERY: Duration = Duration::from_secs(2);
 
 /// In larger rooms nobody says what reached them through the relay: the marks would be more than the messages.
 const DELIVERY_MARKS_MEMBERS_MAX: usize = 64;
+
+/// Texts that are read from the disk without leaving the actor. More are read beside it.
+const READ_AT_ONCE_MAX: usize = 4;
+
+/// Messages of a page, and who tells that there is more history, where it is worth waiting for.
+pub(crate) type Paged = (Messages, Option<oneshot::Receiver<()>>);
+
+/// A list, or what has to be read for it first.
+pub(crate) enum Listed<T> {
+    Here(T),
+    Unread(Unread),
+}
+
+/// Texts of a conversation that are on the disk alone.
+pub(crate) struct Unread {
+    log: LogId,
+    places: Vec<EventPlace>,
+    texts: Arc<Texts>,
+}
+
+impl Unread {
+    /// Reads them. Blocks on the disk.
+    pub(crate) fn read(self) -> Result<Read, ApiError> {
+        let Self { log, places, texts } = self;
+        texts.read_all(log, &places).map_err(|error| unreadable(RoomId(log.0), &error))
+    }
+}
 
 /// What marks of a room wait to be written, and until when.
 #[derive(Debug)]
@@ -102,6 +131,8 @@ impl Home {
     /// What was written between them may still be on its way, where chains begin here in their middle. While somebody is
     /// linked who has more, it is asked for before anything else, and a page ends where everything is here from. Where that
     /// leaves nothing of it, a receiver tells when the room reaches further back; who is not `patient` gets what there is.
+    ///
+    /// What the messages say is read beside, where it is on the disk alone: `read` holds what was.
     pub(crate) fn page(
         &mut self,
         room: RoomId,
@@ -109,27 +140,55 @@ impl Home {
         after: Option<EventId>,
         limit: usize,
         patient: bool,
-    ) -> Result<(Messages, Option<oneshot::Receiver<()>>), ApiError> {
+        read: &Read,
+    ) -> Result<Listed<Paged>, ApiError> {
         let timeline = self.timeline(room)?;
         let (mut page, more) = timeline.page(before, after, limit).ok_or_else(no_such_message)?;
-        if after.is_some() {
-            let next = page.last().filter(|_| more).map(|entry| entry.id.to_string());
-            return Ok((
-                Messages { messages: page.into_iter().map(|entry| timeline.message(entry)).collect(), next },
-                None,
-            ));
-        }
-        let edge = self.histories.get(&room).and_then(History::edge);
+        let edge = self.histories.get(&room).and_then(History::edge).filter(|_| after.is_none());
         let reachable = edge.filter(|_| self.replica.lacks_history(room.conversation()));
         if let Some(edge) = reachable.filter(|_| patient) {
-            let incomplete = |entry: &&Entry| timeline.mark_at(entry.id).is_some_and(|mark| mark.hlc < edge);
-            page.drain(..page.partition_point(incomplete));
+            page.drain(..page.partition_point(|entry| entry.order.hlc < edge));
+        }
+        let messages = match self.look_at(room, timeline, &page, read)? {
+            Listed::Here(messages) => messages,
+            Listed::Unread(unread) => return Ok(Listed::Unread(unread)),
+        };
+        if after.is_some() {
+            let next = page.last().filter(|_| more).map(|entry| entry.id.to_string());
+            return Ok(Listed::Here((Messages { messages, next }, None)));
         }
         let first = page.first().map(|entry| entry.id).or(before);
         let next = first.filter(|_| more || edge.is_some()).map(|id| id.to_string());
-        let messages: Vec<_> = page.into_iter().map(|entry| timeline.message(entry)).collect();
         let grown = reachable.and_then(|_| self.fetch(room)).filter(|_| messages.is_empty() && before.is_some());
-        Ok((Messages { messages, next }, grown))
+        Ok(Listed::Here((Messages { messages, next }, grown)))
+    }
+
+    /// The pinned messages of a room, by when they were pinned.
+    pub(crate) fn pins(&self, room: RoomId, read: &Read) -> Result<Listed<Vec<Message>>, ApiError> {
+        let timeline = self.timeline(room)?;
+        self.look_at(room, timeline, &timeline.pins(), read)
+    }
+
+    /// Messages as fronts see them, once what they say was read.
+    fn look_at(
+        &self,
+        room: RoomId,
+        timeline: &Timeline,
+        entries: &[Entry],
+        read: &Read,
+    ) -> Result<Listed<Vec<Message>>, ApiError> {
+        let places = timeline.texts_to_read(entries, read);
+        if places.len() > READ_AT_ONCE_MAX {
+            return Ok(Listed::Unread(Unread { log: room.conversation(), places, texts: Arc::clone(&self.texts) }));
+        }
+        let messages = entries.iter().map(|entry| timeline.message_of(entry, read));
+        let messages: Result<_, _> = messages.collect();
+        messages.map(Listed::Here).map_err(|error| unreadable(room, &error))
+    }
+
+    /// A message as fronts see it; `None`, and a word in the log, where the disk cannot be read.
+    pub(super) fn message(&self, room: RoomId, timeline: &Timeline, entry: &Entry) -> Option<Message> {
+        timeline.message(entry).inspect_err(|error| tracing::error!(%room, %error, "a message could not be read")).ok()
     }
 
     /// Asks for what is missing of a room's history before anything else. Told when there is more of it.
@@ -296,7 +355,7 @@ impl Home {
     pub(in crate::engine) fn tell_message(&mut self, room: RoomId, id: EventId, new: bool) {
         let Some(timeline) = self.timelines.get(&room) else { return };
         let Some(entry) = timeline.get(id) else { return };
-        let message = timeline.message(entry);
+        let Some(message) = self.message(room, timeline, &entry) else { return };
         let room_id = room.to_string();
         self.tell(if new {
             Event::MessageNew { room_id, message }

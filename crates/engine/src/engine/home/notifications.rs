@@ -62,6 +62,12 @@ impl std::fmt::Display for Cursor {
     }
 }
 
+/// What a notification is made of.
+enum Told<'a> {
+    Message(RoomId, &'a Timeline, Entry, Concern),
+    Noted(&'a Noted),
+}
+
 /// What fronts know of, and what is noted.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Inbox {
@@ -110,24 +116,27 @@ impl Home {
     /// A page of notifications, the newest first.
     pub(crate) fn notifications(&self, before: Option<Cursor>, limit: usize) -> Notifications {
         let before = before.unwrap_or(Cursor { hlc: u64::MAX, id: String::new() });
-        let mut page: Vec<(Cursor, Notification)> = Vec::new();
+        let mut page: Vec<(Cursor, Told<'_>)> = Vec::new();
         for (room, timeline) in &self.timelines {
             let Some(wanted) = self.wanted(*room) else { continue };
             let concerns = timeline.concerns(Hlc(before.hlc), wanted);
-            let mut listed = concerns.map(|(entry, concern)| {
+            let listed = concerns.map(|(entry, concern)| {
                 let cursor = Cursor::new(entry.order.hlc, entry.id.to_string());
-                (cursor, entry, concern)
+                (cursor, Told::Message(*room, timeline, entry, concern))
             });
-            let listed = listed.by_ref().filter(|(cursor, _, _)| *cursor < before).take(limit + 1);
-            page.extend(listed.map(|(cursor, entry, concern)| (cursor, self.about(*room, timeline, entry, concern))));
+            page.extend(listed.filter(|(cursor, _)| *cursor < before).take(limit + 1));
         }
         let noted = self.inbox.noted.range(..before).rev().take(limit + 1);
-        page.extend(noted.map(|(cursor, noted)| (cursor.clone(), self.api_noted(noted))));
+        page.extend(noted.map(|(cursor, noted)| (cursor.clone(), Told::Noted(noted))));
         page.sort_by(|(one, _), (other, _)| other.cmp(one));
         let more = page.len() > limit;
         page.truncate(limit);
         let next = page.last().filter(|_| more).map(|(cursor, _)| cursor.to_string());
-        let notifications = page.into_iter().map(|(_, notification)| notification).collect();
+        let notifications = page.into_iter().filter_map(|(_, told)| match told {
+            Told::Message(room, timeline, entry, concern) => self.about(room, timeline, &entry, concern),
+            Told::Noted(noted) => Some(self.api_noted(noted)),
+        });
+        let notifications = notifications.collect();
         Notifications { notifications, unread_count: self.unread_listed(), next }
     }
 
@@ -164,7 +173,7 @@ impl Home {
         let found = self.timelines.iter().find_map(|(room, timeline)| Some((*room, timeline, timeline.get(message)?)));
         let (room, timeline, entry) = found.ok_or_else(gone)?;
         // Whoever was told of a message of a room of which they want every one may put that away as well.
-        if self.wanted(room).is_some_and(|wanted| timeline.concern(entry, wanted).is_some()) {
+        if self.wanted(room).is_some_and(|wanted| timeline.concern(&entry, wanted).is_some()) {
             let away = self.inbox.away.entry(room).or_default();
             timeline.put_away(away, message);
             Records::put_put_away(&mut batch, room.conversation(), away);
@@ -305,14 +314,14 @@ impl Home {
     fn arrival(&self, room: RoomId, message: EventId) -> Option<Notification> {
         let timeline = self.timelines.get(&room)?;
         let entry = timeline.get(message)?;
-        let concern = timeline.concern(entry, self.wanted(room)?)?;
+        let concern = timeline.concern(&entry, self.wanted(room)?)?;
         // What was said before this person came is history.
         let roster = self.replica.roster(room)?;
         let was_here = roster.members_at(entry.roster_version).any(|account| account == self.account.id);
         if !was_here {
             return None;
         }
-        Some(self.about(room, timeline, entry, concern)).filter(|notification| !notification.read)
+        self.about(room, timeline, &entry, concern).filter(|notification| !notification.read)
     }
 
     fn fresh(&self, room: RoomId) -> BTreeSet<EventId> {
@@ -334,7 +343,7 @@ impl Home {
     fn listed(&self, room: RoomId, message: EventId) -> bool {
         let Some(timeline) = self.timelines.get(&room) else { return false };
         let (Some(entry), Some(wanted)) = (timeline.get(message), self.wanted(room)) else { return false };
-        timeline.concern(entry, wanted).is_some_and(|concern| concern != Concern::Any)
+        timeline.concern(&entry, wanted).is_some_and(|concern| concern != Concern::Any)
     }
 
     /// What is wanted of a room; `None` of one that no front is shown.
@@ -350,10 +359,11 @@ impl Home {
         Some(Wanted { level, direct })
     }
 
-    fn about(&self, room: RoomId, timeline: &Timeline, entry: &Entry, concern: Concern) -> Notification {
+    /// `None` where the disk cannot be read.
+    fn about(&self, room: RoomId, timeline: &Timeline, entry: &Entry, concern: Concern) -> Option<Notification> {
         let none = PutAway::default();
         let away = self.inbox.away.get(&room).unwrap_or(&none);
-        let message = timeline.message(entry);
+        let message = self.message(room, timeline, entry)?;
         let name = self.display_name(entry.author);
         let (kind, title) = match concern {
             Concern::Mention => (NotificationKind::Mention, format!("{name} mentioned you")),
@@ -361,7 +371,7 @@ impl Home {
             Concern::Direct => (NotificationKind::Direct, name),
             Concern::Any => (NotificationKind::Message, name),
         };
-        Notification {
+        Some(Notification {
             notification_id: message.message_id.clone(),
             kind,
             title,
@@ -373,7 +383,7 @@ impl Home {
             user_id: Some(message.author),
             at: message.sent_at,
             read: timeline.is_settled(entry, away),
-        }
+        })
     }
 
     fn api_noted(&self, noted: &Noted) -> Notification {

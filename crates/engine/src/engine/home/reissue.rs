@@ -5,8 +5,8 @@
 //! was dropped), the device writes what it said in a new incarnation (DESIGN §3, Incarnation).
 //!
 //! # Invariants
-//! 1. A message is written anew once, over restarts too: what was is known by its body. Test:
-//!    `what_a_cut_took_back_is_written_anew_once`.
+//! 1. A message is written anew once, over restarts too, and where the room is read again before that is on the disk: what was
+//!    is known by its body. Test: `what_a_cut_took_back_is_written_anew_once`.
 //!
 //! Not here: reactions, edits and the like, whose target may be gone with them; what was lost with a room that was left.
 
@@ -70,8 +70,12 @@ impl Home {
             tracing::info!(%room, "a message that a change of the room took back is written anew");
             let header = event.header.get();
             let (action, targets) = (header.action, header.targets.clone());
+            let said = (room, header.body_hash);
             let Some(body) = event.body else { continue };
-            self.command(Command::Append { log, action, targets, place: None, body }, Waiting::Nobody);
+            // The room may be read once more before what is written now is on the disk.
+            if self.again.insert(said) {
+                self.command(Command::Append { log, action, targets, place: None, body }, Waiting::Again(said));
+            }
         }
     }
 }

@@ -59,7 +59,7 @@ impl Home {
             favourite: preferences.favourite,
             draft: self.drafts.get(&room).map(|draft| draft.text.clone()),
             read_up_to: timeline.last_read(),
-            last_message: timeline.last().map(|entry| timeline.message(entry)),
+            last_message: timeline.last().and_then(|entry| self.message(room, timeline, &entry)),
         })
     }
 

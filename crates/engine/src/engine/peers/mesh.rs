@@ -158,7 +158,7 @@ impl Mesh {
     fn texts(&self, at: usize, room: RoomId) -> Vec<String> {
         let timeline = &self.devices[at].home.timelines[&room];
         let (page, _) = timeline.page(None, None, 100).unwrap();
-        page.into_iter().map(|entry| timeline.message(entry).text).collect()
+        page.iter().map(|entry| timeline.message(entry).unwrap().text).collect()
     }
 }
 

@@ -218,7 +218,7 @@ impl Stage {
     fn texts(&self, room: RoomId) -> Vec<String> {
         let timeline = &self.ada.timelines[&room];
         let (page, _) = timeline.page(None, None, 1_000).unwrap();
-        page.into_iter().map(|entry| timeline.message(entry).text).collect()
+        page.iter().map(|entry| timeline.message(entry).unwrap().text).collect()
     }
 
     fn head(&self, room: RoomId) -> RosterHash {
@@ -372,7 +372,7 @@ async fn c08_raw_frames_of_a_removed_member_get_and_change_nothing() {
     assert_eq!(stage.ada.replica.registers(left).filter(|register| register.get().account == EVE).count(), 0);
     assert_eq!(stage.ada.replica.roster(left).unwrap().version(), 3);
     let timeline = &stage.ada.timelines[&left];
-    assert_eq!(timeline.message(timeline.get(secret).unwrap()).state, DeliveryState::Stored);
+    assert_eq!(timeline.message(&timeline.get(secret).unwrap()).unwrap().state, DeliveryState::Stored);
     assert!(!typing.contains(&left.to_string()), "she is seen typing in a room that she is out of");
 }
 

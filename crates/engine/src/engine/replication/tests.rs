@@ -134,7 +134,7 @@ impl Device {
 
     fn state(&self, room: RoomId, id: EventId) -> DeliveryState {
         let timeline = &self.home.timelines[&room];
-        timeline.message(timeline.get(id).unwrap()).state
+        timeline.message(&timeline.get(id).unwrap()).unwrap().state
     }
 
     fn told_changed(&mut self) -> Vec<DeliveryState> {
@@ -168,7 +168,7 @@ async fn a_state_is_shown_only_once_it_would_survive_a_kill() {
         device
             .until(|home| {
                 let timeline = &home.timelines[&room];
-                timeline.message(timeline.get(id).unwrap()).state == reached
+                timeline.message(&timeline.get(id).unwrap()).unwrap().state == reached
             })
             .await;
         assert_eq!(device.told_changed(), [reached]);
@@ -199,7 +199,7 @@ async fn a_burst_of_acknowledgements_costs_one_commit_while_another_is_under_way
     device
         .until(|home| {
             let timeline = &home.timelines[&room];
-            timeline.message(timeline.get(id).unwrap()).state == DeliveryState::Delivered
+            timeline.message(&timeline.get(id).unwrap()).unwrap().state == DeliveryState::Delivered
         })
         .await;
     assert_eq!(store.commits.load(Ordering::SeqCst) - before, 2);
@@ -250,5 +250,5 @@ async fn what_a_cut_took_back_is_written_anew_once() {
 fn texts(home: &Home, room: RoomId) -> Vec<String> {
     let timeline = &home.timelines[&room];
     let (page, _) = timeline.page(None, None, 100).unwrap();
-    page.into_iter().map(|entry| timeline.message(entry).text).collect()
+    page.iter().map(|entry| timeline.message(entry).unwrap().text).collect()
 }

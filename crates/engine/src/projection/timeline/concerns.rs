@@ -9,9 +9,8 @@ use momoland_protocol::clock::Hlc;
 use momoland_protocol::id::EventId;
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Shown, Timeline};
+use super::{Entry, Seen, Timeline};
 use crate::api::types::NotifyLevel;
-use crate::projection::amendments;
 
 /// Why a message is this person's business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +51,12 @@ impl Timeline {
         if entry.author == self.own || wanted.level == NotifyLevel::None {
             return None;
         }
-        let Shown::Text { mentions, .. } = self.shown(entry) else { return None };
+        let Seen::Text { is_meant, .. } = self.seen(entry) else { return None };
         let answers = |timeline: &Self| {
             let answered = entry.reply_to.and_then(|id| timeline.get(id));
             answered.is_some_and(|answered| answered.author == timeline.own)
         };
-        if amendments::mentions(mentions, self.own) {
+        if is_meant {
             Some(Concern::Mention)
         } else if answers(self) {
             Some(Concern::Reply)
@@ -71,10 +70,10 @@ impl Timeline {
     }
 
     /// The messages that concern this person, the newest first, from before a time on.
-    pub(crate) fn concerns(&self, until: Hlc, wanted: Wanted) -> impl Iterator<Item = (&Entry, Concern)> {
-        let newest_first = self.entries.iter().rev().skip_while(move |(order, _)| order.hlc > until);
-        newest_first.filter_map(move |(_, entry)| {
-            let concern = self.concern(entry, wanted).filter(|concern| *concern != Concern::Any)?;
+    pub(crate) fn concerns(&self, until: Hlc, wanted: Wanted) -> impl Iterator<Item = (Entry, Concern)> {
+        let newest_first = self.entries.newest_first().skip_while(move |entry| entry.order.hlc > until);
+        newest_first.filter_map(move |entry| {
+            let concern = self.concern(&entry, wanted).filter(|concern| *concern != Concern::Any)?;
             Some((entry, concern))
         })
     }
@@ -85,8 +84,8 @@ impl Timeline {
             return BTreeSet::new();
         }
         let after = self.reads_after().0.max(away.until);
-        let newer = self.entries.iter().rev().take_while(|(order, _)| order.hlc.0 > after);
-        let fresh = newer.map(|(_, entry)| entry).filter(|entry| !away.has(entry));
+        let newer = self.entries.newest_first().take_while(|entry| entry.order.hlc.0 > after);
+        let fresh = newer.filter(|entry| !away.has(entry));
         let fresh = fresh.filter(|entry| self.concern(entry, wanted).is_some_and(|concern| concern != Concern::Any));
         fresh.map(|entry| entry.id).collect()
     }
@@ -101,14 +100,14 @@ impl Timeline {
         away.messages.insert(message.to_string());
         let after = self.reads_after().0.max(away.until);
         away.messages.retain(|id| {
-            let order = id.parse().ok().and_then(|id| self.orders.get(&id));
-            order.is_some_and(|order| order.hlc.0 > after)
+            let entry = id.parse().ok().and_then(|id| self.get(id));
+            entry.is_some_and(|entry| entry.order.hlc.0 > after)
         });
     }
 
     /// Puts away everything that is here.
     pub(crate) fn put_all_away(&self, away: &mut PutAway) {
-        let newest = self.entries.last_key_value().map_or(0, |(order, _)| order.hlc.0);
+        let newest = self.last().map_or(0, |entry| entry.order.hlc.0);
         away.until = away.until.max(newest);
         away.messages.clear();
     }

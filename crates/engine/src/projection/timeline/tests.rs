@@ -1,20 +1,37 @@
 mod amendments;
 
-use std::sync::Arc;
+use std::cell::RefCell;
 
 use momoland_protocol::cbor;
 use momoland_protocol::event::{Body, BodyBytes, EventHeader};
-use momoland_protocol::id::{DeviceId, Incarnation, LogId, RosterHash};
+use momoland_protocol::id::{DeviceId, Incarnation, RosterHash};
 use momoland_protocol::register::DeliveredChain;
 use momoland_protocol::signed::{SecretKey, Signed};
 use proptest::prelude::*;
 
 use super::*;
+use crate::projection::texts::ReadEvents;
 
 const ROOM: RoomId = RoomId([7; 32]);
 const ADA: AccountId = AccountId([1; 16]);
 const GRACE: AccountId = AccountId([2; 16]);
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+thread_local! {
+    /// What was written, as the disk would hold it.
+    static WRITTEN: RefCell<BTreeMap<EventPlace, Event>> = RefCell::default();
+}
+
+/// The disk, as a test fills it by writing.
+#[derive(Debug)]
+struct Disk;
+
+impl ReadEvents for Disk {
+    fn event_at(&self, log: LogId, place: EventPlace) -> Result<Option<Event>, StoreError> {
+        assert_eq!(log, ROOM.conversation());
+        Ok(WRITTEN.with_borrow(|written| written.get(&place).cloned()))
+    }
+}
 
 /// One device's chain in the room.
 struct Author {
@@ -77,17 +94,22 @@ impl Author {
         };
         let event = Event { header: Signed::sign(header, &self.key).unwrap(), body: Some(body) };
         self.last = Some(event.clone());
+        WRITTEN.with_borrow_mut(|written| written.insert(event.header.get().own_place(), event.clone()));
         event
     }
 }
 
 fn timeline() -> Timeline {
-    Timeline::new(ROOM, ADA, Marks::default())
+    of_marks(Marks::default())
+}
+
+fn of_marks(marks: Marks) -> Timeline {
+    Timeline::new(ROOM, ADA, marks, Arc::new(Texts::new(Arc::new(Disk))))
 }
 
 fn texts(timeline: &Timeline) -> Vec<String> {
     let (page, _) = timeline.page(None, None, usize::MAX).unwrap();
-    page.into_iter().map(|entry| timeline.message(entry).text).collect()
+    page.iter().map(|entry| timeline.message(entry).unwrap().text).collect()
 }
 
 fn state(timeline: &Timeline, id: EventId) -> DeliveryState {
@@ -164,7 +186,7 @@ fn states_only_go_forward() {
 
     // Kept over a restart.
     let marks = serde_json::to_vec(&marks).unwrap();
-    let mut restarted = Timeline::new(ROOM, ADA, serde_json::from_slice(&marks).unwrap());
+    let mut restarted = of_marks(serde_json::from_slice(&marks).unwrap());
     restarted.apply(&message, ADA, 1, NOW);
     assert_eq!(state(&restarted, message.id()), DeliveryState::Delivered);
     assert_eq!(restarted.unsent(), 0);
@@ -193,7 +215,7 @@ fn what_is_not_written_is_not_shown() {
     let (marks, moved) = write(&mut timeline);
     assert_eq!(moved, vec![two.id()]);
     assert_eq!(timeline.unwritten(), None);
-    let mut restarted = Timeline::new(ROOM, ADA, marks);
+    let mut restarted = of_marks(marks);
     restarted.apply(&one, ADA, 1, NOW);
     restarted.apply(&two, ADA, 1, NOW);
     for event in [&one, &two] {
@@ -335,7 +357,7 @@ fn pages_join_without_a_gap_or_an_overlap() {
     loop {
         let (page, more) = timeline.page(before, None, 10).unwrap();
         before = page.first().map(|entry| entry.id);
-        pages.push(page.iter().map(|entry| timeline.message(entry).text).collect());
+        pages.push(page.iter().map(|entry| timeline.message(entry).unwrap().text).collect());
         if !more {
             break;
         }
@@ -343,7 +365,7 @@ fn pages_join_without_a_gap_or_an_overlap() {
     let joined: Vec<String> = pages.into_iter().rev().flatten().collect();
     assert_eq!(joined, texts(&timeline));
     let (after, more) = timeline.page(None, before, 3).unwrap();
-    assert_eq!(after.iter().map(|entry| timeline.message(entry).text).collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert_eq!(after.iter().map(|entry| timeline.message(entry).unwrap().text).collect::<Vec<_>>(), ["1", "2", "3"]);
     assert!(more);
     assert!(timeline.page(Some(EventId([3; 32])), None, 3).is_none());
 }

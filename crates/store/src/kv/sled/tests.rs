@@ -87,11 +87,11 @@ fn an_older_store_is_migrated_step_by_step_or_refused() {
         SchemaVersion(2) => Err(StoreError::Full),
         _ => step(store, from),
     };
-    let failed = SledStore::open_and_migrate(folder.path(), SchemaVersion(3), &fails_late).unwrap_err();
+    let failed = SledStore::open_and_migrate(folder.path(), SchemaVersion(3), CACHE_BYTES, &fails_late).unwrap_err();
     assert_eq!(failed, StoreError::Full);
     let refused = SledStore::open(folder.path(), V1).unwrap_err();
     assert_eq!(refused, StoreError::Newer { found: SchemaVersion(3), supported: V1 });
-    let store = SledStore::open_and_migrate(folder.path(), SchemaVersion(3), &step).unwrap();
+    let store = SledStore::open_and_migrate(folder.path(), SchemaVersion(3), CACHE_BYTES, &step).unwrap();
     assert_eq!(store.get(b"log").unwrap(), Some(b"123".to_vec()));
     drop(store);
     assert!(SledStore::open(folder.path(), SchemaVersion(3)).is_ok());
@@ -154,7 +154,7 @@ fn a_store_whose_making_was_interrupted_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let mark = Mark { id: [1; 16], schema: V1, commit: 0 };
     Head::create(&folder.path().join("head"), &mark).unwrap();
-    drop(open_sled(&Folder::new(folder.path())).unwrap());
+    drop(open_sled(&Folder::new(folder.path()), CACHE_BYTES).unwrap());
     let store = SledStore::open(folder.path(), V1).unwrap();
     assert_eq!(conformance::all(&store), []);
 }
@@ -259,7 +259,7 @@ fn an_erasing_that_is_cut_off_at_any_step_loses_nothing() {
     // Killed once it was whole, before it was put into place.
     let folder_of = Folder::new(folder.path());
     let (_, mark) = Head::open(&folder_of.head()).unwrap().unwrap();
-    let db = open_sled(&folder_of).unwrap();
+    let db = open_sled(&folder_of, CACHE_BYTES).unwrap();
     let ledger = read_ledger(&db, &folder_of, &mark).unwrap();
     assert!(ledger.erase_due);
     let path = folder_of.begin_anew().unwrap();

@@ -253,9 +253,9 @@ impl Home {
         }
         self.tell_update(log, update);
         self.documents.typed.insert(log);
-        let number = self.documents.journal.add(log, update, answers);
+        let added = self.documents.journal.add(log, update, answers);
         if let Some(shelved) = self.documents.shelf.get_mut(&log) {
-            shelved.journalled.insert(number);
+            shelved.journalled.extend(added);
             let full = shelved.document.as_mut().is_some_and(|it| it.fills_an_event(ISSUE_FROM_BYTES));
             let now = Instant::now();
             let until = *shelved.issue_until.get_or_insert(now + ISSUE_AT_LATEST_AFTER);

@@ -7,6 +7,13 @@ use momoland_store::kv::Batch;
 
 use super::Answer;
 use crate::documents::records::DocumentRecords;
+use crate::documents::update::Update;
+
+/// Bytes of updates in one entry, well below what a value of the store may have.
+const ENTRY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of entries that are written at once, well below what a batch may have.
+const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What waits for the disk before it is answered. One batch at a time: what comes meanwhile goes into the next.
 #[derive(Default)]
@@ -29,31 +36,51 @@ struct JournalEntry {
 }
 
 impl Journal {
-    /// Adds an update; the number of the entry that it is in.
-    pub(super) fn add(&mut self, log: LogId, update: &[u8], answers: Vec<Answer>) -> u64 {
-        let open = self.queue.iter_mut().find(|entry| entry.log == log && entry.open);
-        let entry = match open {
-            Some(entry) => entry,
-            None => {
-                self.last += 1;
-                let entry = JournalEntry {
-                    log,
-                    number: self.last,
-                    instead_of: BTreeSet::new(),
-                    updates: Vec::new(),
-                    answers: Vec::new(),
-                    open: true,
-                };
-                self.queue.push(entry);
-                let last = self.queue.len() - 1;
-                &mut self.queue[last]
-            }
+    /// Adds an update, answered once all of it is on the disk; the numbers of the entries that it is in.
+    pub(super) fn add(&mut self, log: LogId, update: &[u8], answers: Vec<Answer>) -> BTreeSet<u64> {
+        let parts = match update.len() > ENTRY_BYTES_MAX {
+            // What cannot be cut was refused when it came: no event could say it either.
+            true => Update::decode(update).and_then(|update| update.into_parts(ENTRY_BYTES_MAX)).unwrap_or_default(),
+            false => Vec::new(),
         };
+        let mut numbers = BTreeSet::new();
+        for part in &parts {
+            numbers.insert(self.add_part(log, part).number);
+        }
+        let last = match parts.is_empty() {
+            true => self.add_part(log, update),
+            false => self.open_entry(log, 0),
+        };
+        last.answers.extend(answers);
+        numbers.insert(last.number);
+        numbers
+    }
+
+    fn add_part(&mut self, log: LogId, update: &[u8]) -> &mut JournalEntry {
+        let entry = self.open_entry(log, update.len());
         // A request holds far less than what 32 bits count.
         entry.updates.extend_from_slice(&u32::try_from(update.len()).unwrap_or(u32::MAX).to_be_bytes());
         entry.updates.extend_from_slice(update);
-        entry.answers.extend(answers);
-        entry.number
+        entry
+    }
+
+    /// The entry of a document that so many bytes more go into.
+    fn open_entry(&mut self, log: LogId, bytes: usize) -> &mut JournalEntry {
+        let fits = |entry: &JournalEntry| entry.updates.is_empty() || entry.updates.len() + bytes <= ENTRY_BYTES_MAX;
+        let open = self.queue.iter().rposition(|entry| entry.log == log && entry.open);
+        let place = open.filter(|place| self.queue.get(*place).is_some_and(fits)).unwrap_or_else(|| {
+            self.last += 1;
+            self.queue.push(JournalEntry {
+                log,
+                number: self.last,
+                instead_of: BTreeSet::new(),
+                updates: Vec::new(),
+                answers: Vec::new(),
+                open: true,
+            });
+            self.queue.len() - 1
+        });
+        &mut self.queue[place]
     }
 
     /// Adds no more to the entries of a document that wait.
@@ -74,12 +101,19 @@ impl Journal {
         }
     }
 
+    /// What is to be written next, in the order in which it came.
     pub(super) fn next_batch(&mut self) -> Option<Batch> {
         if self.queue.is_empty() {
             return None;
         }
+        let mut bytes = 0;
+        let fit = self.queue.iter().take_while(|entry| {
+            bytes += entry.updates.len();
+            bytes <= BATCH_BYTES_MAX
+        });
+        let fit = fit.count().max(1);
         let (mut batch, mut answers) = (Batch::new(), Vec::new());
-        for entry in self.queue.drain(..) {
+        for entry in self.queue.drain(..fit) {
             DocumentRecords::delete_journal(&mut batch, entry.log, entry.instead_of.into_iter());
             if !entry.updates.is_empty() {
                 DocumentRecords::put_journal(&mut batch, entry.log, entry.number, entry.updates);

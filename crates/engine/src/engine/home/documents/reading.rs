@@ -98,7 +98,7 @@ impl Home {
 
     fn keep_snapshot(&mut self, log: LogId, snapshot: Vec<u8>) {
         let mut batch = Batch::new();
-        DocumentRecords::put_snapshot(&mut batch, log, snapshot);
+        DocumentRecords::put_snapshot(&mut batch, log, &snapshot);
         self.persistence.write(batch);
     }
 
@@ -176,9 +176,9 @@ impl Home {
         };
         tracing::info!(%log, "what own changes were written beside never came: they were made again without it");
         self.documents.journal.seal(log);
-        let number = self.documents.journal.add(log, &update, Vec::new());
+        let added = self.documents.journal.add(log, &update, Vec::new());
         let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
-        let numbers = std::mem::replace(&mut shelved.journalled, BTreeSet::from([number]));
+        let numbers = std::mem::replace(&mut shelved.journalled, added);
         (shelved.document, shelved.leans_since, shelved.issue_at) = (Some(document), None, Some(Instant::now()));
         // One batch: a kill finds the old changes or the new ones.
         self.documents.journal.replace(log, numbers);

@@ -7,6 +7,7 @@ use momoland_store::kv::{Durability, KeyRange, Order, Store};
 use super::*;
 use crate::api::error::ErrorKind;
 use crate::documents::document::Edit;
+use crate::documents::rich::{Block, Inline, Marks};
 use crate::engine::home::{Waiting, body_of};
 use crate::engine::replication::tests::{Device, HeldStore};
 
@@ -128,6 +129,49 @@ async fn c03_a_document_that_cannot_be_read_is_an_error() {
     batch.put(damaged.clone(), whole);
     store.commit(batch, Durability::Synced).unwrap();
     assert_eq!(restarted.home.document_text(log).unwrap(), "three two one ");
+}
+
+// Rules: DO14
+#[tokio::test]
+async fn a_document_longer_than_a_value_of_the_store_is_kept() {
+    let store = Arc::new(HeldStore::default());
+    let mut device = Device::start(Arc::clone(&store));
+    let room = device.create_room().await;
+    let log = create(&mut device, room).await;
+    // Lines that deflating makes little shorter.
+    let mut state = 1_u64;
+    let mut letter = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(b' ' + u8::try_from((state >> 33) % 95).unwrap())
+    };
+    let line = |_| (0..2_000).map(|_| letter()).collect::<String>();
+    let lines: Vec<String> = (0..3_000).map(line).collect();
+    let of_disk = Arc::clone(&store);
+    let slow = of_disk.held.lock().unwrap();
+    let mut waiting = Vec::new();
+    for part in lines.chunks(500) {
+        let blocks: Vec<Block> =
+            part.iter().map(|line| Block::Paragraph(vec![Inline::Text(line.clone(), Marks::default())])).collect();
+        waiting.push(device.home.append_to_document(log, &blocks).unwrap());
+        device.home.settle();
+    }
+    drop(slow);
+    for waiting in waiting {
+        answered(&mut device, waiting).await.unwrap();
+    }
+    // Killed with all of it in the journal, and again with all of it in events, folded.
+    let text = lines.join("\n");
+    drop(device);
+    let mut restarted = Device::start(Arc::clone(&store));
+    assert!(restarted.home.document_text(log).unwrap() == text);
+    issue(&mut restarted, log).await;
+    restarted.until(|home| !home.documents.shelf[&log].unfolded.folding).await;
+    write(&mut restarted, log, "x").await;
+    issue(&mut restarted, log).await;
+    assert!(keys(&store, b"Ds").len() > 4, "it is in parts");
+    drop(restarted);
+    let mut again = Device::start(store);
+    assert!(again.home.document_text(log).unwrap() == format!("x{text}"));
 }
 
 // Rules: DO14

@@ -139,7 +139,7 @@ impl Home {
 
     /// At the end, whatever is under way.
     pub(in crate::engine) fn write_journal_at_last(&mut self) {
-        if let Some(batch) = self.documents.journal.next_batch() {
+        while let Some(batch) = self.documents.journal.next_batch() {
             self.persistence.write(batch);
         }
     }

@@ -23,8 +23,8 @@ impl Stage {
     fn shown(&self, room: RoomId) -> Vec<String> {
         let timeline = &self.ada.timelines[&room];
         let (page, _) = timeline.page(None, None, 1_000).unwrap();
-        let shown = page.into_iter().map(|entry| {
-            let it = timeline.message(entry);
+        let shown = page.iter().map(|entry| {
+            let it = timeline.message(entry).unwrap();
             format!("{} {:?} {:?} {} {:?}", it.message_id, it.text, it.reactions, it.pinned, it.deleted_at)
         });
         shown.collect()

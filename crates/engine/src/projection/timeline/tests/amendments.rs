@@ -1,6 +1,6 @@
 //! Edits, reactions, pins and deletions, in any order.
 
-use momoland_protocol::content::{DeletionContent, PinContent, ReactionContent};
+use momoland_protocol::content::{DeletionContent, Mentions, PinContent, ReactionContent};
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn react(emoji: &str, on: bool) -> ReactionContent {
 
 fn shown(timeline: &Timeline) -> (Vec<Message>, Unread, Vec<EventId>) {
     let (page, _) = timeline.page(None, None, usize::MAX).unwrap();
-    let messages = page.into_iter().map(|entry| timeline.message(entry)).collect();
+    let messages = page.iter().map(|entry| timeline.message(entry).unwrap()).collect();
     (messages, timeline.unread(), timeline.pins().iter().map(|entry| entry.id).collect())
 }
 
@@ -219,6 +219,9 @@ fn a_deleted_message_leaves_no_text() {
     ];
     let mut straight = timeline();
     straight.apply(&message, GRACE, 1, NOW);
+    straight.apply(&said[0].0, GRACE, 1, NOW);
+    assert_eq!(only(&straight).text, "the same secret");
+    assert!(format!("{straight:?}").contains("secret"), "what was looked at is kept");
     said.iter().for_each(|(event, author)| {
         straight.apply(event, *author, 1, NOW);
     });
