@@ -129,9 +129,17 @@ fn run_window(
     let app = tauri::Builder::default()
         .manage(engine)
         .manage(bridge::Stream::default())
+        .manage(bridge::Pictures::default())
         .manage(links)
         .manage(Settings::open(data_dir))
-        .invoke_handler(tauri::generate_handler![bridge::rpc, bridge::subscribe, links::watch_links, links::keep_links])
+        .invoke_handler(tauri::generate_handler![
+            bridge::rpc,
+            bridge::subscribe,
+            bridge::pictures,
+            bridge::picture_drawn,
+            links::watch_links,
+            links::keep_links
+        ])
         .setup(move |app| {
             window::open(app, &window_data_dir, geometry)?;
             open_tray(app.handle());

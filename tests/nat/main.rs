@@ -1,11 +1,12 @@
-//! `momoland-nat [PAIR… | trials]`: which way two people find to each other, from behind each kind of network.
+//! `momoland-nat [PAIR… | trials | pictures]`: which way two people find to each other, from behind each kind of network.
 //!
 //! Called by `./dev nat`. It moves into namespaces of its own, builds an internet with a server and eight homes in it
 //! ([`network`]), and lets two people at a time meet, chat and be looked at ([`meeting`]): open, port-restricted,
 //! symmetric, UDP blocked, each with each. What counts is what crosses the wire; `net.status` must agree with it.
 //!
 //! Then come the [`trials`]: addresses that change, wires that are cut, packets that are lost, late or out of order, while
-//! the two talk; and a server that goes, after which a third person introduces two to each other.
+//! the two talk; and a server that goes, after which a third person introduces two to each other. And [`pictures`] in calls
+//! over ways that are bad.
 //!
 //! Standard output ends with the matrix and `C of P pairs connected by the expected path`; the status is 1 where C is
 //! less than P, or where a trial failed. Standard error says what was expected and seen, and where data and logs are kept.
@@ -14,8 +15,6 @@
 //! 1. Needs no rights that a user does not have where user namespaces are allowed, and changes nothing outside of its
 //!    namespaces: with the last process in them they are gone.
 //! 2. Works without loadable modules: bridges, veth, nft's NAT.
-//!
-//! Not here: calls.
 
 #![expect(
     clippy::print_stdout,
@@ -25,6 +24,7 @@
 
 mod meeting;
 mod network;
+mod pictures;
 mod trials;
 
 use std::collections::BTreeMap;
@@ -60,9 +60,10 @@ fn name_of((one, other): (Kind, Kind)) -> String {
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
     let known: Vec<String> = pairs().into_iter().map(name_of).collect();
-    let trials_alone = names == ["trials"];
+    let pictures_alone = names == ["pictures"];
+    let trials_alone = pictures_alone || names == ["trials"];
     if !trials_alone && names.iter().any(|name| !known.contains(name)) {
-        eprintln!("usage: momoland-nat [PAIR… | trials]; the pairs are {}", known.join(" "));
+        eprintln!("usage: momoland-nat [PAIR… | trials | pictures]; the pairs are {}", known.join(" "));
         return ExitCode::from(2);
     }
     if std::env::var_os("MOMOLAND_BIN_DIR").is_none() {
@@ -74,7 +75,7 @@ fn main() -> ExitCode {
     }
     let wanted: Vec<(Kind, Kind)> =
         pairs().into_iter().filter(|pair| names.is_empty() || names.contains(&name_of(*pair))).collect();
-    let trials = if names.is_empty() || trials_alone { &trials::ALL[..] } else { &[] };
+    let trials = if names.is_empty() || trials_alone && !pictures_alone { &trials::ALL[..] } else { &[] };
     let Ok(mut stage) = catch_unwind(Stage::build) else {
         eprintln!("The networks could not be built: nft and ip (iproute2), veth and bridges are needed.");
         return ExitCode::FAILURE;
@@ -99,8 +100,11 @@ fn main() -> ExitCode {
         eprintln!("{}: {}", trial.0, if passed { "nothing lost, nothing doubled" } else { "FAILED" });
         failed += usize::from(!passed);
     }
-    let others = if trials.is_empty() { &[] } else { &trials::OTHERS[..] };
-    for (name, trial) in others {
+    let mut others = if trials.is_empty() { Vec::new() } else { trials::OTHERS.to_vec() };
+    if names.is_empty() || trials_alone {
+        others.extend(pictures::ALL);
+    }
+    for (name, trial) in &others {
         let passed = catch_unwind(AssertUnwindSafe(|| trial(&mut stage))).is_ok();
         eprintln!("{name}: {}", if passed { "as it should be" } else { "FAILED" });
         failed += usize::from(!passed);

@@ -193,6 +193,21 @@ impl Home {
         waited
     }
 
+    /// Lets no more out of the home than a rate, with a queue of some 0.3 s, until [`Self::widen`].
+    pub(crate) fn narrow(&self, rate: &str) {
+        let tc = |words: &str| {
+            let words: Vec<&str> = words.split(' ').collect();
+            run(&[&["tc", "-n", &self.name], words.as_slice()].concat());
+        };
+        tc("qdisc add dev eth0 root handle 1: htb default 10");
+        tc(&format!("class add dev eth0 parent 1: classid 1:10 htb rate {rate} burst 3000 cburst 3000 quantum 1500"));
+        tc("qdisc add dev eth0 parent 1:10 handle 10: bfifo limit 12000");
+    }
+
+    pub(crate) fn widen(&self) {
+        run(&["tc", "-n", &self.name, "qdisc", "del", "dev", "eth0", "root"]);
+    }
+
     /// Its address where it is an open home.
     pub(crate) fn address(&self) -> String {
         let number: u8 = self.name.trim_start_matches("home").parse().expect("homes are numbered");

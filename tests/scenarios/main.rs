@@ -27,6 +27,7 @@ mod locations;
 mod names;
 mod notifications;
 mod origins;
+mod pictures;
 mod permissions;
 mod presence;
 mod processes;

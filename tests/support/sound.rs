@@ -10,14 +10,19 @@ pub const COARSE: usize = 8;
 /// Starts a person's process again with synthetic devices: this voice, `heard` for what they hear, and the devices that
 /// the file `list` names, or one.
 pub fn with_devices(person: &Momo, voice: u64, heard: &Path, list: Option<&Path>) {
+    person.set_environment(environment(voice, heard, list));
+    person.kill_and_start_again();
+}
+
+/// What makes a process use synthetic devices.
+pub fn environment(voice: u64, heard: &Path, list: Option<&Path>) -> Vec<(String, String)> {
     let mut environment = vec![
         ("MOMOLAND_MEDIA".to_owned(), "synthetic".to_owned()),
         ("MOMOLAND_MEDIA_VOICE".to_owned(), voice.to_string()),
         ("MOMOLAND_MEDIA_CAPTURE".to_owned(), heard.display().to_string()),
     ];
     environment.extend(list.map(|list| ("MOMOLAND_MEDIA_DEVICES".to_owned(), list.display().to_string())));
-    person.set_environment(environment);
-    person.kill_and_start_again();
+    environment
 }
 
 /// All that somebody heard so far, at 48 kHz.

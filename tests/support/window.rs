@@ -25,8 +25,14 @@ pub struct Window {
 impl Window {
     /// Starts one over `folder`/NAME and waits for the address that it prints.
     pub fn start(folder: &Path, name: &str) -> Self {
+        Self::start_with(folder, name, &[])
+    }
+
+    /// The same with something in its environment.
+    pub fn start_with(folder: &Path, name: &str, environment: &[(String, String)]) -> Self {
         let mut command = Command::new(binary("momo"));
         command.arg("ui").arg("--data").arg(folder.join(name));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         Self::watch(folder, name, command)
     }
 

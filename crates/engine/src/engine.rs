@@ -26,6 +26,7 @@ use crate::account::keys::{DeviceKey, KeyVault};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::methods;
+use crate::calls::{Gallery, PictureStream};
 
 use self::actor::{Call, EngineActor};
 use self::healing::{Disk, look_for_room};
@@ -119,6 +120,9 @@ pub struct Engine {
     /// Held while a sign-out takes things from the disk, which a shutdown waits for.
     forgetting: Arc<tokio::sync::Mutex<()>>,
     finished: Arc<tokio::sync::Mutex<Option<oneshot::Receiver<()>>>>,
+    gallery: Gallery,
+    /// Of a front that shows pictures.
+    front: Option<u64>,
 }
 
 /// Events for one front, in order. A front that falls behind gets [`Event::Resync`] in place of what it missed.
@@ -148,7 +152,8 @@ impl Engine {
         let (events, _) = broadcast::channel(EVENTS_BEHIND_MAX);
         let (done, finished) = oneshot::channel();
         let keys = DeviceKey::in_folder(&data_dir, vault);
-        let mut actor = EngineActor::new(disk, keys, events.clone(), calls_waiting);
+        let gallery = Gallery::default();
+        let mut actor = EngineActor::new(disk, keys, events.clone(), gallery.clone(), calls_waiting);
         actor.restore().map_err(|error| refuse(&data_dir, error))?;
         tokio::spawn(async move {
             actor.run().await;
@@ -156,7 +161,21 @@ impl Engine {
             let _ = done.send(());
         });
         let finished = Arc::new(tokio::sync::Mutex::new(Some(finished)));
-        Ok(Self { calls, events, signing: Arc::default(), forgetting: Arc::default(), finished })
+        let (signing, forgetting) = Default::default();
+        Ok(Self { calls, events, signing, forgetting, finished, gallery, front: None })
+    }
+
+    /// This engine for a front that shows the pictures of calls, and those pictures: what `calls.view` asks for through
+    /// the one comes out of the other.
+    #[must_use]
+    pub fn with_pictures(&self) -> (Self, PictureStream) {
+        let (front, pictures) = self.gallery.open();
+        (Self { front: Some(front), ..self.clone() }, pictures)
+    }
+
+    /// The front that shows pictures, if this is one.
+    pub(crate) fn front(&self) -> Option<u64> {
+        self.front
     }
 
     /// Answers one JSON-RPC 2.0 request, given and answered as JSON text; `None` for a notification.

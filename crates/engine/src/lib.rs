@@ -17,6 +17,7 @@ pub mod api;
 pub mod fuzzing;
 
 pub use crate::account::keys::KeyVault;
+pub use crate::calls::PictureStream;
 pub use crate::engine::{Engine, EngineConfig, EventStream, KeyStorage, OpenError};
 
 /// What a front logs unless it is told otherwise. The WebRTC stack warns of what is normal while a link opens.

@@ -40,6 +40,8 @@ pub(crate) mod roaming;
 mod runtime;
 pub(crate) mod server;
 mod signal;
+mod tracks;
+mod video;
 
 use std::time::Duration;
 
@@ -52,6 +54,7 @@ pub use self::dialer::Dialer;
 pub use self::framing::{DURABLE_FRAME_BYTES_MAX, EPHEMERAL_FRAME_BYTES_MAX};
 pub use self::links::PeerLinks;
 pub use self::signal::{Candidate, SessionId, Signal, SignalPayload};
+pub(crate) use self::video::{VideoPort, VideoSink};
 
 /// What peer links are made with.
 #[derive(Debug, Clone)]

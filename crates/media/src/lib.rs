@@ -1,6 +1,7 @@
-//! Sound in calls: capture, Opus, the jitter buffer, mixing, devices. Knows nothing of rooms, accounts or sockets.
+//! Sound and pictures in calls: capture, codecs, what repairs and orders packets, mixing, devices. Knows nothing of rooms,
+//! accounts or sockets. Pictures are told of in [`video`].
 //!
-//! Everything is mono at 48 kHz in frames of 20 ms. The device's clock drives it: each captured frame is encoded and
+//! All sound is mono at 48 kHz in frames of 20 ms. The device's clock drives it: each captured frame is encoded and
 //! handed out at once, each frame to be played is pulled from every [`Stream`] and mixed.
 //!
 //! ```text
@@ -14,6 +15,12 @@ pub mod level;
 pub mod stream;
 pub mod conference;
 pub mod devices;
+pub mod video;
+pub mod cameras;
+
+#[cfg(test)]
+#[path = "../../../tests/support/split_mix.rs"]
+mod split_mix;
 
 /// Samples a second.
 pub const SAMPLE_RATE: u32 = 48_000;

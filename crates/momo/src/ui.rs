@@ -45,7 +45,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use momoland_engine::Engine;
+use momoland_engine::{Engine, PictureStream};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -340,10 +340,11 @@ fn upgrade_with<Serving: Future<Output = ()> + Send + 'static>(
 /// One page's conversation, from the upgrade to the close.
 async fn converse(front: Arc<Front>, engine: Engine, socket: WebSocket) {
     let (writer, reader) = socket.split();
+    let (engine, pictures) = engine.with_pictures();
     let (incoming_sender, incoming) = mpsc::channel(INCOMING_MAX);
     let (outgoing, outgoing_receiver) = mpsc::channel(OUTGOING_MAX);
     let reading = read_texts(reader, incoming_sender);
-    let writing = write_texts(writer, outgoing_receiver, front.stop.clone());
+    let writing = write_messages(writer, outgoing_receiver, pictures, front.stop.clone());
     let conversing = async {
         tokio::select! {
             biased;
@@ -375,14 +376,29 @@ async fn read_texts(mut reader: SplitStream<WebSocket>, texts: mpsc::Sender<Inco
     }
 }
 
-/// Writes texts, flushed when there is no more for now; closes the socket when the conversation is over.
-async fn write_texts(
+/// Writes texts, flushed when there is no more for now, and pictures between them, each once the one before was written;
+/// closes the socket when the conversation is over.
+async fn write_messages(
     mut writer: SplitSink<WebSocket, Message>,
     mut texts: mpsc::Receiver<String>,
+    mut pictures: PictureStream,
     stop: CancellationToken,
 ) {
-    while let Some(text) = texts.recv().await {
-        let mut next = Some(text);
+    loop {
+        let text = tokio::select! {
+            biased;
+            text = texts.recv() => text,
+            picture = pictures.next() => {
+                if writer.send(Message::Binary(picture.into())).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+        };
+        if text.is_none() {
+            break;
+        }
+        let mut next = text;
         while let Some(text) = next {
             if writer.feed(Message::Text(text.into())).await.is_err() {
                 return;

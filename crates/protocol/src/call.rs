@@ -34,6 +34,12 @@ pub enum CallState {
         /// Whether nobody else has answered: it rings.
         #[n(2)]
         ringing: bool,
+        /// Whether its camera is on.
+        #[n(3)]
+        camera: bool,
+        /// Whether it shows its screen.
+        #[n(4)]
+        screen: bool,
     },
     /// It left.
     #[n(1)]

@@ -179,7 +179,10 @@ fn locations(vectors: &mut Vectors) {
     vectors.value("location.ended-last", &LocationContent::Ended { last });
     let call = CallId([9; 16]);
     let since = UnixMillis(1_700_000_000_000);
-    vectors.value("call.in", &CallSignal { call, state: CallState::In { since, mic: true, ringing: true } });
+    vectors.value(
+        "call.in",
+        &CallSignal { call, state: CallState::In { since, mic: true, ringing: true, camera: true, screen: false } },
+    );
     vectors.value("call.left", &CallSignal { call, state: CallState::Left });
     vectors.value("call.declined", &CallSignal { call, state: CallState::Declined });
     vectors.value("call.busy", &CallSignal { call, state: CallState::Busy });

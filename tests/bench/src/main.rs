@@ -24,6 +24,7 @@ mod http_load;
 mod member;
 mod memory;
 mod person;
+mod pictures;
 mod processor;
 mod replication;
 mod rooms;
@@ -145,6 +146,7 @@ async fn main() -> ExitCode {
     }
     if wanted.calls {
         kept &= tokio::task::block_in_place(calls::measure);
+        kept &= tokio::task::block_in_place(pictures::measure);
     }
     if wanted.server {
         kept &= server::measure(folder.path(), wanted.long).await;

@@ -58,6 +58,7 @@ pub(crate) enum Output {
         room: RoomId,
         call: CallId,
         from: AccountId,
+        video: bool,
     },
     Changed {
         room: RoomId,
@@ -80,6 +81,8 @@ pub(crate) struct Participant {
     pub(crate) account: AccountId,
     pub(crate) since: UnixMillis,
     pub(crate) mic: bool,
+    pub(crate) camera: bool,
+    pub(crate) screen: bool,
     heard_ms: u64,
 }
 
@@ -105,6 +108,10 @@ pub(crate) struct Call {
     pub(crate) part: Part,
     pub(crate) others: BTreeMap<DeviceId, Participant>,
     pub(crate) mic: bool,
+    pub(crate) camera: bool,
+    pub(crate) screen: bool,
+    /// It began with a camera.
+    pub(crate) video: bool,
     /// Between two people: it ends when either says no.
     direct: bool,
     declined: bool,
@@ -162,8 +169,8 @@ impl Calls {
     /// Calls a room, or joins the call that is there.
     pub(crate) fn start(
         &mut self,
-        room: RoomId,
-        direct: bool,
+        (room, direct): (RoomId, bool),
+        camera: bool,
         id: CallId,
         now_ms: u64,
         wall: UnixMillis,
@@ -176,6 +183,7 @@ impl Calls {
         }
         let mut call = Call::new(id, Part::Calling { since_ms: now_ms }, direct, wall);
         call.said_ms = now_ms;
+        (call.camera, call.video) = (camera, camera);
         self.rooms.insert(room, call);
         self.say(room, now_ms);
         self.outputs.push_back(Output::Changed { room });
@@ -193,6 +201,7 @@ impl Calls {
                 return Err(Refusal::Full);
             }
             (call.part, call.since, call.mic) = (Part::In, wall, true);
+            (call.camera, call.screen) = (false, false);
         }
         let id = call.id;
         self.say(room, now_ms);
@@ -218,8 +227,24 @@ impl Calls {
     }
 
     pub(crate) fn set_mic(&mut self, room: RoomId, mic: bool, now_ms: u64) -> Result<(), Refusal> {
+        self.set(room, now_ms, |call| call.mic = mic)
+    }
+
+    pub(crate) fn set_camera(&mut self, room: RoomId, camera: bool, now_ms: u64) -> Result<(), Refusal> {
+        self.set(room, now_ms, |call| {
+            call.camera = camera;
+            // Nobody has heard of it yet.
+            call.video |= camera && matches!(call.part, Part::Calling { .. });
+        })
+    }
+
+    pub(crate) fn set_screen(&mut self, room: RoomId, screen: bool, now_ms: u64) -> Result<(), Refusal> {
+        self.set(room, now_ms, |call| call.screen = screen)
+    }
+
+    fn set(&mut self, room: RoomId, now_ms: u64, what: impl FnOnce(&mut Call)) -> Result<(), Refusal> {
         let call = self.rooms.get_mut(&room).filter(|call| call.is_in()).ok_or(Refusal::NoSuchCall)?;
-        call.mic = mic;
+        what(call);
         self.say(room, now_ms);
         self.outputs.push_back(Output::Changed { room });
         Ok(())
@@ -247,7 +272,7 @@ impl Calls {
         now_ms: u64,
     ) {
         let is_own = account == self.own;
-        let CallState::In { since, mic, ringing } = state else {
+        let CallState::In { since, mic, ringing, camera, screen } = state else {
             let known = self.rooms.get(&room).filter(|call| call.id == id || call.former == Some(id));
             let Some(call) = known else { return };
             match (state, call.part) {
@@ -271,7 +296,9 @@ impl Calls {
                 None | Some(_) => Part::Out,
             };
             match part {
-                Part::Rung { .. } => self.outputs.push_back(Output::Incoming { room, call: id, from: account }),
+                Part::Rung { .. } => {
+                    self.outputs.push_back(Output::Incoming { room, call: id, from: account, video: camera })
+                }
                 Part::Out if rings => {
                     let signal = CallSignal { call: id, state: CallState::Busy };
                     let missed = Output::Missed { room, call: id, from: account };
@@ -281,6 +308,7 @@ impl Calls {
             }
             let mut call = Call::new(id, part, direct, since);
             call.from = Some(account).filter(|_| rings);
+            call.video = camera;
             self.rooms.insert(room, call);
         }
         let Some(call) = self.rooms.get_mut(&room).filter(|call| id <= call.id) else {
@@ -294,8 +322,10 @@ impl Calls {
         if call.others.len() >= others_max && !call.others.contains_key(&device) {
             return;
         }
-        let before = call.others.insert(device, Participant { account, since, mic, heard_ms: now_ms });
-        let changed = before.is_none_or(|before| (before.mic, before.since) != (mic, since));
+        let before = call.others.insert(device, Participant { account, since, mic, camera, screen, heard_ms: now_ms });
+        let changed = before.is_none_or(|before| {
+            (before.mic, before.camera, before.screen, before.since) != (mic, camera, screen, since)
+        });
         match call.part {
             // Whoever else is in it has answered.
             Part::Calling { .. } if !is_own => {
@@ -364,7 +394,8 @@ impl Calls {
         let Some(call) = self.rooms.get_mut(&room).filter(|call| call.is_in()) else { return };
         call.said_ms = now_ms;
         let ringing = matches!(call.part, Part::Calling { .. });
-        let state = CallState::In { since: call.since, mic: call.mic, ringing };
+        let state =
+            CallState::In { since: call.since, mic: call.mic, ringing, camera: call.camera, screen: call.screen };
         self.outputs.push_back(Output::Say { room, signal: CallSignal { call: call.id, state } });
     }
 
@@ -403,7 +434,21 @@ impl Calls {
 impl Call {
     fn new(id: CallId, part: Part, direct: bool, since: UnixMillis) -> Self {
         let others = BTreeMap::new();
-        Self { id, part, others, mic: true, direct, declined: false, from: None, since, said_ms: 0, former: None }
+        Self {
+            id,
+            part,
+            others,
+            mic: true,
+            camera: false,
+            screen: false,
+            video: false,
+            direct,
+            declined: false,
+            from: None,
+            since,
+            said_ms: 0,
+            former: None,
+        }
     }
 }
 
@@ -434,7 +479,7 @@ mod tests {
     }
 
     fn start(calls: &mut Calls, id: u8) {
-        calls.start(ROOM, true, CallId([id; 16]), 0, UnixMillis(0)).unwrap();
+        calls.start((ROOM, true), false, CallId([id; 16]), 0, UnixMillis(0)).unwrap();
     }
 
     fn current(calls: &Calls) -> Option<CallId> {
@@ -519,7 +564,7 @@ mod tests {
         assert_eq!(missed(&carry(&mut all, 0)), [0; 0], "who declined knows of it");
 
         let mut all = [calls(1), calls(2)];
-        all[1].start(RoomId([9; 32]), true, CallId([9; 16]), 0, UnixMillis(0)).unwrap();
+        all[1].start((RoomId([9; 32]), true), false, CallId([9; 16]), 0, UnixMillis(0)).unwrap();
         while all[1].poll_output().is_some() {}
         start(&mut all[0], 5);
         let told = carry(&mut all, 0);
@@ -532,7 +577,7 @@ mod tests {
     #[test]
     fn a_flood_of_rings_is_limited() {
         let mut calls = calls(1);
-        let state = CallState::In { since: UnixMillis(0), mic: true, ringing: true };
+        let state = CallState::In { since: UnixMillis(0), mic: true, ringing: true, camera: false, screen: false };
         let who = AccountId([2; 16]);
         for n in 0..200 {
             let signal = CallSignal { call: CallId([n; 16]), state };
@@ -554,7 +599,10 @@ mod tests {
     #[test]
     fn a_call_takes_eight_devices_and_the_ninth_is_told_that_it_is_full() {
         let call = CallId([5; 16]);
-        let is_in = CallSignal { call, state: CallState::In { since: UnixMillis(0), mic: true, ringing: false } };
+        let is_in = CallSignal {
+            call,
+            state: CallState::In { since: UnixMillis(0), mic: true, ringing: false, camera: true, screen: false },
+        };
         for (others, answered) in [(7, Ok(call)), (8, Err(Refusal::Full)), (9, Err(Refusal::Full))] {
             let mut calls = calls(1);
             for n in 0..others {

@@ -19,6 +19,7 @@ use crate::account::keys::DeviceKey;
 use crate::account::record::{Account, Records};
 use crate::api::events::Event;
 use crate::api::types::PeerPolicy;
+use crate::calls::Gallery;
 use crate::engine::healing::{Disk, Healing};
 use crate::engine::home::Home;
 use crate::link::PeerEvent;
@@ -70,6 +71,7 @@ pub(crate) struct EngineActor {
     pub(crate) records: Records,
     pub(crate) keys: DeviceKey,
     pub(crate) events: broadcast::Sender<Event>,
+    gallery: Gallery,
     calls: mpsc::Receiver<Call>,
     home: Option<Home>,
     incoming: Option<Incoming>,
@@ -93,6 +95,7 @@ impl EngineActor {
         disk: Disk,
         keys: DeviceKey,
         events: broadcast::Sender<Event>,
+        gallery: Gallery,
         calls: mpsc::Receiver<Call>,
     ) -> Self {
         let records = Records::new(Arc::clone(&disk.store));
@@ -102,6 +105,7 @@ impl EngineActor {
             records,
             keys,
             events,
+            gallery,
             calls,
             home: None,
             incoming: None,
@@ -145,6 +149,7 @@ impl EngineActor {
         let store = Arc::clone(&self.disk.store);
         let mut home = Home::open(account, key, store, self.records.clone(), self.events.clone(), channels)?;
         home.set_policy(self.policy);
+        home.set_gallery(self.gallery.clone());
         Ok((home, Incoming { disk: disk_events, server: server_events, peers: peer_events }))
     }
 

@@ -26,16 +26,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use momoland_media::Packet;
+use momoland_media::video::VideoPacket;
 use momoland_protocol::handshake::Side;
 use momoland_protocol::id::DeviceId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::audio::{AudioPort, RemoteTrack};
+use super::audio::AudioPort;
 use super::framing::{EphemeralMessage, Parts, Reassembly};
 use super::outbox::Outbox;
 use super::peer::{self, ChannelEvent, Peer, PeerError, PeerOutputs, PeerSettings, PeerState};
 use super::signal::{Candidate, SessionId, Signal, SignalPayload};
+use super::tracks::{MediaPacket, RemoteTrack, TrackKind};
+use super::video::VideoPort;
 use super::{Class, CloseReason, Fingerprints, PeerEvent, PeerPath, PeerTimeouts};
 
 /// Events kept while the owner's queue is full, before `sync` is read no further and ephemerals are dropped.
@@ -62,6 +65,7 @@ pub(crate) struct LinkEntry {
     /// Set once: why it is to end.
     pub(crate) cancel: watch::Sender<Option<CloseReason>>,
     pub(crate) audio: Arc<AudioPort>,
+    pub(crate) video: Arc<VideoPort>,
     way: Mutex<Option<(PeerPath, Duration)>>,
     pub(crate) bytes_in: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
@@ -75,6 +79,7 @@ impl LinkEntry {
             outbox: Outbox::default(),
             cancel: watch::Sender::new(None),
             audio: Arc::default(),
+            video: Arc::default(),
             way: Mutex::new(None),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
@@ -215,7 +220,9 @@ enum Wake<'a> {
     Ephemeral(Option<ChannelEvent>),
     AudioOut(Packet),
     Track(RemoteTrack),
-    AudioIn(Option<Packet>),
+    AudioIn(Option<MediaPacket>),
+    VideoOut(VideoPacket),
+    VideoIn(Option<MediaPacket>),
 }
 
 /// Runs a connection to its end.
@@ -286,7 +293,7 @@ impl Connection {
             return reason;
         }
         let (mut gathering, mut instructed) = (true, true);
-        let mut track: Option<RemoteTrack> = None;
+        let (mut audio, mut video): (Option<RemoteTrack>, Option<RemoteTrack>) = (None, None);
         loop {
             let timers = [self.next_ping, self.restart_at, self.broken_until, self.closing_until];
             let timer = timers.into_iter().flatten().min();
@@ -296,7 +303,7 @@ impl Connection {
             let (entry, events) = (Arc::clone(&self.entry), self.events.clone());
             let (is_open, blocked, more_to_send) = (self.phase == Phase::Open, self.blocked, self.more_to_send);
             let read_ephemeral = !self.ephemeral_ended;
-            let may_hear = track.is_none();
+            let may_hear = audio.is_none() || video.is_none();
             let wake = tokio::select! {
                 biased;
                 reason = cancelled(&mut self.cancel), if may_cancel => Wake::Cancelled(reason),
@@ -306,7 +313,7 @@ impl Connection {
                 gathered = outputs.gathered.recv(), if gathering => Wake::Gathered(gathered.flatten()),
                 // Sound before the rest: it is little, and late it is worth nothing.
                 packet = entry.audio.next_out(), if is_open => Wake::AudioOut(packet),
-                packet = heard(track.as_ref()), if is_open => Wake::AudioIn(packet),
+                packet = heard(audio.as_ref()), if is_open => Wake::AudioIn(packet),
                 Some(track) = outputs.tracks.recv(), if may_hear => Wake::Track(track),
                 permit = events.reserve(), if !self.backlog.is_empty() => Wake::Deliver(permit),
                 // By turns: neither direction and neither channel starves another.
@@ -316,6 +323,8 @@ impl Connection {
                     _ = sync.writable(), if blocked => Wake::Send,
                     event = sync.next(), if read_sync => Wake::Sync(event),
                     event = ephemeral.next(), if read_ephemeral => Wake::Ephemeral(event),
+                    packet = entry.video.next_out(), if is_open => Wake::VideoOut(packet),
+                    packet = heard(video.as_ref()), if is_open => Wake::VideoIn(packet),
                     else => std::future::pending().await,
                 } } => wake,
             };
@@ -356,23 +365,44 @@ impl Connection {
                 Wake::Ephemeral(event) => self.handle_ephemeral(peer, event).await,
                 Wake::AudioOut(packet) => {
                     self.entry.bytes_out.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
+                    let Packet { sequence, timestamp, payload } = packet;
+                    let packet = MediaPacket { sequence, timestamp, marker: false, payload };
                     if let Err(error) = peer.audio.send(packet).await {
                         tracing::debug!(%error, "sound was not sent");
                     }
                     Ok(())
                 }
-                Wake::Track(heard) => {
-                    track = Some(heard);
+                Wake::VideoOut(packet) => {
+                    self.entry.bytes_out.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
+                    let VideoPacket { sequence, timestamp, marker, payload } = packet;
+                    if let Err(error) = peer.video.send(MediaPacket { sequence, timestamp, marker, payload }).await {
+                        tracing::debug!(%error, "a part of a picture was not sent");
+                    }
                     Ok(())
                 }
-                Wake::AudioIn(Some(packet)) => {
-                    self.last_heard = Instant::now();
-                    self.entry.bytes_in.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
-                    self.entry.audio.heard(packet);
+                Wake::Track(track) => {
+                    match track.kind {
+                        TrackKind::Audio => audio = Some(track),
+                        TrackKind::Video => video = Some(track),
+                    }
+                    Ok(())
+                }
+                Wake::AudioIn(Some(MediaPacket { sequence, timestamp, payload, marker: _ })) => {
+                    self.came(payload.len());
+                    self.entry.audio.heard(Packet { sequence, timestamp, payload });
+                    Ok(())
+                }
+                Wake::VideoIn(Some(MediaPacket { sequence, timestamp, marker, payload })) => {
+                    self.came(payload.len());
+                    self.entry.video.seen(VideoPacket { sequence, timestamp, marker, payload });
                     Ok(())
                 }
                 Wake::AudioIn(None) => {
-                    track = None;
+                    audio = None;
+                    Ok(())
+                }
+                Wake::VideoIn(None) => {
+                    video = None;
                     Ok(())
                 }
             };
@@ -752,8 +782,12 @@ impl Connection {
     }
 
     fn heard(&mut self, message: &Bytes) {
+        self.came(message.len());
+    }
+
+    fn came(&mut self, bytes: usize) {
         self.last_heard = Instant::now();
-        self.entry.bytes_in.fetch_add(message.len() as u64, Ordering::Relaxed);
+        self.entry.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     async fn report(&self, report: impl FnOnce(DeviceId, SessionId) -> Report) {
@@ -767,7 +801,7 @@ impl Connection {
     }
 }
 
-async fn heard(track: Option<&RemoteTrack>) -> Option<Packet> {
+async fn heard(track: Option<&RemoteTrack>) -> Option<MediaPacket> {
     match track {
         Some(track) => track.next().await,
         None => std::future::pending().await,

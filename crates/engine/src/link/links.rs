@@ -29,6 +29,7 @@ use super::connection::{self, Instruction, LinkEntry, Report, Setup, Start};
 use super::negotiation::{Action, Negotiation};
 use super::peer::PeerSettings;
 use super::signal::{SessionId, Signal, SignalPayload};
+use super::video::VideoPort;
 use super::{Class, CloseReason, IceServer, PeerConfig, PeerEvent, PeerPolicy, PeerStats, SendRefused};
 
 /// Connections at once, whoever began them. Each holds a few sockets and about half a megabyte. Full: dials and
@@ -158,6 +159,11 @@ impl PeerLinks {
     /// The sound of a link, for any thread; `None` where the link is not there.
     pub(crate) fn audio(&self, connection: u64) -> Option<Arc<AudioPort>> {
         self.shared.links().get(&connection).map(|entry| Arc::clone(&entry.audio))
+    }
+
+    /// The pictures of a link, likewise.
+    pub(crate) fn video(&self, connection: u64) -> Option<Arc<VideoPort>> {
+        self.shared.links().get(&connection).map(|entry| Arc::clone(&entry.video))
     }
 
     /// Closes the link with the device, or ends the attempt. What was queued still goes out, as far as the network

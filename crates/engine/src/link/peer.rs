@@ -32,11 +32,11 @@ use webrtc::peer_connection::{
     SettingEngineBuilder, StatsSelector,
 };
 
-use super::audio::{self, AudioTrack, RemoteTrack};
 use super::framing::MESSAGE_BYTES_MAX;
 use super::interfaces::LocalAddresses;
 use super::runtime::LinkRuntime;
 use super::signal::Candidate;
+use super::tracks::{self, LocalTrack, RemoteTrack, TrackKind};
 use super::{IceServer, PeerPath, PeerTimeouts};
 
 const SYNC_ID: u16 = 0;
@@ -125,13 +125,14 @@ pub(crate) struct PeerOutputs {
     /// Local candidates, then `None`.
     pub(crate) gathered: mpsc::Receiver<Option<Candidate>>,
     pub(crate) state: watch::Receiver<PeerState>,
-    /// The other side's sound, once there is any.
+    /// The other side's sound and pictures, once there are any.
     pub(crate) tracks: mpsc::Receiver<RemoteTrack>,
 }
 
 pub(crate) struct Peer {
     inner: Arc<dyn PeerConnection>,
-    pub(crate) audio: AudioTrack,
+    pub(crate) audio: LocalTrack,
+    pub(crate) video: LocalTrack,
     pub(crate) sync: Channel,
     pub(crate) ephemeral: Channel,
     /// Addresses that the other side said are relays. A check from there may arrive before its candidate does, and
@@ -198,8 +199,9 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        if self.tracks.try_send(RemoteTrack::new(track)).is_err() {
-            tracing::debug!("a second track was ignored");
+        let track = RemoteTrack::new(track).await;
+        if track.is_none_or(|track| self.tracks.try_send(track).is_err()) {
+            tracing::debug!("a further track was ignored");
         }
     }
 
@@ -213,10 +215,10 @@ impl Peer {
     pub(crate) async fn open(mut settings: PeerSettings) -> Result<(Self, PeerOutputs), PeerError> {
         let (gathered_sender, gathered) = mpsc::channel(GATHERED_MAX);
         let (state_sender, state) = watch::channel(PeerState::Connecting);
-        let (tracks_sender, tracks) = mpsc::channel(1);
+        let (tracks_sender, tracks) = mpsc::channel(2);
         let turn_only = settings.turn_only;
         let handler = Handler { gathered: gathered_sender, state: state_sender, tracks: tracks_sender, turn_only };
-        let (media, interceptors) = audio::media_engine()?;
+        let (media, interceptors) = tracks::media_engine()?;
         let configuration = configuration(&settings.ice_servers.borrow_and_update(), settings.turn_only);
         let connection = PeerConnectionBuilder::new()
             .with_configuration(configuration)
@@ -259,10 +261,12 @@ impl Peer {
             inner: connection.create_data_channel("ephemeral", Some(ephemeral)).await?,
             buffer_bytes: EPHEMERAL_BUFFER_BYTES,
         };
-        let audio = AudioTrack::add(&*connection).await?;
+        let audio = LocalTrack::add(&*connection, TrackKind::Audio).await?;
+        let video = LocalTrack::add(&*connection, TrackKind::Video).await?;
         Ok(Self {
             inner: connection,
             audio,
+            video,
             sync,
             ephemeral,
             remote_relays: Vec::new(),

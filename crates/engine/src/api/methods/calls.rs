@@ -1,29 +1,32 @@
 //! `calls.*`.
 
+use momoland_media::cameras::{self, CameraError};
 use momoland_media::devices::Purpose;
-use momoland_protocol::id::RoomId;
+use momoland_media::video::{Source, vp8};
+use momoland_protocol::id::{DeviceId, RoomId};
 
 use super::id;
 use crate::api::error::ApiError;
 use crate::api::types::{
     CallDevices, CallList, CallMedia, CallParams, CallStarted, CallStats, CallView, Done, JoinCallParams, NoParams,
-    SetCallMediaParams, StartCallParams, ViewCallParams,
+    PictureSource, SetCallMediaParams, StartCallParams, ViewCallParams,
 };
+use crate::calls::{TILES_MAX, Tile};
 use crate::engine::Engine;
 
 pub(super) async fn start(engine: &Engine, params: StartCallParams) -> Result<CallStarted, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
-    if params.media == CallMedia::Video {
-        return Err(no_pictures());
-    }
-    engine.with_home(move |home| Ok(CallStarted { call_id: home.start_call(room)?.to_string() })).await
+    let camera = params.media == CallMedia::Video;
+    can_show(camera, false).await?;
+    engine.with_home(move |home| Ok(CallStarted { call_id: home.start_call(room, camera)?.to_string() })).await
 }
 
 pub(super) async fn join(engine: &Engine, params: JoinCallParams) -> Result<CallStarted, ApiError> {
-    if params.camera == Some(true) {
-        return Err(no_pictures());
-    }
-    engine.with_home(move |home| Ok(CallStarted { call_id: home.join_call(&params.call_id)?.to_string() })).await
+    let camera = params.camera.unwrap_or(false);
+    can_show(camera, false).await?;
+    engine
+        .with_home(move |home| Ok(CallStarted { call_id: home.join_call(&params.call_id, camera)?.to_string() }))
+        .await
 }
 
 pub(super) async fn decline(engine: &Engine, params: CallParams) -> Result<Done, ApiError> {
@@ -35,9 +38,7 @@ pub(super) async fn leave(engine: &Engine, params: CallParams) -> Result<Done, A
 }
 
 pub(super) async fn set_media(engine: &Engine, params: SetCallMediaParams) -> Result<Done, ApiError> {
-    if params.camera == Some(true) || params.screen == Some(true) {
-        return Err(no_pictures());
-    }
+    can_show(params.camera == Some(true), params.screen == Some(true)).await?;
     engine.with_home(move |home| home.set_call_media(params).map(|()| Done {})).await
 }
 
@@ -45,10 +46,12 @@ pub(super) async fn devices(engine: &Engine, _: NoParams) -> Result<CallDevices,
     // A system may take its time to name them; nothing else waits for it.
     let found = tokio::task::spawn_blocking(|| {
         let devices = momoland_media::devices::from_environment();
-        [Purpose::Microphone, Purpose::Speakers].map(|purpose| devices.list(purpose))
+        let [microphones, speakers] = [Purpose::Microphone, Purpose::Speakers].map(|purpose| devices.list(purpose));
+        let cameras = cameras::from_environment();
+        ([microphones, speakers, cameras.cameras()], cameras.screens())
     });
-    let [microphones, speakers] = found.await.unwrap_or_default();
-    engine.with_home(move |home| Ok(home.call_devices(microphones, speakers))).await
+    let (devices, screens) = found.await.unwrap_or_default();
+    engine.with_home(move |home| Ok(home.call_devices(devices, screens))).await
 }
 
 pub(super) async fn list(engine: &Engine, _: NoParams) -> Result<CallList, ApiError> {
@@ -59,10 +62,42 @@ pub(super) async fn stats(engine: &Engine, params: CallParams) -> Result<CallSta
     engine.with_home(move |home| home.call_stats(&params.call_id)).await
 }
 
-pub(super) async fn view(_: &Engine, _: ViewCallParams) -> Result<CallView, ApiError> {
-    Err(no_pictures())
+/// Of the front that asks.
+pub(super) async fn view(engine: &Engine, params: ViewCallParams) -> Result<CallView, ApiError> {
+    let front = engine.front().ok_or_else(|| ApiError::invalid("This way in shows no pictures. A window does."))?;
+    if params.tiles.len() > TILES_MAX {
+        return Err(ApiError::invalid(format!("At most {TILES_MAX} pictures are shown at once.")));
+    }
+    let tiles = params.tiles.iter().map(|tile| {
+        let device: DeviceId = id(&tile.device_id, "device")?;
+        let source = match tile.source {
+            PictureSource::Camera => Source::Camera,
+            PictureSource::Screen => Source::Screen,
+        };
+        Ok(Tile { device, source, width: tile.width, height: tile.height })
+    });
+    let tiles: Vec<Tile> = tiles.collect::<Result<_, ApiError>>()?;
+    engine.with_home(move |home| Ok(CallView { view: home.view_call(&params.call_id, front, tiles)? })).await
 }
 
-fn no_pictures() -> ApiError {
-    ApiError::invalid("This version of Momoland has no pictures in calls. Call without a camera.")
+/// Refuses to show what cannot be shown here, and says why.
+async fn can_show(camera: bool, screen: bool) -> Result<(), ApiError> {
+    if !camera && !screen {
+        return Ok(());
+    }
+    // The codec is looked for on the disk, and a system may take its time to name its devices.
+    let found = tokio::task::spawn_blocking(move || {
+        vp8::available().map_err(|error| ApiError::invalid(error.to_string()))?;
+        let cameras = cameras::from_environment();
+        let refused = |error: CameraError| Err(ApiError::invalid(error.to_string()));
+        if camera && cameras.cameras().is_empty() {
+            // It says itself why there is none.
+            return refused(cameras.open_camera(None).err().unwrap_or(CameraError::NoCamera));
+        }
+        if screen && cameras.screens().is_empty() {
+            return refused(cameras.open_screen(None).err().unwrap_or(CameraError::NoScreen));
+        }
+        Ok(())
+    });
+    found.await.unwrap_or(Ok(()))
 }

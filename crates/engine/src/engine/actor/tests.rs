@@ -27,7 +27,7 @@ async fn no_source_starves_the_timers_or_another_source() {
     let (calls, waiting) = mpsc::channel(16);
     let (events, _) = broadcast::channel(16);
     let keys = DeviceKey::in_folder(folder.path(), None);
-    let mut actor = EngineActor::new(disk, keys, events, waiting);
+    let mut actor = EngineActor::new(disk, keys, events, Gallery::default(), waiting);
     actor.online = false;
     let (account, key) = fixture::ada();
     actor.install(account, key).unwrap();

@@ -1,12 +1,18 @@
-//! Calls as fronts make them, their signals, and the sound of the one that this device is in.
+//! Calls as fronts make them, their signals, and the sound of the one that this device is in; its pictures are in
+//! [`pictures`].
+
+mod pictures;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use momoland_media::FRAME_MS;
+use momoland_media::cameras::Screen;
 use momoland_media::conference::Conference;
 use momoland_media::devices::keeper::Choice;
 use momoland_media::devices::{self, Device};
+use momoland_media::video::Source;
 use momoland_protocol::call::CallSignal;
 use momoland_protocol::cbor;
 use momoland_protocol::clock::Hlc;
@@ -16,15 +22,16 @@ use momoland_protocol::limits;
 use momoland_protocol::roster::{Role, RoomKind};
 use tokio::time::Instant;
 
+use self::pictures::{Pictures, Wanted};
 use super::Home;
 use crate::account::record::Noted;
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{
     AudioStats, Call as ApiCall, CallDevices, CallEnd, CallMedia, CallPart, CallParticipant, CallPeerStats, CallSound,
-    CallStats, MediaDevice, NotificationLevel, SetCallMediaParams,
+    CallStats, MediaDevice, NotificationLevel, ScreenKind, ScreenSource, SetCallMediaParams,
 };
-use crate::calls::{Call, Calls, Ended, Output, Part, Refusal};
+use crate::calls::{Call, Calls, Ended, Gallery, Output, Part, Refusal, Tile};
 use crate::link::{AudioPort, AudioSink};
 
 /// The sound of links, by connection.
@@ -41,6 +48,7 @@ pub(in crate::engine) struct Calling {
     calls: Calls,
     sound: Option<Sound>,
     choice: Choice,
+    pictures: Pictures,
 }
 
 #[derive(Debug)]
@@ -64,7 +72,7 @@ impl Sound {
 
 impl Calling {
     pub(in crate::engine) fn new(own: AccountId) -> Self {
-        Self { calls: Calls::new(own), sound: None, choice: Choice::default() }
+        Self { calls: Calls::new(own), sound: None, choice: Choice::default(), pictures: Pictures::default() }
     }
 }
 
@@ -77,22 +85,34 @@ fn refusal(refusal: Refusal) -> ApiError {
 }
 
 impl Home {
-    pub(crate) fn start_call(&mut self, room: RoomId) -> Result<CallId, ApiError> {
+    /// Where the pictures of calls go.
+    pub(in crate::engine) fn set_gallery(&mut self, gallery: Gallery) {
+        self.calling.pictures.gallery = gallery;
+    }
+
+    pub(crate) fn start_call(&mut self, room: RoomId, camera: bool) -> Result<CallId, ApiError> {
         self.require_voice(room)?;
         let direct = self.require_member(room)?.kind() == RoomKind::Direct;
         let (now_ms, wall) = (self.mono_ms(), self.wall());
         self.open_sound()?;
-        let started = self.calling.calls.start(room, direct, CallId(random()), now_ms, wall);
+        let mut started = self.calling.calls.start((room, direct), camera, CallId(random()), now_ms, wall);
+        // Where there was a call in the room it was joined.
+        if camera && started.is_ok() {
+            started = started.and_then(|call| self.calling.calls.set_camera(room, true, now_ms).map(|()| call));
+        }
         self.carry_calls();
         started.map_err(refusal)
     }
 
-    pub(crate) fn join_call(&mut self, call: &str) -> Result<CallId, ApiError> {
+    pub(crate) fn join_call(&mut self, call: &str, camera: bool) -> Result<CallId, ApiError> {
         let room = self.call_room(call)?;
         self.require_voice(room)?;
         let (now_ms, wall) = (self.mono_ms(), self.wall());
         self.open_sound()?;
-        let answered = self.calling.calls.answer(room, now_ms, wall);
+        let mut answered = self.calling.calls.answer(room, now_ms, wall);
+        if camera {
+            answered = answered.and_then(|call| self.calling.calls.set_camera(room, true, now_ms).map(|()| call));
+        }
         self.carry_calls();
         answered.map_err(refusal)
     }
@@ -119,10 +139,16 @@ impl Home {
         if let Some(speakers) = params.speakers {
             self.calling.choice.speakers = chosen(speakers);
         }
+        if let Some(camera) = params.camera_device {
+            self.calling.pictures.chosen_camera = chosen(camera);
+        }
+        if let Some(screen) = params.screen_source {
+            self.calling.pictures.chosen_screen = chosen(screen);
+        }
         if let Some(sound) = &self.calling.sound {
             sound.conference.choose(self.calling.choice.clone());
         }
-        if let Some(mic) = params.mic {
+        if params.mic.is_some() || params.camera.is_some() || params.screen.is_some() {
             let room = match &params.call_id {
                 Some(call) => self.call_room(call)?,
                 None => {
@@ -131,14 +157,30 @@ impl Home {
                 }
             };
             let now_ms = self.mono_ms();
-            self.calling.calls.set_mic(room, mic, now_ms).map_err(refusal)?;
+            let calls = &mut self.calling.calls;
+            let mic = params.mic.map(|mic| calls.set_mic(room, mic, now_ms));
+            let camera = params.camera.map(|camera| calls.set_camera(room, camera, now_ms));
+            let screen = params.screen.map(|screen| calls.set_screen(room, screen, now_ms));
+            [mic, camera, screen].into_iter().flatten().collect::<Result<(), Refusal>>().map_err(refusal)?;
         }
         self.carry_calls();
         Ok(())
     }
 
+    /// What a front shows of a call from now on.
+    pub(crate) fn view_call(&self, call: &str, front: u64, tiles: Vec<Tile>) -> Result<u32, ApiError> {
+        let room = self.call_room(call)?;
+        self.calling.calls.get(room).filter(|call| call.is_in()).ok_or_else(|| refusal(Refusal::NoSuchCall))?;
+        let look = self.calling.pictures.gallery.look(front, tiles);
+        look.ok_or_else(|| ApiError::invalid("This front is closed, and shows nothing."))
+    }
+
     /// What can be chosen, and what is.
-    pub(crate) fn call_devices(&self, microphones: Vec<Device>, speakers: Vec<Device>) -> CallDevices {
+    pub(crate) fn call_devices(
+        &self,
+        [microphones, speakers, cameras]: [Vec<Device>; 3],
+        screens: Vec<Screen>,
+    ) -> CallDevices {
         let listed = |devices: Vec<Device>| {
             let devices = devices.into_iter();
             devices.map(|Device { id, name, is_default }| MediaDevice { device_id: id, name, is_default }).collect()
@@ -146,9 +188,9 @@ impl Home {
         CallDevices {
             microphones: listed(microphones),
             speakers: listed(speakers),
-            cameras: Vec::new(),
-            screens: Vec::new(),
-            chosen_camera: None,
+            cameras: listed(cameras),
+            screens: screens.into_iter().map(api_screen).collect(),
+            chosen_camera: self.calling.pictures.chosen_camera.clone(),
             chosen_microphone: self.calling.choice.microphone.clone(),
             chosen_speakers: self.calling.choice.speakers.clone(),
         }
@@ -194,9 +236,9 @@ impl Home {
                     level: stats.level,
                     speaking: stats.speaking,
                 },
-                video: None,
-                screen: None,
-                sent: None,
+                video: connection.and_then(|it| self.calling.pictures.received(it, Source::Camera)),
+                screen: connection.and_then(|it| self.calling.pictures.received(it, Source::Screen)),
+                sent: connection.and_then(|it| self.calling.pictures.sent(it)),
             }
         });
         peers.collect()
@@ -274,6 +316,10 @@ impl Home {
             });
             sound.rates = rates.collect();
         }
+        for (device, rtt_ms) in self.round_trips() {
+            let round_trip = Duration::try_from_secs_f64(rtt_ms / 1_000.0).unwrap_or_default();
+            self.calling.pictures.set_round_trip(device, round_trip);
+        }
         let Some((room, call)) = self.calling.calls.current() else { return };
         let now = self.api_call(room, call);
         let stats = measures.then(|| Event::CallStats { call_id: call.id.to_string(), peers: self.peer_stats(call) });
@@ -300,11 +346,11 @@ impl Home {
                     let signal = EphemeralSignal::Other { kind: kind::CALL, payload: cbor::encode(&signal) };
                     self.send_ephemeral(Ephemeral { room, signal });
                 }
-                Output::Incoming { room, call, from } => self.tell(Event::CallIncoming {
+                Output::Incoming { room, call, from, video } => self.tell(Event::CallIncoming {
                     call_id: call.to_string(),
                     room_id: room.to_string(),
                     from: from.to_string(),
-                    media: CallMedia::Audio,
+                    media: api_media(video),
                 }),
                 Output::Changed { room } => {
                     if let Some(call) = self.calling.calls.get(room) {
@@ -334,6 +380,7 @@ impl Home {
             }
         }
         self.sound_follows();
+        self.pictures_follow();
     }
 
     /// Lists what this person missed.
@@ -406,6 +453,29 @@ impl Home {
         }
     }
 
+    /// Pictures likewise.
+    fn pictures_follow(&mut self) {
+        let own = self.key.device();
+        let Some((_, call)) = self.calling.calls.current() else {
+            self.calling.pictures.end(own);
+            return;
+        };
+        for (device, other) in &call.others {
+            for (source, on) in [(Source::Camera, other.camera), (Source::Screen, other.screen)] {
+                if !on {
+                    self.calling.pictures.forget(*device, source);
+                }
+            }
+        }
+        let link = |device: &DeviceId| {
+            let connection = self.connection_to(*device)?;
+            Some((connection, (*device, self.links.as_ref()?.video(connection)?)))
+        };
+        let links = call.others.keys().filter_map(link).collect();
+        let wanted = Wanted { camera: call.camera, screen: call.screen, links };
+        self.calling.pictures.follow(own, wanted);
+    }
+
     /// The proven link with a device.
     fn connection_to(&self, device: DeviceId) -> Option<u64> {
         let linked = self.peers.iter().find(|(_, peer)| peer.device == device && peer.link.is_some());
@@ -421,8 +491,8 @@ impl Home {
                 device_id: device.to_string(),
                 mic: other.mic,
                 speaking: other.mic && stats.is_some_and(|stats| stats.speaking),
-                camera: false,
-                screen: false,
+                camera: other.camera,
+                screen: other.screen,
                 since: other.since.0,
                 path: self.path_to(*device),
             }
@@ -430,7 +500,7 @@ impl Home {
         ApiCall {
             call_id: call.id.to_string(),
             room_id: room.to_string(),
-            media: CallMedia::Audio,
+            media: api_media(call.video),
             part: match call.part {
                 Part::Rung { .. } => CallPart::Ringing,
                 Part::Out => CallPart::Out,
@@ -439,9 +509,9 @@ impl Home {
             },
             mic: call.is_in() && call.mic,
             speaking: sound.is_some_and(|sound| sound.conference.is_speaking()),
-            camera: false,
-            screen: false,
-            picture: None,
+            camera: call.is_in() && call.camera,
+            screen: call.is_in() && call.screen,
+            picture: sound.and_then(|_| self.calling.pictures.own()),
             since: call.since.0,
             sound: sound.map(|sound| {
                 let in_use = sound.conference.in_use();
@@ -452,6 +522,16 @@ impl Home {
             ended: None,
         }
     }
+}
+
+fn api_media(video: bool) -> CallMedia {
+    if video { CallMedia::Video } else { CallMedia::Audio }
+}
+
+fn api_screen(Screen { device, is_window }: Screen) -> ScreenSource {
+    let Device { id, name, is_default } = device;
+    let kind = if is_window { ScreenKind::Window } else { ScreenKind::Screen };
+    ScreenSource { source_id: id, name, kind, is_default }
 }
 
 fn api_end(why: Ended) -> CallEnd {

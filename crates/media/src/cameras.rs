@@ -1,0 +1,97 @@
+//! Cameras and screens behind one trait: synthetic ones, and none where this build has no access to the machine's.
+
+pub mod synthetic;
+pub mod test_picture;
+
+use std::sync::Arc;
+
+use crate::devices::{Device, SELECT_ENV};
+use crate::video::picture::Picture;
+
+/// A screen or a window that can be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Screen {
+    /// Its id and name, and whether it is shown where none is chosen.
+    pub device: Device,
+    /// Whether it is the window of one program.
+    pub is_window: bool,
+}
+
+/// Why there is no picture, in words for a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CameraError {
+    /// There is no camera.
+    #[error("No camera was found. The others see you without a picture.")]
+    NoCamera,
+    /// There is no screen, or it is gone.
+    #[error("There is no such screen or window to show any more. Choose another.")]
+    NoScreen,
+    /// It would not open, or went.
+    #[error("{0} could not be used: {1}. Close what else uses it, or choose another.")]
+    Refused(String, String),
+    /// This build has no access to cameras.
+    #[error("This build of Momoland cannot use the machine's cameras and screens.")]
+    NotBuilt,
+}
+
+/// A camera that is open, or a screen that is looked at.
+pub trait PictureSource: Send {
+    /// Its name, for a person.
+    fn name(&self) -> &str;
+
+    /// Waits for the next picture; of even sides.
+    ///
+    /// # Errors
+    /// Where it went. It gives none any more then.
+    fn next(&mut self) -> Result<Picture, CameraError>;
+}
+
+/// Where cameras and screens are had. Listing and opening may take long.
+pub trait Cameras: Send + Sync + std::fmt::Debug {
+    /// What there is now, the default first.
+    fn cameras(&self) -> Vec<Device>;
+
+    /// What can be shown now, the main screen first.
+    fn screens(&self) -> Vec<Screen>;
+
+    /// Opens a camera, by its id, or the default one.
+    ///
+    /// # Errors
+    /// A [`CameraError`].
+    fn open_camera(&self, id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError>;
+
+    /// Looks at a screen or window, by its id, or at the main one.
+    ///
+    /// # Errors
+    /// A [`CameraError`].
+    fn open_screen(&self, id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError>;
+}
+
+/// The cameras that the environment selects.
+pub fn from_environment() -> Arc<dyn Cameras> {
+    if std::env::var(SELECT_ENV).is_ok_and(|value| value == "synthetic") {
+        return Arc::new(synthetic::SyntheticCameras::from_environment());
+    }
+    Arc::new(NoCameras)
+}
+
+#[derive(Debug)]
+struct NoCameras;
+
+impl Cameras for NoCameras {
+    fn cameras(&self) -> Vec<Device> {
+        Vec::new()
+    }
+
+    fn screens(&self) -> Vec<Screen> {
+        Vec::new()
+    }
+
+    fn open_camera(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+        Err(CameraError::NotBuilt)
+    }
+
+    fn open_screen(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+        Err(CameraError::NotBuilt)
+    }
+}

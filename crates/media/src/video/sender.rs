@@ -1,0 +1,344 @@
+//! A camera or screen on its way out: opened, scaled to what the rate is good for, encoded once for everybody.
+//!
+//! One thread each, which the source drives: it waits for the next picture there, encodes it and hands it out.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::codec::{Content, PictureEncoder, VideoError};
+use super::ladder::Ladder;
+use super::picture::Picture;
+use super::{EncodedPicture, Source, vp8};
+use crate::cameras::{CameraError, Cameras, PictureSource};
+
+/// What is wanted of the next picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// How much may be sent of this source.
+    pub bits_per_second: u32,
+    /// Somebody can go on with a key picture alone.
+    pub key: bool,
+}
+
+/// Who sees it. On the source's thread: must not wait.
+pub trait Audience: Send {
+    /// For who takes them: a picture as it was taken, and when, milliseconds.
+    fn taken(&mut self, picture: Arc<Picture>, at_ms: u32);
+    /// What is wanted; `None`: nobody gets anything for now, and nothing is encoded.
+    fn demand(&mut self) -> Option<Demand>;
+    /// For everybody else.
+    fn encoded(&mut self, picture: EncodedPicture);
+}
+
+/// Between two attempts to open what would not open.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// A key picture goes out no more often, whoever asks for one: it costs as much as ten others.
+const KEY_EVERY: Duration = Duration::from_millis(250);
+/// Rates are of so long.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+
+/// What a sender does.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SenderState {
+    /// The camera or screen that is open.
+    pub name: Option<String>,
+    /// What is wrong, for a person.
+    pub problem: Option<String>,
+    /// The size that is sent.
+    pub width: u16,
+    /// The same.
+    pub height: u16,
+    /// Pictures of the last second.
+    pub pictures_per_second: f32,
+    /// Bits of the last second.
+    pub bits_per_second: u64,
+    /// What was asked for.
+    pub target: u32,
+    /// Key pictures, ever.
+    pub key_pictures: u64,
+}
+
+#[derive(Debug)]
+struct Control {
+    chosen: Option<String>,
+    stop: bool,
+    state: SenderState,
+}
+
+/// See the module. Ends when it is dropped, within one picture's time.
+#[derive(Debug)]
+pub struct Sender {
+    control: Arc<Mutex<Control>>,
+}
+
+impl Sender {
+    /// Opens a camera or screen, soon.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(
+        cameras: Arc<dyn Cameras>,
+        source: Source,
+        chosen: Option<String>,
+        audience: Box<dyn Audience>,
+    ) -> std::io::Result<Self> {
+        let state = SenderState::default();
+        let control = Control { chosen, stop: false, state };
+        let control = Arc::new(Mutex::new(control));
+        let worker = Worker {
+            cameras,
+            source,
+            control: Arc::clone(&control),
+            audience,
+            key_wanted: false,
+            started: Instant::now(),
+            encoder: None,
+            next_id: 0,
+            last_key: None,
+            due: Instant::now(),
+            measured: (Instant::now(), 0, 0),
+        };
+        let name = match source {
+            Source::Camera => "camera",
+            Source::Screen => "screen",
+        };
+        // Not joined at the end: it may be waiting for the device, and nobody waits for that.
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || worker.run())?;
+        Ok(Self { control })
+    }
+
+    /// Uses another camera or screen from now on.
+    pub fn choose(&self, chosen: Option<String>) {
+        locked(&self.control).chosen = chosen;
+    }
+
+    /// What it does.
+    pub fn state(&self) -> SenderState {
+        locked(&self.control).state.clone()
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        locked(&self.control).stop = true;
+    }
+}
+
+struct Encoding {
+    encoder: Box<dyn PictureEncoder>,
+    width: u16,
+    height: u16,
+    target: u32,
+    ladder: Ladder,
+}
+
+struct Worker {
+    cameras: Arc<dyn Cameras>,
+    source: Source,
+    control: Arc<Mutex<Control>>,
+    audience: Box<dyn Audience>,
+    /// Asked for, and not made yet.
+    key_wanted: bool,
+    started: Instant,
+    encoder: Option<Encoding>,
+    next_id: u16,
+    last_key: Option<Instant>,
+    /// When the next picture is due, of as many as the rate is good for.
+    due: Instant,
+    /// Since when, how many pictures, how many bits.
+    measured: (Instant, u32, u64),
+}
+
+impl Worker {
+    fn run(mut self) {
+        while !locked(&self.control).stop {
+            let chosen = locked(&self.control).chosen.clone();
+            match self.open(chosen.as_deref()) {
+                Ok((source, refused)) => {
+                    self.tell(Some(source.name().to_owned()), refused.map(|error| error.to_string()));
+                    if let Err(problem) = self.show(source, chosen.as_ref()) {
+                        self.tell(None, Some(problem));
+                        std::thread::sleep(RETRY_EVERY);
+                    }
+                }
+                Err(error) => {
+                    self.tell(None, Some(error.to_string()));
+                    std::thread::sleep(RETRY_EVERY);
+                }
+            }
+        }
+    }
+
+    /// What was chosen, or of cameras another one, and why not the chosen one.
+    fn open(&self, chosen: Option<&str>) -> Result<(Box<dyn PictureSource>, Option<CameraError>), CameraError> {
+        match self.source {
+            Source::Screen => self.cameras.open_screen(chosen).map(|source| (source, None)),
+            Source::Camera => match self.cameras.open_camera(chosen) {
+                Err(error) if chosen.is_some() => self.cameras.open_camera(None).map(|source| (source, Some(error))),
+                opened => opened.map(|source| (source, None)),
+            },
+        }
+    }
+
+    fn tell(&self, name: Option<String>, problem: Option<String>) {
+        let mut control = locked(&self.control);
+        (control.state.name, control.state.problem) = (name, problem);
+    }
+
+    /// Sends pictures until something else is wanted, or the source went.
+    fn show(&mut self, mut source: Box<dyn PictureSource>, chosen: Option<&String>) -> Result<(), String> {
+        loop {
+            let picture = Arc::new(source.next().map_err(|error| error.to_string())?);
+            {
+                let control = locked(&self.control);
+                if control.stop || control.chosen.as_ref() != chosen {
+                    return Ok(());
+                }
+            }
+            let age = self.started.elapsed();
+            self.audience.taken(Arc::clone(&picture), u32::try_from(age.as_millis() % (1 << 32)).unwrap_or(0));
+            let demand = self.audience.demand();
+            match demand {
+                Some(demand) => {
+                    self.key_wanted |= demand.key;
+                    if let Err(error) = self.encode(&picture, demand.bits_per_second, age) {
+                        self.encoder = None;
+                        return Err(error.to_string());
+                    }
+                }
+                None => self.encoder = None,
+            }
+            self.measure(demand.map_or(0, |demand| demand.bits_per_second));
+        }
+    }
+
+    fn encode(&mut self, picture: &Picture, target: u32, age: Duration) -> Result<(), VideoError> {
+        let now = Instant::now();
+        let mut ladder =
+            self.encoder.as_ref().map_or_else(|| Ladder::new(self.source, target), |encoding| encoding.ladder);
+        let step = ladder.follow(target);
+        let every = Duration::from_secs(1) / u32::from(step.rate.max(1));
+        // Half a picture early is in time: sources are not exact.
+        if now + every / 2 < self.due {
+            return Ok(());
+        }
+        self.due = self.due.max(now - every) + every;
+        let makes_key = self.key_wanted && self.last_key.is_none_or(|last| last + KEY_EVERY <= now);
+        let (width, height) = picture.fitted(step.width, step.height);
+        let fits = self.encoder.as_ref().is_some_and(|it| (it.width, it.height) == (width, height));
+        if !fits {
+            let content = match self.source {
+                Source::Camera => Content::Camera,
+                Source::Screen => Content::Screen,
+            };
+            let encoder = vp8::encoder(width, height, content, target)?;
+            self.encoder = Some(Encoding { encoder, width, height, target, ladder });
+        }
+        let Some(encoding) = &mut self.encoder else { return Ok(()) };
+        encoding.ladder = ladder;
+        if encoding.target != target {
+            encoding.encoder.set_rate(target)?;
+            encoding.target = target;
+        }
+        let scaled = picture.scaled_to_fit(width, height);
+        let clock = i64::try_from(age.as_micros() * 9 / 100).unwrap_or(i64::MAX);
+        let Some(encoded) = encoding.encoder.encode(&scaled, clock, makes_key || !fits)? else { return Ok(()) };
+        if encoded.key {
+            self.key_wanted = false;
+            self.last_key = Some(now);
+            locked(&self.control).state.key_pictures += 1;
+        }
+        self.measured.1 += 1;
+        self.measured.2 += encoded.data.len() as u64 * 8;
+        self.audience.encoded(EncodedPicture {
+            source: self.source,
+            id: self.next_id,
+            key: encoded.key,
+            timestamp: u32::try_from(clock & 0xffff_ffff).unwrap_or(0),
+            data: encoded.data.into(),
+        });
+        self.next_id = self.next_id.wrapping_add(1);
+        Ok(())
+    }
+
+    fn measure(&mut self, target: u32) {
+        let (since, pictures, bits) = self.measured;
+        let elapsed = since.elapsed();
+        let mut control = locked(&self.control);
+        control.state.target = target;
+        if let Some(encoding) = &self.encoder {
+            (control.state.width, control.state.height) = (encoding.width, encoding.height);
+        }
+        if elapsed >= RATE_WINDOW {
+            #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
+            let pictures_per_second = pictures as f32 / elapsed.as_secs_f32();
+            control.state.pictures_per_second = pictures_per_second;
+            control.state.bits_per_second = bits * 1_000 / u64::try_from(elapsed.as_millis()).unwrap_or(1_000).max(1);
+            self.measured = (Instant::now(), 0, 0);
+        }
+    }
+}
+
+fn locked(control: &Mutex<Control>) -> MutexGuard<'_, Control> {
+    control.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cameras::synthetic::SyntheticCameras;
+    use crate::cameras::test_picture::read;
+
+    type Seen = Arc<Mutex<Vec<u32>>>;
+
+    struct Mirror(Seen);
+
+    impl Audience for Mirror {
+        fn taken(&mut self, picture: Arc<Picture>, _: u32) {
+            self.0.lock().unwrap().push(read(&picture).expect("a test picture").count);
+        }
+
+        fn demand(&mut self) -> Option<Demand> {
+            None
+        }
+
+        fn encoded(&mut self, _: EncodedPicture) {
+            panic!("nobody wants any");
+        }
+    }
+
+    #[track_caller]
+    fn wait(what: &str, is_so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "not within 10 s: {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_camera_that_goes_is_replaced_and_one_that_comes_is_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("cameras");
+        std::fs::write(&list, "desk\nhat\n").unwrap();
+        let seen = Seen::default();
+        let cameras = Arc::new(SyntheticCameras::new(3).listed_in(list.clone()));
+        let mirror = Box::new(Mirror(Arc::clone(&seen)));
+        let sender = Sender::start(cameras, Source::Camera, Some("hat".to_owned()), mirror).unwrap();
+        let is = |name: &str| sender.state().name.as_deref() == Some(name);
+        wait("what was chosen is used", || is("hat") && seen.lock().unwrap().len() > 2);
+
+        std::fs::write(&list, "desk\n").unwrap();
+        wait("another is used, and why is said", || is("desk") && sender.state().problem.is_some());
+        std::fs::write(&list, "").unwrap();
+        wait("there is none, and that is said", || {
+            sender.state().name.is_none() && sender.state().problem.is_some_and(|problem| problem.contains("No camera"))
+        });
+        std::fs::write(&list, "new\n").unwrap();
+        sender.choose(None);
+        wait("the one that came is used", || is("new") && sender.state().problem.is_none());
+        let before = seen.lock().unwrap().len();
+        wait("it is seen", || seen.lock().unwrap().len() > before + 2);
+        assert_eq!(sender.state().key_pictures, 0, "nothing is encoded for nobody");
+    }
+}

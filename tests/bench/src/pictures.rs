@@ -1,0 +1,80 @@
+//! Pictures in a call between two programs with synthetic cameras: what they cost beside the codec alone.
+
+use std::time::{Duration, Instant};
+
+use momoland_media::cameras::test_picture::TestPicture;
+use momoland_media::video::codec::Content;
+use momoland_media::video::vp8;
+use serde_json::json;
+use support::sound::with_devices;
+use support::{Momo, World, wait_direct, wait_until};
+
+use crate::figure::{self, Samples, Target};
+use crate::processor;
+
+/// For anything that must happen, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Over which processor time is counted.
+const COUNTED: Duration = Duration::from_secs(10);
+/// Pictures of a second.
+const RATE: u32 = 30;
+
+pub(crate) fn measure() -> bool {
+    let (ours, bits_per_second) = call();
+    let bare = codec_alone(bits_per_second);
+    let name = "calls.cpu_of_720p30/encode_and_decode_alone";
+    figure::print_beside(
+        name,
+        "ms a second",
+        &Samples::from(ours),
+        Some(&Samples::from(bare)),
+        Target::RatioAtMost(1.5),
+    )
+}
+
+/// Processor time of one of two who see each other, milliseconds a second of 30 pictures each way; and the rate.
+fn call() -> (f64, u32) {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    for (person, voice) in [(&ada, 1), (&grace, 2)] {
+        with_devices(person, voice, &world.folder().join(format!("{}.heard", person.name())), None);
+        person.wait_server("online", PATIENCE);
+    }
+    wait_direct(&ada, &grace);
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "video" }))["callId"].clone();
+    grace.wait_event(0, "it rings", PATIENCE, |event| event["type"] == "call.incoming");
+    grace.ask("calls.join", json!({ "callId": call, "camera": true }));
+    let stats = |person: &Momo| person.ask("calls.stats", json!({ "callId": call }))["peers"][0].clone();
+    wait_until("both see 720p", PATIENCE, || {
+        [&ada, &grace].into_iter().all(|person| stats(person)["video"]["height"].as_u64() == Some(720))
+    });
+    let decoded = || stats(&ada)["video"]["framesDecoded"].as_u64().expect("she sees some");
+    let before = (processor::time_of(ada.pid()), decoded());
+    let begun = Instant::now();
+    wait_until("the time is over", PATIENCE, || begun.elapsed() >= COUNTED);
+    let used = processor::time_of(ada.pid()) - before.0;
+    #[expect(clippy::cast_precision_loss, reason = "some hundred")]
+    let pictures = (decoded() - before.1) as f64;
+    let bits = stats(&ada)["sent"]["video"]["bitsPerSecond"].as_u64().and_then(|bits| u32::try_from(bits).ok());
+    let bits = bits.expect("she sends some");
+    let rate = Samples::from(pictures / begun.elapsed().as_secs_f64());
+    figure::print("calls.pictures_a_second_of_720p", "1/s", &rate, None);
+    (used.as_secs_f64() * 1e3 / pictures * f64::from(RATE), bits)
+}
+
+/// The same for the same pictures through the codec and nothing else.
+fn codec_alone(bits_per_second: u32) -> f64 {
+    let mut encoder = vp8::encoder(1_280, 720, Content::Camera, bits_per_second).expect("libvpx is there");
+    let mut decoder = vp8::decoder().expect("libvpx is there");
+    let own = std::process::id();
+    let pictures = 10 * RATE;
+    let before = processor::time_of(own);
+    for count in 0..pictures {
+        let picture = TestPicture { who: 1, count }.draw(1_280, 720);
+        let encoded = encoder.encode(&picture, i64::from(count) * 3_000, false).expect("it is encoded");
+        if let Some(encoded) = encoded {
+            decoder.decode(&encoded.data).expect("it is decoded");
+        }
+    }
+    (processor::time_of(own) - before).as_secs_f64() * 1e3 / f64::from(pictures) * f64::from(RATE)
+}
