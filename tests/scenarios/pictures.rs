@@ -143,13 +143,12 @@ fn four_see_each_other() {
     wait_direct(&ada, &bo);
     wait_direct(&bo, &cy);
     let call = ada.ask("calls.start", json!({ "roomId": room, "media": "video" }))["callId"].clone();
+    // It rings at those who hear of it before somebody has answered.
     for person in [&bo, &cy] {
-        let mark = 0;
-        person
-            .wait_event(mark, "it rings", WITHIN, |event| event["type"] == "call.incoming" && event["callId"] == call);
+        person.wait_event(0, "she is told of the call", WITHIN, |event| event["call"]["callId"] == call);
         person.ask("calls.join", json!({ "callId": call, "camera": true }));
     }
-    window.wait_event("it rings", WITHIN, |event| event["type"] == "call.incoming");
+    window.wait_event("she is told of the call", WITHIN, |event| event["call"]["callId"] == call);
     window.ask("calls.join", json!({ "callId": call, "camera": true }));
     let all = window.wait_event("all are there", WITHIN, |event| {
         let others = event["call"]["participants"].as_array();
