@@ -47,7 +47,8 @@ pub struct Bandwidth {
     came: VecDeque<(u64, u32)>,
     counted: Option<(u32, u32)>,
     lost: VecDeque<(u64, u32, u32)>,
-    lowered_ms: Option<u64>,
+    /// From then on what was sent since it was lowered tells.
+    settled_ms: Option<u64>,
     grown_ms: Option<u64>,
     starved_ms: Option<u64>,
     was_much: bool,
@@ -61,7 +62,7 @@ impl Default for Bandwidth {
             came: VecDeque::new(),
             counted: None,
             lost: VecDeque::new(),
-            lowered_ms: None,
+            settled_ms: None,
             grown_ms: None,
             starved_ms: None,
             was_much: false,
@@ -101,7 +102,7 @@ impl Bandwidth {
         }
         let queue = self.queue(now_ms, arrivals);
         let loss = self.loss(now_ms, came, newest);
-        let settling = self.lowered_ms.is_some_and(|at| now_ms < at + SETTLE_MS);
+        let settling = self.settled_ms.is_some_and(|at| now_ms < at);
         // Twice, since a machine that was busy for a moment is no queue.
         let is_much = queue.is_some_and(|queue| queue > QUEUE_MUCH);
         let too_much = std::mem::replace(&mut self.was_much, is_much) && is_much;
@@ -110,6 +111,9 @@ impl Bandwidth {
             // little was sent, little came through.
             let share = if queue.is_some_and(|queue| queue > QUEUE_FAR_TOO_MUCH) { 0.6 } else { 0.85 };
             self.lower(now_ms, (self.came_rate() * share).clamp(self.estimate * 0.5, self.estimate * 0.95));
+            // What stands in the queue has to go first.
+            let waits_ms = queue.and_then(|queue| u64::try_from(queue / 4).ok()).unwrap_or(0).min(1_000);
+            self.settled_ms = self.settled_ms.map(|at| at + waits_ms);
         } else if !settling && loss > LOSS_MUCH {
             #[expect(clippy::cast_precision_loss, reason = "per thousand")]
             let share = loss as f64 / 1_000.0;
@@ -126,7 +130,7 @@ impl Bandwidth {
             self.starved_ms = Some(now_ms);
         }
         self.estimate = to.clamp(f64::from(MIN), f64::from(MAX));
-        (self.lowered_ms, self.grown_ms) = (Some(now_ms), Some(now_ms));
+        (self.settled_ms, self.grown_ms) = (Some(now_ms + SETTLE_MS), Some(now_ms));
         self.lost.clear();
     }
 
