@@ -222,7 +222,7 @@ impl Stage {
 
     /// Straight after a start: what was answered is on its author's disk, once.
     fn check_own_disk(&mut self, person: usize, tally: &mut Tally) {
-        let messages = self.people[person].messages(&self.room);
+        let messages = pages_of(&self.people[person], &self.room);
         self.check_doubles(person, &messages, tally);
         let found: BTreeSet<&str> = messages.iter().filter_map(|message| message["messageId"].as_str()).collect();
         let lost: Vec<&str> = self
@@ -458,4 +458,22 @@ fn rank(state: &str) -> usize {
 fn identities(messages: &[Value]) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     messages.iter().map(|message| (text(&message["messageId"]), text(&message["text"]))).collect()
+}
+
+/// Everything that a person has of a room, page by page: the first ends where what others wrote meanwhile is still coming.
+fn pages_of(person: &Momo, room: &str) -> Vec<Value> {
+    let mut all: Vec<Value> = Vec::new();
+    let mut params = json!({ "roomId": room, "limit": 10_000 });
+    loop {
+        let answer = person.ask("messages.list", params.clone());
+        let mut page = answer["messages"].as_array().expect("a list").clone();
+        let next = answer["next"].clone();
+        if page.is_empty() || next.is_null() {
+            page.append(&mut all);
+            return page;
+        }
+        page.append(&mut all);
+        all = page;
+        params["before"] = next;
+    }
 }
