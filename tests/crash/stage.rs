@@ -115,6 +115,8 @@ impl Stage {
     pub(crate) fn close(self, tally: &mut Tally) {
         let newcomer = self.world.person("newcomer");
         newcomer.ask("net.setPolicy", json!({ "peers": "none" }));
+        // Only just killed, the server may still be out of reach.
+        self.people[0].wait_server("online", IN_STEP_WITHIN);
         newcomer.join(&self.people[0].invite(&self.room));
         let expected = identities(&self.people[0].messages(&self.room));
         let begun = Instant::now();
