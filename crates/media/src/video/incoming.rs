@@ -150,8 +150,8 @@ impl Incoming {
     }
 
     /// Whether [`Self::feedback`] may have something to say soon.
-    pub fn is_busy(&self) -> bool {
-        !self.missing.is_empty() || self.has_news() || self.camera.waits() || self.screen.waits()
+    pub fn is_busy(&self, now: Duration) -> bool {
+        !self.missing.is_empty() || self.has_news() || self.camera.waits(now) || self.screen.waits(now)
     }
 
     /// What the other side is to be told now.
@@ -200,12 +200,12 @@ mod tests {
 
     fn packet(sequence: u16, picture: u16, key: bool) -> VideoPacket {
         let data = vec![sequence.to_be_bytes()[1]; 40].into();
-        let picture = EncodedPicture { source: Source::Camera, id: picture, key, timestamp: picture.into(), data };
+        let encoded = EncodedPicture { source: Source::Camera, key, timestamp: picture.into(), data };
         VideoPacket {
             sequence,
-            timestamp: picture.timestamp,
+            timestamp: encoded.timestamp,
             marker: true,
-            payload: payload::parts(&picture).remove(0),
+            payload: payload::parts(&encoded, picture).remove(0),
         }
     }
 
@@ -256,7 +256,7 @@ mod tests {
         let payload = Feedback { came: 1, ..Feedback::default() }.write();
         let packet = VideoPacket { sequence: 9, timestamp: 0, marker: true, payload };
         assert!(incoming.push(ms(0), &packet).unwrap().is_some());
-        assert_eq!((incoming.is_busy(), incoming.feedback(ms(500))), (false, None));
+        assert_eq!((incoming.is_busy(ms(0)), incoming.feedback(ms(500))), (false, None));
     }
 
     #[test]
