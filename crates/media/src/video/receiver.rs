@@ -172,7 +172,7 @@ impl Worker {
             }
             let round_trip = self.shared.lock().unwrap_or_else(PoisonError::into_inner).round_trip;
             if let Some(round_trip) = round_trip {
-                self.incoming.set_round_trip(round_trip);
+                self.incoming.set_round_trip(self.started.elapsed(), round_trip);
             }
             if let Some(feedback) = self.incoming.feedback(self.started.elapsed()) {
                 self.wire.tell(feedback);
