@@ -32,6 +32,7 @@ impl Window {
     pub fn start_with(folder: &Path, name: &str, environment: &[(String, String)]) -> Self {
         let mut command = Command::new(binary("momo"));
         command.arg("ui").arg("--data").arg(folder.join(name));
+        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         Self::watch(folder, name, command)
     }
