@@ -81,8 +81,8 @@ fn source_code(source: Source) -> u8 {
     }
 }
 
-/// The parts of a picture, in order.
-pub fn parts(picture: &EncodedPicture) -> Vec<Vec<u8>> {
+/// The parts of a picture, in order. `number`: one more than that of the picture before on this link, of the source.
+pub fn parts(picture: &EncodedPicture, number: u16) -> Vec<Vec<u8>> {
     let count = picture.data.len().div_ceil(PART_BYTES_MAX).max(1);
     let Ok(parts) = u16::try_from(count) else { return Vec::new() };
     if parts > PARTS_MAX {
@@ -93,7 +93,7 @@ pub fn parts(picture: &EncodedPicture) -> Vec<Vec<u8>> {
     let part = |(part, data): (u16, &[u8])| {
         let mut payload = Vec::with_capacity(PART_HEADER + data.len());
         payload.extend([source_code(picture.source), u8::from(picture.key)]);
-        for number in [picture.id, part, parts] {
+        for number in [number, part, parts] {
             payload.extend(number.to_be_bytes());
         }
         payload.extend(data);
@@ -185,8 +185,8 @@ mod tests {
         // Rules: CA6
         #[test]
         fn a_picture_is_the_sum_of_its_parts(data in proptest::collection::vec(any::<u8>(), 1..9_000), id: u16, key: bool) {
-            let picture = EncodedPicture { source: Source::Screen, id, key, timestamp: 9, data: data.clone().into() };
-            let written = parts(&picture);
+            let picture = EncodedPicture { source: Source::Screen, key, timestamp: 9, data: data.clone().into() };
+            let written = parts(&picture, id);
             let mut whole: Vec<u8> = Vec::new();
             for (n, payload) in written.iter().enumerate() {
                 let Ok(Payload::Part(part)) = read(payload) else { panic!("it reads its own") };
