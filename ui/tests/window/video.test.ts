@@ -352,7 +352,7 @@ test("how it gets through is told in words, and in figures where one asks", asyn
   const dialog = page.getByRole("dialog", { name: "How the call gets through" });
   await dialog.getByText("No new picture has come for seconds.").waitFor();
   await dialog.getByText("Through a TURN server, since your computers find no straight way").waitFor();
-  await dialog.getByText("Yours to them: 1280 × 720, 24 a second, 1.4 Mbit/s").waitFor();
+  await dialog.getByText("Your picture to them: 1280 × 720, 24 a second, 1.4 Mbit/s").waitFor();
   engine.emit({ type: "call.stats", callId: "c1", peers: [figures(4, { ...SEEN, framesDecoded: 60, packetsReceived: 600 })] });
   await dialog.getByText("Comes through well.").waitFor();
   await dialog.getByText("Picture: 640 × 360, 30 a second, 812 kbit/s").waitFor();

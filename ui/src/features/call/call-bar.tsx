@@ -52,8 +52,8 @@ function Own({ call }: { call: Call }) {
 
 function Other({ call, participant }: { call: Call; participant: CallParticipant }) {
   const name = useAppState((state) => state.people.get(participant.userId)?.displayName ?? strings.somebody);
-  const problem = useAppState((state) => problemsOf(call, participant.deviceId, state.calls.passages)[0]);
-  const rttMs = useAppState((state) => state.calls.passages.get(participant.deviceId)?.rttMs ?? null);
+  const problem = useAppState((state) => problemsOf(call, participant.deviceId, "camera", state.calls.links)[0]);
+  const rttMs = useAppState((state) => state.calls.links.get(participant.deviceId)?.rttMs ?? null);
   return (
     <li data-person={participant.userId} className="flex items-center gap-2 min-w-0">
       <Face userId={participant.userId} name={name} speaking={participant.mic && participant.speaking} />

@@ -30,8 +30,8 @@ export function Refused({ error }: { error: ApiError }) {
   );
 }
 
-export function Muted() {
-  return <MicOff role="img" aria-label={words.muted} className="flex-none size-4 stroke-[1.75] text-ink-3" />;
+export function Muted({ className = "size-4 text-ink-3" }: { className?: string }) {
+  return <MicOff role="img" aria-label={words.muted} className={`flex-none stroke-[1.75] ${className}`} />;
 }
 
 /** Somebody's square, with a ring while they speak. */
