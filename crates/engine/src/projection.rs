@@ -1,4 +1,5 @@
-//! What people see: pure folds of what is on disk. Same events, same state, whatever the order of arrival.
+//! What people see: folds of what is on disk. Same events, same state, whatever the order of arrival. Pure, but for
+//! `texts`, which reads what messages say when somebody looks.
 
 pub(crate) mod history;
 pub(crate) mod locations;

@@ -259,7 +259,11 @@ impl Feed {
         if item.ranked == shown {
             return;
         }
-        for (by, ranked) in ORDERS.into_iter().zip(&mut self.ranked) {
+        let published = |ranked: Option<Ranked>| ranked.map(|ranked| ranked.hlc);
+        let stays = published(item.ranked) == published(shown);
+        // Likes move nothing among the newest.
+        let moves = |(by, _): &(Order, &mut Vec<Number>)| !(stays && *by == Order::New);
+        for (by, ranked) in ORDERS.into_iter().zip(&mut self.ranked).filter(moves) {
             if let Ok(at) = place_of(&self.items, by, ranked, number) {
                 ranked.remove(at);
             }
@@ -267,7 +271,7 @@ impl Feed {
         if let Some(item) = self.items.get_mut(number) {
             item.ranked = shown;
         }
-        for (by, ranked) in ORDERS.into_iter().zip(&mut self.ranked) {
+        for (by, ranked) in ORDERS.into_iter().zip(&mut self.ranked).filter(moves) {
             if shown.is_some()
                 && let Err(at) = place_of(&self.items, by, ranked, number)
             {
@@ -287,19 +291,23 @@ impl Feed {
         is_cut: impl Fn(ChainId, Seq, u64) -> bool,
         is_post_cut: impl Fn(ChainId, Seq, Hlc, u64) -> bool,
     ) -> bool {
-        let (mut changed, mut gone) = (Vec::new(), Vec::new());
+        let (mut changed, mut lost) = (Vec::new(), BTreeSet::new());
         for (number, item) in (0..).zip(&mut self.items.all) {
             let post = item.comment_on();
             if item.take_back(&self.names, &is_cut, &is_post_cut) {
                 changed.push(number);
                 if item.written.is_none() {
-                    gone.extend(post.map(|post| (number, post)));
+                    lost.extend(post);
                 }
             }
         }
-        for (comment, post) in gone {
+        for post in lost {
+            let Some(mut thread) = self.items.get_mut(post).map(|post| std::mem::take(&mut post.thread)) else {
+                continue;
+            };
+            thread.retain(|comment| self.items.get(*comment).is_some_and(|comment| comment.written.is_some()));
             if let Some(post) = self.items.get_mut(post) {
-                post.thread.retain(|number| *number != comment);
+                post.thread = thread;
             }
         }
         for number in &changed {

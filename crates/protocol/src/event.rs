@@ -106,6 +106,11 @@ impl EventOrder {
     pub fn chain(&self) -> ChainId {
         ChainId { device: self.device, incarnation: self.incarnation }
     }
+
+    /// Where it stands there.
+    pub fn place(&self) -> EventPlace {
+        EventPlace { chain: self.chain(), seq: self.seq }
+    }
 }
 
 impl Bounded for EventHeader {

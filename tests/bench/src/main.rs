@@ -51,6 +51,20 @@ struct Wanted {
 }
 
 impl Wanted {
+    fn everything() -> Self {
+        Self {
+            replication: true,
+            chat: true,
+            rooms: true,
+            docs: true,
+            feed: true,
+            calls: true,
+            server: true,
+            long: false,
+            trace: None,
+        }
+    }
+
     /// `None` where it is not understood.
     fn parse(arguments: impl IntoIterator<Item = String>) -> Option<Self> {
         let mut wanted = Self::default();
@@ -71,16 +85,7 @@ impl Wanted {
         }
         let Self { replication, chat, rooms, docs, feed, calls, server, long: _, trace: _ } = wanted;
         if !(replication || chat || rooms || docs || feed || calls || server) {
-            wanted = Self {
-                replication: true,
-                chat: true,
-                rooms: true,
-                docs: true,
-                feed: true,
-                calls: true,
-                server: true,
-                ..wanted
-            };
+            wanted = Self { long: wanted.long, trace: wanted.trace, ..Self::everything() };
         }
         Some(wanted)
     }
@@ -165,16 +170,7 @@ mod tests {
     #[test]
     fn no_group_means_every_group() {
         let none = Wanted::default();
-        let all = Wanted {
-            replication: true,
-            chat: true,
-            rooms: true,
-            docs: true,
-            feed: true,
-            calls: true,
-            server: true,
-            ..none.clone()
-        };
+        let all = parsed("replication chat rooms docs feed calls server").unwrap();
         assert_eq!(parsed(""), Some(all.clone()));
         assert_eq!(parsed("--long"), Some(Wanted { long: true, ..all }));
         assert_eq!(parsed("server --long"), Some(Wanted { server: true, long: true, ..none.clone() }));

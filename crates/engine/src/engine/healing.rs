@@ -1,7 +1,7 @@
 //! After the disk failed: waits for room on it, and opens the store again.
 //!
-//! The actor holds one [`Healing`]. While it is under way, what is in memory is read as before, and what would be written is
-//! refused. Once the store is open again the actor makes a new replica and new lists from it, as after a start: there is
+//! The actor holds one [`Healing`]. While it is under way, lists are read as before, and what would be written is
+//! refused; what messages say is read from the store, and not while that is being opened. Once the store is open again the actor makes a new replica and new lists from it, as after a start: there is
 //! nothing to roll back.
 //!
 //! # Invariants

@@ -74,8 +74,7 @@ impl<T> ByOrder<T> {
     fn insert(&mut self, order: EventOrder, said: Said<T>) {
         // One event says one thing, however often it comes.
         if let Err(at) = self.0.binary_search_by_key(&order, |(order, _)| *order) {
-            self.0.reserve_exact(1);
-            self.0.insert(at, (order, said));
+            insert_tight(&mut self.0, at, (order, said));
         }
     }
 
@@ -118,7 +117,7 @@ pub(crate) struct Edited {
 
 impl Edited {
     pub(crate) fn place(&self) -> EventPlace {
-        EventPlace { chain: self.at.chain(), seq: self.at.seq }
+        self.at.place()
     }
 }
 
@@ -146,7 +145,20 @@ pub(crate) struct Deleted {
     pub(crate) by: AccountId,
 }
 
+/// Grows by a quarter, not to the double: a conversation has thousands of these lists.
+fn insert_tight<T>(list: &mut Vec<T>, at: usize, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(1 + list.len() / 4);
+    }
+    list.insert(at, item);
+}
+
 impl Amendment {
+    /// Whether it takes its message away: nothing of that is on any disk then, and there is nothing to wait for.
+    pub(crate) fn is_deletion(&self) -> bool {
+        matches!(self.what, What::Deletion { .. })
+    }
+
     /// What an event says of another; `None` where it is no amendment, says nothing that can be shown, or its body is gone.
     pub(crate) fn of(event: &Event, author: AccountId, roster_version: u64, own: AccountId) -> Option<Self> {
         let header = event.header.get();
@@ -178,7 +190,7 @@ impl Amendments {
         let Amendment { about, order, author, roster_version, what } = amendment;
         let amended = self.of.entry(about).or_default();
         match what {
-            // What is deleted keeps no text, whoever knew of it or not.
+            // What is deleted is not looked at any more, whoever knew of it or not.
             What::Edit { .. } if amended.deletions.values().any(|said| !said.what || said.author == author) => {}
             What::Edit { is_meant } => {
                 amended.edits.insert(order, Said { author, roster_version, what: is_meant });
@@ -186,8 +198,7 @@ impl Amendments {
             What::Reaction { emoji, on } => {
                 let at = amended.reactions.binary_search_by_key(&(emoji, author), |(reacts, _)| *reacts);
                 let at = at.unwrap_or_else(|at| {
-                    amended.reactions.reserve_exact(1);
-                    amended.reactions.insert(at, ((emoji, author), ByOrder::default()));
+                    insert_tight(&mut amended.reactions, at, ((emoji, author), ByOrder::default()));
                     at
                 });
                 if let Some((_, said)) = amended.reactions.get_mut(at) {
@@ -243,7 +254,7 @@ impl Amendments {
     /// Where the edits of a message stand that are held.
     pub(crate) fn edits(&self, about: &About) -> impl Iterator<Item = EventPlace> {
         let edits = self.of.get(about).into_iter().flat_map(|amended| amended.edits.iter());
-        edits.map(|(order, _)| EventPlace { chain: order.chain(), seq: order.seq })
+        edits.map(|(order, _)| order.place())
     }
 
     /// Emojis by when the first who still means it reacted, and for each the people, in the order in which they did.

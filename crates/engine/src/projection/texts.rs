@@ -36,7 +36,7 @@ impl ReadEvents for EventReader {
 }
 
 /// Texts of one conversation that were read beside, by where they stand.
-pub(crate) type Read = BTreeMap<EventPlace, Option<Arc<MessageContent>>>;
+pub(crate) type TextsRead = BTreeMap<EventPlace, Option<Arc<MessageContent>>>;
 
 /// The texts of all conversations.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Texts {
     ///
     /// # Errors
     /// Where the disk cannot be read.
-    pub(crate) fn read_all(&self, log: LogId, places: &[EventPlace]) -> Result<Read, StoreError> {
+    pub(crate) fn read_all(&self, log: LogId, places: &[EventPlace]) -> Result<TextsRead, StoreError> {
         places.iter().map(|place| Ok((*place, self.read(log, *place)?))).collect()
     }
 

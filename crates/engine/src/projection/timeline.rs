@@ -33,7 +33,7 @@ use self::entries::Entries;
 pub(crate) use self::entries::Entry;
 use crate::api::types::{DeliveryState, Message, Reaction};
 use crate::projection::amendments::{self, Amendment, Amendments, Deleted, Edited};
-use crate::projection::texts::{Read, Texts};
+use crate::projection::texts::{Texts, TextsRead};
 
 /// How far ahead of the clock a message may be and still be shown at once, milliseconds (DESIGN §3, When).
 pub(crate) const AHEAD_MAX_MS: u64 = 10 * 60 * 1000;
@@ -131,9 +131,6 @@ impl Timeline {
         let order = header.order();
         let what = if header.action == Action::POST {
             let id = event.id();
-            if self.entries.get(id).is_some() {
-                return Applied::Nothing;
-            }
             let content = event.content::<MessageContent>();
             if event.body.is_some() && content.is_none() {
                 return Applied::Nothing;
@@ -155,7 +152,9 @@ impl Timeline {
                 None => return Applied::Nothing,
             }
         };
-        if header.hlc.wall().0 > now.0.saturating_add(AHEAD_MAX_MS) {
+        // A deletion does not wait: what it concerns is on the disk no more.
+        let may_wait = !matches!(&what, Waiting::Amendment(amendment) if amendment.is_deletion());
+        if may_wait && header.hlc.wall().0 > now.0.saturating_add(AHEAD_MAX_MS) {
             self.waiting.insert(order, what);
             return Applied::Nothing;
         }
@@ -165,8 +164,11 @@ impl Timeline {
     fn insert(&mut self, what: Waiting) -> Applied {
         match what {
             Waiting::Message(mut entry) => {
-                entry.state = self.state_by_marks(entry.author, &entry.order);
                 let id = entry.id;
+                if self.entries.get(id).is_some() {
+                    return Applied::Nothing;
+                }
+                entry.state = self.state_by_marks(entry.author, &entry.order);
                 if !self.entries.insert(entry) {
                     return Applied::Nothing;
                 }
@@ -245,8 +247,12 @@ impl Timeline {
             Waiting::Amendment(amendment) => counts(order, amendment.roster_version),
         });
         let messages = self.entries.retain(|entry| counts(&entry.order, entry.roster_version));
-        let any = messages || before != self.waiting.len();
-        self.amendments.take_back(is_cut) || any
+        let any = self.amendments.take_back(is_cut) || messages || before != self.waiting.len();
+        if any {
+            // A deletion that comes for what was taken back would not find it here.
+            self.texts.forget_log(self.log());
+        }
+        any
     }
 
     /// The relay has our chain up to a place. Nothing of it shows before [`Self::advance_to`].
@@ -536,11 +542,11 @@ impl Timeline {
     /// # Errors
     /// Where the disk cannot be read.
     pub(crate) fn message(&self, entry: &Entry) -> Result<Message, StoreError> {
-        self.message_of(entry, &Read::new())
+        self.message_of(entry, &TextsRead::new())
     }
 
     /// As [`Self::message`], with texts that were read beside.
-    pub(crate) fn message_of(&self, entry: &Entry, read: &Read) -> Result<Message, StoreError> {
+    pub(crate) fn message_of(&self, entry: &Entry, read: &TextsRead) -> Result<Message, StoreError> {
         let text = |place: EventPlace| match read.get(&place) {
             Some(text) => Ok(text.clone()),
             None => self.texts.get(self.log(), place),
@@ -601,7 +607,7 @@ impl Timeline {
     }
 
     /// Where the texts of messages stand that are on the disk alone.
-    pub(crate) fn texts_to_read(&self, entries: &[Entry], read: &Read) -> Vec<EventPlace> {
+    pub(crate) fn texts_to_read(&self, entries: &[Entry], read: &TextsRead) -> Vec<EventPlace> {
         let mut places = Vec::new();
         for entry in entries {
             if let Seen::Text { edited, .. } = self.seen(entry) {
@@ -617,8 +623,10 @@ impl Timeline {
     pub(crate) fn keep_text(&self, event: &Event, applied: Applied) {
         let (Applied::New(id) | Applied::Changed(id)) = applied else { return };
         let place = event.header.get().own_place();
-        let shows = self.get(id).is_some_and(|entry| self.texts_to_read(&[entry], &Read::new()).contains(&place));
-        if let Some(text) = event.content().filter(|_| shows) {
+        if !self.get(id).is_some_and(|entry| self.texts_to_read(&[entry], &TextsRead::new()).contains(&place)) {
+            return;
+        }
+        if let Some(text) = event.content() {
             self.texts.keep(self.log(), place, Arc::new(text));
         }
     }

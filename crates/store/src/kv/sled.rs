@@ -44,7 +44,7 @@ use super::{
 /// twice as many.
 pub const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Records that are read between two turns of [`Looks`]. Some sixteen share a page.
+/// Records that are read between two turns of [`Looks`]. Of those that were appended some nine share a page.
 const RECORDS_A_TURN: usize = 16 * 1024;
 
 /// Pages that are looked at in a turn, so that they are in all of sled's 256 shards, one record of every eight that are read.
@@ -89,6 +89,35 @@ pub struct SledStore {
 struct Looks {
     records: usize,
     keys: VecDeque<Vec<u8>>,
+}
+
+impl Looks {
+    /// Notes a record that was read, and has sled let go of pages where that makes many.
+    fn note(&mut self, db: &sled::Db, folder: &Folder, key: impl FnOnce() -> Vec<u8>) {
+        if self.records.is_multiple_of(LOOKS_STRIDE) {
+            if self.keys.len() == LOOKS_PAGES {
+                self.keys.pop_front();
+            }
+            self.keys.push_back(key());
+        }
+        self.records += 1;
+        if self.records < RECORDS_A_TURN {
+            return;
+        }
+        self.records = 0;
+        let looked = guarded(|| {
+            for _ in 0..LOOKS_A_SHARD {
+                for key in &self.keys {
+                    db.get(key).map_err(|error| fault(&error, folder))?;
+                }
+            }
+            Ok(())
+        });
+        if let Err(error) = looked {
+            // Whoever reads what cannot be read is told.
+            tracing::debug!(%error, "pages that were read a moment ago cannot be read");
+        }
+    }
 }
 
 /// What commits change, one at a time.
@@ -345,35 +374,6 @@ impl SledStore {
         Ok(value)
     }
 
-    /// Notes what was read, and has sled let go of pages where that was much.
-    fn let_go(&self, db: &sled::Db, read: &[Pair]) {
-        // Who reads beside somebody who does this goes on.
-        let Ok(mut looks) = self.looks.try_lock() else { return };
-        looks.records += read.len();
-        for (key, _) in read.iter().step_by(LOOKS_STRIDE) {
-            if looks.keys.len() == LOOKS_PAGES {
-                looks.keys.pop_front();
-            }
-            looks.keys.push_back(record::key_of(key));
-        }
-        if looks.records < RECORDS_A_TURN {
-            return;
-        }
-        looks.records = 0;
-        let looked = guarded(|| {
-            for _ in 0..LOOKS_A_SHARD {
-                for key in &looks.keys {
-                    self.read(db, key)?;
-                }
-            }
-            Ok(())
-        });
-        if let Err(error) = looked {
-            // Whoever reads what cannot be read is told.
-            tracing::debug!(%error, "pages that were read a moment ago cannot be read");
-        }
-    }
-
     fn db(&self) -> Result<&sled::Db, StoreError> {
         self.db.as_ref().ok_or_else(|| StoreError::Locked { path: self.folder.root().to_path_buf() })
     }
@@ -431,7 +431,10 @@ impl Store for SledStore {
                 }
             })?
         };
-        self.let_go(db, &pairs);
+        // Who reads beside somebody who has pages let go of goes on.
+        if let Ok(mut looks) = self.looks.try_lock() {
+            pairs.iter().for_each(|(key, _)| looks.note(db, &self.folder, || record::key_of(key)));
+        }
         Ok(pairs)
     }
 
@@ -521,7 +524,8 @@ fn rewrite(
     cache_bytes: u64,
 ) -> Result<(sled::Db, Ledger), StoreError> {
     let begun = Instant::now();
-    let written = folder.begin_anew().and_then(|path| guarded(|| copy_records(&db, folder, &path, &ledger)));
+    let written =
+        folder.begin_anew().and_then(|path| guarded(|| copy_records(&db, folder, &path, &ledger, cache_bytes)));
     if let Err(error) = written.and_then(|()| folder.finish_anew()) {
         tracing::warn!(%error, "what was erased could not be taken out of the store's files; the next start tries again");
         folder.give_up_anew()?;
@@ -543,15 +547,22 @@ fn rewrite(
 }
 
 /// Copies every record, and the ledger without its mark, to a sled of its own, and brings it to the disk.
-fn copy_records(db: &sled::Db, folder: &Folder, path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
+fn copy_records(
+    db: &sled::Db,
+    folder: &Folder,
+    path: &Path,
+    ledger: &Ledger,
+    cache_bytes: u64,
+) -> Result<(), StoreError> {
     let failed = |error: sled::Error| fault(&error, folder);
-    let fresh = open_sled_at(path, folder, CACHE_BYTES)?;
+    let fresh = open_sled_at(path, folder, cache_bytes)?;
     let mut tally = Tally::default();
-    let (mut batch, mut bytes) = (sled::Batch::default(), 0);
+    let (mut batch, mut bytes, mut looks) = (sled::Batch::default(), 0, Looks::default());
     for found in db.range::<&[u8], _>((Bound::Excluded(LEDGER_KEY), Bound::Unbounded)) {
         let (key, stored) = found.map_err(failed)?;
         tally.add(record::checksum_of(&stored)?);
         bytes += key.len() + stored.len();
+        looks.note(db, folder, || key.to_vec());
         batch.insert(key, stored);
         if bytes >= REWRITE_BATCH_BYTES {
             fresh.apply_batch(std::mem::take(&mut batch)).map_err(failed)?;
@@ -616,11 +627,12 @@ fn read_ledger(db: &sled::Db, folder: &Folder, mark: &Mark) -> Result<Ledger, St
 
 /// Reads every record, and compares what they come to with the ledger.
 fn count(db: &sled::Db, folder: &Folder, ledger: &Ledger) -> Result<(), StoreError> {
-    let mut tally = Tally::default();
+    let (mut tally, mut looks) = (Tally::default(), Looks::default());
     for found in db.range::<&[u8], _>((Bound::Excluded(LEDGER_KEY), Bound::Unbounded)) {
         let (key, stored) = found.map_err(|error| fault(&error, folder))?;
         record::open(&key, &stored)?;
         tally.add(record::checksum_of(&stored)?);
+        looks.note(db, folder, || key.to_vec());
     }
     if tally != ledger.tally {
         let (found, expected) = (tally.records, ledger.tally.records);

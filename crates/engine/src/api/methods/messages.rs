@@ -13,7 +13,7 @@ use crate::api::types::{
 };
 use crate::engine::{Engine, Home, Listed, Stored, no_such_message, unreadable};
 use crate::projection::emoji;
-use crate::projection::texts::Read;
+use crate::projection::texts::TextsRead;
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 10_000;
@@ -88,18 +88,18 @@ pub(super) async fn pins(engine: &Engine, params: RoomParams) -> Result<Pins, Ap
 /// the messages meanwhile.
 async fn looked_at<T: Send + 'static>(
     engine: &Engine,
-    ask: impl Fn(&mut Home, &Read) -> Result<Listed<T>, ApiError> + Clone + Send + 'static,
+    ask: impl Fn(&mut Home, &TextsRead) -> Result<Listed<T>, ApiError> + Clone + Send + 'static,
 ) -> Result<T, ApiError> {
-    let mut read = Read::new();
+    let mut read = TextsRead::new();
     loop {
         let ask = ask.clone();
         let (listed, of_before) = engine.with_home(move |home| Ok((ask(home, &read)?, read))).await?;
         read = of_before;
-        let unread = match listed {
+        let texts = match listed {
             Listed::Here(list) => return Ok(list),
-            Listed::Unread(unread) => unread,
+            Listed::OnDisk(texts) => texts,
         };
-        let texts = tokio::task::spawn_blocking(move || unread.read()).await;
+        let texts = tokio::task::spawn_blocking(move || texts.read()).await;
         read.extend(texts.map_err(|_| ApiError::new(ErrorKind::Internal, "Reading the messages failed. Try again."))??);
     }
 }
@@ -125,7 +125,7 @@ pub(super) async fn list(engine: &Engine, params: ListMessagesParams) -> Result<
     let until = Instant::now() + HISTORY_WITHIN;
     loop {
         let patient = Instant::now() < until;
-        let list = move |home: &mut Home, read: &Read| home.page(room, before, after, limit, patient, read);
+        let list = move |home: &mut Home, read: &TextsRead| home.page(room, before, after, limit, patient, read);
         let (page, grown) = looked_at(engine, list).await?;
         let Some(grown) = grown.filter(|_| patient) else { return Ok(page) };
         // Too late, or something came: either way it is looked at again.

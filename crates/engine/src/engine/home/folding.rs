@@ -31,7 +31,7 @@ use crate::projection::timeline::Timeline;
 const THREADS_MAX: usize = 4;
 
 /// What rooms are read with.
-struct Folder<'a> {
+struct Folding<'a> {
     replica: &'a Replica,
     records: &'a Records,
     reader: EventReader,
@@ -52,7 +52,7 @@ struct Folded {
     announced: Vec<(StoredEvent, AccountId, u64)>,
 }
 
-impl Folder<'_> {
+impl Folding<'_> {
     /// Folds what was read of a room, or else what is read now. `None`: it is not held any more.
     fn fold(&self, room: RoomId, read: Option<Vec<StoredEvent>>) -> Result<Option<Folded>, StoreError> {
         let log = room.conversation();
@@ -86,7 +86,9 @@ impl Folder<'_> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         thread::scope(|scope| {
             let others = 1..cores.min(THREADS_MAX).min(rooms.len());
-            let others: Vec<_> = others.map(|_| scope.spawn(fold_some)).collect();
+            // Where the system gives no thread, this one folds all.
+            let spawn = |_| thread::Builder::new().spawn_scoped(scope, fold_some).ok();
+            let others: Vec<_> = others.filter_map(spawn).collect();
             let mut all = fold_some()?;
             for other in others {
                 all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
@@ -117,8 +119,8 @@ impl Folded {
 }
 
 impl Home {
-    fn folder(&self) -> Folder<'_> {
-        Folder {
+    fn folding(&self) -> Folding<'_> {
+        Folding {
             replica: &self.replica,
             records: &self.records,
             reader: self.persistence.reader(),
@@ -132,7 +134,7 @@ impl Home {
     /// Folds what is on disk into what people see.
     pub(super) fn fold_rooms(&mut self) -> Result<(), StoreError> {
         let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
-        let mut all = self.folder().fold_all(&rooms)?;
+        let mut all = self.folding().fold_all(&rooms)?;
         // In one order, whichever thread was done first.
         all.sort_by_key(|(room, _)| *room);
         for (room, folded) in all {
@@ -149,7 +151,7 @@ impl Home {
 
     /// Folds anew what was read of one room.
     pub(in crate::engine) fn fold_room(&mut self, room: RoomId, read: Vec<StoredEvent>) -> Result<(), StoreError> {
-        let Some(folded) = self.folder().fold(room, Some(read))? else { return Ok(()) };
+        let Some(folded) = self.folding().fold(room, Some(read))? else { return Ok(()) };
         self.take_folded(room, folded)
     }
 
@@ -159,6 +161,7 @@ impl Home {
         let (own, now) = (self.account.id, self.now().wall);
         let log = room.conversation();
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
+        self.texts.forget_log(log);
         // Fronts read the list; what they find there is not told as well.
         locations.changes(now, self.mono_ms());
         timeline.set_outdone(self.records.reads(log)?);

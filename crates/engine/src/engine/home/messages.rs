@@ -22,7 +22,7 @@ use crate::api::events::Event;
 use crate::api::types::{Message, Messages};
 use crate::projection::history::History;
 use crate::projection::mentions;
-use crate::projection::texts::{Read, Texts};
+use crate::projection::texts::{Texts, TextsRead};
 use crate::projection::timeline::{Applied, Entry, Noted, Timeline};
 
 /// Read and delivery marks are written at most this often for each room.
@@ -40,19 +40,19 @@ pub(crate) type Paged = (Messages, Option<oneshot::Receiver<()>>);
 /// A list, or what has to be read for it first.
 pub(crate) enum Listed<T> {
     Here(T),
-    Unread(Unread),
+    OnDisk(ToRead),
 }
 
 /// Texts of a conversation that are on the disk alone.
-pub(crate) struct Unread {
+pub(crate) struct ToRead {
     log: LogId,
     places: Vec<EventPlace>,
     texts: Arc<Texts>,
 }
 
-impl Unread {
+impl ToRead {
     /// Reads them. Blocks on the disk.
-    pub(crate) fn read(self) -> Result<Read, ApiError> {
+    pub(crate) fn read(self) -> Result<TextsRead, ApiError> {
         let Self { log, places, texts } = self;
         texts.read_all(log, &places).map_err(|error| unreadable(RoomId(log.0), &error))
     }
@@ -140,7 +140,7 @@ impl Home {
         after: Option<EventId>,
         limit: usize,
         patient: bool,
-        read: &Read,
+        read: &TextsRead,
     ) -> Result<Listed<Paged>, ApiError> {
         let timeline = self.timeline(room)?;
         let (mut page, more) = timeline.page(before, after, limit).ok_or_else(no_such_message)?;
@@ -151,7 +151,7 @@ impl Home {
         }
         let messages = match self.look_at(room, timeline, &page, read)? {
             Listed::Here(messages) => messages,
-            Listed::Unread(unread) => return Ok(Listed::Unread(unread)),
+            Listed::OnDisk(texts) => return Ok(Listed::OnDisk(texts)),
         };
         if after.is_some() {
             let next = page.last().filter(|_| more).map(|entry| entry.id.to_string());
@@ -164,7 +164,7 @@ impl Home {
     }
 
     /// The pinned messages of a room, by when they were pinned.
-    pub(crate) fn pins(&self, room: RoomId, read: &Read) -> Result<Listed<Vec<Message>>, ApiError> {
+    pub(crate) fn pins(&self, room: RoomId, read: &TextsRead) -> Result<Listed<Vec<Message>>, ApiError> {
         let timeline = self.timeline(room)?;
         self.look_at(room, timeline, &timeline.pins(), read)
     }
@@ -175,11 +175,11 @@ impl Home {
         room: RoomId,
         timeline: &Timeline,
         entries: &[Entry],
-        read: &Read,
+        read: &TextsRead,
     ) -> Result<Listed<Vec<Message>>, ApiError> {
         let places = timeline.texts_to_read(entries, read);
         if places.len() > READ_AT_ONCE_MAX {
-            return Ok(Listed::Unread(Unread { log: room.conversation(), places, texts: Arc::clone(&self.texts) }));
+            return Ok(Listed::OnDisk(ToRead { log: room.conversation(), places, texts: Arc::clone(&self.texts) }));
         }
         let messages = entries.iter().map(|entry| timeline.message_of(entry, read));
         let messages: Result<_, _> = messages.collect();
@@ -355,7 +355,12 @@ impl Home {
     pub(in crate::engine) fn tell_message(&mut self, room: RoomId, id: EventId, new: bool) {
         let Some(timeline) = self.timelines.get(&room) else { return };
         let Some(entry) = timeline.get(id) else { return };
-        let Some(message) = self.message(room, timeline, &entry) else { return };
+        let Some(message) = self.message(room, timeline, &entry) else {
+            // Whoever reads the list is told why.
+            self.tell(Event::Resync {});
+            self.dirty.insert(room);
+            return;
+        };
         let room_id = room.to_string();
         self.tell(if new {
             Event::MessageNew { room_id, message }

@@ -39,7 +39,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// Where it stands in the log.
     pub(crate) fn place(&self) -> EventPlace {
-        EventPlace { chain: self.order.chain(), seq: self.order.seq }
+        self.order.place()
     }
 
     pub(crate) fn about(&self) -> About {

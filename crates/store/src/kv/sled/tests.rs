@@ -263,7 +263,7 @@ fn an_erasing_that_is_cut_off_at_any_step_loses_nothing() {
     let ledger = read_ledger(&db, &folder_of, &mark).unwrap();
     assert!(ledger.erase_due);
     let path = folder_of.begin_anew().unwrap();
-    copy_records(&db, &folder_of, &path, &ledger).unwrap();
+    copy_records(&db, &folder_of, &path, &ledger, CACHE_BYTES).unwrap();
     folder_of.finish_anew().unwrap();
     drop(db);
     let store = SledStore::open(folder.path(), V1).unwrap();

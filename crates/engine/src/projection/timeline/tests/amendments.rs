@@ -241,6 +241,31 @@ fn a_deleted_message_leaves_no_text() {
     }
 }
 
+// Rules: EV10
+#[test]
+fn a_deletion_from_far_ahead_counts_at_once() {
+    let mut grace = Author::new(GRACE, 2);
+    let message = grace.post("a secret", NOW);
+    let tomorrow = UnixMillis(NOW.0 + 24 * 3_600_000);
+    let deletion = grace.amend(&message, Action::RETRACT, &DeletionContent {}, tomorrow);
+    let mut timeline = timeline();
+    timeline.apply(&message, GRACE, 1, NOW);
+    assert_eq!(timeline.apply(&deletion, GRACE, 1, NOW), Applied::Changed(message.id()));
+    assert_eq!(only(&timeline).deleted_by, Some(GRACE.to_string()));
+    assert_eq!(timeline.unread(), Unread::default());
+}
+
+#[test]
+fn what_was_taken_back_leaves_no_text() {
+    let mut grace = Author::new(GRACE, 2);
+    let message = grace.post("a secret", NOW);
+    let mut timeline = timeline();
+    timeline.apply(&message, GRACE, 1, NOW);
+    assert_eq!(only(&timeline).text, "a secret");
+    assert!(timeline.take_back(|_, _, _| true));
+    assert!(!format!("{timeline:?}").contains("secret"), "its deletion would find nothing here");
+}
+
 // Rules: BO5
 #[test]
 fn a_message_without_its_body_is_a_mark() {
