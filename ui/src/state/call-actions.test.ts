@@ -14,7 +14,7 @@ function stand(more: Partial<Call> = {}) {
   client.call = ((method: Method, params: unknown) => {
     client.calls.push({ method, params });
     return new Promise((resolve) => waiting.push(() => resolve({})));
-  }) as typeof client.call;
+  });
   const store = createAppStore();
   store.dispatch({ type: "event", event: { type: "call.changed", call: { ...CALL, ...more } }, now: 1 });
   const answer = async (): Promise<void> => {

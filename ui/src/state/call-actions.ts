@@ -43,7 +43,7 @@ export function createCallActions(client: Client, store: Store) {
     toggleMicrophone: () => toggle("mic"),
     toggleCamera: () => toggle("camera"),
     /** Stops showing the screen, or asks which shall be shown, where nothing else is asked. */
-    toggleScreen(): void {
+    toggleScreen: () => {
       const { calls, overlay } = store.getState();
       const call = currentCall(calls);
       if (call?.screen === true) toggle("screen");

@@ -96,7 +96,6 @@ export const strings = {
     alone: "Nobody else is in it yet.",
     you: "You",
     people: "In the call",
-    others: "The others in the call",
     controls: "What you send, and how the call is shown",
     mute: "Mute your microphone",
     unmute: "Open your microphone",

@@ -4,6 +4,7 @@ import { Avatar } from "@/components/avatar";
 import { IconButton } from "@/components/icon-button";
 import { PathBadge } from "@/components/path-badge";
 import type { Seat } from "@/features/call/arrange";
+import type { Place } from "@/features/call/layout";
 import { Muted } from "@/features/call/parts";
 import { PictureView } from "@/features/call/picture";
 import { problemsOf } from "@/state/call-quality";
@@ -16,10 +17,11 @@ const WIDE = 230;
 /** In a narrower one there is room for a sign of trouble, not for words, nor for a button. */
 const ROOMY = 150;
 
-export type TileProps = { call: Call; seat: Seat; width: number; height: number; pinnable?: boolean; className?: string };
+export type TileProps = { call: Call; seat: Seat; place: Place; pinnable: boolean; className: string };
 
 /** Somebody in the call: their picture, or their square while there is none, and how they come through. */
-export function Tile({ call, seat, width, height, pinnable = true, className = "" }: TileProps) {
+export function Tile({ call, seat, place, pinnable, className }: TileProps) {
+  const { start, top, width, height } = place;
   const name = useAppState((state) => state.people.get(seat.userId)?.displayName ?? strings.somebody);
   const participant = call.participants.find(({ deviceId }) => deviceId === seat.deviceId);
   const isScreen = seat.source === "screen";
@@ -33,8 +35,8 @@ export function Tile({ call, seat, width, height, pinnable = true, className = "
     <li
       data-seat={seat.key}
       data-person={seat.userId}
-      style={{ width, height }}
-      className={`group relative isolate flex-none overflow-hidden rounded-large border border-line bg-sunken [--under:var(--sunken)] ${className}`}
+      style={{ insetInlineStart: start, top, width, height }}
+      className={`group absolute isolate overflow-hidden rounded-large border border-line bg-sunken [--under:var(--sunken)] ${className}`}
     >
       <div className="absolute inset-0 grid place-items-center">
         <Avatar userId={seat.userId} name={name} size={face} />
