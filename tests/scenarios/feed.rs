@@ -349,7 +349,8 @@ fn who_follows_an_author_hears_of_what_they_publish() {
     // Whoever else signs in on this device next does not learn whom she followed.
     grace.ask("feed.follow", follow(ada.user_id(), true));
     grace.ask("account.logout", json!({ "force": true }));
-    grace.log_in(&world.server.address(), "linus", PASSWORD);
+    let linus = json!({ "server": world.server.address(), "handle": "linus", "password": PASSWORD });
+    grace.ask("account.login", linus);
     assert_eq!(grace.ask("feed.following", json!({}))["people"], json!([]));
 }
 

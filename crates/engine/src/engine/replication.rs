@@ -90,7 +90,7 @@ impl Home {
                 }
             }
             Notice::Refused { command, why } => self.answer_refused(command, why),
-            Notice::Roster { room, changes, .. } if self.own_room.is(room) => self.own_room_grew(&changes),
+            Notice::Roster { room, .. } if self.own_room.is(room) => self.own_room_grew(),
             Notice::Roster { room, changes, reordered } => self.roster_grew(room, &changes, reordered),
             // It is made anew with the next connection, from what is known here.
             Notice::Forgotten { room } if self.own_room.is(room) => self.close_strangers(),

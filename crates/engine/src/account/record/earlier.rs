@@ -1,4 +1,4 @@
-//! What versions before 0.2 kept on a device alone: preferences, drafts, whom the person follows, what they put away.
+//! What stores of a schema before 3 kept of a device's own: preferences, drafts, whom the person follows, what they put away.
 //!
 //! Read when an account is opened, and deleted with the write that takes it into the account's own room.
 //!

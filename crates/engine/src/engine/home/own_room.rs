@@ -22,9 +22,7 @@ use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::id::RoomId;
 use momoland_protocol::limits::REGISTER_VALUE_BYTES_MAX;
 use momoland_protocol::register::{PutAway, Register, RegisterKey, RegisterName};
-use momoland_protocol::roster::{
-    CountersignedChange, Founder, Genesis, History, Posting, Role, RosterOp, Settings, Visibility,
-};
+use momoland_protocol::roster::{Founder, Genesis, History, Posting, Role, RosterOp, Settings, Visibility};
 use momoland_protocol::signed::Signed;
 use momoland_replica::input::Command;
 use momoland_store::kv::{Batch, StoreError};
@@ -334,16 +332,14 @@ impl Home {
     }
 
     /// Devices were added to the own room, or taken out.
-    pub(in crate::engine) fn own_room_grew(&mut self, changes: &[CountersignedChange]) {
+    pub(in crate::engine) fn own_room_grew(&mut self) {
         let room = self.own_room.id;
         if self.replica.roster(room).is_none_or(|roster| roster.role(self.account.id).is_none()) {
             self.forget_room(room);
             return;
         }
         self.own_room.try_refused_again();
-        if changes.iter().any(|change| change.change.get().op.may_end_rights()) {
-            self.say_again_what_is_gone();
-        }
+        self.say_again_what_is_gone();
         self.dial_dirty = true;
         self.around_dirty = true;
         self.plan_repair(room);
@@ -351,7 +347,8 @@ impl Home {
         self.close_strangers();
     }
 
-    /// What a device had set goes with it, as registers have no cuts. It was this person's choice all the same.
+    /// What a device had set goes with it, as registers have no cuts, and all of it with the room itself. It was this person's
+    /// choice all the same.
     fn say_again_what_is_gone(&mut self) {
         let (room, account) = (self.own_room.id, self.account.id);
         let mut batch = Batch::new();

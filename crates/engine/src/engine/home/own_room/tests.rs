@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use momoland_protocol::id::RosterHash;
-use momoland_protocol::roster::Countersignature;
+use momoland_protocol::roster::{Countersignature, CountersignedChange};
 use momoland_store::kv::{Durability, KeyRange, Order, Store};
 
 use super::*;
