@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use momoland_engine::{Engine, EngineConfig, KeyStorage, LOG_FILTER, OpenError};
+use serde_json::json;
 use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
 use tracing_subscriber::EnvFilter;
 
@@ -190,6 +191,7 @@ fn look_after_window(app: &AppHandle, event: &RunEvent, data_dir: &Path) {
             window::remember(app, data_dir);
             if stays_in_tray(app) && window::hide(app) {
                 api.prevent_close();
+                hide_person(app);
                 let settings = app.state::<Settings>();
                 if !settings.choices().told_of_tray {
                     attention::tell_of_tray(app);
@@ -200,6 +202,18 @@ fn look_after_window(app: &AppHandle, event: &RunEvent, data_dir: &Path) {
         RunEvent::ExitRequested { .. } => window::remember(app, data_dir),
         _ => {}
     }
+}
+
+/// Nobody is seen who cannot see that they are. The call's sound goes on.
+fn hide_person(app: &AppHandle) {
+    let engine = app.state::<Engine>().inner().clone();
+    tauri::async_runtime::spawn(async move {
+        let off = engine.ask("calls.setMedia", json!({ "camera": false, "screen": false })).await;
+        if let Err(error) = off {
+            // Mostly since there is no call.
+            tracing::debug!(error = error.message, "camera and screen were not switched off");
+        }
+    });
 }
 
 /// Asked when the window is closed: trays come and go with the panel that shows them.

@@ -70,14 +70,13 @@ fn what_is_said_is_heard_until_somebody_hangs_up_with_or_without_the_server() {
     ada.ask("calls.setMedia", json!({ "callId": call, "mic": false }));
     hear(&at_grace, 38_400);
     assert!(rms(&hear(&at_grace, 9_600)) == 0.0, "muted and heard");
-    assert!(rms(&hear(&at_ada, 9_600)) > 0.005);
+    wait_voice(&at_ada, 2);
     ada.ask("calls.setMedia", json!({ "mic": true }));
-    hear(&at_grace, 38_400);
-    assert!(rms(&hear(&at_grace, 9_600)) > 0.005, "not heard after unmuting");
+    wait_voice(&at_grace, 1);
 
     world.server.kill();
     ada.wait_server_not_online(WITHIN);
-    assert!(rms(&hear(&at_grace, 9_600)) > 0.005, "the server is missed");
+    wait_voice(&at_grace, 1);
 
     let (of_ada, of_grace) = (ada.mark(), grace.mark());
     grace.ask("calls.leave", json!({ "callId": call }));
@@ -124,7 +123,7 @@ fn two_who_call_each_other_at_once_are_in_one_call_and_nobody_missed_it() {
         let calls = calls.as_array().expect("a list").clone();
         calls.iter().map(|call| (call["callId"].clone(), call["part"].clone())).collect::<Vec<_>>()
     };
-    wait_until("they are in one call", Duration::from_secs(3), || {
+    wait_until("they are in one call", WITHIN, || {
         let (of_ada, of_grace) = (calls(&ada), calls(&grace));
         of_ada == of_grace && of_ada.len() == 1 && of_ada[0].1 == "in"
     });
@@ -191,13 +190,13 @@ fn a_device_that_goes_is_replaced_and_who_has_none_hears_of_it() {
 
     let mark = ada.mark();
     std::fs::write(devices_of(&at_ada), "desk\n").expect("the file is ours");
-    ada.wait_event(mark, "another is used", Duration::from_secs(2), uses("desk"));
+    ada.wait_event(mark, "another is used", WITHIN, uses("desk"));
     wait_voice(&at_grace, 1);
 
     std::fs::write(devices_of(&at_ada), "").expect("the file is ours");
     let missing =
         |event: &Value| event["call"]["sound"]["problem"].as_str().is_some_and(|it| it.contains("microphone"));
-    ada.wait_event(mark, "she is told that there is none", Duration::from_secs(2), missing);
+    ada.wait_event(mark, "she is told that there is none", WITHIN, missing);
     wait_silence(&at_grace);
 
     let mark = ada.mark();

@@ -35,6 +35,8 @@ mod processes;
 mod reactions;
 mod reading;
 mod restarts;
+#[cfg(target_os = "linux")]
+mod screens;
 mod server_away;
 mod stalls;
 mod states;

@@ -20,6 +20,8 @@
 
 pub mod clock;
 pub mod device;
+#[cfg(target_os = "linux")]
+pub mod display;
 pub mod http;
 #[cfg(target_os = "linux")]
 pub mod small_disk;

@@ -146,6 +146,8 @@ impl Momo {
         if std::env::var_os("MOMOLAND_LOG").is_none() {
             command.env("MOMOLAND_LOG", "info");
         }
+        // No scenario shows the screen of who runs it.
+        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
         command.envs(self.environment.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         let mut process = Watched::start(&self.name, command, &self.log);
         let input = process.child().stdin.take().expect("it is piped");

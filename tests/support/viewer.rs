@@ -7,7 +7,7 @@ use momoland_media::video::picture::Picture;
 use serde_json::{Value, json};
 
 use crate::momo::Momo;
-use crate::socket::{self, Error, Message, Socket};
+use crate::socket::{Error, Message, Socket};
 use crate::window::Window;
 
 /// As of `momo rpc`.
@@ -22,7 +22,6 @@ const KEPT_MAX: usize = 2_000;
 pub struct Shown {
     pub view: u64,
     pub tile: usize,
-    pub at_ms: u32,
     pub picture: Picture,
 }
 
@@ -30,6 +29,7 @@ pub struct Shown {
 #[derive(Debug)]
 pub struct Viewer {
     window: Window,
+    cookie: String,
     socket: Socket,
     next_id: u64,
     answers: Vec<Value>,
@@ -44,15 +44,28 @@ impl Viewer {
         assert!(status.success(), "{} ended with {status}", person.name());
         let folder = person.data().parent().expect("it lies in a folder");
         let window = Window::start_with(folder, person.name(), environment);
-        let path = format!("/ws{}", window.entrance().trim_start_matches('/'));
-        let origin = window.origin().to_owned();
-        let socket = socket::open(window.port(), &path, &[("origin", &origin)]).expect("its own page may come in");
-        socket.get_ref().set_read_timeout(Some(READ_WAIT)).expect("a socket takes a timeout");
-        Self { window, socket, next_id: 0, answers: Vec::new(), events: VecDeque::new(), pictures: VecDeque::new() }
+        let cookie = window.cookie();
+        let socket = page(&window, &cookie);
+        Self {
+            window,
+            cookie,
+            socket,
+            next_id: 0,
+            answers: Vec::new(),
+            events: VecDeque::new(),
+            pictures: VecDeque::new(),
+        }
     }
 
-    pub fn pid(&self) -> u32 {
-        self.window.pid()
+    /// Closes the page. The window's program goes on without one.
+    pub fn close_page(&mut self) {
+        self.socket.close(None).expect("it is open");
+        self.socket.flush().expect("it is open");
+    }
+
+    /// Opens the page again.
+    pub fn open_page(&mut self) {
+        self.socket = page(&self.window, &self.cookie);
     }
 
     /// A result, or the refusal.
@@ -102,6 +115,18 @@ impl Viewer {
         })
     }
 
+    /// The pictures from now on, until there are enough.
+    #[track_caller]
+    pub fn wait_pictures(&mut self, what: &str, within: Duration, enough: impl Fn(&[Shown]) -> bool) -> Vec<Shown> {
+        self.pictures.clear();
+        let mut seen = Vec::new();
+        self.wait(what, within, |viewer| {
+            seen.extend(viewer.pictures.drain(..));
+            enough(&seen).then_some(())
+        });
+        seen
+    }
+
     /// All pictures of so long.
     pub fn watch(&mut self, time: Duration) -> Vec<Shown> {
         self.pictures.clear();
@@ -130,7 +155,9 @@ impl Viewer {
                 let value: Value = serde_json::from_str(&text).expect("it speaks JSON");
                 if value["method"] == "event" {
                     self.events.push_back(value["params"].clone());
-                    self.events.truncate(KEPT_MAX);
+                    while self.events.len() > KEPT_MAX {
+                        self.events.pop_front();
+                    }
                 } else {
                     self.answers.push(value);
                 }
@@ -149,6 +176,12 @@ impl Viewer {
     }
 }
 
+fn page(window: &Window, cookie: &str) -> Socket {
+    let socket = window.page_socket(cookie);
+    socket.get_ref().set_read_timeout(Some(READ_WAIT)).expect("a socket takes a timeout");
+    socket
+}
+
 /// A message with a picture, as `docs/protocol.md` has it.
 fn understand(bytes: &[u8]) -> Shown {
     let (head, planes) = bytes.split_first_chunk::<16>().expect("a head");
@@ -156,5 +189,5 @@ fn understand(bytes: &[u8]) -> Shown {
     let number = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
     let long = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let picture = Picture::from_planes(number(8), number(10), planes.to_vec()).expect("planes of its size");
-    Shown { view: long(4).into(), tile: number(2).into(), at_ms: long(12), picture }
+    Shown { view: long(4).into(), tile: number(2).into(), picture }
 }

@@ -32,6 +32,7 @@ impl Window {
     pub fn start_with(folder: &Path, name: &str, environment: &[(String, String)]) -> Self {
         let mut command = Command::new(binary("momo"));
         command.arg("ui").arg("--data").arg(folder.join(name));
+        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         Self::watch(folder, name, command)
     }
@@ -78,12 +79,22 @@ impl Window {
     /// Its page, as the browser that opens the address has it.
     #[track_caller]
     pub fn enter(&self) -> Page {
+        Page { socket: self.page_socket(&self.cookie()), calls: 0 }
+    }
+
+    /// What the browser is known by that opens the address, once.
+    #[track_caller]
+    pub fn cookie(&self) -> String {
         let page = http::get(self.port(), self.entrance()).expect("it answers");
         let cookie = page.header("set-cookie").expect("the token becomes a cookie");
-        let cookie = cookie.split(';').next().expect("a pair").to_owned();
-        let headers = [("cookie", cookie.as_str()), ("origin", self.origin())];
-        let socket = socket::open(self.port(), "/ws", &headers).expect("it is let in");
-        Page { socket, calls: 0 }
+        cookie.split(';').next().expect("a pair").to_owned()
+    }
+
+    /// The WebSocket of one more page of a browser.
+    #[track_caller]
+    pub fn page_socket(&self, cookie: &str) -> Socket {
+        let headers = [("cookie", cookie), ("origin", self.origin())];
+        socket::open(self.port(), "/ws", &headers).expect("it is let in")
     }
 
     pub fn pid(&self) -> u32 {

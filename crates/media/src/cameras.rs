@@ -1,5 +1,9 @@
-//! Cameras and screens behind one trait: synthetic ones, and none where this build has no access to the machine's.
+//! Cameras and screens behind one trait: the machine's (feature `devices`) and synthetic ones.
 
+#[cfg(all(feature = "devices", any(target_os = "linux", target_os = "macos", windows)))]
+mod convert;
+#[cfg(all(feature = "devices", any(target_os = "linux", target_os = "macos", windows)))]
+mod machine;
 pub mod synthetic;
 pub mod test_picture;
 
@@ -17,6 +21,13 @@ pub struct Screen {
     pub is_window: bool,
 }
 
+/// Where a person allows the use of cameras.
+const ALLOW: &str = if cfg!(target_os = "linux") {
+    "Ask who looks after this machine to put you into its group “video”"
+} else {
+    "Allow it in the system's settings, under privacy"
+};
+
 /// Why there is no picture, in words for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CameraError {
@@ -26,16 +37,35 @@ pub enum CameraError {
     /// There is no screen, or it is gone.
     #[error("There is no such screen or window to show any more. Choose another.")]
     NoScreen,
+    /// Another program has it.
+    #[error("{0} is used by another program. Close it there, and it is used here a moment later.")]
+    Busy(String),
+    /// The system does not let this program use it.
+    #[error("Momoland may not use {0}. {ALLOW}.")]
+    NotAllowed(String),
+    /// It is not there any more.
+    #[error("{0} was unplugged or switched off. Plug it in again, or choose another.")]
+    Unplugged(String),
+    /// There is no desktop, so no screen.
+    #[error("There is no desktop here whose screen could be shown.")]
+    NoDesktop,
+    /// The desktop gives its pictures out by a way that is not built.
+    #[error(
+        "This is a Wayland desktop, whose screen Momoland cannot show yet. Choose the session with X11 or Xorg when you log in."
+    )]
+    Wayland,
     /// It would not open, or went.
     #[error("{0} could not be used: {1}. Close what else uses it, or choose another.")]
     Refused(String, String),
     /// This build has no access to cameras.
-    #[error("This build of Momoland cannot use the machine's cameras and screens.")]
+    #[error(
+        "This build of Momoland cannot use the machine's cameras and screens. Use the desktop app, or build it with `--features momo/devices`."
+    )]
     NotBuilt,
 }
 
-/// A camera that is open, or a screen that is looked at.
-pub trait PictureSource: Send {
+/// A camera that is open, or a screen that is looked at. It stays on the thread that opened it.
+pub trait PictureSource {
     /// Its name, for a person.
     fn name(&self) -> &str;
 
@@ -67,31 +97,39 @@ pub trait Cameras: Send + Sync + std::fmt::Debug {
     fn open_screen(&self, id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError>;
 }
 
-/// The cameras that the environment selects.
+/// The cameras that the environment selects: the machine's, unless it asks for synthetic ones.
 pub fn from_environment() -> Arc<dyn Cameras> {
     if std::env::var(SELECT_ENV).is_ok_and(|value| value == "synthetic") {
         return Arc::new(synthetic::SyntheticCameras::from_environment());
     }
-    Arc::new(NoCameras)
+    #[cfg(all(feature = "devices", any(target_os = "linux", target_os = "macos", windows)))]
+    return Arc::new(machine::Machine);
+    #[cfg(not(all(feature = "devices", any(target_os = "linux", target_os = "macos", windows))))]
+    return Arc::new(none::NoCameras);
 }
 
-#[derive(Debug)]
-struct NoCameras;
+#[cfg(not(all(feature = "devices", any(target_os = "linux", target_os = "macos", windows))))]
+mod none {
+    use super::{CameraError, Cameras, Device, PictureSource, Screen};
 
-impl Cameras for NoCameras {
-    fn cameras(&self) -> Vec<Device> {
-        Vec::new()
-    }
+    #[derive(Debug)]
+    pub(super) struct NoCameras;
 
-    fn screens(&self) -> Vec<Screen> {
-        Vec::new()
-    }
+    impl Cameras for NoCameras {
+        fn cameras(&self) -> Vec<Device> {
+            Vec::new()
+        }
 
-    fn open_camera(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
-        Err(CameraError::NotBuilt)
-    }
+        fn screens(&self) -> Vec<Screen> {
+            Vec::new()
+        }
 
-    fn open_screen(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
-        Err(CameraError::NotBuilt)
+        fn open_camera(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+            Err(CameraError::NotBuilt)
+        }
+
+        fn open_screen(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+            Err(CameraError::NotBuilt)
+        }
     }
 }

@@ -14,6 +14,7 @@ pub mod payload;
 pub mod codec;
 pub mod vp8;
 mod vpx;
+mod rate_meter;
 pub mod ladder;
 pub mod bandwidth;
 pub mod assembly;
@@ -36,8 +37,6 @@ pub enum Source {
 pub struct EncodedPicture {
     /// What of.
     pub source: Source,
-    /// One more than that of the picture before, of this source.
-    pub id: u16,
     /// Whether it can be shown without those before.
     pub key: bool,
     /// When it was taken, of a clock of 90 kHz.

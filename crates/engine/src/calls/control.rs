@@ -176,7 +176,7 @@ impl Calls {
         wall: UnixMillis,
     ) -> Result<CallId, Refusal> {
         if self.rooms.contains_key(&room) {
-            return self.answer(room, now_ms, wall);
+            return self.answer(room, camera, now_ms, wall);
         }
         if self.current().is_some() {
             return Err(Refusal::InAnotherCall);
@@ -190,8 +190,14 @@ impl Calls {
         Ok(id)
     }
 
-    /// Goes into a call.
-    pub(crate) fn answer(&mut self, room: RoomId, now_ms: u64, wall: UnixMillis) -> Result<CallId, Refusal> {
+    /// Goes into a call. Who is in it already may switch their camera on by it, not off.
+    pub(crate) fn answer(
+        &mut self,
+        room: RoomId,
+        camera: bool,
+        now_ms: u64,
+        wall: UnixMillis,
+    ) -> Result<CallId, Refusal> {
         if self.current().is_some_and(|(current, _)| current != room) {
             return Err(Refusal::InAnotherCall);
         }
@@ -202,6 +208,9 @@ impl Calls {
             }
             (call.part, call.since, call.mic) = (Part::In, wall, true);
             (call.camera, call.screen) = (false, false);
+        }
+        if camera {
+            call.turn_camera(true);
         }
         let id = call.id;
         self.say(room, now_ms);
@@ -231,11 +240,7 @@ impl Calls {
     }
 
     pub(crate) fn set_camera(&mut self, room: RoomId, camera: bool, now_ms: u64) -> Result<(), Refusal> {
-        self.set(room, now_ms, |call| {
-            call.camera = camera;
-            // Nobody has heard of it yet.
-            call.video |= camera && matches!(call.part, Part::Calling { .. });
-        })
+        self.set(room, now_ms, |call| call.turn_camera(camera))
     }
 
     pub(crate) fn set_screen(&mut self, room: RoomId, screen: bool, now_ms: u64) -> Result<(), Refusal> {
@@ -432,6 +437,12 @@ impl Calls {
 }
 
 impl Call {
+    fn turn_camera(&mut self, on: bool) {
+        self.camera = on;
+        // Nobody has heard of it yet.
+        self.video |= on && matches!(self.part, Part::Calling { .. });
+    }
+
     fn new(id: CallId, part: Part, direct: bool, since: UnixMillis) -> Self {
         let others = BTreeMap::new();
         Self {
@@ -486,6 +497,26 @@ mod tests {
         calls.current().map(|(_, call)| call.id)
     }
 
+    #[test]
+    fn a_call_with_a_camera_begins_with_one_signal_and_one_change() {
+        let mut all = [calls(1), calls(2)];
+        let begun = |calls: &mut Calls| {
+            let outputs: Vec<Output> = std::iter::from_fn(|| calls.poll_output()).collect();
+            let [Output::Say { signal, .. }, Output::Changed { .. }] = outputs[..] else { panic!("{outputs:?}") };
+            assert!(matches!(signal.state, CallState::In { camera: true, .. }), "{signal:?}");
+            signal
+        };
+        all[0].start((ROOM, true), true, CallId([5; 16]), 0, UnixMillis(0)).unwrap();
+        let signal = begun(&mut all[0]);
+        all[1].hear((ROOM, true), (all[0].own, DeviceId([0; 32])), signal, 0);
+        while all[1].poll_output().is_some() {}
+        // Calling back joins the call that is there.
+        all[1].start((ROOM, true), true, CallId([6; 16]), 0, UnixMillis(0)).unwrap();
+        assert_eq!(begun(&mut all[1]).call, CallId([5; 16]));
+        all[1].answer(ROOM, false, 0, UnixMillis(0)).unwrap();
+        assert!(all[1].get(ROOM).unwrap().camera, "she is in it already, and it stays on");
+    }
+
     // Rules: CA2
     #[test]
     fn two_who_call_at_once_are_in_one_call() {
@@ -512,7 +543,7 @@ mod tests {
         let mut answered = [calls(1), calls(2), calls(2)];
         start(&mut answered[0], 5);
         carry(&mut answered, 0);
-        answered[1].answer(ROOM, 0, UnixMillis(0)).unwrap();
+        answered[1].answer(ROOM, false, 0, UnixMillis(0)).unwrap();
         carry(&mut answered, 0);
         assert_eq!(answered[2].get(ROOM).unwrap().part, Part::Out, "it rings no more");
         assert_eq!(answered[0].get(ROOM).unwrap().part, Part::In);
@@ -530,13 +561,13 @@ mod tests {
         let mut all = [calls(1), calls(2)];
         start(&mut all[0], 5);
         carry(&mut all, 0);
-        all[1].answer(ROOM, 0, UnixMillis(0)).unwrap();
+        all[1].answer(ROOM, false, 0, UnixMillis(0)).unwrap();
         carry(&mut all, 0);
         all[1] = calls(2);
         all[0].handle_timeout(2_000);
         carry(&mut all, 2_000);
         assert_eq!(all[1].get(ROOM).unwrap().part, Part::Out, "it can be joined, and does not ring");
-        all[1].answer(ROOM, 2_000, UnixMillis(1)).unwrap();
+        all[1].answer(ROOM, false, 2_000, UnixMillis(1)).unwrap();
         carry(&mut all, 2_000);
         assert_eq!(all[0].get(ROOM).unwrap().others.len(), 1);
         all[0].handle_timeout(11_900);
@@ -608,7 +639,7 @@ mod tests {
             for n in 0..others {
                 calls.hear((ROOM, false), (AccountId([2; 16]), DeviceId([n; 32])), is_in, 0);
             }
-            assert_eq!(calls.answer(ROOM, 0, UnixMillis(0)), answered, "{others} others");
+            assert_eq!(calls.answer(ROOM, false, 0, UnixMillis(0)), answered, "{others} others");
         }
     }
 }

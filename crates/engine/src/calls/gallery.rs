@@ -5,9 +5,10 @@
 //!
 //! # Invariants
 //! 1. Of each tile at most one picture waits, the newest. Test: `a_slow_front_gets_the_newest_alone`.
-//! 2. Nothing of a call is held when it is over: [`Gallery::clear`].
+//! 2. Nothing is taken or held but of who is admitted, whatever threads still bring. Test:
+//!    `what_is_not_admitted_is_neither_shown_nor_kept`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use momoland_media::video::Source;
@@ -46,6 +47,7 @@ struct View {
 struct State {
     views: BTreeMap<u64, View>,
     next_front: u64,
+    admitted: BTreeSet<(DeviceId, Source)>,
     newest: BTreeMap<(DeviceId, Source), Taken>,
 }
 
@@ -89,9 +91,18 @@ impl Gallery {
         Some(view.number)
     }
 
+    /// Whether there were fronts, and the last is closed.
+    pub(crate) fn is_left(&self) -> bool {
+        let state = self.state();
+        state.next_front > 0 && state.views.is_empty()
+    }
+
     /// A picture came. Does not wait.
     pub(crate) fn show(&self, device: DeviceId, source: Source, picture: &Arc<Picture>, at_ms: u32) {
         let mut state = self.state();
+        if !state.admitted.contains(&(device, source)) {
+            return;
+        }
         for view in state.views.values_mut() {
             let mut shows = false;
             for (tile, waiting) in &mut view.tiles {
@@ -107,18 +118,22 @@ impl Gallery {
         state.newest.insert((device, source), (Arc::clone(picture), at_ms));
     }
 
-    /// There are no more of a kind.
-    pub(crate) fn forget(&self, device: DeviceId, source: Source) {
-        self.state().newest.remove(&(device, source));
+    /// Whose pictures are shown from now on. Nothing of others is kept.
+    pub(crate) fn admit(&self, admitted: BTreeSet<(DeviceId, Source)>) {
+        let mut state = self.state();
+        state.newest.retain(|of, _| admitted.contains(of));
+        for (tile, waiting) in state.views.values_mut().flat_map(|view| &mut view.tiles) {
+            if !admitted.contains(&(tile.device, tile.source)) {
+                *waiting = None;
+            }
+        }
+        state.admitted = admitted;
     }
 
     /// The call is over.
     pub(crate) fn clear(&self) {
-        let mut state = self.state();
-        state.newest.clear();
-        for view in state.views.values_mut() {
-            view.tiles.clear();
-        }
+        self.admit(BTreeSet::new());
+        self.state().views.values_mut().for_each(|view| view.tiles.clear());
     }
 }
 
@@ -190,9 +205,16 @@ mod tests {
         Arc::new(Picture::grey(16, 8, luma))
     }
 
+    /// Both are in the call, and show themselves.
+    fn gallery() -> Gallery {
+        let gallery = Gallery::default();
+        gallery.admit([(ADA, Source::Camera), (BO, Source::Camera)].into());
+        gallery
+    }
+
     #[test]
     fn a_slow_front_gets_the_newest_alone() {
-        let gallery = Gallery::default();
+        let gallery = gallery();
         let (front, mut stream) = gallery.open();
         assert_eq!(gallery.look(front, vec![tile(ADA), tile(BO)]), Some(1));
         for luma in 0..5 {
@@ -212,7 +234,7 @@ mod tests {
 
     #[test]
     fn who_looks_anew_sees_what_is_there_and_who_is_gone_costs_nothing() {
-        let gallery = Gallery::default();
+        let gallery = gallery();
         let (front, mut stream) = gallery.open();
         gallery.show(BO, Source::Camera, &grey(3), 0);
         assert_eq!(gallery.look(front, vec![tile(BO)]), Some(1));
@@ -220,7 +242,32 @@ mod tests {
         gallery.clear();
         assert_eq!(gallery.look(front, vec![tile(BO)]), Some(2));
         assert!(stream.next().now_or_never().is_none());
+        assert!(!gallery.is_left());
         drop(stream);
         assert_eq!(gallery.look(front, vec![tile(BO)]), None);
+        assert!(gallery.is_left());
+    }
+
+    #[test]
+    fn what_is_not_admitted_is_neither_shown_nor_kept() {
+        let gallery = gallery();
+        assert!(!gallery.is_left(), "nobody was there");
+        let (front, mut stream) = gallery.open();
+        let look = || gallery.look(front, vec![tile(ADA), tile(BO)]);
+        look();
+        gallery.show(ADA, Source::Camera, &grey(1), 0);
+        gallery.show(BO, Source::Camera, &grey(2), 0);
+        gallery.admit([(BO, Source::Camera)].into());
+        // What was under way when she switched it off.
+        gallery.show(ADA, Source::Camera, &grey(3), 0);
+        assert_eq!(stream.next().now_or_never().unwrap()[16], 2);
+        assert!(stream.next().now_or_never().is_none(), "she is off");
+        look();
+        assert_eq!(stream.next().now_or_never().unwrap()[16], 2);
+        assert!(stream.next().now_or_never().is_none(), "nothing of her was kept");
+        gallery.clear();
+        gallery.show(BO, Source::Camera, &grey(4), 0);
+        look();
+        assert!(stream.next().now_or_never().is_none(), "the call is over");
     }
 }

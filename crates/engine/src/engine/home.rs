@@ -293,6 +293,7 @@ impl Home {
     /// tokens that it renewed at the last moment are kept, since the old ones count as stolen from then on. The account
     /// with the last of them.
     pub(crate) async fn close(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) -> Account {
+        self.end_call();
         self.write_journal_at_last();
         self.write_choices_at_last();
         if let Some(links) = self.links.take() {

@@ -46,6 +46,11 @@ impl VideoPort {
         self.changed.notify_one();
     }
 
+    /// Nothing of a source goes out any more before its next key picture.
+    pub(crate) fn leave_out(&self, source: Source) {
+        self.outgoing().leave_out(source);
+    }
+
     /// Tells the other side what came of theirs.
     pub(crate) fn tell(&self, feedback: &Feedback) {
         self.outgoing().tell(feedback);

@@ -134,7 +134,7 @@ impl PictureSource for Ticking {
         if let Some(cameras) = &self.watched
             && !cameras.names().contains(&self.name)
         {
-            return Err(CameraError::Refused(self.name.clone(), "it was unplugged".to_owned()));
+            return Err(CameraError::Unplugged(self.name.clone()));
         }
         let (width, height) = self.size;
         Ok(TestPicture { who: self.who, count: self.count }.draw(width, height))

@@ -20,6 +20,8 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_millis(450);
 /// Between two requests for a key picture.
 const ASK_EVERY: Duration = Duration::from_millis(300);
+/// A source of which nothing came for so long is awaited no more: it may have ended.
+const ENDED_AFTER: Duration = Duration::from_secs(3);
 
 /// A whole picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct Assembly {
     /// The picture that can be decoded next; none: only a key picture can.
     next: Option<u64>,
     newest: Option<u64>,
+    /// When the last part came.
+    heard: Option<Duration>,
     /// No picture up to this one is of use any more.
     done: Option<u64>,
     pictures: BTreeMap<u64, Partial>,
@@ -86,6 +90,7 @@ impl Assembly {
 
     /// A part came, for the first time.
     pub fn push(&mut self, now: Duration, part: &Part<'_>, timestamp: u32) {
+        self.heard = Some(now);
         self.counts.received += 1;
         self.counts.bytes += part.data.len() as u64;
         // The first may come after some that were sent later.
@@ -146,11 +151,10 @@ impl Assembly {
                 self.give_up();
             }
         }
-        let begun = self.newest.is_some();
         // One is on its way.
         let comes = self.pictures.values().any(|it| it.key && it.first + PATIENCE > now);
         let asked = self.asked.is_some_and(|asked| asked + ASK_EVERY > now);
-        let asks = begun && self.next.is_none() && !comes && !asked;
+        let asks = self.goes_on(now) && self.next.is_none() && !comes && !asked;
         if asks {
             self.asked = Some(now);
             self.counts.keys_asked += 1;
@@ -159,8 +163,12 @@ impl Assembly {
     }
 
     /// Whether [`Self::asks_for_key`] has something to look after.
-    pub fn waits(&self) -> bool {
-        !self.pictures.is_empty() || (self.newest.is_some() && self.next.is_none())
+    pub fn waits(&self, now: Duration) -> bool {
+        self.goes_on(now) && (!self.pictures.is_empty() || self.next.is_none())
+    }
+
+    fn goes_on(&self, now: Duration) -> bool {
+        self.heard.is_some_and(|heard| heard + ENDED_AFTER > now)
     }
 
     fn give_up(&mut self) {
@@ -249,6 +257,20 @@ mod tests {
         assembly.push(ms(1), &part(2, 0, 1, false), 2);
         assert_eq!(assembly.next_picture(), None);
         assert!(assembly.asks_for_key(ms(1)));
+    }
+
+    #[test]
+    fn a_source_that_ended_is_neither_awaited_nor_asked_of_for_ever() {
+        let mut assembly = Assembly::default();
+        assert!(!assembly.waits(ms(0)), "nothing began");
+        assembly.push(ms(0), &part(1, 0, 1, true), 1);
+        assert!(assembly.next_picture().is_some());
+        assembly.push(ms(100), &part(2, 0, 2, false), 2);
+        assembly.broken();
+        assert!(assembly.waits(ms(200)) && assembly.asks_for_key(ms(3_000)));
+        assert!(!assembly.asks_for_key(ms(3_400)) && !assembly.waits(ms(3_400)), "it has ended");
+        assembly.push(ms(9_000), &part(3, 0, 1, false), 3);
+        assert!(assembly.asks_for_key(ms(9_000)) && assembly.waits(ms(9_000)), "it goes on");
     }
 
     proptest! {

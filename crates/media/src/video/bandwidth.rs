@@ -36,6 +36,8 @@ const SETTLE_MS: u64 = 350;
 const STARVED_MS: u64 = 3_000;
 /// What came is counted over so long.
 const RATE_WINDOW_MS: u64 = 600;
+/// Reports that are remembered. More, from who tells more often than every 10 ms: the oldest are dropped.
+const REPORTS_MAX: usize = 64;
 
 /// See the module.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ pub struct Bandwidth {
     /// Shortest travel times, each the shortest of a second.
     bases: VecDeque<(u64, i64)>,
     /// Bytes that came, by when they were told of.
-    came: VecDeque<(u64, u32)>,
+    came: VecDeque<(u64, u64)>,
     counted: Option<(u32, u32)>,
     lost: VecDeque<(u64, u32, u32)>,
     /// From then on what was sent since it was lowered tells.
@@ -95,9 +97,9 @@ impl Bandwidth {
     /// A report came: what it tells of arrivals, and the counts of all that came at the first try, and of all up to the
     /// newest.
     pub fn report(&mut self, now_ms: u64, arrivals: &[Arrival], came: u32, newest: u32) {
-        let bytes: u32 = arrivals.iter().map(|arrival| arrival.bytes).sum();
+        let bytes: u64 = arrivals.iter().map(|arrival| u64::from(arrival.bytes)).sum();
         self.came.push_back((now_ms, bytes));
-        while self.came.front().is_some_and(|(at, _)| at + RATE_WINDOW_MS < now_ms) {
+        while self.came.len() > REPORTS_MAX || self.came.front().is_some_and(|(at, _)| at + RATE_WINDOW_MS < now_ms) {
             self.came.pop_front();
         }
         let queue = self.queue(now_ms, arrivals);
@@ -143,10 +145,10 @@ impl Bandwidth {
     }
 
     fn came_rate(&self) -> f64 {
-        let bytes: u32 = self.came.iter().map(|(_, bytes)| bytes).sum();
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds")]
-        let seconds = (RATE_WINDOW_MS as f64) / 1_000.0;
-        f64::from(bytes) * 8.0 / seconds
+        let bytes: u64 = self.came.iter().map(|(_, bytes)| bytes).sum();
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds, and at most megabytes")]
+        let (bytes, seconds) = (bytes as f64, RATE_WINDOW_MS as f64 / 1_000.0);
+        bytes * 8.0 / seconds
     }
 
     /// How long the packets of a report waited on the way, in the middle.
@@ -172,14 +174,19 @@ impl Bandwidth {
 
     /// Per thousand, of the last second.
     fn loss(&mut self, now_ms: u64, came: u32, newest: u32) -> u64 {
-        let (came_before, newest_before) = self.counted.replace((came, newest)).unwrap_or((came, newest));
+        let (came_before, newest_before) = *self.counted.get_or_insert((came, newest));
         let of = newest.wrapping_sub(newest_before);
         let got = came.wrapping_sub(came_before);
-        // Reports overtake each other.
-        if of < 1 << 16 && got < 1 << 16 {
-            self.lost.push_back((now_ms, of.saturating_sub(got), of));
+        // Reports overtake each other: what an older one tells was told.
+        let is_overtaken = (-(1 << 15)..0).contains(&of.cast_signed());
+        if !is_overtaken {
+            self.counted = Some((came, newest));
+            // Beyond, the other side began anew.
+            if of < 1 << 16 && got < 1 << 16 {
+                self.lost.push_back((now_ms, of.saturating_sub(got), of));
+            }
         }
-        while self.lost.front().is_some_and(|(at, _, _)| at + 1_000 < now_ms) {
+        while self.lost.len() > REPORTS_MAX || self.lost.front().is_some_and(|(at, _, _)| at + 1_000 < now_ms) {
             self.lost.pop_front();
         }
         let (lost, of) = self.lost.iter().fold((0, 0), |(lost, of), it| (lost + u64::from(it.1), of + u64::from(it.2)));
@@ -258,6 +265,25 @@ mod tests {
         way.bits_per_second = 10e6;
         way.run(&mut bandwidth, 15);
         assert!(bandwidth.estimate() > 1_000_000, "{}", bandwidth.estimate());
+    }
+
+    #[test]
+    fn a_report_that_was_overtaken_changes_nothing_and_many_are_bounded() {
+        let mut bandwidth = Bandwidth::default();
+        bandwidth.loss(0, 100, 1_000);
+        bandwidth.loss(50, 200, 1_100);
+        // Sent before the last.
+        assert_eq!(bandwidth.loss(60, 150, 1_050), 0);
+        assert_eq!(bandwidth.loss(100, 250, 1_150), 0, "nothing was lost");
+        assert_eq!(bandwidth.loss(150, 250, 1_200), 250, "50 of 200");
+        // The other side began anew: its counts are others, and go on from there.
+        assert_eq!(bandwidth.loss(2_000, 1, 1_201), 0);
+        assert_eq!(bandwidth.loss(2_050, 51, 1_301), 500);
+        let arrivals = [Arrival { left: 0, came: 0, bytes: u32::MAX }; 2];
+        for _ in 0..1_000 {
+            bandwidth.report(3_000, &arrivals, 51, 1_301);
+        }
+        assert!(bandwidth.came.len() <= REPORTS_MAX && bandwidth.lost.len() <= REPORTS_MAX);
     }
 
     #[test]

@@ -25,8 +25,19 @@ const ASKS_MAX: u8 = 8;
 const ASKED_FOR: Duration = Duration::from_millis(900);
 /// What is assumed of the way until it is known, there and back.
 const ROUND_TRIP: Duration = Duration::from_millis(100);
+/// The shortest time there and back of this long, and as long before, counts: it is measured by messages that the link
+/// sends again where they are lost, and then takes a second more.
+const ROUND_TRIPS_OF: Duration = Duration::from_secs(5);
 /// The other side hears of arrivals this often.
 const TELL_EVERY: Duration = Duration::from_millis(50);
+
+/// The shortest of a while, and of the while before.
+#[derive(Debug, Clone, Copy)]
+struct RoundTrips {
+    since: Duration,
+    shortest: Duration,
+    before: Duration,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Missing {
@@ -45,7 +56,7 @@ pub struct Incoming {
     told: Duration,
     /// Parts of pictures came since then. Feedback alone is not answered, or it would go back and forth for ever.
     parts_came: bool,
-    round_trip: Option<Duration>,
+    round_trips: Option<RoundTrips>,
     camera: Assembly,
     screen: Assembly,
     refused: u64,
@@ -117,9 +128,14 @@ impl Incoming {
         }
     }
 
-    /// There and back on this way.
-    pub fn set_round_trip(&mut self, round_trip: Duration) {
-        self.round_trip = Some(round_trip);
+    /// There and back on this way, as it was measured last.
+    pub fn set_round_trip(&mut self, now: Duration, round_trip: Duration) {
+        let first = RoundTrips { since: now, shortest: round_trip, before: round_trip };
+        let known = self.round_trips.get_or_insert(first);
+        if known.since + ROUND_TRIPS_OF <= now {
+            *known = RoundTrips { since: now, shortest: round_trip, before: known.shortest };
+        }
+        known.shortest = known.shortest.min(round_trip);
     }
 
     /// The next picture that can be decoded.
@@ -150,8 +166,8 @@ impl Incoming {
     }
 
     /// Whether [`Self::feedback`] may have something to say soon.
-    pub fn is_busy(&self) -> bool {
-        !self.missing.is_empty() || self.has_news() || self.camera.waits() || self.screen.waits()
+    pub fn is_busy(&self, now: Duration) -> bool {
+        !self.missing.is_empty() || self.has_news() || self.camera.waits(now) || self.screen.waits(now)
     }
 
     /// What the other side is to be told now.
@@ -176,7 +192,8 @@ impl Incoming {
 
     fn asks(&mut self, now: Duration) -> Vec<u16> {
         self.missing.retain(|_, it| it.asks < ASKS_MAX && it.since + ASKED_FOR > now);
-        let again = self.round_trip.unwrap_or(ROUND_TRIP) * 5 / 4 + Duration::from_millis(10);
+        let round_trip = self.round_trips.map_or(ROUND_TRIP, |known| known.shortest.min(known.before));
+        let again = round_trip * 5 / 4 + Duration::from_millis(10);
         let mut asked = Vec::new();
         for (sequence, missing) in &mut self.missing {
             let due = missing.asked.map_or(missing.since + OVERTAKEN, |asked| asked + again) <= now;
@@ -200,12 +217,12 @@ mod tests {
 
     fn packet(sequence: u16, picture: u16, key: bool) -> VideoPacket {
         let data = vec![sequence.to_be_bytes()[1]; 40].into();
-        let picture = EncodedPicture { source: Source::Camera, id: picture, key, timestamp: picture.into(), data };
+        let encoded = EncodedPicture { source: Source::Camera, key, timestamp: picture.into(), data };
         VideoPacket {
             sequence,
-            timestamp: picture.timestamp,
+            timestamp: encoded.timestamp,
             marker: true,
-            payload: payload::parts(&picture).remove(0),
+            payload: payload::parts(&encoded, picture).remove(0),
         }
     }
 
@@ -214,6 +231,21 @@ mod tests {
     }
 
     // Rules: CA7
+    #[test]
+    fn a_measurement_that_was_late_keeps_nothing_from_being_asked_for() {
+        let mut incoming = Incoming::default();
+        let mut asked = |now, sequence, round_trip| {
+            incoming.set_round_trip(ms(now), ms(round_trip));
+            incoming.push(ms(now), &packet(sequence, sequence, true)).unwrap();
+            let later = now..now + 400;
+            later.map(|now| incoming.feedback(ms(now)).map_or(0, |feedback| feedback.asked.len())).sum::<usize>()
+        };
+        assert_eq!(asked(100, 1, 40), 0);
+        assert_eq!(asked(300, 3, 1_040), 7, "packet 2, every 60 ms");
+        assert_eq!(asked(5_400, 5, 1_040), 7, "packet 4");
+        assert_eq!(asked(10_500, 7, 1_040), 1, "the way is that long");
+    }
+
     #[test]
     fn what_is_missing_is_asked_for_again_and_no_more() {
         let mut incoming = Incoming::default();
@@ -256,7 +288,7 @@ mod tests {
         let payload = Feedback { came: 1, ..Feedback::default() }.write();
         let packet = VideoPacket { sequence: 9, timestamp: 0, marker: true, payload };
         assert!(incoming.push(ms(0), &packet).unwrap().is_some());
-        assert_eq!((incoming.is_busy(), incoming.feedback(ms(500))), (false, None));
+        assert_eq!((incoming.is_busy(ms(0)), incoming.feedback(ms(500))), (false, None));
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! 1. What waits is bounded by time: [`WAIT_MAX`] at the estimated rate. Beyond it a source's pictures are left out until a
 //!    key picture. Test: `what_the_way_has_no_room_for_is_left_out_until_a_key_picture`.
 //! 2. What is remembered is bounded: [`HISTORY_MAX`].
-//! 3. Where nothing is heard of what was sent, nearly nothing is sent. Test: `it_falls_silent_when_nothing_arrives`.
+//! 3. Each source's pictures are numbered here, one after the other whoever makes them, and the first after
+//!    [`Outgoing::begin`] is a key picture. Test: `whoever_listens_from_now_on_gets_a_key_picture_first`.
+//! 4. Where nothing is heard of what was sent, nearly nothing is sent. Test: `it_falls_silent_when_nothing_arrives`.
 //!
 //! Pure: all times are given.
 
@@ -16,7 +18,7 @@ use super::bandwidth::{Arrival, Bandwidth};
 use super::payload::{self, Feedback};
 use super::{EncodedPicture, Source, VideoPacket};
 
-/// Packets that can be sent again; 2 s of 720p.
+/// Packets that can be sent again: some 2 s of 720p.
 const HISTORY_MAX: usize = 800;
 /// Pictures wait so long at most.
 const WAIT_MAX: Duration = Duration::from_millis(400);
@@ -49,11 +51,26 @@ struct Sent {
     packet: VideoPacket,
 }
 
-/// Of each source: whether its pictures are left out until a key picture, and whether one is wanted.
-#[derive(Debug, Clone, Copy, Default)]
+/// Of each source: whether its pictures are left out until a key picture, whether one is wanted, and the number of the
+/// next.
+#[derive(Debug, Clone, Copy)]
 struct Flow {
     left_out: bool,
     key_wanted: bool,
+    next_id: u16,
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        Self { left_out: true, key_wanted: true, next_id: 0 }
+    }
+}
+
+impl Flow {
+    /// Who listens has seen nothing so far. The other side may remember the numbers, so they go on.
+    fn begin(&mut self) {
+        (self.left_out, self.key_wanted) = (true, true);
+    }
 }
 
 /// See the module.
@@ -72,7 +89,6 @@ pub struct Outgoing {
     unheard: Option<Duration>,
     camera: Flow,
     screen: Flow,
-    bytes: u64,
 }
 
 impl Outgoing {
@@ -88,20 +104,18 @@ impl Outgoing {
         self.waiting.clear();
         self.waiting_bytes = 0;
         self.again.clear();
+        // It was for somebody else.
+        self.history.clear();
         self.feedback.clear();
         self.unheard = None;
-        (self.camera, self.screen) = (Flow::default(), Flow::default());
+        self.camera.begin();
+        self.screen.begin();
     }
 
     /// What the way is thought to carry, bits a second; none where pictures pause. Where nothing is heard they are made as
     /// before, since with one packet of them the way is asked whether it is back.
     pub fn estimate(&self, now: Duration) -> Option<u32> {
         (!self.bandwidth.is_starved(millis(now))).then(|| self.bandwidth.estimate())
-    }
-
-    /// Bytes of payload that went out.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     fn is_silent(&self, now: Duration) -> bool {
@@ -138,7 +152,10 @@ impl Outgoing {
     }
 
     fn queue(&mut self, picture: &EncodedPicture, parts_max: usize) {
-        let mut parts = payload::parts(picture).into_iter().take(parts_max).peekable();
+        let flow = self.flow(picture.source);
+        let number = flow.next_id;
+        flow.next_id = number.wrapping_add(1);
+        let mut parts = payload::parts(picture, number).into_iter().take(parts_max).peekable();
         while let Some(payload) = parts.next() {
             self.waiting_bytes += payload.len();
             let marker = parts.peek().is_none();
@@ -147,7 +164,8 @@ impl Outgoing {
         }
     }
 
-    fn leave_out(&mut self, source: Source) {
+    /// Nothing that waits of a source goes out, and nothing of it before its next key picture.
+    pub fn leave_out(&mut self, source: Source) {
         self.waiting.retain(|waiting| waiting.source != source);
         self.waiting_bytes = self.waiting.iter().map(|waiting| waiting.payload.len()).sum();
         let flow = self.flow(source);
@@ -185,9 +203,13 @@ impl Outgoing {
     }
 
     fn sent(&self, sequence: u16) -> Option<&Sent> {
-        // One after the other.
+        self.history.get(self.place_of(sequence)?)
+    }
+
+    /// They lie one after the other.
+    fn place_of(&self, sequence: u16) -> Option<usize> {
         let first = self.history.front()?.packet.sequence;
-        self.history.get(usize::from(sequence.wrapping_sub(first)))
+        Some(usize::from(sequence.wrapping_sub(first)))
     }
 
     /// Whether somebody waits for a key picture of a source. Once.
@@ -204,8 +226,8 @@ impl Outgoing {
             return None;
         }
         while let Some(sequence) = self.again.pop_front() {
-            let first = self.history.front()?.packet.sequence;
-            let Some(sent) = self.history.get_mut(usize::from(sequence.wrapping_sub(first))) else { continue };
+            let place = self.place_of(sequence);
+            let Some(sent) = place.and_then(|place| self.history.get_mut(place)) else { continue };
             if sent.at + AGAIN_AFTER > now {
                 continue;
             }
@@ -242,7 +264,6 @@ impl Outgoing {
     fn send(&mut self, now: Duration, timestamp: u32, marker: bool, payload: Vec<u8>) -> VideoPacket {
         let packet = VideoPacket { sequence: self.sequence, timestamp, marker, payload };
         self.sequence = self.sequence.wrapping_add(1);
-        self.bytes += packet.payload.len() as u64;
         if self.history.len() == HISTORY_MAX {
             self.history.pop_front();
         }
@@ -264,8 +285,8 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn picture(id: u16, key: bool, bytes: usize) -> EncodedPicture {
-        EncodedPicture { source: Source::Camera, id, key, timestamp: id.into(), data: vec![7; bytes].into() }
+    fn picture(timestamp: u16, key: bool, bytes: usize) -> EncodedPicture {
+        EncodedPicture { source: Source::Camera, key, timestamp: timestamp.into(), data: vec![7; bytes].into() }
     }
 
     fn drain(outgoing: &mut Outgoing, now: Duration) -> Vec<VideoPacket> {
@@ -295,6 +316,50 @@ mod tests {
         let rest: Vec<u32> =
             std::iter::from_fn(|| incoming.next_picture(Source::Camera)).map(|it| it.timestamp).collect();
         assert_eq!(rest, [2, 3]);
+    }
+
+    #[test]
+    fn whoever_listens_from_now_on_gets_a_key_picture_first() {
+        let mut outgoing = Outgoing::default();
+        for (begun, n) in (0..3).map(|n| (1_000 * u64::from(n), 10 * n)) {
+            outgoing.push(ms(begun), &picture(n, false, 100));
+            assert_eq!(outgoing.poll(ms(begun)), None, "nothing can be made of it there");
+            assert!(outgoing.takes_key(Source::Camera));
+            outgoing.push(ms(begun + 30), &picture(n + 1, true, 100));
+            let first = drain(&mut outgoing, ms(begun + 30)).remove(0);
+            outgoing.begin();
+            let asked = Feedback { asked: vec![first.sequence], ..Feedback::default() };
+            outgoing.hear(ms(begun + 100), &asked);
+            assert_eq!(drain(&mut outgoing, ms(begun + 100)), [], "that was for somebody else");
+        }
+    }
+
+    #[test]
+    fn pictures_count_on_whoever_makes_them_and_whatever_is_left_out() {
+        let (mut outgoing, mut incoming) = (Outgoing::default(), Incoming::default());
+        let mut seen = Vec::new();
+        for n in 0..60_u16 {
+            let now = ms(33 * u64::from(n));
+            match n {
+                // The camera is off, and on again: another encoder, and who looks is the same.
+                30 => outgoing.leave_out(Source::Camera),
+                31..40 => continue,
+                _ => outgoing.push(now, &picture(n, n == 0 || n == 40, 1_000)),
+            }
+            for packet in drain(&mut outgoing, now) {
+                incoming.push(now, &packet).unwrap();
+            }
+            seen.extend(std::iter::from_fn(|| incoming.next_picture(Source::Camera)).map(|it| it.timestamp));
+            if let Some(feedback) = incoming.feedback(now) {
+                assert!(!feedback.key_camera, "{n}: nothing is missing");
+                outgoing.hear(now, &feedback);
+            }
+        }
+        let expected: Vec<u32> = (0..30).chain(40..60).collect();
+        assert_eq!(seen, expected);
+        outgoing.push(ms(2_000), &picture(60, false, 1_000));
+        outgoing.leave_out(Source::Camera);
+        assert_eq!(drain(&mut outgoing, ms(2_000)), [], "off is off");
     }
 
     #[test]

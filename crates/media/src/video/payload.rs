@@ -81,8 +81,8 @@ fn source_code(source: Source) -> u8 {
     }
 }
 
-/// The parts of a picture, in order.
-pub fn parts(picture: &EncodedPicture) -> Vec<Vec<u8>> {
+/// The parts of a picture, in order. `number`: one more than that of the picture before on this link, of the source.
+pub fn parts(picture: &EncodedPicture, number: u16) -> Vec<Vec<u8>> {
     let count = picture.data.len().div_ceil(PART_BYTES_MAX).max(1);
     let Ok(parts) = u16::try_from(count) else { return Vec::new() };
     if parts > PARTS_MAX {
@@ -93,7 +93,7 @@ pub fn parts(picture: &EncodedPicture) -> Vec<Vec<u8>> {
     let part = |(part, data): (u16, &[u8])| {
         let mut payload = Vec::with_capacity(PART_HEADER + data.len());
         payload.extend([source_code(picture.source), u8::from(picture.key)]);
-        for number in [picture.id, part, parts] {
+        for number in [number, part, parts] {
             payload.extend(number.to_be_bytes());
         }
         payload.extend(data);
@@ -162,7 +162,10 @@ impl Feedback {
         payload.extend(self.newest.to_be_bytes());
         payload.push(u8::try_from(asked.len()).unwrap_or(u8::MAX));
         payload.extend(asked.iter().flat_map(|number| number.to_be_bytes()));
-        let base = arrivals.first().map_or(0, |(_, at)| *at);
+        // The earliest, which need not be the first; of a clock that comes round again.
+        let first = arrivals.first().map_or(0, |(_, at)| *at);
+        let since_first = |at: &u32| at.wrapping_sub(first).cast_signed();
+        let base = arrivals.iter().map(|(_, at)| *at).min_by_key(since_first).unwrap_or_default();
         payload.extend(base.to_be_bytes());
         for (sequence, at) in arrivals {
             let later = u16::try_from(at.wrapping_sub(base)).unwrap_or(u16::MAX);
@@ -182,8 +185,8 @@ mod tests {
         // Rules: CA6
         #[test]
         fn a_picture_is_the_sum_of_its_parts(data in proptest::collection::vec(any::<u8>(), 1..9_000), id: u16, key: bool) {
-            let picture = EncodedPicture { source: Source::Screen, id, key, timestamp: 9, data: data.clone().into() };
-            let written = parts(&picture);
+            let picture = EncodedPicture { source: Source::Screen, key, timestamp: 9, data: data.clone().into() };
+            let written = parts(&picture, id);
             let mut whole: Vec<u8> = Vec::new();
             for (n, payload) in written.iter().enumerate() {
                 let Ok(Payload::Part(part)) = read(payload) else { panic!("it reads its own") };
@@ -203,6 +206,15 @@ mod tests {
                 let again = feedback.write();
                 prop_assert_eq!(read(&again), Ok(Payload::Feedback(feedback)));
             }
+        }
+    }
+
+    #[test]
+    fn arrivals_read_as_they_were_written_whichever_was_first() {
+        let arrivals = vec![(7, 2_395), (8, 2_394), (9, 2_394 + 65_535), (10, u32::MAX)];
+        let feedback = |arrivals: &[(u16, u32)]| Feedback { arrivals: arrivals.to_vec(), ..Feedback::default() };
+        for some in [&arrivals[..3], &[arrivals[3], arrivals[0]], &[arrivals[0], arrivals[3]]] {
+            assert_eq!(read(&feedback(some).write()), Ok(Payload::Feedback(feedback(some))), "{some:?}");
         }
     }
 

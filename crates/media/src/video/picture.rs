@@ -1,6 +1,6 @@
 //! Pictures as they are: brightness, and two planes of colour at half the size (I420).
 
-use std::num::NonZeroU16;
+use std::borrow::Cow;
 
 /// The longest side of a picture. Larger ones are refused before anything is made for them.
 pub const SIDE_MAX: u16 = 2_560;
@@ -82,16 +82,19 @@ impl Picture {
         (even(width), even(height))
     }
 
-    /// This picture, scaled down until it fits; each pixel is the mean of those that it stands for.
+    /// This picture, scaled down until it fits.
     #[must_use]
-    pub fn scaled_to_fit(&self, width: u16, height: u16) -> Self {
+    pub fn scaled_to_fit(&self, width: u16, height: u16) -> Cow<'_, Self> {
         let (width, height) = self.fitted(width, height);
         self.scaled(width, height)
     }
 
-    fn scaled(&self, width: u16, height: u16) -> Self {
+    /// This picture in exactly this size; each pixel is the mean of those that it stands for. Not copied where it has the
+    /// size.
+    #[must_use]
+    pub fn scaled(&self, width: u16, height: u16) -> Cow<'_, Self> {
         if (width, height) == (self.width, self.height) {
-            return self.clone();
+            return Cow::Borrowed(self);
         }
         let mut planes = Vec::with_capacity(length(width, height));
         let (y, colours) = self.planes.split_at(usize::from(self.width) * usize::from(self.height));
@@ -101,7 +104,7 @@ impl Picture {
         for colour in [u, v] {
             shrink(colour, (half(self.width), half(self.height)), (half(width), half(height)), &mut planes);
         }
-        Self { width, height, planes }
+        Cow::Owned(Self { width, height, planes })
     }
 }
 
@@ -137,22 +140,10 @@ impl std::fmt::Debug for Picture {
     }
 }
 
-/// How like two pictures of one size are: peak signal to noise of their brightness, decibels.
-pub fn likeness(one: &Picture, other: &Picture) -> Option<f64> {
-    if (one.width, one.height) != (other.width, other.height) {
-        return None;
-    }
-    let square = |(one, other): (&u8, &u8)| u64::from(one.abs_diff(*other)).pow(2);
-    let error: u64 = one.luma().iter().zip(other.luma()).map(square).sum();
-    let pixels = NonZeroU16::new(one.width).map_or(1.0, |width| f64::from(width.get())) * f64::from(one.height);
-    #[expect(clippy::cast_precision_loss, reason = "a mean")]
-    let mean = error as f64 / pixels;
-    Some(if mean == 0.0 { f64::INFINITY } else { 10.0 * (255.0_f64.powi(2) / mean).log10() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_picture_fits_into_a_tile_in_its_own_proportion_and_is_never_enlarged() {
@@ -172,6 +163,31 @@ mod tests {
         let mut picture = Picture::grey(4, 4, 0);
         picture.luma_mut().copy_from_slice(&[0, 10, 100, 100, 20, 30, 100, 100, 7, 7, 0, 0, 7, 7, 0, 200]);
         assert_eq!(picture.scaled_to_fit(2, 2).luma(), [15, 100, 7, 50]);
+    }
+
+    #[test]
+    fn a_picture_of_the_size_is_not_copied() {
+        let picture = Picture::grey(640, 360, 9);
+        assert!(matches!(picture.scaled_to_fit(1280, 720), Cow::Borrowed(_)));
+        assert!(matches!(picture.scaled(320, 180), Cow::Owned(_)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_is_scaled_has_the_size_that_was_asked_for(
+            (width, height) in (1_u16..1_400, 1_u16..900),
+            (wide, high) in (0_u16..1_400, 0_u16..900),
+        ) {
+            let picture = Picture::grey(width, height, 7);
+            let (wide, high) = picture.fitted(wide, high);
+            prop_assert!(wide % 2 == 0 && high % 2 == 0 && wide >= 2 && high >= 2);
+            prop_assert!(wide <= width.max(2) && high <= height.max(2));
+            let scaled = picture.scaled(wide, high).into_owned();
+            prop_assert_eq!((scaled.width(), scaled.height()), (wide, high));
+            prop_assert!(scaled.luma().iter().all(|pixel| *pixel == 7));
+            prop_assert!(Picture::from_planes(wide, high, scaled.planes).is_some());
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The pictures of one link on their way in: put together, decoded, the newest handed out.
+//! The pictures of one link on their way in: put together, decoded, handed out.
 //!
 //! One thread a link, so that no decoder waits for another's, and the link's own task for none.
 
@@ -6,18 +6,17 @@ use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::codec::PictureDecoder;
+use super::codec::{PictureDecoder, VideoError};
 use super::incoming::Incoming;
 use super::payload::Feedback;
 use super::picture::Picture;
+use super::rate_meter::{RATE_WINDOW, RateMeter};
 use super::{Source, VideoPacket, vp8};
 
 /// Packets that wait to be looked at. More are dropped, and asked for again.
 const WAITING_MAX: usize = 1_024;
 /// While something is awaited it is looked after so often.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// Rates are of so long.
-const RATE_WINDOW: Duration = Duration::from_secs(1);
 
 /// Takes decoded pictures and when they were taken, of the other side's clock in milliseconds. Must not wait.
 pub type OnPicture = Box<dyn FnMut(Source, Arc<Picture>, u32) + Send>;
@@ -62,6 +61,7 @@ struct Shared {
     camera: VideoStats,
     screen: VideoStats,
     round_trip: Option<Duration>,
+    problem: Option<String>,
 }
 
 /// See the module. Ends when it is dropped.
@@ -77,6 +77,10 @@ impl Receiver {
     /// # Errors
     /// Where the system gives no thread.
     pub fn start(on_picture: OnPicture, wire: Box<dyn Wire>) -> std::io::Result<Self> {
+        Self::start_with(on_picture, wire, vp8::decoder)
+    }
+
+    fn start_with(on_picture: OnPicture, wire: Box<dyn Wire>, decoder: NewDecoder) -> std::io::Result<Self> {
         let (packets, waiting) = mpsc::sync_channel(WAITING_MAX);
         let shared = Arc::new(Mutex::new(Shared::default()));
         let worker = Worker {
@@ -85,6 +89,7 @@ impl Receiver {
             shared: Arc::clone(&shared),
             on_picture,
             wire,
+            decoder,
             camera: Decoding::default(),
             screen: Decoding::default(),
         };
@@ -100,6 +105,11 @@ impl Receiver {
     /// There and back on this link.
     pub fn set_round_trip(&self, round_trip: Duration) {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).round_trip = Some(round_trip);
+    }
+
+    /// Why what comes cannot be shown, for a person.
+    pub fn problem(&self) -> Option<String> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).problem.clone()
     }
 
     /// The figures of a source, once something of it came.
@@ -120,10 +130,11 @@ struct Decoding {
     refused: u64,
     size: (u16, u16),
     delay_ms: f32,
-    /// Since when, and how many pictures and bytes there had been.
-    measured: Option<(Instant, u64, u64)>,
-    rates: (f32, u64),
+    meter: RateMeter,
 }
+
+/// Makes a decoder, where there can be one.
+type NewDecoder = fn() -> Result<Box<dyn PictureDecoder>, VideoError>;
 
 struct Worker {
     started: Instant,
@@ -131,6 +142,7 @@ struct Worker {
     shared: Arc<Mutex<Shared>>,
     on_picture: OnPicture,
     wire: Box<dyn Wire>,
+    decoder: NewDecoder,
     camera: Decoding,
     screen: Decoding,
 }
@@ -138,7 +150,7 @@ struct Worker {
 impl Worker {
     fn run(mut self, waiting: &mpsc::Receiver<(Instant, VideoPacket)>) {
         loop {
-            let packet = if self.incoming.is_busy() {
+            let packet = if self.incoming.is_busy(self.started.elapsed()) {
                 waiting.recv_timeout(LOOK_EVERY)
             } else {
                 waiting.recv_timeout(RATE_WINDOW)
@@ -146,8 +158,9 @@ impl Worker {
             match packet {
                 Ok((at, packet)) => {
                     self.take(at, &packet);
-                    // All that is there: what one decodes may be old by then.
-                    while let Ok((at, packet)) = waiting.try_recv() {
+                    // All that is there: what one decodes may be old by then. Not what comes meanwhile, of which there may
+                    // be no end.
+                    for (at, packet) in waiting.try_iter().take(WAITING_MAX) {
                         self.take(at, &packet);
                     }
                 }
@@ -159,7 +172,7 @@ impl Worker {
             }
             let round_trip = self.shared.lock().unwrap_or_else(PoisonError::into_inner).round_trip;
             if let Some(round_trip) = round_trip {
-                self.incoming.set_round_trip(round_trip);
+                self.incoming.set_round_trip(self.started.elapsed(), round_trip);
             }
             if let Some(feedback) = self.incoming.feedback(self.started.elapsed()) {
                 self.wire.tell(feedback);
@@ -176,7 +189,7 @@ impl Worker {
         }
     }
 
-    /// Decodes what is whole, and shows the newest.
+    /// Decodes what is whole, and hands out each.
     fn decode(&mut self, source: Source) {
         let decoding = match source {
             Source::Camera => &mut self.camera,
@@ -185,12 +198,17 @@ impl Worker {
         while let Some(whole) = self.incoming.next_picture(source) {
             let decoder = match &mut decoding.decoder {
                 Some(decoder) => decoder,
-                empty => match vp8::decoder() {
+                empty => match (self.decoder)() {
                     Ok(decoder) => empty.insert(decoder),
                     Err(error) => {
-                        tracing::warn!(%error, "pictures cannot be shown");
-                        self.incoming.refuse(source);
-                        return;
+                        // No key picture would help, and one costs everybody in the call.
+                        decoding.refused += 1;
+                        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+                        if shared.problem.is_none() {
+                            tracing::warn!(%error, "pictures cannot be shown");
+                            shared.problem = Some(error.to_string());
+                        }
+                        continue;
                     }
                 },
             };
@@ -222,16 +240,8 @@ impl Worker {
                 Source::Camera => (&mut self.camera, &mut shared.camera),
                 Source::Screen => (&mut self.screen, &mut shared.screen),
             };
-            let (since, decoded, bytes) =
-                *decoding.measured.get_or_insert_with(|| (Instant::now(), decoding.decoded, counts.bytes));
-            let elapsed = since.elapsed();
-            if elapsed >= RATE_WINDOW {
-                #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
-                let pictures = (decoding.decoded - decoded) as f32;
-                let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-                decoding.rates = (pictures / elapsed.as_secs_f32(), (counts.bytes - bytes) * 8_000 / millis);
-                decoding.measured = Some((Instant::now(), decoding.decoded, counts.bytes));
-            }
+            let (frames_per_second, bits_per_second) =
+                decoding.meter.measure(Instant::now(), decoding.decoded, counts.bytes);
             *stats = VideoStats {
                 packets_received: counts.received,
                 packets_lost: counts.lost,
@@ -242,8 +252,8 @@ impl Worker {
                 key_frames_asked: counts.keys_asked,
                 width: decoding.size.0,
                 height: decoding.size.1,
-                frames_per_second: decoding.rates.0,
-                bits_per_second: decoding.rates.1,
+                frames_per_second,
+                bits_per_second,
                 delay_ms: decoding.delay_ms as u64,
             };
         }
@@ -303,6 +313,37 @@ mod tests {
         fn encoded(&mut self, picture: EncodedPicture) {
             self.way.lock().unwrap().push(self.started.elapsed(), &picture);
         }
+    }
+
+    struct Heard(mpsc::Sender<Feedback>);
+
+    impl Wire for Heard {
+        fn tell(&mut self, feedback: Feedback) {
+            let _ = self.0.send(feedback);
+        }
+
+        fn hear(&mut self, _: Feedback) {}
+    }
+
+    #[test]
+    fn who_cannot_decode_says_so_here_and_asks_nobody_for_key_pictures() {
+        let (heard, feedback) = mpsc::channel();
+        let none: NewDecoder = || Err(VideoError::Missing("a package"));
+        let nothing: OnPicture = Box::new(|_, _, _| panic!("there is nothing to see"));
+        let receiver = Receiver::start_with(nothing, Box::new(Heard(heard)), none).unwrap();
+        let mut outgoing = Outgoing::default();
+        let data: Arc<[u8]> = vec![7; 900].into();
+        // Feedback goes every 50 ms where there is something to tell of, and a key picture would be asked for at once.
+        for n in 0..10 {
+            let picture = EncodedPicture { source: Source::Camera, key: n == 0, timestamp: n, data: Arc::clone(&data) };
+            let now = Duration::from_millis(u64::from(n) * 100);
+            outgoing.push(now, &picture);
+            receiver.receive(outgoing.poll(now).expect("one packet each"));
+            let told = feedback.recv_timeout(Duration::from_secs(10)).expect("it tells what came");
+            assert!(!told.key_camera && !told.key_screen, "after {n}");
+        }
+        assert!(receiver.problem().is_some_and(|problem| problem.contains("a package")));
+        assert_eq!(receiver.stats(Source::Camera).map(|stats| stats.frames_decoded), Some(0));
     }
 
     /// A camera here, a window there, a way between that loses one packet in ten each way: what is seen counts up.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::codec::{Content, PictureEncoder, VideoError};
 use super::ladder::Ladder;
 use super::picture::Picture;
+use super::rate_meter::RateMeter;
 use super::{EncodedPicture, Source, vp8};
 use crate::cameras::{CameraError, Cameras, PictureSource};
 
@@ -34,8 +35,6 @@ pub trait Audience: Send {
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 /// A key picture goes out no more often, whoever asks for one: it costs as much as ten others.
 const KEY_EVERY: Duration = Duration::from_millis(250);
-/// Rates are of so long.
-const RATE_WINDOW: Duration = Duration::from_secs(1);
 
 /// What a sender does.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,8 +51,6 @@ pub struct SenderState {
     pub pictures_per_second: f32,
     /// Bits of the last second.
     pub bits_per_second: u64,
-    /// What was asked for.
-    pub target: u32,
     /// Key pictures, ever.
     pub key_pictures: u64,
 }
@@ -93,10 +90,10 @@ impl Sender {
             key_wanted: false,
             started: Instant::now(),
             encoder: None,
-            next_id: 0,
             last_key: None,
             due: Instant::now(),
-            measured: (Instant::now(), 0, 0),
+            meter: RateMeter::default(),
+            sent: (0, 0),
         };
         let name = match source {
             Source::Camera => "camera",
@@ -141,12 +138,12 @@ struct Worker {
     key_wanted: bool,
     started: Instant,
     encoder: Option<Encoding>,
-    next_id: u16,
     last_key: Option<Instant>,
     /// When the next picture is due, of as many as the rate is good for.
     due: Instant,
-    /// Since when, how many pictures, how many bits.
-    measured: (Instant, u32, u64),
+    meter: RateMeter,
+    /// Pictures and bytes, ever.
+    sent: (u64, u64),
 }
 
 impl Worker {
@@ -155,8 +152,7 @@ impl Worker {
             let chosen = locked(&self.control).chosen.clone();
             match self.open(chosen.as_deref()) {
                 Ok((source, refused)) => {
-                    self.tell(Some(source.name().to_owned()), refused.map(|error| error.to_string()));
-                    if let Err(problem) = self.show(source, chosen.as_ref()) {
+                    if let Err(problem) = self.show(source, chosen.as_ref(), refused.as_ref()) {
                         self.tell(None, Some(problem));
                         std::thread::sleep(RETRY_EVERY);
                     }
@@ -186,7 +182,13 @@ impl Worker {
     }
 
     /// Sends pictures until something else is wanted, or the source went.
-    fn show(&mut self, mut source: Box<dyn PictureSource>, chosen: Option<&String>) -> Result<(), String> {
+    fn show(
+        &mut self,
+        mut source: Box<dyn PictureSource>,
+        chosen: Option<&String>,
+        refused: Option<&CameraError>,
+    ) -> Result<(), String> {
+        let mut works = false;
         loop {
             let picture = Arc::new(source.next().map_err(|error| error.to_string())?);
             {
@@ -198,21 +200,30 @@ impl Worker {
             let age = self.started.elapsed();
             self.audience.taken(Arc::clone(&picture), u32::try_from(age.as_millis() % (1 << 32)).unwrap_or(0));
             let demand = self.audience.demand();
-            match demand {
+            let went = match demand {
                 Some(demand) => {
                     self.key_wanted |= demand.key;
-                    if let Err(error) = self.encode(&picture, demand.bits_per_second, age) {
+                    self.encode(&picture, demand.bits_per_second, age).map_err(|error| {
                         self.encoder = None;
-                        return Err(error.to_string());
-                    }
+                        error.to_string()
+                    })?
                 }
-                None => self.encoder = None,
+                None => {
+                    self.encoder = None;
+                    true
+                }
+            };
+            // Not as soon as it is open: where it opens, and no picture ever goes through, the problem stays told.
+            if went && !works {
+                self.tell(Some(source.name().to_owned()), refused.map(ToString::to_string));
+                works = true;
             }
-            self.measure(demand.map_or(0, |demand| demand.bits_per_second));
+            self.measure();
         }
     }
 
-    fn encode(&mut self, picture: &Picture, target: u32, age: Duration) -> Result<(), VideoError> {
+    /// Whether the picture's turn was now; else it was left out.
+    fn encode(&mut self, picture: &Picture, target: u32, age: Duration) -> Result<bool, VideoError> {
         let now = Instant::now();
         let mut ladder =
             self.encoder.as_ref().map_or_else(|| Ladder::new(self.source, target), |encoding| encoding.ladder);
@@ -220,7 +231,7 @@ impl Worker {
         let every = Duration::from_secs(1) / u32::from(step.rate.max(1));
         // Half a picture early is in time: sources are not exact.
         if now + every / 2 < self.due {
-            return Ok(());
+            return Ok(false);
         }
         self.due = self.due.max(now - every) + every;
         let makes_key = self.key_wanted && self.last_key.is_none_or(|last| last + KEY_EVERY <= now);
@@ -234,48 +245,39 @@ impl Worker {
             let encoder = vp8::encoder(width, height, content, target)?;
             self.encoder = Some(Encoding { encoder, width, height, target, ladder });
         }
-        let Some(encoding) = &mut self.encoder else { return Ok(()) };
+        let Some(encoding) = &mut self.encoder else { return Ok(false) };
         encoding.ladder = ladder;
         if encoding.target != target {
             encoding.encoder.set_rate(target)?;
             encoding.target = target;
         }
-        let scaled = picture.scaled_to_fit(width, height);
+        let scaled = picture.scaled(width, height);
         let clock = i64::try_from(age.as_micros() * 9 / 100).unwrap_or(i64::MAX);
-        let Some(encoded) = encoding.encoder.encode(&scaled, clock, makes_key || !fits)? else { return Ok(()) };
+        let Some(encoded) = encoding.encoder.encode(&scaled, clock, makes_key || !fits)? else { return Ok(true) };
         if encoded.key {
             self.key_wanted = false;
             self.last_key = Some(now);
             locked(&self.control).state.key_pictures += 1;
         }
-        self.measured.1 += 1;
-        self.measured.2 += encoded.data.len() as u64 * 8;
+        self.sent.0 += 1;
+        self.sent.1 += encoded.data.len() as u64;
         self.audience.encoded(EncodedPicture {
             source: self.source,
-            id: self.next_id,
             key: encoded.key,
             timestamp: u32::try_from(clock & 0xffff_ffff).unwrap_or(0),
             data: encoded.data.into(),
         });
-        self.next_id = self.next_id.wrapping_add(1);
-        Ok(())
+        Ok(true)
     }
 
-    fn measure(&mut self, target: u32) {
-        let (since, pictures, bits) = self.measured;
-        let elapsed = since.elapsed();
+    fn measure(&mut self) {
+        let (pictures, bytes) = self.sent;
+        let rates = self.meter.measure(Instant::now(), pictures, bytes);
         let mut control = locked(&self.control);
-        control.state.target = target;
         if let Some(encoding) = &self.encoder {
             (control.state.width, control.state.height) = (encoding.width, encoding.height);
         }
-        if elapsed >= RATE_WINDOW {
-            #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
-            let pictures_per_second = pictures as f32 / elapsed.as_secs_f32();
-            control.state.pictures_per_second = pictures_per_second;
-            control.state.bits_per_second = bits * 1_000 / u64::try_from(elapsed.as_millis()).unwrap_or(1_000).max(1);
-            self.measured = (Instant::now(), 0, 0);
-        }
+        (control.state.pictures_per_second, control.state.bits_per_second) = rates;
     }
 }
 
@@ -314,6 +316,66 @@ mod tests {
             assert!(begun.elapsed() < Duration::from_secs(10), "not within 10 s: {what}");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// One camera of an odd size.
+    #[derive(Debug)]
+    struct Odd(u16, u16);
+
+    impl Cameras for Odd {
+        fn cameras(&self) -> Vec<crate::devices::Device> {
+            Vec::new()
+        }
+
+        fn screens(&self) -> Vec<crate::cameras::Screen> {
+            Vec::new()
+        }
+
+        fn open_camera(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+            Ok(Box::new(Self(self.0, self.1)))
+        }
+
+        fn open_screen(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+            Err(CameraError::NoScreen)
+        }
+    }
+
+    impl PictureSource for Odd {
+        fn name(&self) -> &'static str {
+            "odd"
+        }
+
+        fn next(&mut self) -> Result<Picture, CameraError> {
+            std::thread::sleep(Duration::from_millis(10));
+            Ok(Picture::grey(self.0, self.1, 77))
+        }
+    }
+
+    struct Reader(std::sync::mpsc::Sender<EncodedPicture>);
+
+    impl Audience for Reader {
+        fn taken(&mut self, _: Arc<Picture>, _: u32) {}
+
+        fn demand(&mut self) -> Option<Demand> {
+            Some(Demand { bits_per_second: 300_000, key: false })
+        }
+
+        fn encoded(&mut self, picture: EncodedPicture) {
+            let _ = self.0.send(picture);
+        }
+    }
+
+    #[test]
+    fn a_camera_of_an_odd_size_is_seen_in_one_that_fits() {
+        let (reader, encoded) = std::sync::mpsc::channel();
+        // Into 640×360, and what fits of that into 636.
+        let cameras = Arc::new(Odd(1_366, 768));
+        let sender = Sender::start(cameras, Source::Camera, None, Box::new(Reader(reader))).unwrap();
+        let first = encoded.recv_timeout(Duration::from_secs(10));
+        let first = first.unwrap_or_else(|_| panic!("nothing is sent: {:?}", sender.state()));
+        assert!(first.key);
+        let seen = vp8::decoder().unwrap().decode(&first.data).unwrap().expect("a picture");
+        assert_eq!((seen.width(), seen.height()), (640, 358));
     }
 
     #[test]

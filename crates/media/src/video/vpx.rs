@@ -81,8 +81,9 @@ struct Config {
     scaled: [c_uint; 2],
     resize_thresholds: [c_uint; 2],
     rate_mode: c_int,
-    two_pass: (*mut c_void, usize),
-    first_pass: (*mut c_void, usize),
+    /// `vpx_fixed_buf_t`: address and length.
+    two_pass: [usize; 2],
+    first_pass: [usize; 2],
     kilobits: c_uint,
     quantizer_min: c_uint,
     quantizer_max: c_uint,
@@ -104,9 +105,9 @@ struct Config {
 #[repr(C)]
 struct Context([u64; 32]);
 
-/// The front of `vpx_image_t`.
+/// The front of `vpx_image_t`: as much as is read of the library's own.
 #[repr(C)]
-struct Image {
+struct ImageFront {
     format: c_int,
     colour_space: c_int,
     range: c_int,
@@ -119,6 +120,12 @@ struct Image {
     chroma_shifts: [c_uint; 2],
     planes: [*mut u8; 4],
     strides: [c_int; 4],
+}
+
+/// `vpx_image_t` for the library to write.
+#[repr(C)]
+struct Image {
+    front: ImageFront,
     room: [u64; 32],
 }
 
@@ -152,7 +159,7 @@ pub(super) struct Vpx {
     control: unsafe extern "C" fn(*mut Context, c_int, ...) -> c_int,
     decoder_init: unsafe extern "C" fn(*mut Context, *const c_void, *const c_void, c_long, c_int) -> c_int,
     decode: unsafe extern "C" fn(*mut Context, *const u8, c_uint, *mut c_void, c_long) -> c_int,
-    next_picture: unsafe extern "C" fn(*mut Context, *mut *const c_void) -> *const Image,
+    next_picture: unsafe extern "C" fn(*mut Context, *mut *const c_void) -> *const ImageFront,
     destroy: unsafe extern "C" fn(*mut Context) -> c_int,
     wrap: unsafe extern "C" fn(*mut Image, c_int, c_uint, c_uint, c_uint, *mut u8) -> *mut Image,
     encoder_version: c_int,
@@ -419,26 +426,9 @@ impl Decoder {
         let image = unsafe { (self.vpx.next_picture)(&raw mut *self.context, &raw mut iterator) };
         // SAFETY: the library gives null or a picture that lives until the next call of `decode`. It is a reference to
         // its front alone, as long as the library's own from 1.4 on.
-        let Some(front) = (unsafe { image.cast::<ImageFront>().as_ref() }) else { return Ok(None) };
+        let Some(front) = (unsafe { image.as_ref() }) else { return Ok(None) };
         copy(front).map(Some)
     }
-}
-
-/// As much of a picture as is read of the library's own.
-#[repr(C)]
-struct ImageFront {
-    format: c_int,
-    colour_space: c_int,
-    range: c_int,
-    stored_width: c_uint,
-    stored_height: c_uint,
-    bit_depth: c_uint,
-    width: c_uint,
-    height: c_uint,
-    rendered: [c_uint; 2],
-    chroma_shifts: [c_uint; 2],
-    planes: [*mut u8; 4],
-    strides: [c_int; 4],
 }
 
 fn copy(image: &ImageFront) -> Result<Picture, VideoError> {

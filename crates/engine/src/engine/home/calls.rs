@@ -95,11 +95,7 @@ impl Home {
         let direct = self.require_member(room)?.kind() == RoomKind::Direct;
         let (now_ms, wall) = (self.mono_ms(), self.wall());
         self.open_sound()?;
-        let mut started = self.calling.calls.start((room, direct), camera, CallId(random()), now_ms, wall);
-        // Where there was a call in the room it was joined.
-        if camera && started.is_ok() {
-            started = started.and_then(|call| self.calling.calls.set_camera(room, true, now_ms).map(|()| call));
-        }
+        let started = self.calling.calls.start((room, direct), camera, CallId(random()), now_ms, wall);
         self.carry_calls();
         started.map_err(refusal)
     }
@@ -109,10 +105,7 @@ impl Home {
         self.require_voice(room)?;
         let (now_ms, wall) = (self.mono_ms(), self.wall());
         self.open_sound()?;
-        let mut answered = self.calling.calls.answer(room, now_ms, wall);
-        if camera {
-            answered = answered.and_then(|call| self.calling.calls.set_camera(room, true, now_ms).map(|()| call));
-        }
+        let answered = self.calling.calls.answer(room, camera, now_ms, wall);
         self.carry_calls();
         answered.map_err(refusal)
     }
@@ -278,6 +271,11 @@ impl Home {
         self.carry_calls();
     }
 
+    /// Whether somebody hears what comes over links.
+    pub(crate) fn is_in_call(&self) -> bool {
+        self.calling.sound.is_some()
+    }
+
     pub(super) fn next_call(&self) -> Option<Instant> {
         let look = self.calling.sound.as_ref().map(|sound| sound.looked_ms + LOOK_EVERY_MS);
         let at = [self.calling.calls.poll_timeout(), look].into_iter().flatten().min();
@@ -295,6 +293,7 @@ impl Home {
         };
         self.calling.calls.retain(|room| has_voice(room, own), has_voice);
         self.carry_calls();
+        self.look_for_windows(now_ms);
         self.look_at_sound(now_ms);
     }
 
@@ -328,6 +327,33 @@ impl Home {
         }
         if let Some(stats) = stats {
             self.tell(stats);
+        }
+    }
+
+    /// Nobody is seen who cannot see that they are.
+    fn look_for_windows(&mut self, now_ms: u64) {
+        let Some((room, call)) = self.calling.calls.current() else { return };
+        let (camera, screen) = (call.camera, call.screen);
+        if !self.calling.pictures.are_left(now_ms) {
+            return;
+        }
+        tracing::info!("the last window was closed: camera and screen are off");
+        let calls = &mut self.calling.calls;
+        let off = [
+            camera.then(|| calls.set_camera(room, false, now_ms)),
+            screen.then(|| calls.set_screen(room, false, now_ms)),
+        ];
+        // The call is there.
+        off.into_iter().flatten().for_each(|off| debug_assert!(off.is_ok(), "{off:?}"));
+        self.carry_calls();
+    }
+
+    /// Leaves the call, before the links go over which that is said: microphone, camera and screen are off at once.
+    pub(in crate::engine) fn end_call(&mut self) {
+        if let Some((room, _)) = self.calling.calls.current() {
+            let left = self.calling.calls.leave(room);
+            debug_assert!(left.is_ok(), "{left:?}");
+            self.carry_calls();
         }
     }
 
@@ -460,19 +486,17 @@ impl Home {
             self.calling.pictures.end(own);
             return;
         };
-        for (device, other) in &call.others {
-            for (source, on) in [(Source::Camera, other.camera), (Source::Screen, other.screen)] {
-                if !on {
-                    self.calling.pictures.forget(*device, source);
-                }
-            }
-        }
+        let shown = call.others.iter().flat_map(|(device, other)| {
+            let sources = [(Source::Camera, other.camera), (Source::Screen, other.screen)];
+            sources.into_iter().filter(|(_, on)| *on).map(|(source, _)| (*device, source))
+        });
+        let shown = shown.collect();
         let link = |device: &DeviceId| {
             let connection = self.connection_to(*device)?;
             Some((connection, (*device, self.links.as_ref()?.video(connection)?)))
         };
         let links = call.others.keys().filter_map(link).collect();
-        let wanted = Wanted { camera: call.camera, screen: call.screen, links };
+        let wanted = Wanted { camera: call.camera, screen: call.screen, links, shown };
         self.calling.pictures.follow(own, wanted);
     }
 

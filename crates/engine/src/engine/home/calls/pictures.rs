@@ -1,6 +1,6 @@
 //! The pictures of the call that this device is in: cameras and screens out, everybody's in, to whoever looks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +23,9 @@ type Ports = BTreeMap<u64, Arc<VideoPort>>;
 /// The share of a way that a face has beside a screen, per cent: text must be read, a face is known anyway.
 const FACE_BESIDE_SCREEN: u32 = 35;
 
+/// A window that was closed for so long does not come back by itself, milliseconds.
+const LEFT_MS: u64 = 5_000;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Pictures {
@@ -33,6 +36,8 @@ pub(super) struct Pictures {
     screen: Option<Sender>,
     shared: Arc<Shared>,
     others: BTreeMap<u64, Other>,
+    /// Since when nobody looks, where somebody did, milliseconds.
+    left_ms: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -40,6 +45,19 @@ struct Other {
     device: DeviceId,
     port: Arc<VideoPort>,
     receiver: Arc<Receiver>,
+}
+
+impl Drop for Other {
+    /// The port holds the receiver, whose thread holds the port: one of them must let go.
+    fn drop(&mut self) {
+        self.port.set_sink(None);
+    }
+}
+
+impl Drop for Pictures {
+    fn drop(&mut self) {
+        self.gallery.clear();
+    }
 }
 
 /// What the threads of cameras look at.
@@ -51,6 +69,13 @@ struct Shared {
 }
 
 impl Shared {
+    fn is_on(&self, source: Source) -> &AtomicBool {
+        match source {
+            Source::Camera => &self.camera,
+            Source::Screen => &self.screen,
+        }
+    }
+
     fn ports(&self) -> MutexGuard<'_, Ports> {
         self.ports.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,14 +90,7 @@ struct Everybody {
 
 impl Audience for Everybody {
     fn taken(&mut self, picture: Arc<Picture>, at_ms: u32) {
-        // Not after it was switched off: the thread is one picture behind.
-        let on = match self.source {
-            Source::Camera => &self.shared.camera,
-            Source::Screen => &self.shared.screen,
-        };
-        if on.load(Ordering::Relaxed) {
-            self.gallery.show(self.own, self.source, &picture, at_ms);
-        }
+        self.gallery.show(self.own, self.source, &picture, at_ms);
     }
 
     /// One encoding for all: as much as the narrowest way carries.
@@ -91,12 +109,11 @@ impl Audience for Everybody {
     }
 
     fn encoded(&mut self, picture: EncodedPicture) {
-        let on = match self.source {
-            Source::Camera => &self.shared.camera,
-            Source::Screen => &self.shared.screen,
-        };
-        if on.load(Ordering::Relaxed) {
-            self.shared.ports().values().for_each(|port| port.send(&picture));
+        // Not after it was switched off, the thread is one picture behind: who switches it off does so before it takes
+        // these.
+        let ports = self.shared.ports();
+        if self.shared.is_on(self.source).load(Ordering::Relaxed) {
+            ports.values().for_each(|port| port.send(&picture));
         }
     }
 }
@@ -118,19 +135,16 @@ pub(super) struct Wanted {
     pub(super) camera: bool,
     pub(super) screen: bool,
     pub(super) links: BTreeMap<u64, (DeviceId, Arc<VideoPort>)>,
+    /// Who shows what, of the others.
+    pub(super) shown: BTreeSet<(DeviceId, Source)>,
 }
 
 impl Pictures {
     /// Sends and takes what is wanted, and nothing else.
     pub(super) fn follow(&mut self, own: DeviceId, wanted: Wanted) {
-        let gone: Vec<u64> = self.others.keys().filter(|link| !wanted.links.contains_key(link)).copied().collect();
-        for link in gone {
-            if let Some(other) = self.others.remove(&link) {
-                other.port.set_sink(None);
-                self.gallery.forget(other.device, Source::Camera);
-                self.gallery.forget(other.device, Source::Screen);
-            }
-        }
+        // First no more goes to who is gone, then what waits for them goes.
+        self.shared.ports().retain(|link, _| wanted.links.contains_key(link));
+        self.others.retain(|link, _| wanted.links.contains_key(link));
         for (link, (device, port)) in &wanted.links {
             if !self.others.contains_key(link) {
                 match self.other(*device, port) {
@@ -139,15 +153,24 @@ impl Pictures {
                 }
             }
         }
+        let linked = wanted.links.values().map(|(device, _)| *device).collect::<BTreeSet<DeviceId>>();
+        let mut shown = wanted.shown;
+        shown.retain(|(device, _)| linked.contains(device));
         *self.shared.ports() = wanted.links.into_iter().map(|(link, (_, port))| (link, port)).collect();
-        self.switch(own, Source::Camera, wanted.camera);
-        self.switch(own, Source::Screen, wanted.screen);
+        for (source, on) in [(Source::Camera, wanted.camera), (Source::Screen, wanted.screen)] {
+            if on {
+                shown.insert((own, source));
+            }
+            self.switch(own, source, on);
+        }
+        self.gallery.admit(shown);
     }
 
     /// The call is over.
     pub(super) fn end(&mut self, own: DeviceId) {
         if !self.others.is_empty() || self.camera.is_some() || self.screen.is_some() {
-            self.follow(own, Wanted { camera: false, screen: false, links: BTreeMap::new() });
+            let (links, shown) = (BTreeMap::new(), BTreeSet::new());
+            self.follow(own, Wanted { camera: false, screen: false, links, shown });
             self.gallery.clear();
         }
     }
@@ -166,11 +189,11 @@ impl Pictures {
     }
 
     fn switch(&mut self, own: DeviceId, source: Source, on: bool) {
-        let (sender, chosen, flag) = match source {
-            Source::Camera => (&mut self.camera, &self.chosen_camera, &self.shared.camera),
-            Source::Screen => (&mut self.screen, &self.chosen_screen, &self.shared.screen),
+        let (sender, chosen) = match source {
+            Source::Camera => (&mut self.camera, &self.chosen_camera),
+            Source::Screen => (&mut self.screen, &self.chosen_screen),
         };
-        flag.store(on, Ordering::Relaxed);
+        self.shared.is_on(source).store(on, Ordering::Relaxed);
         match sender {
             Some(sender) if on => sender.choose(chosen.clone()),
             None if on => {
@@ -183,15 +206,21 @@ impl Pictures {
             }
             Some(_) => {
                 *sender = None;
-                self.gallery.forget(own, source);
+                // Off is off: not even what waits.
+                self.shared.ports().values().for_each(|port| port.leave_out(source));
             }
             None => {}
         }
     }
 
-    /// A participant shows something no more.
-    pub(super) fn forget(&self, device: DeviceId, source: Source) {
-        self.gallery.forget(device, source);
+    /// Whether the last window was closed a while ago while a picture of this person is shown: nothing tells them any
+    /// more that it is. A window that is loaded again is back sooner.
+    pub(super) fn are_left(&mut self, now_ms: u64) -> bool {
+        if !self.gallery.is_left() || (self.camera.is_none() && self.screen.is_none()) {
+            self.left_ms = None;
+            return false;
+        }
+        *self.left_ms.get_or_insert(now_ms) + LEFT_MS <= now_ms
     }
 
     pub(super) fn set_round_trip(&self, device: DeviceId, round_trip: Duration) {
@@ -200,14 +229,15 @@ impl Pictures {
         }
     }
 
-    /// What of one's own is sent, and what is wrong with it.
+    /// What of one's own is sent, and what is wrong with it, or with seeing others.
     pub(super) fn own(&self) -> Option<CallPicture> {
-        if self.camera.is_none() && self.screen.is_none() {
-            return None;
-        }
         let camera = self.camera.as_ref().map(Sender::state);
         let screen = self.screen.as_ref().map(Sender::state);
         let problem = [&camera, &screen].into_iter().flatten().find_map(|state| state.problem.clone());
+        let problem = problem.or_else(|| self.others.values().find_map(|other| other.receiver.problem()));
+        if camera.is_none() && screen.is_none() && problem.is_none() {
+            return None;
+        }
         Some(CallPicture { camera: camera.and_then(|state| state.name), problem })
     }
 

@@ -1,0 +1,98 @@
+//! The machine's own screens in calls: what is drawn on a real X11 screen, with a number in it, is what the other sees.
+
+use std::time::{Duration, Instant};
+
+use momoland_media::cameras::test_picture::{TestPicture, read};
+use serde_json::{Value, json};
+use support::display::Display;
+use support::{Viewer, World, sound, wait_until};
+
+const WITHIN: Duration = Duration::from_secs(20);
+const PAPER: &str = "Paper on the desk";
+
+fn view(window: &mut Viewer, call: &Value, of: &str) {
+    let tiles = json!([{ "deviceId": of, "source": "screen", "width": 1_920, "height": 1_080 }]);
+    window.ask("calls.view", json!({ "callId": call, "tiles": tiles }));
+}
+
+fn wait_shown(window: &mut Viewer, what: &str, expected: TestPicture) -> (u16, u16) {
+    let shown = window.wait_picture(what, WITHIN, |shown| read(&shown.picture) == Some(expected));
+    (shown.picture.width(), shown.picture.height())
+}
+
+#[test]
+fn what_is_on_a_screen_or_in_a_window_is_seen_by_the_others_and_a_closed_window_is_said() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut display = Display::start(folder.path(), (1_280, 720));
+    let whole = |count| TestPicture { who: 5, count };
+    let all = display.open("Wallpaper", (0, 0), &whole(1).draw(1_280, 720));
+    // The machine's own devices, whatever there is: no sound is heard, and the screen is this one.
+    ada.set_environment(vec![("DISPLAY".to_owned(), display.name().to_owned())]);
+    ada.kill_and_start_again();
+    ada.wait_server("online", WITHIN);
+    let mut window = Viewer::instead_of(&grace, &sound::environment(2, &folder.path().join("grace"), None));
+
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+    window.wait_event("it rings", WITHIN, |event| event["type"] == "call.incoming");
+    window.ask("calls.join", json!({ "callId": call }));
+    let joined = |event: &Value| !event["call"]["participants"].as_array().is_none_or(Vec::is_empty);
+    ada.wait_event(0, "grace is in it", WITHIN, joined);
+    ada.ask("calls.setMedia", json!({ "callId": call, "screen": true }));
+    let event = window.wait_event("she shows her screen", WITHIN, |event| {
+        event["call"]["participants"]
+            .as_array()
+            .is_some_and(|others| others.iter().any(|other| other["screen"] == true))
+    });
+    let of = event["call"]["participants"][0]["deviceId"].as_str().expect("an id").to_owned();
+    view(&mut window, &call, &of);
+    assert_eq!(wait_shown(&mut window, "the whole screen", whole(1)), (1_280, 720));
+    let before = Instant::now();
+    display.draw(all, &whole(2).draw(1_280, 720));
+    wait_shown(&mut window, "what is drawn on it now", whole(2));
+    eprintln!("seen {} ms after it was drawn", before.elapsed().as_millis());
+
+    // One window, by its name in the list, also under another one.
+    let paper = TestPicture { who: 6, count: 9 };
+    let above = display.open(PAPER, (300, 200), &paper.draw(640, 360));
+    let screens = ada.ask("calls.devices", json!({}))["screens"].clone();
+    let listed = screens.as_array().expect("a list");
+    assert_eq!((&listed[0]["kind"], &listed[0]["isDefault"]), (&json!("screen"), &json!(true)), "{screens}");
+    let of_name = |name: &str| listed.iter().find(|screen| screen["name"] == name && screen["kind"] == "window");
+    assert!(of_name("Wallpaper").is_some(), "{screens}");
+    let chosen = of_name(PAPER).expect("it is listed")["sourceId"].clone();
+    ada.ask("calls.setMedia", json!({ "callId": call, "screenSource": chosen }));
+    assert_eq!(wait_shown(&mut window, "the window alone", paper), (640, 360));
+    display.raise(all);
+    let paper = TestPicture { who: 6, count: 10 };
+    display.draw(above, &paper.draw(640, 360));
+    wait_shown(&mut window, "the window under another", paper);
+
+    // Closed it is gone, which is said, and the call goes on.
+    display.close(above);
+    let own = || ada.ask("calls.list", json!({}))["calls"][0].clone();
+    wait_until("she is told that it is gone", WITHIN, || {
+        own()["picture"]["problem"].as_str().is_some_and(|problem| problem.contains("Choose another"))
+    });
+    assert_eq!(own()["part"], "in");
+    ada.ask("calls.setMedia", json!({ "callId": call, "screenSource": "" }));
+    wait_shown(&mut window, "the whole screen again", whole(2));
+    wait_until("nothing is wrong any more", WITHIN, || own()["picture"]["problem"].is_null());
+}
+
+#[test]
+fn without_a_desktop_that_can_be_shown_it_is_said_why() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+    let screen = json!({ "callId": call, "screen": true });
+    assert!(ada.refused_as("invalid", "calls.setMedia", screen.clone()).message.contains("no desktop"));
+    assert_eq!(ada.ask("calls.devices", json!({}))["screens"], json!([]));
+    ada.set_environment(vec![("WAYLAND_DISPLAY".to_owned(), "wayland-0".to_owned())]);
+    ada.kill_and_start_again();
+    ada.wait_server("online", WITHIN);
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+    let screen = json!({ "callId": call, "screen": true });
+    assert!(ada.refused_as("invalid", "calls.setMedia", screen).message.contains("Wayland"));
+}
