@@ -44,6 +44,13 @@ enum Failure {
     Process(#[from] std::io::Error),
 }
 
+/// Threads that wait for the disk, at most, beside those that hash passwords. Each has a stack and an arena of the
+/// allocator, some 200 KB; more would not make a disk faster.
+const READING_THREADS_MAX: usize = 8;
+
+/// How long such a thread waits for more to do.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
     let outcome = parse(std::env::args().skip(1)).and_then(|call| match call {
         Call::Print(text) => Ok(std::io::stdout().write_all(text.as_bytes())?),
@@ -108,7 +115,12 @@ fn run(file: Option<PathBuf>, held: bool) -> Result<(), Failure> {
         Ok(files) => tracing::debug!(files, "open files allowed"),
         Err(error) => tracing::warn!(%error, "the limit of open files stays low"),
     }
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(config, held))
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(READING_THREADS_MAX + config.limits.password_threads)
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
+        .build()?
+        .block_on(listen(config, held))
 }
 
 async fn listen(config: Config, held: bool) -> Result<(), Failure> {

@@ -149,7 +149,7 @@ impl Metrics {
         text.counter("momoland_ws_frames_in_total", "Frames received on WebSockets.", &self.ws_frames_in);
         text.counter("momoland_events_stored_total", "Events that the relay stored.", &self.events_stored);
         text.counter("momoland_introductions_total", "Signals passed between two devices.", &self.introductions);
-        text.gauge("momoland_rooms", "Rooms with members.", &self.rooms);
+        text.gauge("momoland_rooms", "Rooms with members, without accounts' own.", &self.rooms);
         text.counter_by("momoland_ws_goodbyes_total", "reason", "WebSockets that the server ended.", &self.ws_goodbyes);
         text.counter_by(
             "momoland_ws_dropped_total",

@@ -25,7 +25,7 @@ pub struct Peer {
     pub account: AccountId,
 }
 
-/// Rooms that one account may belong to. More: joining and making are refused, and nothing else is.
+/// Rooms that one account may belong to, besides its own. More: joining and making are refused, and nothing else is.
 pub const ROOMS_PER_ACCOUNT_MAX: usize = 500;
 
 /// Accounts of one room. More: joining is refused.

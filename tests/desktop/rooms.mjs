@@ -17,6 +17,8 @@ const SHORT = 100;
 const ROOMS = 10;
 const RUNS = 5;
 const ACTIONS = 20;
+/** What is not on the screen by then does not come. */
+const PATIENCE_MS = 30_000;
 /** Messages that are on their way to the disk at once. */
 const AT_ONCE = 500;
 /** After it started nothing is left to do, and what it took for that is given back. */
@@ -89,17 +91,21 @@ try {
 
 /** From the click to the frame in which a message is there. */
 async function timeToMessage(page, room, size) {
-  await page.evaluate(([name, newest]) => {
-    const isThere = () => [...document.querySelectorAll("[role=log] p")].some((line) => line.textContent.startsWith(newest));
+  await page.evaluate(([name, newest, patienceMs]) => {
+    const isThere = () => [...document.querySelectorAll("[role=log] article div")].some((line) => line.textContent.startsWith(newest));
     if (isThere()) throw new Error(`${name} is loaded already: ${document.title}`);
     const button = [...document.querySelectorAll("button")].find((each) => each.textContent.includes(name));
-    window.painted = new Promise((done) => {
+    window.painted = new Promise((done, fail) => {
       const began = performance.now();
-      const look = () => (isThere() ? requestAnimationFrame(() => done(performance.now() - began)) : requestAnimationFrame(look));
+      const look = () => {
+        if (isThere()) requestAnimationFrame(() => done(performance.now() - began));
+        else if (performance.now() - began > patienceMs) fail(new Error(`${newest} is nowhere to be seen`));
+        else requestAnimationFrame(look);
+      };
       button.click();
       look();
     });
-  }, [room.title, `${size - 1}: low water`]);
+  }, [room.title, `${size - 1}: low water`, PATIENCE_MS]);
   return page.evaluate(() => window.painted);
 }
 
@@ -137,7 +143,9 @@ async function fill(name, port, sizes) {
     rooms.push({ userId, roomId, title });
     for (let sent = 0; sent < size; sent += AT_ONCE) {
       const many = Array.from({ length: Math.min(AT_ONCE, size - sent) }, (_, of) => engine.ask("messages.send", { roomId, text: `${sent + of}: low water is at ten, and the slip is free until noon; bring the pump and the long line.` }));
-      await Promise.all(many);
+      const written = await Promise.all(many);
+      // As a window that shows them does: what nobody has read is counted anew with each that follows.
+      await engine.ask("messages.markRead", { roomId, messageId: written.at(-1).messageId });
     }
   }
   await engine.close();

@@ -48,7 +48,8 @@ pub(crate) const ALL: [Trial; 7] = [
 /// A trial with a meeting of its own.
 pub(crate) type OtherTrial = (&'static str, fn(&mut Stage));
 
-pub(crate) const OTHERS: [OtherTrial; 3] = [
+pub(crate) const OTHERS: [OtherTrial; 4] = [
+    ("a link over TURN moves to a direct way that opens", opened_way),
     ("IPv6 alone, directly and over TURN", over_ipv6),
     ("the doctor knows each kind of network", doctor),
     ("a third person introduces two to each other while the server is away", introduced_by_a_third),
@@ -90,6 +91,29 @@ fn introduced_by_a_third(stage: &mut Stage) {
         assert_ne!(person.status()["server"], "online");
     }
     stage.server().start_again();
+}
+
+/// A link that could only go over TURN is direct once there is a direct way, and nothing is lost or doubled.
+fn opened_way(stage: &mut Stage) {
+    let kinds = (Kind::Open, Kind::Open);
+    let [one, other] = stage.homes_of(kinds.0, kinds.1);
+    for (home, far) in [(one, other), (other, one)] {
+        home.trouble(&format!("ip saddr {} meta l4proto udp drop", far.address()));
+    }
+    let (ada, grace, room) = stage.people(kinds.0, kinds.1);
+    wait_path(&ada, &grace, "turn");
+    let mut talk = Talk { stage, kinds, ada: &ada, grace: &grace, room: &room, said: Vec::new() };
+    talk.say("over TURN");
+    for home in talk.stage.homes_of(kinds.0, kinds.1) {
+        home.peace();
+    }
+    talk.say("with a way open");
+    for (from, to) in [(&ada, &grace), (&grace, &ada)] {
+        let what = format!("{} has the direct way", from.name());
+        wait_until(&what, LINKED_AGAIN_WITHIN, || from.path_to(to).as_deref() == Some("direct"));
+    }
+    talk.say("directly");
+    talk.check();
 }
 
 /// With IPv6 alone everything is as with IPv4, TURN as well.

@@ -27,6 +27,7 @@ mod locations;
 mod names;
 mod notifications;
 mod origins;
+mod own_room;
 mod pictures;
 mod permissions;
 mod presence;

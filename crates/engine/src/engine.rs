@@ -31,12 +31,15 @@ use crate::calls::{Gallery, PictureStream};
 use self::actor::{Call, EngineActor};
 use self::healing::{Disk, look_for_room};
 pub(crate) use self::home::{
-    DocumentHistory, DocumentVersion, Home, Listed, Stored, no_such_document, no_such_message, refused, unreadable,
+    DocumentHistory, DocumentVersion, Home, Listed, Stored, no_such_document, no_such_message, no_such_room, refused,
+    unreadable,
 };
 pub(crate) use self::server::RequestFailure;
 
-/// The layout of the engine's store: `EventLog`'s keys and the engine's own. Raised with every change to either.
-const SCHEMA: SchemaVersion = SchemaVersion(2);
+/// The layout of the engine's store: `EventLog`'s keys and the engine's own. Raised with every change to either. Schema 3
+/// keeps what people chose as registers; what stood elsewhere is taken over when an account is opened
+/// (`account::record::earlier`).
+const SCHEMA: SchemaVersion = SchemaVersion(3);
 
 /// Bytes of the store's pages that are kept in memory: the newest screens of some rooms. What is read at the start is read
 /// once, and the system keeps the files' pages as well.

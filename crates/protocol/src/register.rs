@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::cbor::{Bounded, DecodeError, bound};
 use crate::clock::Hlc;
-use crate::id::{AccountId, DeviceId, RoomId, RosterHash};
+use crate::id::{AccountId, DeviceId, EventId, RoomId, RosterHash};
 use crate::limits;
 use crate::signed::{Context, Signable, Signed};
 
@@ -20,12 +20,21 @@ impl RegisterName {
     pub const DELIVERED: Self = Self(2);
     /// The status text.
     pub const STATUS: Self = Self(3);
-    /// How much of a room notifies.
+    /// How much of a room (`target`) notifies: value [`NotifyChoice`].
     pub const NOTIFY: Self = Self(4);
-    /// Whether a room is a favourite.
+    /// Whether a room (`target`) is a favourite: value [`FavouriteChoice`].
     pub const FAVOURITE: Self = Self(5);
-    /// A draft.
+    /// What was begun to be written in a room (`target`): value [`Draft`].
     pub const DRAFT: Self = Self(6);
+    /// Whether an author of feeds (`target`, the account's id and zeros) is followed: value [`Follow`].
+    pub const FOLLOW: Self = Self(7);
+    /// What was put away of a room's notifications (`target`), or for zero of those that no message stands for: value
+    /// [`PutAway`].
+    pub const PUT_AWAY: Self = Self(8);
+    /// Which announcements were put away: value [`PutAway`].
+    pub const ANNOUNCEMENTS: Self = Self(9);
+    /// From where on a room (`target`) counts as unread again: value [`UnreadFrom`].
+    pub const UNREAD: Self = Self(10);
 }
 
 /// One value. Signed by the device that set it.
@@ -106,7 +115,7 @@ pub struct ReadMark {
     pub hlc: Hlc,
     /// The last message read.
     #[n(1)]
-    pub event: crate::id::EventId,
+    pub event: EventId,
 }
 
 impl Bounded for ReadMark {
@@ -142,5 +151,139 @@ impl DeliveryMark {
 impl Bounded for DeliveryMark {
     fn check_bounds(&self) -> Result<(), DecodeError> {
         bound(self.chains.len() <= Self::CHAINS_MAX, "chains")
+    }
+}
+
+/// Value of [`RegisterName::NOTIFY`]. Unset: everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum NotifyChoice {
+    /// Every message.
+    #[n(0)]
+    All,
+    /// What mentions the account, or answers it.
+    #[n(1)]
+    Mentions,
+    /// Nothing.
+    #[n(2)]
+    Nothing,
+}
+
+impl Bounded for NotifyChoice {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
+/// Value of [`RegisterName::FAVOURITE`]. Unset: no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct FavouriteChoice {
+    /// Whether it is one.
+    #[n(0)]
+    pub on: bool,
+}
+
+impl Bounded for FavouriteChoice {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
+/// Value of [`RegisterName::DRAFT`]. Unset: there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Draft {
+    /// What is to be sent one day.
+    #[n(0)]
+    pub text: String,
+    /// The message that it answers.
+    #[n(1)]
+    pub reply_to: Option<EventId>,
+}
+
+impl Bounded for Draft {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        bound(!self.text.is_empty() && !self.text.contains('\0'), "text")
+    }
+}
+
+/// Value of [`RegisterName::FOLLOW`]. Unset: not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Follow {
+    /// Since when.
+    #[n(0)]
+    pub since: Hlc,
+}
+
+impl Bounded for Follow {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
+/// Value of [`RegisterName::PUT_AWAY`] and [`RegisterName::ANNOUNCEMENTS`]: what was put away without being read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct PutAway {
+    /// Everything up to here,
+    #[n(0)]
+    pub until: Hlc,
+    /// and these: ids of events, roster changes or notices, the shorter ones with zeros behind them; sorted.
+    #[n(1)]
+    pub these: Vec<EventId>,
+}
+
+impl PutAway {
+    /// Ids that fit into one register's value.
+    pub const THESE_MAX: usize = 100;
+
+    /// Whether something of this time and name was put away.
+    pub fn has(&self, hlc: Hlc, id: EventId) -> bool {
+        hlc <= self.until || self.these.binary_search(&id).is_ok()
+    }
+
+    /// Puts one more away. Where there are too many, another counts again.
+    pub fn insert(&mut self, id: EventId) {
+        let Err(place) = self.these.binary_search(&id) else { return };
+        self.these.insert(place, id);
+        if self.these.len() > Self::THESE_MAX {
+            self.these.remove(usize::from(place == 0));
+        }
+    }
+
+    /// Puts away whatever `other` has put away.
+    pub fn add(&mut self, other: &Self) {
+        self.until = self.until.max(other.until);
+        other.these.iter().for_each(|id| self.insert(*id));
+    }
+
+    /// Whether everything that `other` has put away is so here.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.until <= self.until && other.these.iter().all(|id| self.these.binary_search(id).is_ok())
+    }
+}
+
+impl Bounded for PutAway {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        bound(self.these.len() <= Self::THESE_MAX, "these")?;
+        bound(self.these.is_sorted(), "order of these")
+    }
+}
+
+/// Value of [`RegisterName::UNREAD`]. Unset: what the read mark says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct UnreadFrom {
+    /// Everything after this is unread,
+    #[n(0)]
+    pub after: Hlc,
+    /// as long as the account has read no farther than it had then: up to here.
+    #[n(1)]
+    pub read: Hlc,
+    /// The last message that counts as read, where there is one.
+    #[n(2)]
+    pub event: Option<EventId>,
+}
+
+impl Bounded for UnreadFrom {
+    fn check_bounds(&self) -> Result<(), DecodeError> {
+        Ok(())
     }
 }

@@ -28,7 +28,10 @@ use momoland_protocol::id::{
 use momoland_protocol::location::{LivePosition, LocationContent, Point};
 use momoland_protocol::notice::{Notice, NoticeLevel};
 use momoland_protocol::peer::PeerFrame;
-use momoland_protocol::register::{DeliveredChain, DeliveryMark, ReadMark, Register, RegisterName};
+use momoland_protocol::register::{
+    DeliveredChain, DeliveryMark, Draft, FavouriteChoice, Follow, NotifyChoice, PutAway, ReadMark, Register,
+    RegisterName, UnreadFrom,
+};
 use momoland_protocol::replication::{ChainHead, ChainRange, Frame, RelayMode};
 use momoland_protocol::roster::{
     Countersignature, CountersignedChange, Cut, Founder, Genesis, History, InviteProof, Posting, Role, RoomKind,
@@ -257,6 +260,12 @@ fn objects(vectors: &mut Vectors) {
     vectors.value("register.read-mark", &read);
     let delivered = DeliveryMark { chains: vec![DeliveredChain { chain: chain(), seq: Seq(12) }] };
     vectors.value("register.delivery-mark", &delivered);
+    vectors.value("register.notify", &NotifyChoice::Mentions);
+    vectors.value("register.favourite", &FavouriteChoice { on: true });
+    vectors.value("register.draft", &Draft { text: "half a".to_owned(), reply_to: Some(EventId([7; 32])) });
+    vectors.value("register.follow", &Follow { since: Hlc::at(AT) });
+    vectors.value("register.put-away", &PutAway { until: Hlc::at(AT), these: vec![EventId([7; 32])] });
+    vectors.value("register.unread", &UnreadFrom { after: Hlc::at(AT), read: Hlc::at(AT), event: None });
     vectors.signed("register", &register(RegisterName::READ, cbor::encode(&read)));
 }
 

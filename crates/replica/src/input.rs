@@ -1,6 +1,6 @@
 //! What the replica is told. See [`crate::replica::Replica::handle_input`].
 
-use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::{Action, BodyBytes, Event, EventPlace};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, LogId, RoomId};
 use momoland_protocol::register::RegisterName;
@@ -147,6 +147,8 @@ pub enum Command {
         target: [u8; 32],
         /// The encoded value.
         value: Vec<u8>,
+        /// When it was chosen, where that was before it could be set. A value that is not the newest changes nothing.
+        at: Option<Hlc>,
     },
     /// Forgets a room that one left: rosters, events, registers.
     Forget {

@@ -22,7 +22,7 @@ use momoland_protocol::event::{Action, BodyBytes, Event, EventHeader, EventPlace
 use momoland_protocol::id::{
     AccountId, ChainId, DeviceId, EventId, Incarnation, LogId, RoomId, RosterHash, Seq, ServerKey, SetHash,
 };
-use momoland_protocol::register::{Register, RegisterKey};
+use momoland_protocol::register::{Register, RegisterKey, RegisterName};
 use momoland_protocol::replication::{ChainRange, Frame};
 use momoland_protocol::roster::{CountersignedChange, Cut};
 use momoland_protocol::signed::{SecretKey, Signed};
@@ -34,6 +34,8 @@ use crate::output::{CommandRefusal, Notice, Output, Record};
 use crate::roster::Roster;
 use crate::roster::line::Line;
 use crate::session::{Link, Wanted};
+
+use self::registers::Setting;
 
 /// How far ahead of the wall clock an event may be and still move our clock, milliseconds (DESIGN §3, When).
 const CLOCK_AHEAD_MAX_MS: u64 = 10 * 60 * 1000;
@@ -466,7 +468,8 @@ impl Replica {
 
     /// All registers of a room.
     pub fn registers(&self, room: RoomId) -> impl Iterator<Item = &Signed<Register>> {
-        self.registers.values().filter(move |register| register.get().room == room)
+        let first = RegisterKey { room, account: AccountId([0; 16]), name: RegisterName(0), target: [0; 32] };
+        self.registers.range(first..).take_while(move |(key, _)| key.room == room).map(|(_, register)| register)
     }
 
     /// Whether the store failed.
@@ -544,8 +547,8 @@ impl Replica {
             Command::Append { log, action, targets, place, body } => {
                 self.append(now, id, log, Written { action, targets, place, body });
             }
-            Command::SetRegister { room, name, target, value } => {
-                self.set_register(now, id, room, name, target, value);
+            Command::SetRegister { room, name, target, value, at } => {
+                self.set_register(now, id, Setting { room, name, target, value, at });
             }
             Command::Forget { room } => self.forget(id, room),
         }

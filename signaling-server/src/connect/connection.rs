@@ -63,39 +63,49 @@ struct Connection {
     peer: Peer,
 }
 
+/// A connection that was welcomed, with both halves of its socket.
+struct Open {
+    connection: Connection,
+    sink: SplitSink<WebSocket, Message>,
+    stream: SplitStream<WebSocket>,
+}
+
 /// Talks to a fresh socket until it ends.
-pub(super) async fn converse(app: Arc<App>, address: ClientAddress, mut socket: WebSocket) {
-    let counted = Arc::clone(&app);
-    let _counted = counted.metrics.ws_connections.raise();
+///
+/// Nearly all of a connection's time is spent in [`Open::talk`]. What is needed before, after, and for the moment of one
+/// frame is boxed for that moment: a task is as large as its largest moment.
+pub(super) fn converse(app: Arc<App>, address: ClientAddress, socket: WebSocket) -> impl Future<Output = ()> + Send {
+    let opening = Box::pin(open(Arc::clone(&app), address, socket));
+    async move {
+        let _counted = app.metrics.ws_connections.raise();
+        let Some(mut open) = opening.await else { return };
+        let end = open.talk().await;
+        Box::pin(open.part(end)).await;
+    }
+}
+
+/// The handshake and the welcome. `None`: that was all.
+async fn open(app: Arc<App>, address: ClientAddress, mut socket: WebSocket) -> Option<Box<Open>> {
     let pace = app.pace;
     // A stop that comes during the handshake does not wait for it.
     let authenticated = tokio::select! {
         biased;
         () = app.shutdown.draining() => Err(Failed::Refused(shutting_down(&app))),
-        // What a handshake needs, and a goodbye or a request further down, is boxed: it lasts a moment, and must not make
-        // every idle connection's task as large as its largest moment.
-        authenticated = Box::pin(handshake::authenticate(&app, address, &mut socket)) => authenticated,
+        authenticated = handshake::authenticate(&app, address, &mut socket) => authenticated,
     };
     let (sink, stream) = socket.split();
-    match authenticated {
-        Ok(authenticated) => Box::pin(serve(app, pace, authenticated, sink, stream)).await,
-        Err(Failed::Refused(goodbye)) => Box::pin(say_goodbye(&app, pace, goodbye, sink, stream)).await,
-        Err(Failed::Gone) => {}
-    }
-}
-
-/// From the welcome on.
-async fn serve(
-    app: Arc<App>,
-    pace: Pace,
-    authenticated: Authenticated,
-    mut sink: SplitSink<WebSocket, Message>,
-    mut stream: SplitStream<WebSocket>,
-) {
-    let Authenticated { peer, welcome } = authenticated;
+    let Authenticated { peer, welcome } = match authenticated {
+        Ok(authenticated) => authenticated,
+        Err(Failed::Refused(goodbye)) => {
+            say_goodbye(&app, pace, goodbye, sink, stream).await;
+            return None;
+        }
+        Err(Failed::Gone) => return None,
+    };
     let outbox = Arc::new(Outbox::default());
     let Ok(joined) = app.relay.join(peer, welcome.admin, Arc::clone(&outbox)).await else {
-        return Box::pin(say_goodbye(&app, pace, shutting_down(&app), sink, stream)).await;
+        say_goodbye(&app, pace, shutting_down(&app), sink, stream).await;
+        return None;
     };
     app.metrics.ws_connects.increment();
     tracing::debug!(link = joined.link().0, device = ?peer.device, "connected");
@@ -109,26 +119,41 @@ async fn serve(
         joined,
         outbox,
     };
-    let end = match Box::pin(connection.greet(&mut sink, welcome)).await {
-        Ok(()) => tokio::select! {
-            end = connection.read(&mut stream) => end,
-            end = connection.write(&mut sink) => end,
-        },
-        Err(end) => end,
-    };
-    let Connection { app, joined, .. } = connection;
-    let link = joined.link().0;
-    // The relay forgets the link now, and not when the goodbye has been heard.
-    drop(joined);
-    match end {
-        End::Goodbye(goodbye) => {
-            tracing::debug!(link, reason = ?goodbye.reason, "said goodbye");
-            Box::pin(say_goodbye(&app, pace, goodbye, sink, stream)).await;
+    let mut open = Box::new(Open { connection, sink, stream });
+    match open.connection.greet(&mut open.sink, welcome).await {
+        Ok(()) => Some(open),
+        Err(end) => {
+            open.part(end).await;
+            None
         }
-        End::Closed => tracing::debug!(link, "closed by the other end"),
-        End::Silent => {
-            app.metrics.ws_goodbyes.increment("silent");
-            tracing::debug!(link, "silent for too long");
+    }
+}
+
+impl Open {
+    /// From the welcome on, until there is a reason to end.
+    async fn talk(&mut self) -> End {
+        let Self { connection, sink, stream } = self;
+        tokio::select! {
+            end = connection.read(stream) => end,
+            end = connection.write(sink) => end,
+        }
+    }
+
+    async fn part(self: Box<Self>, end: End) {
+        let Self { connection: Connection { app, pace, joined, .. }, sink, stream } = *self;
+        let link = joined.link().0;
+        // The relay forgets the link now, and not when the goodbye has been heard.
+        drop(joined);
+        match end {
+            End::Goodbye(goodbye) => {
+                tracing::debug!(link, reason = ?goodbye.reason, "said goodbye");
+                say_goodbye(&app, pace, goodbye, sink, stream).await;
+            }
+            End::Closed => tracing::debug!(link, "closed by the other end"),
+            End::Silent => {
+                app.metrics.ws_goodbyes.increment("silent");
+                tracing::debug!(link, "silent for too long");
+            }
         }
     }
 }
@@ -150,7 +175,7 @@ impl Connection {
             self.heard_at_ms.store(self.app.clock.mono_ms(), Ordering::Relaxed);
             self.reading.store(false, Ordering::Relaxed);
             let handled = match message {
-                Some(Ok(Message::Binary(bytes))) => self.handle_bytes(&bytes, &mut buckets).await,
+                Some(Ok(Message::Binary(bytes))) => Box::pin(self.handle_bytes(&bytes, &mut buckets)).await,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
                 Some(Ok(Message::Text(_))) => Err(End::Goodbye(protocol("Frames are binary messages."))),
                 Some(Err(error)) => Err(End::Goodbye(protocol(format!("The WebSocket broke: {error}.")))),
@@ -180,7 +205,7 @@ impl Connection {
                     self.respond(id, Response::Refused(too_many_requests(wait)));
                     return Ok(());
                 }
-                match Box::pin(self.prepare(request)).await {
+                match self.prepare(request).await {
                     Ok(request) => ClientFrame::Request { id, request },
                     Err(response) => {
                         self.respond(id, response);
@@ -330,7 +355,7 @@ impl Connection {
                         Ok(())
                     } else if next_ping_ms <= self.app.clock.mono_ms() {
                         next_ping_ms = self.next_ping_ms();
-                        self.within(sink.send(Message::Ping(Bytes::new()))).await
+                        Box::pin(self.within(sink.send(Message::Ping(Bytes::new())))).await
                     } else {
                         Ok(())
                     }
@@ -358,7 +383,7 @@ impl Connection {
                     }
                 }
                 Outgoing::CheckStanding => self.check_standing().await?,
-                Outgoing::Notices => Box::pin(self.write_notices(sink)).await?,
+                Outgoing::Notices => self.write_notices(sink).await?,
                 Outgoing::Goodbye(goodbye) => return Err(End::Goodbye(goodbye)),
             }
             if place == FRAMES_PER_FLUSH_MAX {

@@ -41,8 +41,8 @@ pub struct LastSeen {
 
 #[derive(Debug, Default)]
 struct Standing {
-    /// Connected devices, and whether each is idle.
-    devices: BTreeMap<DeviceId, bool>,
+    /// Connected devices, and whether each is idle. Mostly one: a map would cost ten times as much.
+    devices: Vec<(DeviceId, bool)>,
     chosen: ChosenStatus,
     last_seen: Option<UnixMillis>,
 }
@@ -56,11 +56,17 @@ pub struct Due {
     pub online: Option<u32>,
 }
 
+impl Standing {
+    /// Whether a connected device is idle.
+    fn device(&mut self, device: DeviceId) -> Option<&mut bool> {
+        self.devices.iter_mut().find(|(known, _)| *known == device).map(|(_, idle)| idle)
+    }
+}
+
 impl Presence {
     /// Nobody is here; these were once.
     pub fn new(known: impl IntoIterator<Item = (AccountId, LastSeen)>) -> Self {
-        let standing =
-            |seen: LastSeen| Standing { devices: BTreeMap::new(), chosen: seen.chosen, last_seen: Some(seen.at) };
+        let standing = |seen: LastSeen| Standing { devices: Vec::new(), chosen: seen.chosen, last_seen: Some(seen.at) };
         let accounts = known.into_iter().map(|(account, seen)| (account, standing(seen))).collect();
         Self { accounts, ..Self::default() }
     }
@@ -71,14 +77,21 @@ impl Presence {
         if standing.devices.is_empty() {
             self.online += 1;
         }
-        standing.devices.insert(device, false);
+        match standing.device(device) {
+            Some(idle) => *idle = false,
+            None => {
+                standing.devices.reserve_exact(1);
+                standing.devices.push((device, false));
+            }
+        }
         self.note(now, account);
     }
 
     /// A device went. Answers what is to be written down where it was the account's last one.
     pub fn depart(&mut self, now: Mono, wall: UnixMillis, account: AccountId, device: DeviceId) -> Option<LastSeen> {
         let standing = self.accounts.get_mut(&account)?;
-        standing.devices.remove(&device)?;
+        let place = standing.devices.iter().position(|(known, _)| *known == device)?;
+        standing.devices.swap_remove(place);
         let mut gone = None;
         if standing.devices.is_empty() {
             self.online -= 1;
@@ -92,8 +105,8 @@ impl Presence {
     /// A device says how it is, and what its person chose; an earlier choice than the last changes nothing.
     pub fn set(&mut self, now: Mono, account: AccountId, device: DeviceId, idle: bool, chosen: ChosenStatus) {
         let Some(standing) = self.accounts.get_mut(&account) else { return };
-        let Some(known) = standing.devices.get_mut(&device) else { return };
         let is_later = standing.chosen.at < chosen.at;
+        let Some(known) = standing.device(device) else { return };
         if *known == idle && !is_later {
             return;
         }
@@ -143,8 +156,8 @@ impl Presence {
         let online = !standing.devices.is_empty();
         Some(AccountPresence {
             account,
-            devices: standing.devices.keys().copied().take(DEVICES_PER_ACCOUNT_MAX).collect(),
-            idle: online && standing.devices.values().all(|idle| *idle),
+            devices: standing.devices.iter().map(|(device, _)| *device).take(DEVICES_PER_ACCOUNT_MAX).collect(),
+            idle: online && standing.devices.iter().all(|(_, idle)| *idle),
             chosen: standing.chosen.clone(),
             last_seen: if online { None } else { standing.last_seen },
         })

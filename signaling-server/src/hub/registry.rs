@@ -2,7 +2,7 @@
 //!
 //! Three indexes over one fact; [`Registry::check_invariants`] says how they fit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use momoland_protocol::id::{AccountId, DeviceId};
 use momoland_replica::input::LinkId;
@@ -14,7 +14,8 @@ use crate::rooms::Peer;
 pub struct Registry {
     links: BTreeMap<LinkId, Peer>,
     devices: BTreeMap<DeviceId, LinkId>,
-    accounts: BTreeMap<AccountId, BTreeSet<DeviceId>>,
+    /// Mostly one device an account: sets would cost ten times as much.
+    accounts: BTreeMap<AccountId, Vec<DeviceId>>,
     opened: u64,
 }
 
@@ -37,7 +38,9 @@ impl Registry {
             self.forget_device(former);
         }
         self.links.insert(link, peer);
-        self.accounts.entry(peer.account).or_default().insert(peer.device);
+        let devices = self.accounts.entry(peer.account).or_default();
+        devices.reserve_exact(1);
+        devices.push(peer.device);
         Arrival { link, replaced }
     }
 
@@ -51,7 +54,7 @@ impl Registry {
 
     fn forget_device(&mut self, peer: Peer) {
         if let Some(devices) = self.accounts.get_mut(&peer.account) {
-            devices.remove(&peer.device);
+            devices.retain(|device| *device != peer.device);
             if devices.is_empty() {
                 self.accounts.remove(&peer.account);
             }
@@ -111,7 +114,7 @@ impl Registry {
             assert!(link.0 <= self.opened, "links are numbered in order");
         }
         assert!(self.accounts.values().all(|devices| !devices.is_empty()), "no account without devices");
-        assert_eq!(self.accounts.values().map(BTreeSet::len).sum::<usize>(), self.links.len());
+        assert_eq!(self.accounts.values().map(Vec::len).sum::<usize>(), self.links.len());
     }
 }
 

@@ -14,7 +14,7 @@ use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::event::Event;
 use momoland_protocol::id::{AccountId, RoomId, RosterHash};
 use momoland_protocol::replication::Frame;
-use momoland_protocol::roster::CountersignedChange;
+use momoland_protocol::roster::{CountersignedChange, RoomKind};
 use momoland_protocol::server::{ClientFrame, Goodbye, GoodbyeReason, ServerFrame};
 use momoland_replica::input::{Input, LinkId, Mono, Now, PersistFailed, Ticket};
 use momoland_replica::output::{CloseReason, Load, LoadOrder, Notice, Output, Record};
@@ -196,7 +196,7 @@ impl Driver {
         let mut directory = Directory::default();
         for (room, roster) in replica.rooms() {
             let members: BTreeSet<AccountId> = roster.members().map(|member| member.account).collect();
-            if !members.is_empty() {
+            if !members.is_empty() && roster.kind() != RoomKind::Own {
                 app.metrics.rooms.increment();
             }
             membership.update(room, members);

@@ -225,6 +225,9 @@ impl Waiting {
         if !self.meetings.is_empty() {
             let names: Vec<AccountId> = self.meetings.iter().take(PROFILES_PER_FRAME_MAX).copied().collect();
             self.meetings.retain(|account| names.last().is_some_and(|last| account > last));
+            if self.meetings.is_empty() {
+                self.meetings = BTreeSet::new();
+            }
             return Some(Outgoing::Names(names));
         }
         if !self.presence.is_empty() {
@@ -248,6 +251,10 @@ impl Waiting {
                 break;
             }
             accounts.push(next.remove());
+        }
+        if self.presence.is_empty() {
+            // An empty map keeps its last node, which is a kilobyte.
+            self.presence = BTreeMap::new();
         }
         accounts
     }

@@ -63,11 +63,6 @@ impl Membership {
         self.members.get(&room)
     }
 
-    /// How many rooms an account belongs to.
-    pub fn count_of(&self, account: AccountId) -> usize {
-        self.rooms.get(&account).map_or(0, BTreeSet::len)
-    }
-
     /// How many rooms have members.
     pub fn rooms(&self) -> usize {
         self.members.len()

@@ -103,10 +103,18 @@ fn admit_first(known: Known<'_>, roster: Option<&Roster>, genesis: &Genesis, by:
     if matches!(genesis, Genesis::PublicFeed { .. }) && !known.admin {
         return Err(RoomRefusal::Administrators);
     }
-    if known.membership.count_of(by.account) >= ROOMS_PER_ACCOUNT_MAX {
+    let is_own = matches!(genesis, Genesis::Own { .. });
+    if !is_own && rooms_of(known, by.account) >= ROOMS_PER_ACCOUNT_MAX {
         return Err(RoomRefusal::TooManyRooms);
     }
     Ok(1)
+}
+
+/// How many rooms an account is in. Its own, where its devices keep what it chose, does not count.
+fn rooms_of(known: Known<'_>, account: AccountId) -> usize {
+    let own = Genesis::Own { server: known.server, account }.room();
+    let rooms = known.membership.rooms_of(account);
+    rooms.map_or(0, |rooms| rooms.iter().filter(|room| **room != own).count())
 }
 
 fn admit_next(known: Known<'_>, roster: &Roster, change: &Signed<RosterChange>, by: Peer) -> Result<u64, RoomRefusal> {
@@ -127,7 +135,7 @@ fn admit_next(known: Known<'_>, roster: &Roster, change: &Signed<RosterChange>, 
     }
     roster.check(change, known.at)?;
     if matches!(it.op, RosterOp::Join { .. }) {
-        if known.membership.count_of(by.account) >= ROOMS_PER_ACCOUNT_MAX {
+        if rooms_of(known, by.account) >= ROOMS_PER_ACCOUNT_MAX {
             return Err(RoomRefusal::TooManyRooms);
         }
         if known.membership.members_of(it.room).is_some_and(|members| members.len() >= MEMBERS_PER_ROOM_MAX) {

@@ -25,11 +25,13 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 /// The first argument of this program in its second role.
 pub(crate) const ROLE: &str = "bare-relay";
 
-/// Messages that wait for one socket. Full: the sender waits, as over a bare TCP connection.
-const WAITING_MAX: usize = 256;
+/// Messages that wait for one socket, more than a measurement has in all: two whose senders waited for each other would
+/// wait for ever.
+const WAITING_MAX: usize = 1_024;
 
-/// Of one socket, each way: those of our server. The library's own 128 KiB would flatter us.
-const BUFFER_BYTES: usize = 4 * 1024;
+/// Of one socket: those of our server. The library's own 128 KiB would flatter us.
+const READ_BUFFER_BYTES: usize = 1024;
+const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 
 /// A client's end.
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -118,7 +120,7 @@ pub(crate) async fn serve() -> std::io::Result<()> {
 struct Sockets(Mutex<BTreeMap<u32, Vec<mpsc::Sender<Bytes>>>>);
 
 async fn upgrade(State(sockets): State<Arc<Sockets>>, Path(number): Path<u32>, upgrade: WebSocketUpgrade) -> Response {
-    let upgrade = upgrade.read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES);
+    let upgrade = upgrade.read_buffer_size(READ_BUFFER_BYTES).write_buffer_size(WRITE_BUFFER_BYTES);
     upgrade.on_upgrade(move |socket| forward(socket, sockets, number))
 }
 

@@ -1,5 +1,5 @@
-//! `momoland-bench [replication|chat|rooms|docs|feed|calls|server] [--trace FILE] [--long]`: what Momoland costs and how fast it is,
-//! one JSON line a figure.
+//! `momoland-bench [replication|chat|rooms|docs|feed|calls|server] [--only PART] [--trace FILE] [--long]`: what Momoland costs and
+//! how fast it is, one JSON line a figure.
 //!
 //! Called by `./dev bench`. It measures built programs (`MOMOLAND_BIN_DIR` names their folder) and engines in this
 //! process, each beside a bare reference that is measured by turns in the same run: a data channel of the WebRTC
@@ -33,7 +33,8 @@ mod server;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "momoland-bench [replication|chat|rooms|docs|feed|calls|server] [--trace FILE] [--long]";
+const USAGE: &str =
+    "momoland-bench [replication|chat|rooms|docs|feed|calls|server] [--only PART] [--trace FILE] [--long]";
 
 /// What was asked for.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -45,6 +46,8 @@ struct Wanted {
     feed: bool,
     calls: bool,
     server: bool,
+    /// Of the server's figures these alone.
+    only: Option<server::Part>,
     long: bool,
     /// What is typed into documents.
     trace: Option<PathBuf>,
@@ -60,6 +63,7 @@ impl Wanted {
             feed: true,
             calls: true,
             server: true,
+            only: None,
             long: false,
             trace: None,
         }
@@ -78,12 +82,17 @@ impl Wanted {
                 "feed" => wanted.feed = true,
                 "calls" => wanted.calls = true,
                 "server" => wanted.server = true,
+                "--only" => {
+                    let name = arguments.next()?;
+                    wanted.only = Some(server::Part::ALL.into_iter().find(|part| part.name() == name)?);
+                    wanted.server = true;
+                }
                 "--long" => wanted.long = true,
                 "--trace" => wanted.trace = Some(arguments.next()?.into()),
                 _ => return None,
             }
         }
-        let Self { replication, chat, rooms, docs, feed, calls, server, long: _, trace: _ } = wanted;
+        let Self { replication, chat, rooms, docs, feed, calls, server, only: _, long: _, trace: _ } = wanted;
         if !(replication || chat || rooms || docs || feed || calls || server) {
             wanted = Self { long: wanted.long, trace: wanted.trace, ..Self::everything() };
         }
@@ -154,7 +163,7 @@ async fn main() -> ExitCode {
         kept &= tokio::task::block_in_place(pictures::measure);
     }
     if wanted.server {
-        kept &= server::measure(folder.path(), wanted.long).await;
+        kept &= server::measure(folder.path(), wanted.only, wanted.long).await;
     }
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -176,6 +185,8 @@ mod tests {
         assert_eq!(parsed("server --long"), Some(Wanted { server: true, long: true, ..none.clone() }));
         assert_eq!(parsed("chat"), Some(Wanted { chat: true, ..none.clone() }));
         assert_eq!(parsed("chat feed"), Some(Wanted { chat: true, feed: true, ..none.clone() }));
+        let only = Some(server::Part::Idle);
+        assert_eq!(parsed("server --only idle"), Some(Wanted { server: true, only, ..none.clone() }));
         let trace = Some("paper.json.gz".into());
         assert_eq!(parsed("docs --trace paper.json.gz"), Some(Wanted { docs: true, trace, ..none }));
     }
@@ -184,6 +195,7 @@ mod tests {
     fn what_is_not_known_is_refused() {
         assert_eq!(parsed("poetry"), None);
         assert_eq!(parsed("--quick"), None);
+        assert_eq!(parsed("server --only poetry"), None);
         assert_eq!(parsed("docs --trace"), None);
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use momoland_protocol::cbor;
@@ -18,7 +18,8 @@ use momoland_protocol::handshake::{ServerTranscript, VERSION};
 use momoland_protocol::id::{AccountId, EventId, Nonce, RoomId, RosterHash, ServerKey, random};
 use momoland_protocol::limits::FRAME_BYTES_MAX;
 use momoland_protocol::roster::{
-    Founder, Genesis, History, Posting, Role, RoomKind, RosterChange, RosterOp, Settings, Visibility,
+    CountersignedChange, Founder, Genesis, History, Posting, Role, RoomKind, RosterChange, RosterOp, Settings,
+    Visibility,
 };
 use momoland_protocol::server::{ClientFrame, ClientHello, Request, Response, ServerFrame};
 use momoland_protocol::signed::{SecretKey, Signed};
@@ -40,8 +41,17 @@ const LINK: LinkId = LinkId(1);
 /// What a member of the measured rooms keeps in memory; all of it.
 const RECENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// Between two tries to reach a server that does not answer.
+const COME_BACK_EVERY: Duration = Duration::from_millis(50);
+
+/// Where nothing is due, it is looked again after so long.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The changes of one room's roster, in order.
+pub(crate) type Line = Vec<CountersignedChange>;
+
 /// An account with one device, signed in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Registered {
     key: SecretKey,
     account: AccountId,
@@ -77,32 +87,46 @@ fn registered(app: &App, number: usize) -> Registered {
 
 /// Connects and signs the handshake, as far as the welcome.
 pub(crate) async fn sign_in(port: u16, who: &Registered) -> (Socket, ServerKey) {
+    try_sign_in(port, who).await.unwrap_or_else(|why| panic!("the server does not take the connection: {why}"))
+}
+
+/// Likewise; why not, where there is no server, or it says goodbye.
+async fn try_sign_in(port: u16, who: &Registered) -> Result<(Socket, ServerKey), String> {
     let address = format!("ws://127.0.0.1:{port}/v1/connect");
     let connecting = tokio_tungstenite::connect_async_with_config(address, None, true);
-    let mut socket = connecting.await.expect("the server takes the connection").0;
-    let ServerFrame::Hello(hello) = receive(&mut socket).await else { panic!("a hello comes first") };
+    let mut socket = connecting.await.map_err(|error| error.to_string())?.0;
+    let hello = match receive(&mut socket).await.ok_or("it ended before the hello")? {
+        ServerFrame::Hello(hello) => hello,
+        ServerFrame::Goodbye(goodbye) => return Err(goodbye.sentence),
+        other => panic!("a hello comes first, not {other:?}"),
+    };
     let nonce = Nonce(random());
     let device = who.key.device();
     let transcript = ServerTranscript { server_nonce: hello.nonce, client_nonce: nonce, server: hello.server, device };
     let proof = transcript.prove_device(&who.key);
     let answer = ClientHello { version: VERSION, access_token: who.token.clone(), device, nonce, proof };
     send(&mut socket, &ClientFrame::Hello(answer)).await;
-    match receive(&mut socket).await {
+    match receive(&mut socket).await.ok_or("it ended before the welcome")? {
         ServerFrame::Welcome(welcome) => transcript.verify_server(&welcome.proof).expect("the server has its key"),
+        ServerFrame::Goodbye(goodbye) => return Err(goodbye.sentence),
         other => panic!("no welcome: {other:?}"),
     }
-    (socket, hello.server)
+    Ok((socket, hello.server))
 }
 
+/// Hands a frame over. That the socket broke is found where it is read from.
 async fn send(socket: &mut Socket, frame: &ClientFrame) {
-    socket.send(Message::Binary(cbor::encode(frame).into())).await.expect("the socket is open");
+    let _ = socket.send(Message::Binary(cbor::encode(frame).into())).await;
 }
 
-async fn receive(socket: &mut Socket) -> ServerFrame {
+/// The next frame; `None` where the connection ended.
+///
+/// # Cancel safety
+/// A frame that was not given is given the next time.
+async fn receive(socket: &mut Socket) -> Option<ServerFrame> {
     loop {
-        match socket.next().await.expect("the socket is open").expect("the socket is whole") {
-            Message::Binary(bytes) => return cbor::decode(&bytes, FRAME_BYTES_MAX).expect("the server sends frames"),
-            _ => continue,
+        if let Message::Binary(bytes) = socket.next().await?.ok()? {
+            return Some(cbor::decode(&bytes, FRAME_BYTES_MAX).expect("the server sends frames"));
         }
     }
 }
@@ -120,32 +144,124 @@ pub(crate) struct Member {
     started: Instant,
     commands: u64,
     requests: u32,
+    linked: bool,
 }
 
 impl Member {
     pub(crate) async fn connect(port: u16, who: Registered) -> Self {
+        Self::resume(port, who, Vec::new()).await
+    }
+
+    /// Somebody who has rooms' rosters from another time.
+    pub(crate) async fn resume(port: u16, who: Registered, rosters: Vec<(RoomId, Line)>) -> Self {
+        let mut member = Self::aloof(port, who, rosters).await;
+        member.link_up().await;
+        member
+    }
+
+    /// Somebody who asks and is answered, and does not replicate.
+    async fn aloof(port: u16, who: Registered, rosters: Vec<(RoomId, Line)>) -> Self {
         let (socket, server) = sign_in(port, &who).await;
         let Registered { key, account, token, certificate } = who;
         let own = Own::Device { key: Arc::new(key.clone()), account };
         let config = ReplicaConfig { own, server, recent_bytes_max: RECENT_BYTES_MAX };
-        let replica = Replica::new(config, random(), DurableState::default());
-        let (notices, started) = (VecDeque::new(), Instant::now());
-        let mut member = Self {
+        let state = DurableState { rosters, ..DurableState::default() };
+        Self {
             socket,
             server,
-            replica,
+            replica: Replica::new(config, random(), state),
             key,
             account,
             token,
             certificate,
-            notices,
-            started,
+            notices: VecDeque::new(),
+            started: Instant::now(),
             commands: 0,
             requests: 0,
+            linked: false,
+        }
+    }
+
+    async fn link_up(&mut self) {
+        self.linked = true;
+        self.input(Input::LinkUp { link: LINK, remote: Remote::Relay }).await;
+        self.input(Input::Credit { link: LINK, bytes: usize::MAX / 2 }).await;
+    }
+
+    /// What a room's roster is made of, as far as it is here.
+    pub(crate) fn line(&self, room: RoomId) -> Line {
+        self.replica.changes(room).to_vec()
+    }
+
+    /// Has somebody join a public room and go again at once, without reading what is in it; gives the change.
+    pub(crate) async fn visit(port: u16, who: Registered, room: RoomId) -> CountersignedChange {
+        let mut member = Self::aloof(port, who, Vec::new()).await;
+        let prev = match member.ask(Request::Preview { room, invite: None }).await {
+            Response::Preview { head, .. } => head,
+            other => panic!("no preview: {other:?}"),
         };
-        member.input(Input::LinkUp { link: LINK, remote: Remote::Relay }).await;
-        member.input(Input::Credit { link: LINK, bytes: usize::MAX / 2 }).await;
-        member
+        let op = RosterOp::Join { certificate: member.certificate.clone(), invite: None };
+        let hlc = Hlc::at(UnixMillis::now());
+        let change = RosterChange { room, prev, device: member.key.device(), hlc, op, cuts: Vec::new() };
+        let change = Signed::sign(change, &member.key).expect("within its bounds");
+        match member.ask(Request::SubmitChange { change }).await {
+            Response::Accepted { change } => change,
+            other => panic!("nobody may join: {other:?}"),
+        }
+    }
+
+    /// Takes what comes, and tells of each event of others, until the server goes; for how long it wants to be left alone.
+    pub(crate) async fn follow(&mut self, heard: impl Fn()) -> Duration {
+        loop {
+            for notice in self.notices.drain(..) {
+                if matches!(notice, Notice::Stored { command: None, .. }) {
+                    heard();
+                }
+            }
+            if let Stepped::Parted(retry_after) = self.try_step().await {
+                return retry_after;
+            }
+        }
+    }
+
+    /// Until so many events of others came, and the relay acknowledged all that was written.
+    pub(crate) async fn until_in_step(&mut self, others: usize) {
+        let (mut heard, mut acknowledged) = (0, false);
+        loop {
+            for notice in self.notices.drain(..) {
+                match notice {
+                    Notice::Stored { command: None, .. } => heard += 1,
+                    Notice::Acknowledged { seq, by: Remote::Relay, .. } => acknowledged |= seq.0 >= self.commands,
+                    _ => {}
+                }
+            }
+            if acknowledged && heard >= others {
+                return;
+            }
+            self.step().await;
+        }
+    }
+
+    /// Comes back to a server that was away, as soon as it is there.
+    pub(crate) async fn come_back(&mut self, port: u16) {
+        self.disconnect().await;
+        self.socket = loop {
+            match try_sign_in(port, &self.registered()).await {
+                Ok((socket, _)) => break socket,
+                Err(_) => tokio::time::sleep(COME_BACK_EVERY).await,
+            }
+        };
+        self.link_up().await;
+    }
+
+    /// Writes a message, which goes out when somebody is there.
+    pub(crate) async fn say(&mut self, room: RoomId, text: String) {
+        let content = MessageContent { text, sent_at: UnixMillis::now(), mentions: None };
+        let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).expect("a short body");
+        let (action, targets) = (Action::POST, Vec::new());
+        let command = Command::Append { log: room.conversation(), action, targets, place: None, body };
+        self.commands += 1;
+        self.input(Input::Command { id: CommandId(self.commands), command }).await;
     }
 
     /// A private room of its own. What is written there goes to the relay and to nobody else.
@@ -224,6 +340,7 @@ impl Member {
 
     /// What is written from now on waits for [`Self::reconnect`].
     pub(crate) async fn disconnect(&mut self) {
+        self.linked = false;
         self.input(Input::LinkDown { link: LINK }).await;
     }
 
@@ -231,8 +348,7 @@ impl Member {
     pub(crate) async fn reconnect(&mut self, port: u16) {
         (self.socket, _) = sign_in(port, &self.registered()).await;
         self.notices.clear();
-        self.input(Input::LinkUp { link: LINK, remote: Remote::Relay }).await;
-        self.input(Input::Credit { link: LINK, bytes: usize::MAX / 2 }).await;
+        self.link_up().await;
         self.wait_relayed().await;
     }
 
@@ -279,18 +395,7 @@ impl Member {
     /// Writes so many short messages at once, and comes back when the relay has acknowledged the last.
     pub(crate) async fn write(&mut self, room: RoomId, count: u64) {
         for number in 0..count {
-            let content =
-                MessageContent { text: format!("message {number}"), sent_at: UnixMillis::now(), mentions: None };
-            let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).expect("a short body");
-            let command = Command::Append {
-                log: room.conversation(),
-                action: Action::POST,
-                targets: Vec::new(),
-                place: None,
-                body,
-            };
-            self.commands += 1;
-            self.input(Input::Command { id: CommandId(self.commands), command }).await;
+            self.say(room, format!("message {number}")).await;
         }
         self.wait_relayed().await;
     }
@@ -307,16 +412,38 @@ impl Member {
         }
     }
 
-    /// Takes one frame; gives the answer, where it is one.
+    /// Takes one frame from a server that stays; gives the answer, where it is one.
     async fn step(&mut self) -> Option<Response> {
-        match receive(&mut self.socket).await {
-            ServerFrame::Replication(frame) => {
-                self.input(Input::Frame { link: LINK, frame }).await;
-                None
+        match self.try_step().await {
+            Stepped::Answered(response) => Some(response),
+            Stepped::On => None,
+            Stepped::Parted(_) => panic!("the server ended the connection"),
+        }
+    }
+
+    /// Takes one frame, or does what is due.
+    async fn try_step(&mut self) -> Stepped {
+        let due = self.replica.poll_timeout().map(|(due, _)| self.started + Duration::from_millis(due.0));
+        let frame = tokio::select! {
+            biased;
+            frame = receive(&mut self.socket) => frame,
+            () = tokio::time::sleep_until(due.unwrap_or_else(|| Instant::now() + IDLE).into()) => {
+                self.replica.handle_timeout(self.now(UnixMillis::now()));
+                self.carry_out(UnixMillis::now()).await;
+                return Stepped::On;
             }
-            ServerFrame::Response { id: _, response } => Some(response),
-            ServerFrame::Goodbye(goodbye) => panic!("the server ended the connection: {goodbye:?}"),
-            _ => None,
+        };
+        match frame {
+            Some(ServerFrame::Replication(frame)) if self.linked => {
+                self.input(Input::Frame { link: LINK, frame }).await;
+                Stepped::On
+            }
+            Some(ServerFrame::Response { id: _, response }) => Stepped::Answered(response),
+            Some(ServerFrame::Goodbye(goodbye)) => {
+                Stepped::Parted(Duration::from_millis(goodbye.retry_after_ms.unwrap_or_default()))
+            }
+            Some(_) => Stepped::On,
+            None => Stepped::Parted(Duration::ZERO),
         }
     }
 
@@ -326,19 +453,34 @@ impl Member {
     }
 
     async fn input_at(&mut self, input: Input, wall: UnixMillis) {
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            let mono = Mono(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
-            self.replica.handle_input(Now { mono, wall }, input);
-            while let Some(output) = self.replica.poll_output() {
-                match output {
-                    Output::Send { link: _, frame } => send(&mut self.socket, &ClientFrame::Replication(frame)).await,
-                    Output::Persist { ticket, .. } => inputs.push_back(Input::Persisted { ticket, result: Ok(()) }),
-                    Output::Notice(notice) => self.notices.push_back(notice),
-                    Output::Load { .. } => panic!("everything recent is in memory"),
-                    Output::CloseLink { reason, .. } => panic!("the server misbehaved: {reason:?}"),
+        self.replica.handle_input(self.now(wall), input);
+        self.carry_out(wall).await;
+    }
+
+    fn now(&self, wall: UnixMillis) -> Now {
+        Now { mono: Mono(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)), wall }
+    }
+
+    async fn carry_out(&mut self, wall: UnixMillis) {
+        while let Some(output) = self.replica.poll_output() {
+            match output {
+                Output::Send { link: _, frame } => send(&mut self.socket, &ClientFrame::Replication(frame)).await,
+                Output::Persist { ticket, .. } => {
+                    let persisted = Input::Persisted { ticket, result: Ok(()) };
+                    self.replica.handle_input(self.now(wall), persisted);
                 }
+                Output::Notice(notice) => self.notices.push_back(notice),
+                Output::Load { .. } => panic!("everything recent is in memory"),
+                Output::CloseLink { reason, .. } => panic!("the server misbehaved: {reason:?}"),
             }
         }
     }
+}
+
+/// What came of waiting for one thing.
+enum Stepped {
+    Answered(Response),
+    On,
+    /// The connection ended; the server wants to be left alone for so long.
+    Parted(Duration),
 }

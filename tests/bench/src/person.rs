@@ -49,6 +49,10 @@ impl Person {
         self.wait("online", |status| status["server"] == "online").await;
     }
 
+    pub(crate) async fn wait_direct(&self, other: &Self) {
+        self.wait("a direct path", |status| self.path(status, other) == Some("direct")).await;
+    }
+
     /// A private room of this person's, with `other` in it, both reaching each other directly.
     pub(crate) async fn share_room(&self, other: &Self) -> String {
         let room = json!({ "name": "the bench", "kind": "chat", "visibility": "private" });
@@ -56,7 +60,7 @@ impl Person {
         let invite = text(&self.ask("rooms.invite", json!({ "roomId": room_id })).await, "invite");
         other.ask("rooms.join", json!({ "invite": invite })).await;
         for (from, to) in [(self, other), (other, self)] {
-            from.wait("a direct path", |status| from.path(status, to) == Some("direct")).await;
+            from.wait_direct(to).await;
         }
         room_id
     }

@@ -1,19 +1,23 @@
-//! What the server holds and how fast it is: start, memory a connection, events stored; and a client's start and memory.
+//! What the server holds and how fast it is: start, events stored, what it sends and holds (see the parts); and a client's
+//! start and memory.
 
+mod crowd;
+mod idle;
+mod introductions;
 mod mesh;
+mod restart;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
 use serde_json::json;
 use support::{Momo, PASSWORD, Server, free_port, http, invite_and_join, wait_direct};
 use tokio::task::JoinSet;
 
-use crate::bare_relay::{self, BareRelay, Socket};
+use crate::bare_relay::BareRelay;
 use crate::figure::{self, Samples};
 use crate::floor::EVENT_BYTES;
-use crate::member::{self, Member, Registered};
+use crate::member::{self, Member};
 use crate::memory::Memory;
 
 /// Connections at once; the second with `--long`.
@@ -32,23 +36,74 @@ const LOOK_PAUSE: Duration = Duration::from_millis(1);
 /// What holds for anything that must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Handshakes under way at once: as many as a server that came back sees.
-const HANDSHAKES_MAX: usize = 64;
-
 /// Devices that write at once, how much each writes a round, and rounds. Within a connection's burst of frames.
 const WRITERS: usize = 8;
 const MESSAGES_EACH: u64 = 250;
 const WRITE_ROUNDS: usize = 5;
 
-/// Measures all of it; `false` where a promise was not kept.
-pub(crate) async fn measure(folder: &Path, long: bool) -> bool {
-    let kept = mesh::measure(&made(folder.join("mesh"))).await;
-    server_start(&folder.join("start"));
-    client(&folder.join("client"));
-    events_stored(&folder.join("events")).await;
-    idle_connections(&folder.join("idle"), CONNECTIONS).await;
-    if long {
-        idle_connections(&folder.join("idle-long"), CONNECTIONS_LONG).await;
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Mesh,
+    Introductions,
+    Start,
+    Client,
+    Events,
+    Crowd,
+    Idle,
+    Restart,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Mesh,
+        Self::Introductions,
+        Self::Start,
+        Self::Client,
+        Self::Events,
+        Self::Crowd,
+        Self::Idle,
+        Self::Restart,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Mesh => "mesh",
+            Self::Introductions => "introductions",
+            Self::Start => "start",
+            Self::Client => "client",
+            Self::Events => "events",
+            Self::Crowd => "crowd",
+            Self::Idle => "idle",
+            Self::Restart => "restart",
+        }
+    }
+
+    /// `false` where a promise was not kept.
+    async fn measure(self, folder: &Path, long: bool) -> bool {
+        let folder = made(folder.join(self.name()));
+        match self {
+            Self::Mesh => return mesh::measure(&folder).await,
+            Self::Introductions => return introductions::measure(&folder).await,
+            Self::Start => server_start(&folder),
+            Self::Client => client(&folder),
+            Self::Events => events_stored(&folder).await,
+            Self::Crowd => return crowd::measure(&folder).await,
+            Self::Idle => return idle::measure(&folder, if long { CONNECTIONS_LONG } else { CONNECTIONS }).await,
+            Self::Restart => return restart::measure(&folder).await,
+        }
+        true
+    }
+}
+
+/// Measures one part, or all of them; `false` where a promise was not kept.
+pub(crate) async fn measure(folder: &Path, only: Option<Part>, long: bool) -> bool {
+    let mut kept = true;
+    for part in Part::ALL {
+        // What takes long is only measured where it was asked for.
+        if only.map_or(long || part != Part::Restart, |only| only == part) {
+            kept &= part.measure(folder, long).await;
+        }
     }
     kept
 }
@@ -85,7 +140,6 @@ fn until_ready(port: u16) {
 
 /// `momo rpc` of somebody signed in, with two rooms: until it answers, until it is online, and what it holds idle.
 fn client(folder: &Path) {
-    made(folder.to_owned());
     let server = Server::start(folder, &[]);
     let people = ["ada", "grace"].map(|name| {
         let momo = Momo::start(folder, name);
@@ -138,7 +192,7 @@ fn client(folder: &Path) {
 /// Events a second through the relay, each acknowledged only when it is on the relay's disk, beside as many appends to
 /// a bare file with an fsync after each.
 async fn events_stored(folder: &Path) {
-    let mut server = Server::prepare(&made(folder.to_owned()), free_port(), &[("LOG", "warn")]);
+    let mut server = Server::prepare(folder, free_port(), &[("LOG", "warn")]);
     let registered = member::register(server.data(), WRITERS);
     server.start_again();
     let mut writers = Vec::new();
@@ -183,63 +237,6 @@ fn bare_appends(path: &Path) -> f64 {
         file.write_all(&[7; EVENT_BYTES]).and_then(|()| file.sync_data()).expect("the disk takes it");
     }
     f64::from(APPENDS) / begun.elapsed().as_secs_f64()
-}
-
-/// What one idle connection costs the server: the growth of its memory, over the number of connections.
-async fn idle_connections(folder: &Path, count: usize) {
-    let per_minute = (count * 10).to_string();
-    let mut server = Server::prepare(&made(folder.to_owned()), free_port(), &[("CONNECTS_PER_MINUTE", &per_minute)]);
-    let registered = member::register(server.data(), count);
-    server.start_again();
-    let relay = BareRelay::start();
-    tokio::time::sleep(SETTLE).await;
-    let before = Memory::of(server.process().pid());
-    let bare_before = Memory::of(relay.pid());
-
-    let mut ours = Idle::default();
-    ours.open(registered, |who: Registered| {
-        let port = server.port();
-        async move { member::sign_in(port, &who).await.0 }
-    })
-    .await;
-    let mut bare = Idle::default();
-    let relay_port = relay.port;
-    bare.open(0..u32::try_from(count).expect("some thousands"), move |number| async move {
-        bare_relay::connect(relay_port, number).await
-    })
-    .await;
-    tokio::time::sleep(SETTLE).await;
-
-    let open = server.metric("momoland_ws_connections");
-    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-    let connections = count as f64;
-    assert_eq!(open, Some(connections), "all connections are open");
-    let after = Memory::of(server.process().pid());
-    let each = (after.pss_kib - before.pss_kib) / connections;
-    let bare_each = (Memory::of(relay.pid()).pss_kib - bare_before.pss_kib) / connections;
-    let figure = format!("server.idle_pss_per_connection.{count}");
-    figure::print(&figure, "KiB", &each.into(), Some(&bare_each.into()));
-    let figure = format!("server.idle_pss.{count}_accounts_away");
-    let (empty, bare_empty) = (before.pss_kib / 1024.0, bare_before.pss_kib / 1024.0);
-    figure::print(&figure, "MiB", &empty.into(), Some(&bare_empty.into()));
-    let figure = format!("server.idle_rss.{count}_connections");
-    figure::print(&figure, "MiB", &(after.rss_kib / 1024.0).into(), None);
-}
-
-/// Sockets that are read, so that pings are answered, and say nothing.
-#[derive(Debug, Default)]
-struct Idle(JoinSet<()>);
-
-impl Idle {
-    async fn open<T, F>(&mut self, all: impl IntoIterator<Item = T>, connect: impl Fn(T) -> F)
-    where
-        F: Future<Output = Socket>,
-    {
-        let mut sockets = futures_util::stream::iter(all).map(connect).buffer_unordered(HANDSHAKES_MAX);
-        while let Some(mut socket) = sockets.next().await {
-            self.0.spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
-        }
-    }
 }
 
 fn made(folder: PathBuf) -> PathBuf {

@@ -9,7 +9,7 @@ import { strings } from "@/strings/strings";
 /** Nobody reads a longer one in five seconds; all of it is where it happened. */
 const BODY_CHARACTERS_MAX = 140;
 
-/** Says what happened elsewhere. What happens where one is looking is said there, not here. */
+/** Says what happened elsewhere. What happens where one is looking is said there, not here, but for the end of a call. */
 export function Notices() {
   const notice = useAppState((state) => state.notice);
   useEffect(() => {
@@ -47,6 +47,7 @@ export function Notices() {
     show(headed.current, { description: body.slice(0, BODY_CHARACTERS_MAX), ...(roomId === undefined ? {} : { action: { label: strings.inbox.open, onClick: () => actions.openNotification(arrival) } }) });
   }, [arrival, actions]);
 
+  // The one thing that is said here wherever one looks: what would say it in the room ended with the call.
   const ended = useAppState((state) => state.calls.ended);
   const place = useAppState((state) => (state.calls.ended === null ? "" : (state.rooms?.get(state.calls.ended.roomId)?.name ?? "")));
   const placed = useRef(place);

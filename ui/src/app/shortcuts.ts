@@ -21,7 +21,6 @@ export function useShortcuts(): void {
   );
 
   const inCall = useAppState((state) => currentCall(state.calls) !== null);
-  const showing = useAppState((state) => currentCall(state.calls)?.screen === true);
 
   useEffect(() => {
     function step(direction: 1 | -1, among: readonly string[]): void {
@@ -50,8 +49,7 @@ export function useShortcuts(): void {
       }
       if (inCall && commandHeld(event) && event.shiftKey && !event.altKey && event.key.toLowerCase() === "s") {
         event.preventDefault();
-        if (showing) actions.stopScreen();
-        else if (overlay === null) actions.show({ kind: "shareScreen" });
+        actions.toggleScreen();
         return;
       }
       if (commandHeld(event) && !event.shiftKey && !event.altKey && event.key === "/") {
@@ -84,7 +82,7 @@ export function useShortcuts(): void {
 
     window.addEventListener("keydown", onKeyDown);
     return () => window.removeEventListener("keydown", onKeyDown);
-  }, [actions, details, inCall, overlay, roomId, roomIds, showing, unreadIds]);
+  }, [actions, details, inCall, overlay, roomId, roomIds, unreadIds]);
 }
 
 /** To the pane after the one with the focus: its composer, its open room, or the first thing in it. */

@@ -16,7 +16,7 @@ export interface Client {
   call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>>;
   onEvent(listener: (event: Event) => void): Off;
   onLink(listener: (state: LinkState) => void): Off;
-  /** Each picture of the tiles that `calls.view` asked for. It is the listener's until it returns; a newer one follows. */
+  /** Each picture of the tiles that `calls.view` asked for. It is the listener's, to keep or to let go of; a newer one follows. */
   onPicture(listener: (picture: Picture) => void): Off;
   /** Opens the way, and opens it again whenever it breaks. Resolves when it is open for the first time. */
   connect(token?: string): Promise<void>;

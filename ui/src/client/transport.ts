@@ -11,7 +11,7 @@ export type TransportEvent =
   | { kind: "closed" }
   /** An answer or a notification. */
   | { kind: "text"; text: string }
-  /** A picture of a call, in bytes; `pictures.ts` reads them. It is drawn, or thrown away, when the listener returns. */
+  /** A picture of a call, in bytes; `pictures.ts` reads them. The listener may keep them: they are written to no more. */
   | { kind: "picture"; bytes: ArrayBuffer }
   /** The request with this id did not get through. */
   | { kind: "lost"; id: number };

@@ -1,6 +1,6 @@
 import type { LucideIcon } from "lucide-react";
 import { RadioGroup } from "radix-ui";
-import { useId } from "react";
+import { useId, type ReactNode } from "react";
 
 export type ChoiceProps<T extends string> = {
   label: string;
@@ -19,23 +19,31 @@ export function Choice<T extends string>({ label, value, onValue, options }: Cho
       </p>
       <RadioGroup.Root aria-labelledby={id} value={value} onValueChange={(picked) => onValue(picked as T)} className="grid gap-1.5">
         {options.map((option) => (
-          <RadioGroup.Item
-            key={option.value}
-            value={option.value}
-            aria-label={option.label}
-            aria-describedby={`${id}-${option.value}`}
-            className="group flex items-center gap-3 px-3 py-2 rounded-control border border-line-strong text-start transition-colors duration-(--fast) hover:bg-hover data-[state=checked]:border-accent data-[state=checked]:bg-accent-soft"
-          >
-            <option.icon aria-hidden="true" className="flex-none size-4 stroke-[1.75] text-ink-3 group-data-[state=checked]:text-accent-text" />
-            <span className="min-w-0">
-              <span className="block font-medium">{option.label}</span>
-              <span id={`${id}-${option.value}`} className="block text-small text-ink-2">
-                {option.hint}
-              </span>
+          <ChoiceRow key={option.value} value={option.value} label={option.label} icon={option.icon} hintId={`${id}-${option.value}`}>
+            <span className="block font-medium">{option.label}</span>
+            <span id={`${id}-${option.value}`} className="block text-small text-ink-2">
+              {option.hint}
             </span>
-          </RadioGroup.Item>
+          </ChoiceRow>
         ))}
       </RadioGroup.Root>
     </div>
+  );
+}
+
+export type ChoiceRowProps = { value: string; label: string; icon: LucideIcon; hintId?: string; children: ReactNode };
+
+/** One of those that can be chosen, in a Radix `RadioGroup`. */
+export function ChoiceRow({ value, label, icon: Icon, hintId, children }: ChoiceRowProps) {
+  return (
+    <RadioGroup.Item
+      value={value}
+      aria-label={label}
+      aria-describedby={hintId}
+      className="group flex items-center gap-3 min-w-0 px-3 py-2 rounded-control border border-line-strong text-start transition-colors duration-(--fast) hover:bg-hover data-[state=checked]:border-accent data-[state=checked]:bg-accent-soft"
+    >
+      <Icon aria-hidden="true" className="flex-none size-4 stroke-[1.75] text-ink-3 group-data-[state=checked]:text-accent-text" />
+      <span className="min-w-0">{children}</span>
+    </RadioGroup.Item>
   );
 }

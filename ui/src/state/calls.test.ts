@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { ApiError } from "@/client/error";
 import type { Call } from "@/client/types";
 import { callsEvent, coversRoom, currentCall, hasPictures, INITIAL_CALLS, reduceCalls, ringingCalls, type CallsState } from "@/state/calls";
 
@@ -59,4 +60,37 @@ test("without pictures nothing lies over the conversation", () => {
   for (const more of [{ camera: true }, { screen: true }, { media: "video" as const }, { participants: [bo("a", { camera: true })] }, { participants: [bo("a", { screen: true })] }]) {
     expect(hasPictures(call(more))).toBe(true);
   }
+});
+
+test("what lay over the conversation gives it back once there is nothing to be seen", () => {
+  const look = { type: "look", look: { large: true, self: false, pinned: "camera a" } } as const;
+  const seen = reduceCalls(told(INITIAL_CALLS, call({ camera: true })), look);
+  const unseen = told(seen, call());
+  expect([coversRoom(unseen, "shed"), unseen.look.large]).toEqual([false, false]);
+  // And does not take it back, while one writes, as soon as somebody's camera comes on.
+  expect(coversRoom(told(unseen, call({ participants: [bo("a", { camera: true })] })), "shed")).toBe(false);
+  expect(coversRoom(reduceCalls(seen, { type: "list", calls: [call()] }), "shed")).toBe(false);
+});
+
+test("a call that is gone when the engine is back takes with it what was known of it", () => {
+  let state = told(INITIAL_CALLS, call({ media: "video" }));
+  state = reduceCalls(state, { type: "look", look: { large: true, pinned: "camera bo-1", self: false } });
+  const audio = { packetsReceived: 0, packetsLost: 0, framesDecoded: 0, framesRecovered: 0, framesConcealed: 0, jitterMs: 0, delayMs: 20, bitsPerSecond: 0, packetsRefused: 0, level: 0, speaking: false };
+  state = callsEvent(state, { type: "call.stats", callId: "c1", peers: [{ userId: "bo", deviceId: "bo-1", audio }] });
+  expect([state.links.size, state.figures.size]).toEqual([1, 1]);
+  const kept = reduceCalls(state, { type: "list", calls: [call({ media: "video" })] });
+  expect([kept.links.size, kept.look.large]).toEqual([1, true]);
+  for (const calls of [[], [call({ callId: "c2", media: "video" })], [call({ part: "out", media: "video" })]]) {
+    const after = reduceCalls(state, { type: "list", calls });
+    expect([after.links.size, after.figures.size, after.look]).toEqual([0, 0, { arranged: "auto", pinned: null, self: false, large: false }]);
+  }
+});
+
+test("a refusal stays until its call is another, or one has another part in it", () => {
+  const error = new ApiError("conflict", "The camera is used by another program.");
+  const refused = reduceCalls(told(INITIAL_CALLS, call()), { type: "refused", roomId: "shed", error });
+  expect(told(refused, call({ speaking: true })).refused?.error).toBe(error);
+  expect(told(refused, call({ callId: "c2", roomId: "elsewhere", part: "ringing" })).refused?.error).toBe(error);
+  expect(told(refused, call({ part: "ended" })).refused).toBeNull();
+  expect(told(refused, call({ callId: "c2" })).refused).toBeNull();
 });

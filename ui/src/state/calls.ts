@@ -2,7 +2,7 @@
 // is shown. Pure.
 import type { Call, CallDevices, CallEnd, CallPeerStats, Event } from "@/client/types";
 import type { ApiError } from "@/client/error";
-import { passageOf, type Passage } from "@/state/call-quality";
+import { linkQualityOf, type LinkQuality } from "@/state/call-quality";
 
 /** How this window shows the call that it is in. */
 export type CallLook = {
@@ -20,10 +20,10 @@ export type CallsState = {
   /** By room; those that ended are not there. */
   byRoom: ReadonlyMap<string, Call>;
   /** By device, of the call that this window is in. */
-  passages: ReadonlyMap<string, Passage>;
+  links: ReadonlyMap<string, LinkQuality>;
   /** The last figures, to tell what is new in the next. By device. */
   figures: ReadonlyMap<string, CallPeerStats>;
-  /** How the last call that this window was in ended by others' doing. */
+  /** How the last call that this window was in ended, by whomever. */
   ended: { callId: string; roomId: string; why: CallEnd } | null;
   /** Where a call could not be made or joined, and why. */
   refused: { roomId: string; error: ApiError } | null;
@@ -35,7 +35,7 @@ export type CallsState = {
 
 const LOOK: CallLook = { arranged: "auto", pinned: null, self: true, large: false };
 
-export const INITIAL_CALLS: CallsState = { byRoom: new Map(), passages: new Map(), figures: new Map(), ended: null, refused: null, devices: null, speaker: null, look: LOOK };
+export const INITIAL_CALLS: CallsState = { byRoom: new Map(), links: new Map(), figures: new Map(), ended: null, refused: null, devices: null, speaker: null, look: LOOK };
 
 export type CallsAction =
   | { type: "list"; calls: readonly Call[] }
@@ -47,7 +47,7 @@ export type CallsAction =
 export function reduceCalls(state: CallsState, action: CallsAction): CallsState {
   switch (action.type) {
     case "list":
-      return withSpeaker({ ...state, byRoom: new Map(action.calls.map((call) => [call.roomId, call])) });
+      return settled({ ...state, byRoom: new Map(action.calls.map((call) => [call.roomId, call])) }, currentCall(state));
     case "refused":
       return { ...state, refused: { roomId: action.roomId, error: action.error } };
     case "refusalGone":
@@ -61,8 +61,13 @@ export function reduceCalls(state: CallsState, action: CallsAction): CallsState 
 
 export function callsEvent(state: CallsState, event: Extract<Event, { type: "call.changed" | "call.stats" }>): CallsState {
   if (event.type === "call.stats") {
-    const passages = event.peers.map((peer): [string, Passage] => [peer.deviceId, passageOf(peer, state.figures.get(peer.deviceId), state.passages.get(peer.deviceId))]);
-    return { ...state, passages: new Map(passages), figures: new Map(event.peers.map((peer) => [peer.deviceId, peer])) };
+    const participants = currentCall(state)?.participants ?? [];
+    const links = event.peers.map((peer): [string, LinkQuality] => {
+      const { deviceId } = peer;
+      const sends = participants.find((each) => each.deviceId === deviceId) ?? { camera: false, screen: false };
+      return [deviceId, linkQualityOf(peer, state.figures.get(deviceId), state.links.get(deviceId), sends)];
+    });
+    return { ...state, links: new Map(links), figures: new Map(event.peers.map((peer) => [peer.deviceId, peer])) };
   }
   const { call } = event;
   const held = state.byRoom.get(call.roomId);
@@ -70,22 +75,25 @@ export function callsEvent(state: CallsState, event: Extract<Event, { type: "cal
   if (call.part !== "ended") byRoom.set(call.roomId, call);
   else if (held?.callId === call.callId) byRoom.delete(call.roomId);
   else return state;
-  const wasIn = isIn(held);
-  const ended = wasIn && call.ended !== undefined ? { callId: call.callId, roomId: call.roomId, why: call.ended } : state.ended;
-  // What was refused is moot once something happens in that room's call.
-  const next = { ...state, byRoom, ended, refused: state.refused?.roomId === call.roomId ? null : state.refused };
-  if (isIn(call)) return withSpeaker(next);
+  const ended = isIn(held) && call.ended !== undefined ? { callId: call.callId, roomId: call.roomId, why: call.ended } : state.ended;
+  // What was refused is moot once the call is another one, or one has another part in it. Not before: it is to be read.
+  const moot = state.refused?.roomId === call.roomId && (held?.callId !== call.callId || held.part !== call.part);
+  return settled({ ...state, byRoom, ended, refused: moot ? null : state.refused }, currentCall(state));
+}
+
+/** The calls are others than before, when this window was in the one that was held. */
+function settled(next: CallsState, held: Call | null): CallsState {
+  const call = currentCall(next);
   // The next call is shown as a call is; who wants no picture of themselves wants none there either.
-  return wasIn ? { ...next, speaker: null, passages: new Map(), figures: new Map(), look: { ...LOOK, self: state.look.self } } : next;
+  const state = held === null || call?.callId === held.callId ? next : { ...next, links: new Map(), figures: new Map(), look: { ...LOOK, self: next.look.self } };
+  if (call === null) return { ...state, speaker: null };
+  const lies = state.look.large && !hasPictures(call);
+  return { ...state, speaker: speakerOf(call, state.speaker), look: lies ? { ...state.look, large: false } : state.look };
 }
 
-function isIn(call: Call | undefined): boolean {
+/** Whether this window is in it, or makes it. */
+export function isIn(call: Call | undefined): call is Call {
   return call?.part === "in" || call?.part === "calling";
-}
-
-function withSpeaker(state: CallsState): CallsState {
-  const call = currentCall(state);
-  return { ...state, speaker: call === null ? null : speakerOf(call, state.speaker) };
 }
 
 /** Who speaks goes on being it while they do, and after that until somebody else does: pictures should not jump. */
@@ -112,5 +120,5 @@ export function hasPictures(call: Call): boolean {
 /** Whether the call lies over the conversation of this room. */
 export function coversRoom({ byRoom, look }: CallsState, roomId: string): boolean {
   const call = byRoom.get(roomId);
-  return look.large && call !== undefined && isIn(call) && hasPictures(call);
+  return look.large && isIn(call) && hasPictures(call);
 }

@@ -66,6 +66,16 @@ test("a window that is pulled asks at a pace, and for the last size", async () =
   expect(asked().length).toBe(before);
 });
 
+test("a clock that is set back holds nothing up", async () => {
+  const { show, asked, pass } = stand();
+  const watched = show("bo");
+  await pass(0);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  watched.resize(400, 180);
+  await pass();
+  expect(asked().at(-1)?.tiles[0]?.width).toBe(400);
+});
+
 test("a picture that comes before the answer to its list is drawn once that is there", async () => {
   const { client, show, drawn, pass } = stand();
   let answer: (of: { view: number }) => void = () => undefined;
@@ -91,13 +101,17 @@ test("the old list goes on being drawn until the new one is answered", async () 
   const { client, show, drawn, pass } = stand();
   const bo = show("bo");
   await pass(0);
-  bo.stop();
   show("cy");
   client.picture(picture(8, 0));
-  expect(drawn).toEqual([]);
+  expect(drawn).toEqual(["bo 8"]);
   await pass();
+  client.picture(picture(8, 0));
+  client.picture(picture(9, 1));
+  expect(drawn).toEqual(["bo 8", "cy 9"]);
+  // Nobody looks any more, and the engine does not know it yet.
+  bo.stop();
   client.picture(picture(9, 0));
-  expect(drawn).toEqual(["cy 9"]);
+  expect(drawn).toEqual(["bo 8", "cy 9"]);
 });
 
 test("nothing is asked for without a call, and the call that comes is asked", async () => {

@@ -74,10 +74,10 @@ export function createPictures(client: Client, store: Store): Watcher {
       timer = undefined;
       if (asking) soon(PAUSE_MS);
       else {
-        pacedUntil = Date.now() + PAUSE_MS;
+        pacedUntil = performance.now() + PAUSE_MS;
         void ask();
       }
-    }, Math.max(afterMs, pacedUntil - Date.now()));
+    }, Math.max(afterMs, pacedUntil - performance.now()));
   }
 
   function show(picture: Picture): void {

@@ -96,7 +96,6 @@ export const strings = {
     alone: "Nobody else is in it yet.",
     you: "You",
     people: "In the call",
-    others: "The others in the call",
     controls: "What you send, and how the call is shown",
     mute: "Mute your microphone",
     unmute: "Open your microphone",
@@ -154,7 +153,7 @@ export const strings = {
       advice: {
         unheard: "Your computers have not found a way to each other. They go on trying.",
         breaking: "So much is lost between you that words are. A cable, a place nearer to the wireless station or a camera turned off helps.",
-        unseen: "The camera is on, but none of its pictures arrive. The sound has priority where the way carries little.",
+        unseen: "Pictures are sent, but none of them arrive. The sound has priority where the way carries little.",
         still: "No new picture has come for seconds. The sound has priority where the way carries little.",
         jerky: "The way, or one of the two computers, is too slow for more pictures.",
         lossy: "Some of what is sent never arrives. A cable or a place nearer to the wireless station helps.",
@@ -168,7 +167,8 @@ export const strings = {
       sound: (madeUp: number) => `Sound: ${madeUp < 0.001 ? "nothing" : `${number.format(Math.round(madeUp * 1_000) / 10)} %`} made up`,
       picture: (width: number, height: number, frames: number, bits: number) => `Picture: ${width} × ${height}, ${number.format(Math.round(frames))} a second, ${rate(bits)}`,
       screen: (width: number, height: number, frames: number, bits: number) => `Screen: ${width} × ${height}, ${number.format(Math.round(frames))} a second, ${rate(bits)}`,
-      yours: (width: number, height: number, frames: number, bits: number) => `Yours to them: ${width} × ${height}, ${number.format(Math.round(frames))} a second, ${rate(bits)}`,
+      yourPicture: (width: number, height: number, frames: number, bits: number) => `Your picture to them: ${width} × ${height}, ${number.format(Math.round(frames))} a second, ${rate(bits)}`,
+      yourScreen: (width: number, height: number, frames: number, bits: number) => `Your screen to them: ${width} × ${height}, ${number.format(Math.round(frames))} a second, ${rate(bits)}`,
     },
     share: {
       title: "What do you want to show?",

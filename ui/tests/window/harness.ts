@@ -25,7 +25,7 @@ afterEach(async () => {
 
 export type Opened = { page: Page; engine: FakeEngine };
 
-export async function openWindow(world: World = tidewater(), options: { size?: [number, number]; theme?: "light" | "dark"; query?: string; measuredLateMs?: number; /** Whether there is a graphics card, or what stands for one. */ card?: boolean } = {}): Promise<Opened> {
+export async function openWindow(world: World = tidewater(), options: { size?: [number, number]; theme?: "light" | "dark"; query?: string; measuredLateMs?: number; /** Whether there is a graphics card, or what stands for one. */ card?: boolean; /** Runs in the page before it does. */ before?: () => void } = {}): Promise<Opened> {
   const started = await startFakeEngine(world);
   engine = started;
   const [width, height] = options.size ?? [1280, 800];
@@ -34,6 +34,7 @@ export async function openWindow(world: World = tidewater(), options: { size?: [
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   if (options.measuredLateMs !== undefined) await page.addInitScript(measureLate, options.measuredLateMs);
+  if (options.before !== undefined) await page.addInitScript(options.before);
   await page.goto(started.address + (options.query ?? ""));
   await page.locator("nav, form").first().waitFor();
   return { page, engine: started };

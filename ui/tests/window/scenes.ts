@@ -40,7 +40,7 @@ function scene(aspect: number, pixel: (x: number, y: number) => Rgb): Scene {
 const mix = (a: Rgb, b: Rgb, t: number): Rgb => [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t];
 
 /** One colour at the left, another at the right. */
-export const halves = (left: Rgb, right: Rgb): Scene => scene(16 / 9, (x) => (x < 0.5 ? left : right));
+export const halves = (left: Rgb, right: Rgb, aspect = 16 / 9): Scene => scene(aspect, (x) => (x < 0.5 ? left : right));
 
 /** Somebody in a room with a window, roughly. */
 export function person(wall: Rgb, coat: Rgb, hair: Rgb, skin: Rgb, aspect = 16 / 9): Scene {

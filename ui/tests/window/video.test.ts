@@ -3,10 +3,10 @@ import AxeBuilder from "@axe-core/playwright";
 import type { Locator, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { Call, CallParticipant, CallPeerStats, Tile, VideoStats } from "@/client/types";
-import type { FakeEngine } from "./fake-engine.js";
-import { asked, composer, focused, openRoom, openWindow, until, type Opened } from "./harness.js";
+import { Refused, type FakeEngine } from "./fake-engine.js";
+import { asked, composer, expectSteady, focused, openRoom, openWindow, until, type Opened } from "./harness.js";
 import { halves, messageOf, page as pageScene, sceneOf, type Scene } from "./scenes.js";
-import { tidewater } from "./tidewater.js";
+import { message, tidewater } from "./tidewater.js";
 
 const other = (userId: string, more: Partial<CallParticipant> = {}): CallParticipant => ({ userId, deviceId: `${userId}-1`, mic: true, speaking: false, camera: true, screen: false, since: 1, path: "direct", ...more });
 const call = (more: Partial<Call> = {}): Call => ({
@@ -142,14 +142,33 @@ describe("a graphics card that goes", () => {
   test("for good is done without", async () => {
     const { page, engine } = await inCall(call(), { card: true });
     await shows(page, engine, "ingrid-1", "camera", RED, "Picture of Ingrid Solheim");
+    const lost = await page.locator("[data-seat='camera ingrid-1'] canvas").elementHandle();
     await lose(page);
-    await until("it is drawn by hand", () => page.evaluate(() => document.querySelector<HTMLCanvasElement>("[data-seat='camera ingrid-1'] canvas")?.getContext("webgl2") == null));
+    await until("another canvas is there", () => page.evaluate((before) => document.querySelector("[data-seat='camera ingrid-1'] canvas") !== before, lost));
     const ingrid = page.getByRole("img", { name: "Picture of Ingrid Solheim" });
     await until("and shows", async () => {
       engine.picture({ deviceId: "ingrid-1", source: "camera" }, RED_BLUE);
       return ((await colours(page, ingrid, [[0.9, 0.4]]))[0]?.[2] ?? 0) > 200;
     });
   });
+});
+
+test("a graphics card that takes no program is done without", async () => {
+  const { page, engine } = await inCall(call(), { card: true, before: () => void (WebGL2RenderingContext.prototype.getProgramParameter = () => false) });
+  const ingrid = await shows(page, engine, "ingrid-1", "camera", RED, "Picture of Ingrid Solheim");
+  expectColours(await colours(page, ingrid, [[0.5, 0.4]]), [[220, 40, 40]]);
+});
+
+test("a picture keeps its shape when its place gets another", async () => {
+  const { page, engine } = await inCall(call({ participants: [other("ingrid", { screen: true })] }));
+  await looksAt(engine, "screen ingrid-1", "camera ingrid-1", "camera ada-1");
+  const { width = 0, height = 0 } = tileOf(engine, "ingrid-1", "screen") ?? {};
+  const screen = await shows(page, engine, "ingrid-1", "screen", halves([220, 40, 40], [40, 40, 220], width / height), "Screen of Ingrid Solheim");
+  const fit = (): Promise<string> => screen.locator("canvas").evaluate((canvas) => getComputedStyle(canvas).objectFit);
+  // It misses the place by less than a pixel.
+  expect(await fit()).toBe("fill");
+  await page.setViewportSize({ width: 700, height: 900 });
+  await until("it leaves a rim", async () => (await fit()) === "contain");
 });
 
 describe("what the engine is asked for", () => {
@@ -267,11 +286,58 @@ describe("a call with pictures", () => {
       return document.activeElement === element;
     });
     expect(reached).toBe(false);
-    const shown = engine.calls.filter(({ method }) => method === "messages.markRead").length;
-    await stage.getByRole("button", { name: "Back above the conversation" }).click();
+    const read = asked(engine, "messages.markRead").length;
+    engine.emit({ type: "message.new", roomId: "boat-shed", message: message("ingrid", Date.now(), "Nobody sees this yet.") });
+    // The window has heard of it, and time enough has gone by to say that it was read.
+    await page.getByText("Nobody sees this yet.", { exact: true }).waitFor({ state: "attached" });
+    await expectSteady(() => Promise.resolve(asked(engine, "messages.markRead").length === read));
+    await page.keyboard.press("Escape");
     await composer(page).waitFor();
     expect(await composer(page).inputValue()).toBe("half a thought");
-    expect(engine.calls.filter(({ method }) => method === "messages.markRead").length).toBe(shown);
+    await until("it is read", () => asked(engine, "messages.markRead").length > read);
+  });
+
+  test("is taken off the conversation by Esc, unless that closes what is over it", async () => {
+    const { page, stage } = await inCall(call());
+    await stage.getByRole("button", { name: "Over the conversation" }).click();
+    const back = stage.getByRole("button", { name: "Back above the conversation" });
+    await back.waitFor();
+    await stage.getByRole("button", { name: "View of the call" }).click();
+    await page.getByRole("menuitem", { name: "Hide your own picture" }).waitFor();
+    await page.keyboard.press("Escape");
+    await until("the menu is gone", async () => (await page.getByRole("menu").count()) === 0);
+    expect(await back.count()).toBe(1);
+    // The name of the button that has the focus again is over it, too.
+    await page.getByRole("tooltip", { name: "View of the call" }).waitFor({ state: "attached" });
+    await page.keyboard.press("Escape");
+    await until("the name is gone", async () => (await page.getByRole("tooltip").count()) === 0);
+    await page.keyboard.press("Escape");
+    await stage.getByRole("button", { name: "Over the conversation" }).waitFor();
+  });
+
+  test("keeps the focus, and the picture, wherever somebody is moved", async () => {
+    const { page, engine, stage } = await inCall(call({ participants: [other("ingrid"), other("mateo")] }));
+    await shows(page, engine, "mateo-1", "camera", RED, "Picture of Mateo Ruiz");
+    const canvas = await stage.locator("[data-seat='camera mateo-1'] canvas").elementHandle();
+    const isSame = (): Promise<boolean> => stage.locator("[data-seat='camera mateo-1'] canvas").evaluate((now, before) => now === before, canvas);
+    await stage.getByRole("button", { name: "Keep large: Mateo Ruiz" }).focus();
+    await page.keyboard.press("Enter");
+    await until("he is large, and the button has the focus", async () => (await focused(page)) === "No longer keep large: Mateo Ruiz");
+    expect(await isSame()).toBe(true);
+    await page.keyboard.press("Enter");
+    await until("he is not, and the button has it", async () => (await focused(page)) === "Keep large: Mateo Ruiz");
+    change(engine, call({ participants: [other("ingrid", { screen: true }), other("mateo")] }));
+    await stage.locator("[data-seat='screen ingrid-1']").waitFor();
+    expect(await focused(page)).toBe("Keep large: Mateo Ruiz");
+    expect(await isSame()).toBe(true);
+  });
+
+  test("is made of one without, and what turned the camera on keeps the focus", async () => {
+    const { page, engine, stage } = await inCall(call({ media: "audio", camera: false, participants: [other("ingrid", { camera: false })] }));
+    await stage.getByRole("button", { name: "Turn your camera on" }).focus();
+    await page.keyboard.press("Enter");
+    await looksAt(engine, "camera ada-1");
+    expect(await focused(page)).toBe("Turn your camera off");
   });
 
   test("chooses the camera", async () => {
@@ -352,7 +418,7 @@ test("how it gets through is told in words, and in figures where one asks", asyn
   const dialog = page.getByRole("dialog", { name: "How the call gets through" });
   await dialog.getByText("No new picture has come for seconds.").waitFor();
   await dialog.getByText("Through a TURN server, since your computers find no straight way").waitFor();
-  await dialog.getByText("Yours to them: 1280 × 720, 24 a second, 1.4 Mbit/s").waitFor();
+  await dialog.getByText("Your picture to them: 1280 × 720, 24 a second, 1.4 Mbit/s").waitFor();
   engine.emit({ type: "call.stats", callId: "c1", peers: [figures(4, { ...SEEN, framesDecoded: 60, packetsReceived: 600 })] });
   await dialog.getByText("Comes through well.").waitFor();
   await dialog.getByText("Picture: 640 × 360, 30 a second, 812 kbit/s").waitFor();
@@ -384,6 +450,17 @@ describe("the small call", () => {
     await small.getByRole("button", { name: "Go to the room" }).click();
     await page.getByRole("region", { name: "Call in boat-shed" }).waitFor();
     expect(await small.count()).toBe(0);
+  });
+
+  test("says what is wrong, and what was refused", async () => {
+    const { engine, small } = await elsewhere();
+    change(engine, call({ camera: false, picture: { problem: "The camera is used by another program." } }));
+    await small.getByText("The camera is used by another program.").waitFor();
+    engine.answer({ "calls.setMedia": () => { throw new Refused("conflict", "The microphone is away."); } });
+    await small.getByRole("button", { name: "Mute your microphone" }).click();
+    await small.getByText("The microphone is away.").waitFor();
+    await small.getByRole("button", { name: "Dismiss" }).click();
+    expect(await small.getByText("The microphone is away.").count()).toBe(0);
   });
 
   test.each([[[1_280, 800]], [[360, 740]]] as [[number, number]][])("is pulled about in %s, keeps its place, and never lies over what one writes", async (size) => {
@@ -464,7 +541,7 @@ describe("right to left and at every width", () => {
         await until("it is in place", () =>
           stage.evaluate((element) => {
             const frame = element.getBoundingClientRect();
-            const inner = [...element.querySelectorAll("[data-seat]:not(.scroller *), button:not(.scroller *)")].map((each) => each.getBoundingClientRect());
+            const inner = [...element.querySelectorAll("[data-seat], button")].map((each) => each.getBoundingClientRect());
             return inner.every(({ left, right, top, bottom }) => left >= frame.left - 1 && right <= frame.right + 1 && top >= frame.top - 1 && bottom <= frame.bottom + 1) && document.documentElement.scrollWidth <= window.innerWidth;
           }),
         );

@@ -8,7 +8,7 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 28] = [
+const TOP: [&str; 34] = [
     "message-content",
     "announcement",
     "document-update",
@@ -17,6 +17,12 @@ const TOP: [&str; 28] = [
     "document-signal",
     "read-mark",
     "delivery-mark",
+    "notify-choice",
+    "favourite-choice",
+    "draft",
+    "follow",
+    "put-away",
+    "unread-from",
     "reaction-content",
     "pin-content",
     "deletion-content",
@@ -66,6 +72,12 @@ fn rule_of(name: &str) -> Option<&'static str> {
         "document.change.rename" | "document.change.archive" | "document.change.delete" => Some("document-change"),
         "register.read-mark" => Some("read-mark"),
         "register.delivery-mark" => Some("delivery-mark"),
+        "register.notify" => Some("notify-choice"),
+        "register.favourite" => Some("favourite-choice"),
+        "register.draft" => Some("draft"),
+        "register.follow" => Some("follow"),
+        "register.put-away" => Some("put-away"),
+        "register.unread" => Some("unread-from"),
         "register" => Some("signed-register"),
         "roster.countersigned" => Some("countersigned-change"),
         "handshake.server.transcript" => Some("server-transcript"),

@@ -5,17 +5,18 @@
 //! ```text
 //!   A a        the account: AccountRecord as JSON
 //!   A b <id>   what administrators told everybody: AnnouncementRecord as JSON
-//!   A c <log>  what was put away in the notifications without reading the room: PutAway as JSON
-//!   A d <log>  what the person began to write: DraftRecord as JSON
-//!   A f        whom the person follows: FollowRecords as JSON
+//!   A d <log>  what the person began to write, where it is too long for a register: DraftRecord as JSON
 //!   A i <id>   a notification that no message stands for: Noted as JSON
 //!   A m <log>  how far one's own chains of a log were relayed and delivered: Marks as JSON
-//!   A n <log>  what the person wants of a room: Preferences as JSON
 //!   A p <id>   the names of an account: ProfileRecord as JSON
 //!   A r <log>  read marks that count although a register has an earlier one: ReadRecords as JSON
 //!   A s        how the person chose to appear: ChosenStatus as CBOR
-//!   A u <log>  where the person wants to go on reading: UnreadMark as JSON
+//!   A w <name 2> <target>  what the person chose, and no register says yet: hlc 8, value
 //! ```
+//!
+//! Earlier versions kept choices on the device alone; `earlier` reads them, once.
+
+pub(crate) mod earlier;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,9 +26,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use momoland_protocol::cbor;
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::Hlc;
-use momoland_protocol::id::{AccountId, LogId, NoticeId, ServerKey};
+use momoland_protocol::id::{AccountId, LogId, NoticeId, RoomId, ServerKey};
 use momoland_protocol::limits;
-use momoland_protocol::register::ReadMark;
+use momoland_protocol::register::{Draft, ReadMark, RegisterName};
 use momoland_protocol::server::ChosenStatus;
 use momoland_protocol::signed::Signed;
 use momoland_store::kv::{Batch, Durability, KeyRange, Order, Store, StoreError};
@@ -35,22 +36,18 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::account::address::ServerAddress;
-use crate::api::types::{NotificationLevel, NotifyLevel};
-use crate::projection::timeline::concerns::PutAway;
-use crate::projection::timeline::{Marks, UnreadMark};
+use crate::api::types::NotificationLevel;
+use crate::projection::timeline::Marks;
 
 const ACCOUNT: &[u8] = b"Aa";
 const ANNOUNCEMENTS: &[u8] = b"Ab";
-const PUT_AWAY: &[u8] = b"Ac";
 const DRAFTS: &[u8] = b"Ad";
-const FOLLOWS: &[u8] = b"Af";
 const NOTED: &[u8] = b"Ai";
 const MARKS: &[u8] = b"Am";
-const PREFERENCES: &[u8] = b"An";
 const PROFILES: &[u8] = b"Ap";
 const READS: &[u8] = b"Ar";
 const STATUS: &[u8] = b"As";
-const UNREADS: &[u8] = b"Au";
+const CHOICES: &[u8] = b"Aw";
 
 /// Bytes of a chosen status: its text, and some for the rest.
 const STATUS_BYTES_MAX: usize = limits::STATUS_TEXT_CHARS_MAX * 4 + 64;
@@ -122,12 +119,49 @@ pub(crate) struct DraftRecord {
     pub(crate) changed_at: u64,
 }
 
-/// What a person wants of a room.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct Preferences {
-    pub(crate) notify: NotifyLevel,
-    pub(crate) favourite: bool,
+impl DraftRecord {
+    /// As a register says it; `None` where it is too long for one.
+    pub(crate) fn value(&self) -> Option<Vec<u8>> {
+        let reply_to = self.reply_to.as_ref().and_then(|id| id.parse().ok());
+        let value = cbor::encode(&Draft { text: self.text.clone(), reply_to });
+        Some(value).filter(|value| value.len() <= limits::REGISTER_VALUE_BYTES_MAX)
+    }
+
+    /// What a register says; `None` where there is none.
+    pub(crate) fn of(chosen: &Chosen) -> Option<Self> {
+        let Draft { text, reply_to } = cbor::decode(&chosen.value, limits::REGISTER_VALUE_BYTES_MAX).ok()?;
+        Some(Self { text, reply_to: reply_to.map(|id| id.to_string()), changed_at: chosen.at.wall().0 })
+    }
+}
+
+/// Something that a person chooses for themselves: a register of their own room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Choice {
+    pub(crate) name: RegisterName,
+    pub(crate) target: [u8; 32],
+}
+
+impl Choice {
+    pub(crate) fn of_room(name: RegisterName, room: RoomId) -> Self {
+        Self { name, target: room.0 }
+    }
+
+    pub(crate) fn of_account(name: RegisterName, account: AccountId) -> Self {
+        let mut target = [0; 32];
+        target[..16].copy_from_slice(account.as_bytes());
+        Self { name, target }
+    }
+
+    pub(crate) fn of_nothing(name: RegisterName) -> Self {
+        Self { name, target: [0; 32] }
+    }
+}
+
+/// What was chosen, and when. Empty: as if nothing ever was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) at: Hlc,
+    pub(crate) value: Vec<u8>,
 }
 
 /// A notification that no message stands for: what was done to this person, or an administrator told them.
@@ -148,9 +182,6 @@ pub(crate) struct Noted {
     pub(crate) post: Option<String>,
     pub(crate) read: bool,
 }
-
-/// Whom the person follows, in hexadecimal, since when.
-type FollowRecords = Vec<(String, u64)>;
 
 /// What administrators told everybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,10 +226,11 @@ impl Records {
 
     pub(crate) fn remove_account(&self) -> Result<(), StoreError> {
         let mut batch = Batch::new();
-        for key in [ACCOUNT, FOLLOWS, STATUS] {
+        for key in [ACCOUNT, STATUS] {
             batch.delete(key);
         }
-        for prefix in [ANNOUNCEMENTS, PUT_AWAY, DRAFTS, NOTED, MARKS, PREFERENCES, PROFILES, READS, UNREADS] {
+        self.earlier()?.delete(&mut batch);
+        for prefix in [ANNOUNCEMENTS, DRAFTS, NOTED, MARKS, PROFILES, READS, CHOICES] {
             for (key, _) in self.store.range(&KeyRange::prefix(prefix), Order::Ascending, PROFILES_MAX)? {
                 batch.delete(key);
             }
@@ -239,7 +271,7 @@ impl Records {
 
     /// Of a room that is forgotten.
     pub(crate) fn delete_of_log(batch: &mut Batch, log: LogId) {
-        for prefix in [PUT_AWAY, DRAFTS, MARKS, PREFERENCES, READS, UNREADS] {
+        for prefix in [DRAFTS, MARKS, READS] {
             batch.delete([prefix, log.as_bytes()].concat());
         }
     }
@@ -260,44 +292,24 @@ impl Records {
         batch.put([READS, log.as_bytes()].concat(), to_json(&records));
     }
 
-    pub(crate) fn unread_mark(&self, log: LogId) -> Result<Option<UnreadMark>, StoreError> {
-        self.of_log(UNREADS, log)
-    }
-
-    pub(crate) fn put_unread_mark(batch: &mut Batch, log: LogId, mark: Option<&UnreadMark>) {
-        let key = [UNREADS, log.as_bytes()].concat();
-        match mark {
-            Some(mark) => batch.put(key, to_json(mark)),
-            None => batch.delete(key),
+    /// What was chosen and no register says yet.
+    pub(crate) fn choices(&self) -> Result<Vec<(Choice, Chosen)>, StoreError> {
+        let pairs = self.store.range(&KeyRange::prefix(CHOICES), Order::Ascending, PROFILES_MAX)?;
+        let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let (name, target) = key.get(CHOICES.len()..)?.split_first_chunk::<2>()?;
+            let (at, value) = value.split_first_chunk::<8>()?;
+            let choice = Choice { name: RegisterName(u16::from_be_bytes(*name)), target: target.try_into().ok()? };
+            Some((choice, Chosen { at: Hlc(u64::from_be_bytes(*at)), value: value.to_vec() }))
         };
+        Ok(pairs.into_iter().filter_map(read).collect())
     }
 
-    pub(crate) fn preferences(&self, log: LogId) -> Result<Preferences, StoreError> {
-        Ok(self.of_log(PREFERENCES, log)?.unwrap_or_default())
+    pub(crate) fn put_choice(batch: &mut Batch, choice: &Choice, chosen: &Chosen) {
+        batch.put(key_of_choice(choice), [&chosen.at.0.to_be_bytes()[..], &chosen.value].concat());
     }
 
-    pub(crate) fn put_preferences(batch: &mut Batch, log: LogId, preferences: &Preferences) {
-        batch.put([PREFERENCES, log.as_bytes()].concat(), to_json(preferences));
-    }
-
-    pub(crate) fn put_away(&self, log: LogId) -> Result<PutAway, StoreError> {
-        Ok(self.of_log(PUT_AWAY, log)?.unwrap_or_default())
-    }
-
-    pub(crate) fn put_put_away(batch: &mut Batch, log: LogId, away: &PutAway) {
-        batch.put([PUT_AWAY, log.as_bytes()].concat(), to_json(away));
-    }
-
-    pub(crate) fn follows(&self) -> Result<BTreeMap<AccountId, Hlc>, StoreError> {
-        let bytes = self.store.get(FOLLOWS)?;
-        let records: FollowRecords = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let read = |(account, since): (String, u64)| Some((account.parse().ok()?, Hlc(since)));
-        Ok(records.into_iter().filter_map(read).collect())
-    }
-
-    pub(crate) fn put_follows(batch: &mut Batch, follows: &BTreeMap<AccountId, Hlc>) {
-        let records: FollowRecords = follows.iter().map(|(account, since)| (account.to_string(), since.0)).collect();
-        batch.put(FOLLOWS.to_vec(), to_json(&records));
+    pub(crate) fn delete_choice(batch: &mut Batch, choice: &Choice) {
+        batch.delete(key_of_choice(choice));
     }
 
     /// Notifications that no message stands for.
@@ -333,8 +345,9 @@ impl Records {
         batch.delete([ANNOUNCEMENTS, id.as_bytes()].concat());
     }
 
-    pub(crate) fn draft(&self, log: LogId) -> Result<Option<DraftRecord>, StoreError> {
-        self.of_log(DRAFTS, log)
+    /// Drafts that are too long for a register.
+    pub(crate) fn long_drafts(&self) -> Result<Vec<(LogId, DraftRecord)>, StoreError> {
+        self.of_logs(DRAFTS)
     }
 
     pub(crate) fn put_draft(batch: &mut Batch, log: LogId, draft: Option<&DraftRecord>) {
@@ -345,11 +358,25 @@ impl Records {
         };
     }
 
+    /// The records of all logs; those that cannot be read are no loss to anybody else.
+    fn of_logs<T: DeserializeOwned>(&self, prefix: &[u8]) -> Result<Vec<(LogId, T)>, StoreError> {
+        let pairs = self.store.range(&KeyRange::prefix(prefix), Order::Ascending, PROFILES_MAX)?;
+        let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let log = LogId::try_from(key.get(prefix.len()..)?).ok()?;
+            Some((log, serde_json::from_slice(&value).ok()?))
+        };
+        Ok(pairs.into_iter().filter_map(read).collect())
+    }
+
     /// A record of a log; `None` where there is none, or one that cannot be read, which is no loss to anybody else.
     fn of_log<T: DeserializeOwned>(&self, prefix: &[u8], log: LogId) -> Result<Option<T>, StoreError> {
         let bytes = self.store.get(&[prefix, log.as_bytes()].concat())?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
+}
+
+fn key_of_choice(choice: &Choice) -> Vec<u8> {
+    [CHOICES, &choice.name.0.to_be_bytes(), &choice.target].concat()
 }
 
 fn to_json<T: Serialize>(value: &T) -> Vec<u8> {

@@ -10,6 +10,7 @@ mod amendments;
 mod announcements;
 mod notifications;
 mod drafts;
+mod own_room;
 mod preferences;
 mod reissue;
 mod rooms;
@@ -47,7 +48,9 @@ use self::locations::Positions;
 pub(crate) use self::messages::Listed;
 use self::messages::{MarkState, Progress};
 use self::notifications::Inbox;
-use crate::account::record::{Account, AnnouncementRecord, DraftRecord, Preferences, ProfileRecord, Records};
+use self::own_room::{OwnRoom, own_genesis};
+use self::preferences::Preferences;
+use crate::account::record::{Account, AnnouncementRecord, Choice, DraftRecord, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
@@ -78,6 +81,11 @@ pub(super) enum Waiting {
     Document(DocumentStep),
     /// A message that is written anew; see [`Home::again`].
     Again((RoomId, BodyHash)),
+    /// A register of the own room, and when it was chosen.
+    Choice {
+        choice: Choice,
+        at: Hlc,
+    },
     Nobody,
 }
 
@@ -128,9 +136,12 @@ pub(crate) struct Home {
     pub(super) calling: Calling,
     pub(super) feeds: BTreeMap<RoomId, RoomFeed>,
     pub(super) marks: BTreeMap<RoomId, MarkState>,
+    pub(super) own_room: OwnRoom,
     pub(super) drafts: BTreeMap<RoomId, DraftRecord>,
+    /// Drafts that are too long for a register.
+    pub(super) long_drafts: BTreeMap<RoomId, DraftRecord>,
     pub(super) preferences: BTreeMap<RoomId, Preferences>,
-    /// Authors whom this person follows, since when. Kept on this device alone, as preferences are.
+    /// Authors whom this person follows, since when.
     pub(super) follows: BTreeMap<AccountId, Hlc>,
     pub(super) progress: Progress,
     pub(super) inbox: Inbox,
@@ -188,9 +199,9 @@ impl Home {
         let replica = Replica::new(config, random(), state);
         let profiles = records.profiles()?.into_iter().collect();
         let own_presence = OwnPresence { chosen: records.chosen_status()?, idle: false };
-        let follows = records.follows()?;
         let dialer = Dialer::new(key.device(), u64::from_be_bytes(random()));
         let calling = Calling::new(account.id);
+        let own_room = OwnRoom::new(&own_genesis(&account));
         let mut home = Self {
             account,
             key,
@@ -214,9 +225,11 @@ impl Home {
             calling,
             feeds: BTreeMap::new(),
             marks: BTreeMap::new(),
+            own_room,
             drafts: BTreeMap::new(),
+            long_drafts: BTreeMap::new(),
             preferences: BTreeMap::new(),
-            follows,
+            follows: BTreeMap::new(),
             progress: Progress::default(),
             inbox: Inbox::default(),
             announcements: BTreeMap::new(),
@@ -246,10 +259,12 @@ impl Home {
             policy: PeerPolicy::All,
             roaming: Roaming::new(Duration::ZERO, UnixMillis::now().0, roaming::addresses()),
         };
+        home.open_own_room()?;
+        home.open_long_drafts()?;
         home.fold_rooms()?;
         home.recover_documents()?;
-        home.open_inbox()?;
         home.open_announcements()?;
+        home.open_inbox()?;
         Ok(home)
     }
 
@@ -280,6 +295,7 @@ impl Home {
     pub(crate) async fn close(mut self, server_events: Option<mpsc::Receiver<(u64, ServerEvent)>>) -> Account {
         self.end_call();
         self.write_journal_at_last();
+        self.write_choices_at_last();
         if let Some(links) = self.links.take() {
             links.shutdown().await;
         }
@@ -367,6 +383,7 @@ impl Home {
             self.dialer.poll_timeout().map(|at| self.started + at),
             self.requests.values().map(|request| request.deadline).min(),
             self.marks.values().filter_map(MarkState::due_at).min(),
+            self.next_choice(),
             self.repairs.next_timeout(),
             self.documents.next_timeout(),
             self.documents.next_live_ms().map(|at| self.instant_of(at)),
@@ -422,6 +439,7 @@ impl Home {
         self.dial();
         self.repair_rosters();
         self.write_progress();
+        self.write_choices();
         for room in std::mem::take(&mut self.grown_back) {
             for reader in self.readers.remove(&room).unwrap_or_default() {
                 // It may have waited long enough.

@@ -191,6 +191,16 @@ impl Home {
                 None => self.dialer.handle_failed(now, device),
             }
         }
+        while let Some(device) = self.dialer.poll_better(now) {
+            // What looks for a way is silent for a moment, which a call would hear.
+            if self.policy == PeerPolicy::All
+                && !self.is_in_call()
+                && let Some(links) = &self.links
+            {
+                tracing::debug!(?device, "a direct way is looked for");
+                links.restart_ice(device);
+            }
+        }
     }
 
     /// An introducer passed on what a device says.
@@ -220,6 +230,7 @@ impl Home {
                     return;
                 };
                 self.dialer.handle_open(device);
+                self.dialer.handle_path(now, device, path);
                 let (session, hello) = PeerSession::open(std::sync::Arc::clone(&self.key), device, side, fingerprints);
                 let rtt_ms = rtt.as_secs_f64() * 1_000.0;
                 let (backlog, introductions) = (VecDeque::new(), Introductions::default());
@@ -243,8 +254,9 @@ impl Home {
                 self.write_backlog(connection);
                 self.drain();
             }
-            PeerEvent::Path { device: _, connection, path, rtt } => {
+            PeerEvent::Path { device, connection, path, rtt } => {
                 let Some(peer) = self.peers.get_mut(&connection) else { return };
+                self.dialer.handle_path(now, device, path);
                 let rtt_ms = rtt.as_secs_f64() * 1_000.0;
                 let moved = (rtt_ms - peer.rtt_ms).abs() > f64::max(1.0, peer.rtt_ms / 4.0);
                 let changed = moved || peer.path != path;

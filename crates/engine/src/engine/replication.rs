@@ -70,6 +70,8 @@ impl Home {
 
     fn notice(&mut self, notice: Notice) {
         match notice {
+            // Nobody writes there: what it holds are registers.
+            Notice::Stored { room, .. } if self.own_room.is(room) => {}
             Notice::Stored { room, event, author, roster_version, command } => {
                 self.stored(room, &event, author, roster_version);
                 self.document_event(room, &event, author, roster_version, command.is_some());
@@ -78,12 +80,20 @@ impl Home {
                     self.answer_sent(command, Ok(event.id()));
                 }
             }
+            Notice::Register { register } if self.own_room.is(register.get().room) => {
+                self.own_register(register.get());
+            }
             Notice::Register { register } => self.register(register.get()),
             Notice::Done { command } => {
-                self.waiting.remove(&command);
+                if let Some(Waiting::Choice { choice, at }) = self.waiting.remove(&command) {
+                    self.choice_written(choice, at);
+                }
             }
             Notice::Refused { command, why } => self.answer_refused(command, why),
+            Notice::Roster { room, .. } if self.own_room.is(room) => self.own_room_grew(),
             Notice::Roster { room, changes, reordered } => self.roster_grew(room, &changes, reordered),
+            // It is made anew with the next connection, from what is known here.
+            Notice::Forgotten { room } if self.own_room.is(room) => self.close_strangers(),
             Notice::Forgotten { room } => self.room_forgotten(room),
             Notice::Acknowledged { log, chain, seq, by } => {
                 let room = RoomId(log.0);
@@ -158,14 +168,16 @@ impl Home {
     }
 
     fn new_timeline(&mut self, room: RoomId) -> &mut Timeline {
-        let own = self.account.id;
+        let (own, unread_from) = (self.account.id, self.unread_from(room));
         let (records, texts) = (&self.records, &self.texts);
         self.timelines.entry(room).or_insert_with(|| {
             let marks = records.marks(room.conversation()).unwrap_or_else(|error| {
                 tracing::error!(%error, "delivery marks could not be read");
                 Default::default()
             });
-            Timeline::new(room, own, marks, Arc::clone(texts))
+            let mut timeline = Timeline::new(room, own, marks, Arc::clone(texts));
+            timeline.set_unread_mark(unread_from);
+            timeline
         })
     }
 
@@ -175,15 +187,9 @@ impl Home {
         let Some(roster) = self.replica.roster(room) else { return };
         let Some(timeline) = self.timelines.get_mut(&room) else { return };
         let own_chain = |chain: &ChainId| roster.account_of(chain.device) == Some(own);
-        let unread = timeline.unread_mark().cloned();
         if timeline.apply_register(register, own_chain) {
             let mut batch = Batch::new();
             Records::put_reads(&mut batch, room.conversation(), timeline.outdone());
-            self.persistence.write(batch);
-        }
-        if unread.as_ref() != timeline.unread_mark() {
-            let mut batch = Batch::new();
-            Records::put_unread_mark(&mut batch, room.conversation(), timeline.unread_mark());
             self.persistence.write(batch);
         }
         let outdone = register.account == own && timeline.outdone().contains_key(&own);
@@ -213,7 +219,7 @@ impl Home {
             }
             Some(Waiting::Document(step)) => self.document_step(step, answer),
             Some(Waiting::Again(said)) => _ = self.again.remove(&said),
-            Some(Waiting::Nobody) | None => {}
+            Some(Waiting::Choice { .. } | Waiting::Nobody) | None => {}
         }
     }
 
@@ -226,6 +232,10 @@ impl Home {
             Some(Waiting::Again(said)) => {
                 tracing::warn!(%why, "a message could not be written anew");
                 self.again.remove(&said);
+            }
+            Some(Waiting::Choice { choice, at }) => {
+                tracing::warn!(%why, "what was chosen could not be written for other devices");
+                self.choice_refused(choice, at);
             }
             Some(Waiting::Nobody) | None => tracing::debug!(%why, "a command of our own was refused"),
         }
@@ -355,8 +365,7 @@ impl Home {
         self.members.remove(&room);
         self.marks.remove(&room);
         self.positions.forget(room);
-        self.drafts.remove(&room);
-        self.preferences.remove(&room);
+        self.long_drafts.remove(&room);
         self.feeds.remove(&room);
         self.progress.forget(room);
         self.dirty.remove(&room);

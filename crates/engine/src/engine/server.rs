@@ -101,8 +101,10 @@ pub(super) enum Answer {
     Repair {
         room: RoomId,
     },
-    /// The server's public feed was made.
-    PublicFeed,
+    /// A room of which every device knows the id was made: the server's public feed, or the account's own room.
+    Founding {
+        room: RoomId,
+    },
 }
 
 impl Home {
@@ -268,6 +270,7 @@ impl Home {
         let now = self.now();
         self.replica.handle_input(now, Input::LinkUp { link, remote: Remote::Relay });
         self.found_public_feed();
+        self.found_own_room();
         self.replica.handle_input(now, Input::Credit { link, bytes: LINK_CREDIT });
         self.drain();
         self.add_own_device_everywhere();
@@ -449,11 +452,11 @@ impl Home {
                 // Tried again later, unless somebody else does it meanwhile.
                 Err(failure) => tracing::debug!(%room, %failure, "a room's roster could not be repaired yet"),
             },
-            Answer::PublicFeed => match response {
+            Answer::Founding { room } => match response {
                 Ok(Response::Accepted { change }) => self.take_changes(vec![change]),
                 Ok(_) => {}
-                // It is there, and another administrator's; or the server is asked again at the next connection.
-                Err(failure) => tracing::debug!(%failure, "the public feed was not made"),
+                // Somebody else was faster, and it comes from there; or the server is asked again at the next connection.
+                Err(failure) => tracing::debug!(%room, %failure, "a room was not made"),
             },
         }
         if self.requests.len() + 1 == REQUESTS_OPEN_MAX {
@@ -516,10 +519,20 @@ impl Home {
         };
         let certificates = vec![self.account.certificate.clone()];
         let founders = vec![Founder { account: self.account.id, role: WireRole::Owner, certificates }];
-        let op = RosterOp::Create { genesis, settings, founders };
+        self.found(room, RosterOp::Create { genesis, settings, founders });
+    }
+
+    /// Makes this account's own room, unless it is here.
+    fn found_own_room(&mut self) {
+        if let Some((room, op)) = self.own_room_to_found() {
+            self.found(room, op);
+        }
+    }
+
+    fn found(&mut self, room: RoomId, op: RosterOp) {
         match self.sign_change_after(room, RosterHash::ZERO, op, Vec::new()) {
-            Ok(change) => self.send_request(WireRequest::SubmitChange { change }, Answer::PublicFeed),
-            Err(error) => tracing::error!(error = %error.message, "the public feed could not be made"),
+            Ok(change) => self.send_request(WireRequest::SubmitChange { change }, Answer::Founding { room }),
+            Err(error) => tracing::error!(%room, error = %error.message, "a room could not be made"),
         }
     }
 
@@ -612,7 +625,7 @@ impl Request {
                 // The caller may have gone.
                 let _ = answer.send(outcome);
             }
-            Answer::OwnDevice { .. } | Answer::Repair { .. } | Answer::PublicFeed => {}
+            Answer::OwnDevice { .. } | Answer::Repair { .. } | Answer::Founding { .. } => {}
         }
     }
 }

@@ -4,6 +4,9 @@
 //! answers which device to dial now. Of each pair the device with the lower id dials at once and the other after
 //! [`GRACE`]: usually one offer is made, and where one side cannot begin, the other does.
 //!
+//! A link that goes over TURN is worth looking for a direct way, since what was in it may be gone: a NAT that was entered
+//! anew, another network at the other end. The device with the lower id looks, ever more seldom.
+//!
 //! Where more devices are wanted than [`LINKS_MAX`], both ends of a pair rank it alike, by a hash over the two ids, so
 //! that they choose each other. The relay carries what has no link.
 //!
@@ -21,6 +24,8 @@ use std::time::Duration;
 
 use momoland_protocol::id::DeviceId;
 
+use super::PeerPath;
+
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +39,11 @@ const GRACE: Duration = Duration::from_millis(1_500);
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(500);
 /// The longest delay between two attempts (DESIGN §4: reconnection never waits longer than 10 s).
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(10);
+
+/// From the opening of a link over TURN to the first look for a direct way; doubled by each further one.
+const BETTER_DELAY_MIN: Duration = Duration::from_secs(30);
+/// The longest time between two looks: each has both ends gather candidates anew.
+const BETTER_DELAY_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// How it stands with one device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +62,8 @@ struct Target {
     failures: u32,
     wanted: bool,
     rank: u64,
+    /// When a direct way is looked for next, and how often it was; of a link over TURN.
+    better: Option<(Duration, u32)>,
 }
 
 /// Decides whom to dial. Time is the duration since any fixed moment, and must not run back.
@@ -81,7 +93,7 @@ impl Dialer {
             let rank = rank(self.own, device);
             self.targets
                 .entry(device)
-                .or_insert(Target { standing: Standing::Waiting { at }, failures: 0, wanted: true, rank })
+                .or_insert(Target { standing: Standing::Waiting { at }, failures: 0, wanted: true, rank, better: None })
                 .wanted = true;
         }
         // What is linked or under way is remembered until its end is heard.
@@ -107,9 +119,34 @@ impl Dialer {
             failures: 0,
             wanted: false,
             rank,
+            better: None,
         });
         target.standing = Standing::Linked;
         target.failures = 0;
+    }
+
+    /// The link to the device is by this way now. What it was before does not matter, unless it was the same.
+    pub fn handle_path(&mut self, now: Duration, device: DeviceId, path: PeerPath) {
+        let looks = self.own < device && path == PeerPath::Turn;
+        let Some(target) = self.targets.get_mut(&device).filter(|target| target.standing == Standing::Linked) else {
+            return;
+        };
+        if !looks {
+            target.better = None;
+        } else if target.better.is_none() {
+            target.better = Some((now + better_delay(&mut self.jitter, 0), 0));
+        }
+    }
+
+    /// The next device to which a direct way is to be looked for now; the next look is later.
+    pub fn poll_better(&mut self, now: Duration) -> Option<DeviceId> {
+        let (device, better) = self.targets.iter_mut().find_map(|(device, target)| match &mut target.better {
+            Some(better) if better.0 <= now => Some((*device, better)),
+            _ => None,
+        })?;
+        let looks = better.1.saturating_add(1);
+        *better = (now + better_delay(&mut self.jitter, looks), looks);
+        Some(device)
     }
 
     /// The link to the device is gone.
@@ -152,18 +189,18 @@ impl Dialer {
         Some(device)
     }
 
-    /// When [`Self::poll_dial`] may have something next. `None`: not before another input.
+    /// When [`Self::poll_dial`] or [`Self::poll_better`] may have something next. `None`: not before another input.
     pub fn poll_timeout(&self) -> Option<Duration> {
+        let better = self.targets.values().filter_map(|target| Some(target.better?.0)).min();
         if !self.has_budget() {
-            return None;
+            return better;
         }
         let waiting = self.targets.values().filter(|target| target.wanted);
-        waiting
-            .filter_map(|target| match target.standing {
-                Standing::Waiting { at } => Some(at),
-                Standing::Dialling | Standing::Linked => None,
-            })
-            .min()
+        let dials = waiting.filter_map(|target| match target.standing {
+            Standing::Waiting { at } => Some(at),
+            Standing::Dialling | Standing::Linked => None,
+        });
+        dials.chain(better).min()
     }
 
     fn has_budget(&self) -> bool {
@@ -178,6 +215,7 @@ impl Dialer {
 
     fn wait(&mut self, device: DeviceId, at: Duration) {
         if let Some(target) = self.targets.get_mut(&device) {
+            target.better = None;
             if target.wanted {
                 target.standing = Standing::Waiting { at };
             } else {
@@ -185,6 +223,12 @@ impl Dialer {
             }
         }
     }
+}
+
+fn better_delay(jitter: &mut Jitter, looks: u32) -> Duration {
+    let longest = BETTER_DELAY_MIN.saturating_mul(1 << looks.min(16)).min(BETTER_DELAY_MAX);
+    // Links that were opened together, as those of a room, are not all looked at together.
+    longest.mul_f64(0.75) + jitter.up_to(longest / 4)
 }
 
 fn grace(own: DeviceId, device: DeviceId) -> Duration {

@@ -25,7 +25,7 @@ use momoland_protocol::content::MessageContent;
 use momoland_protocol::event::{Action, Event, EventOrder, EventPlace};
 use momoland_protocol::id::{AccountId, ChainId, EventId, LogId, RoomId, Seq};
 use momoland_protocol::limits;
-use momoland_protocol::register::{DeliveryMark, ReadMark, Register, RegisterName};
+use momoland_protocol::register::{DeliveryMark, ReadMark, Register, RegisterName, UnreadFrom};
 use momoland_store::kv::StoreError;
 use serde::{Deserialize, Serialize};
 
@@ -95,16 +95,9 @@ pub(crate) struct Timeline {
     delivered: BTreeMap<AccountId, BTreeMap<ChainId, Seq>>,
     /// Read marks that go on counting although their account's register has an earlier one.
     outdone: BTreeMap<AccountId, ReadMark>,
-    /// Where this person wants to go on reading, behind what others were shown as read.
-    unread_after: Option<UnreadMark>,
-}
-
-/// A private mark: everything after it counts as unread, although others may have been shown that it was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct UnreadMark {
-    pub(crate) after: u64,
-    /// The last message before it, where there is one.
-    pub(crate) message: Option<String>,
+    /// Where this person wants to go on reading: everything after it counts as unread, although others may have been shown
+    /// that it was read. Not beyond what counts by itself: `set_read`, `set_unread_mark`.
+    unread_after: Option<UnreadFrom>,
 }
 
 impl Timeline {
@@ -389,7 +382,7 @@ impl Timeline {
         let held = self.read.entry(account).or_insert(mark);
         if account == self.own && *held < mark {
             // Read on, here or on another device.
-            self.unread_after = self.unread_after.take().filter(|unread| unread.after >= mark.hlc.0);
+            self.unread_after = self.unread_after.take().filter(|unread| unread.read >= mark.hlc);
         }
         *held = (*held).max(mark);
         *held
@@ -449,8 +442,8 @@ impl Timeline {
     /// Everything up to here is read, as this person sees it.
     fn reads_after(&self) -> Hlc {
         match &self.unread_after {
-            Some(unread) => Hlc(unread.after),
-            None => self.read.get(&self.own).map_or(Hlc(0), |mark| mark.hlc),
+            Some(unread) => unread.after,
+            None => self.has_read(),
         }
     }
 
@@ -462,7 +455,7 @@ impl Timeline {
     /// The last message that this person has read, as it sees it itself.
     pub(crate) fn last_read(&self) -> Option<String> {
         match &self.unread_after {
-            Some(unread) => unread.message.clone(),
+            Some(unread) => unread.event.map(|event| event.to_string()),
             None => self.read_up_to().map(|mark| mark.event.to_string()),
         }
     }
@@ -475,29 +468,35 @@ impl Timeline {
         if self.read_up_to().is_none_or(|shown| shown <= mark) {
             self.unread_after = None;
         } else if let Some(unread) = &mut self.unread_after {
-            *unread = UnreadMark { after: mark.hlc.0, message: Some(mark.event.to_string()) };
+            *unread = UnreadFrom { after: mark.hlc, event: Some(mark.event), ..*unread };
         }
         true
     }
 
     /// Counts a message and what follows as unread again. The mark to be kept; `None` where the message is not here.
-    pub(crate) fn mark_unread(&mut self, id: EventId) -> Option<UnreadMark> {
+    pub(crate) fn mark_unread(&mut self, id: EventId) -> Option<UnreadFrom> {
         let order = self.get(id)?.order;
         let before = self.entries.before(order).next();
-        let message = before.map(|entry| entry.id.to_string());
-        let mark = UnreadMark { after: order.hlc.0.saturating_sub(1), message };
-        self.unread_after = Some(mark.clone());
+        let event = before.map(|entry| entry.id);
+        let mark = UnreadFrom { after: Hlc(order.hlc.0.saturating_sub(1)), read: self.has_read(), event };
+        self.unread_after = Some(mark);
         Some(mark)
     }
 
     /// The private mark, to be kept.
-    pub(crate) fn unread_mark(&self) -> Option<&UnreadMark> {
+    pub(crate) fn unread_mark(&self) -> Option<&UnreadFrom> {
         self.unread_after.as_ref()
     }
 
-    /// Takes the private mark that was kept.
-    pub(crate) fn set_unread_mark(&mut self, mark: Option<UnreadMark>) {
-        self.unread_after = mark;
+    /// Takes the private mark of this person's, or that there is none. It counts until they read farther than they had.
+    pub(crate) fn set_unread_mark(&mut self, mark: Option<UnreadFrom>) {
+        let read = self.has_read();
+        self.unread_after = mark.filter(|unread| unread.read >= read);
+    }
+
+    /// Up to when others are shown that this person has read.
+    fn has_read(&self) -> Hlc {
+        self.read.get(&self.own).map_or(Hlc(0), |mark| mark.hlc)
     }
 
     /// The mark that a message stands for, where it is listed here.

@@ -162,7 +162,10 @@ impl Feedback {
         payload.extend(self.newest.to_be_bytes());
         payload.push(u8::try_from(asked.len()).unwrap_or(u8::MAX));
         payload.extend(asked.iter().flat_map(|number| number.to_be_bytes()));
-        let base = arrivals.first().map_or(0, |(_, at)| *at);
+        // The earliest, which need not be the first; of a clock that comes round again.
+        let first = arrivals.first().map_or(0, |(_, at)| *at);
+        let since_first = |at: &u32| at.wrapping_sub(first).cast_signed();
+        let base = arrivals.iter().map(|(_, at)| *at).min_by_key(since_first).unwrap_or_default();
         payload.extend(base.to_be_bytes());
         for (sequence, at) in arrivals {
             let later = u16::try_from(at.wrapping_sub(base)).unwrap_or(u16::MAX);
@@ -203,6 +206,15 @@ mod tests {
                 let again = feedback.write();
                 prop_assert_eq!(read(&again), Ok(Payload::Feedback(feedback)));
             }
+        }
+    }
+
+    #[test]
+    fn arrivals_read_as_they_were_written_whichever_was_first() {
+        let arrivals = vec![(7, 2_395), (8, 2_394), (9, 2_394 + 65_535), (10, u32::MAX)];
+        let feedback = |arrivals: &[(u16, u32)]| Feedback { arrivals: arrivals.to_vec(), ..Feedback::default() };
+        for some in [&arrivals[..3], &[arrivals[3], arrivals[0]], &[arrivals[0], arrivals[3]]] {
+            assert_eq!(read(&feedback(some).write()), Ok(Payload::Feedback(feedback(some))), "{some:?}");
         }
     }
 

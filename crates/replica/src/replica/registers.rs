@@ -1,10 +1,12 @@
 //! Registers: set here, taken from links, passed on, dropped with who set them.
 
+use momoland_protocol::clock::Hlc;
 use momoland_protocol::event::Action;
 use momoland_protocol::id::{AccountId, RoomId, RosterHash};
 use momoland_protocol::limits;
 use momoland_protocol::register::{Register, RegisterKey, RegisterName};
 use momoland_protocol::replication::Frame;
+use momoland_protocol::roster::RoomKind;
 use momoland_protocol::signed::Signed;
 
 use super::sync::EVENTS_BYTES_PER_FRAME;
@@ -17,16 +19,24 @@ use crate::session::LogSession;
 /// Registers of one account in one room: a few names, with room for targets. More are not taken from a link.
 const REGISTERS_AN_ACCOUNT_MAX: usize = 256;
 
+/// In an account's own room: some for each room that it may be in, and for each author whom it may follow.
+const REGISTERS_IN_OWN_ROOM_MAX: usize = 4_096;
+
+/// Their bytes together: they are exchanged at once, and half of what may wait for a connection is left to the rest.
+const REGISTERS_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// What a register of one's own is to be set to.
+pub(super) struct Setting {
+    pub(super) room: RoomId,
+    pub(super) name: RegisterName,
+    pub(super) target: [u8; 32],
+    pub(super) value: Vec<u8>,
+    pub(super) at: Option<Hlc>,
+}
+
 impl Replica {
-    pub(super) fn set_register(
-        &mut self,
-        now: Now,
-        command: CommandId,
-        room: RoomId,
-        name: RegisterName,
-        target: [u8; 32],
-        value: Vec<u8>,
-    ) {
+    pub(super) fn set_register(&mut self, now: Now, command: CommandId, setting: Setting) {
+        let Setting { room, name, target, value, at } = setting;
         let Own::Device { key, account } = self.config.own.clone() else {
             self.refuse(command, CommandRefusal::NotAllowed(RosterRefusal::NotAMember));
             return;
@@ -43,17 +53,28 @@ impl Replica {
             }
         };
         let roster = roster.hash_at(version).unwrap_or(RosterHash::ZERO);
-        let Some(hlc) = self.clock.tick(now.wall) else {
+        let Some(hlc) = at.or_else(|| self.clock.tick(now.wall)) else {
             self.refuse(command, CommandRefusal::OutOfBounds("the clock".to_owned()));
             return;
         };
         let register = Register { account, device: key.device(), room, name, target, roster, hlc, value };
-        match Signed::sign(register, &key) {
-            Ok(register) => {
-                self.clock = hlc;
-                self.take_registers(now, Some(command), None, vec![register]);
+        let register = match Signed::sign(register, &key) {
+            Ok(register) => register,
+            Err(error) => {
+                self.refuse(command, CommandRefusal::OutOfBounds(error.to_string()));
+                return;
             }
-            Err(error) => self.refuse(command, CommandRefusal::OutOfBounds(error.to_string())),
+        };
+        if self.registers.get(&register.get().key()).is_some_and(|held| !register.supersedes(held)) {
+            self.outputs.push_back(Output::Notice(Notice::Done { command }));
+        } else if self.has_no_place_for(&register) {
+            self.refuse(command, CommandRefusal::OutOfBounds("registers".to_owned()));
+        } else {
+            match at {
+                Some(_) => self.observe(hlc, now.wall),
+                None => self.clock = hlc,
+            }
+            self.take_registers(now, Some(command), None, vec![register]);
         }
     }
 
@@ -68,7 +89,7 @@ impl Replica {
             let it = register.get();
             let Some(roster) = self.roster(room) else { return };
             let newer = self.registers.get(&it.key()).is_none_or(|held| register.supersedes(held));
-            let full = !self.registers.contains_key(&it.key()) && self.registers_are_full(room, it.account);
+            let full = self.has_no_place_for(&register);
             let allowed = roster.version_of(it.roster).is_some_and(|version| {
                 roster.allows(it.device, version, Action(0)).is_ok_and(|account| account == it.account)
             });
@@ -89,11 +110,17 @@ impl Replica {
         }
     }
 
-    /// Whether an account has as many registers in a room as it may.
-    fn registers_are_full(&self, room: RoomId, account: AccountId) -> bool {
-        let first = RegisterKey { room, account, name: RegisterName(0), target: [0; 32] };
-        let own = self.registers.range(first..).take_while(|(key, _)| key.room == room && key.account == account);
-        own.take(REGISTERS_AN_ACCOUNT_MAX).count() == REGISTERS_AN_ACCOUNT_MAX
+    /// Whether an account's others in the room are as many as they may be, or leave too few bytes for this one.
+    fn has_no_place_for(&self, register: &Signed<Register>) -> bool {
+        let key = register.get().key();
+        let own = self.roster(key.room).is_some_and(|roster| roster.kind() == RoomKind::Own);
+        let count_max = if own { REGISTERS_IN_OWN_ROOM_MAX } else { REGISTERS_AN_ACCOUNT_MAX };
+        let first = RegisterKey { name: RegisterName(0), target: [0; 32], ..key };
+        let of_account =
+            self.registers.range(first..).take_while(|(held, _)| held.room == key.room && held.account == key.account);
+        let others = of_account.filter(|(held, _)| **held != key);
+        let (count, bytes) = others.fold((0, 0), |(count, bytes), (_, other)| (count + 1, bytes + other.size()));
+        count >= count_max || bytes + register.size() > REGISTERS_BYTES_MAX
     }
 
     fn take_registers(

@@ -291,7 +291,7 @@ impl Run {
         self.written += 1;
         let (room, id) = (self.rooms[room], CommandId(u64::MAX - self.written));
         let value = self.written.to_be_bytes().to_vec();
-        let command = Command::SetRegister { room, name: RegisterName::READ, target: room.0, value };
+        let command = Command::SetRegister { room, name: RegisterName::READ, target: room.0, value, at: None };
         self.world.input(node, Input::Command { id, command });
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::{AccountId, RoomId};
-use momoland_protocol::roster::{CountersignedChange, RosterChange};
+use momoland_protocol::roster::{CountersignedChange, RoomKind, RosterChange};
 use momoland_protocol::server::{Request, Response, ServerFrame};
 use momoland_protocol::signed::Signed;
 use momoland_replica::input::{Command, CommandId, Input, LinkId};
@@ -117,7 +117,9 @@ impl Driver {
         let is_new = self.membership.members_of(room).is_none();
         self.directory.follow(room, Some(roster).filter(|_| !empty));
         let moved = self.membership.update(room, members);
+        let counts = roster.kind() != RoomKind::Own;
         match (is_new, empty) {
+            _ if !counts => {}
             (true, false) => self.app.metrics.rooms.increment(),
             (false, true) => self.app.metrics.rooms.decrement(),
             (true, true) | (false, false) => {}

@@ -91,7 +91,9 @@ test("the others stand beside what is large, or below it where that is taller", 
   expect(stripFor(3, 1600, 700, 8).side).toBe("end");
   expect(stripFor(3, 340, 600, 8).side).toBe("below");
   // As in a narrow window, above the conversation: a screen is as wide as the window, and all four have room below it.
-  expect(stripFor(4, 344, 285, 8)).toEqual({ side: "below", tile: { width: 80, height: 45 } });
+  expect(stripFor(4, 344, 285, 8)).toEqual({ side: "below", lanes: 1, tile: { width: 80, height: 45 } });
+  // More than have room in one row have two.
+  expect(stripFor(6, 344, 285, 8)).toMatchObject({ side: "below", lanes: 2 });
   for (const [width, height] of [[1600, 700], [340, 600], [3840, 2160], [1028, 400]] as const) {
     const { side, tile } = stripFor(3, width, height, 8);
     expect(side === "end" ? tile.width : tile.height).toBeLessThan((side === "end" ? width : height) / 2);

@@ -48,6 +48,8 @@ export function arrange(seats: readonly Seat[], look: Pick<CallLook, "arranged" 
 /** What a face is framed in. */
 export const ASPECT = 16 / 9;
 
+export type Size = { width: number; height: number };
+
 export type Grid = { columns: number; rows: number; width: number; height: number };
 
 /** The rows and columns in which so many tiles of one shape are as large as they can be in a box. */
@@ -62,27 +64,41 @@ export function bestGrid(count: number, width: number, height: number, gap: numb
   return best;
 }
 
-/** Beside the large one: a column at the end where the box is wide, a row below where it is tall. */
-export type Strip = { side: "end" | "below"; tile: { width: number; height: number } };
+/** Beside the large one: columns at the end where the box is wide, rows below where it is tall. One, while all have room in it. */
+export type Strip = { side: "end" | "below"; lanes: number; tile: Size };
 
 const STRIP_MIN = 80;
 const STRIP_MAX = 240;
+/** How much of the box the others take where they are not too many. */
+const STRIP_SHARE = 0.24;
 
 /** Where they leave the large one most. */
 export function stripFor(count: number, width: number, height: number, gap: number): Strip {
   const end = strip("end", count, width, height, gap);
   const below = strip("below", count, width, height, gap);
-  const beside = Math.min(width - end.tile.width - gap, height * ASPECT);
-  const above = Math.min(width, (height - below.tile.height - gap) * ASPECT);
+  const beside = Math.min(width - depthOf(end, gap), height * ASPECT);
+  const above = Math.min(width, (height - depthOf(below, gap)) * ASPECT);
   return beside >= above ? end : below;
 }
 
+/** What it takes from the large one. */
+function depthOf({ side, lanes, tile }: Strip, gap: number): number {
+  return lanes * ((side === "end" ? tile.width : tile.height) + gap);
+}
+
+/** As large as lets all of them be seen, within what leaves the large one most of the room. */
 function strip(side: Strip["side"], count: number, width: number, height: number, gap: number): Strip {
-  const along = side === "end" ? height : width;
-  // As large as lets all of them be seen, within what leaves the large one most of the room.
-  const fits = (along - gap * (count - 1)) / Math.max(1, count);
-  const tileWidth = side === "end" ? fits * ASPECT : fits;
-  const most = side === "end" ? width * 0.24 : height * 0.24 * ASPECT;
-  const clamped = Math.floor(Math.max(STRIP_MIN, Math.min(STRIP_MAX, tileWidth, most)));
-  return { side, tile: { width: clamped, height: Math.floor(clamped / ASPECT) } };
+  const [along, across] = side === "end" ? [height, width] : [width, height];
+  // How wide a tile is that is so long, and so deep.
+  const [ofLength, ofDepth] = side === "end" ? [ASPECT, 1] : [1, ASPECT];
+  let best: Strip = { side, lanes: 1, tile: { width: 0, height: 0 } };
+  for (let lanes = 1; lanes <= count && best.tile.width < STRIP_MIN; lanes += 1) {
+    const inLane = Math.ceil(count / lanes);
+    const fits = ((along - gap * (inLane - 1)) / inLane) * ofLength;
+    const most = Math.max(STRIP_MIN, ((across * STRIP_SHARE) / lanes) * ofDepth);
+    const half = ((across / 2 - gap * lanes) / lanes) * ofDepth;
+    const tileWidth = Math.floor(Math.max(0, Math.min(STRIP_MAX, fits, most, half)));
+    if (tileWidth > best.tile.width) best = { side, lanes, tile: { width: tileWidth, height: Math.floor(tileWidth / ASPECT) } };
+  }
+  return best;
 }

@@ -27,21 +27,19 @@ export function CallControls({ call, pictures = false, small = false }: CallCont
       <IconButton
         label={call.mic ? words.mute : words.unmute}
         keys={[COMMAND_KEY, "⇧", "M"]}
-        aria-pressed={!call.mic}
         className={call.mic ? "" : "bg-notice-soft text-notice"}
         onClick={actions.toggleMicrophone}
       >
         {call.mic ? <Mic aria-hidden="true" /> : <MicOff aria-hidden="true" />}
       </IconButton>
-      <IconButton label={call.camera ? words.cameraOff : words.cameraOn} keys={[COMMAND_KEY, "⇧", "O"]} aria-pressed={call.camera} onClick={actions.toggleCamera}>
+      <IconButton label={call.camera ? words.cameraOff : words.cameraOn} keys={[COMMAND_KEY, "⇧", "O"]} onClick={actions.toggleCamera}>
         {call.camera ? <Video aria-hidden="true" /> : <VideoOff aria-hidden="true" />}
       </IconButton>
       <IconButton
         label={call.screen ? words.screenOff : words.screenOn}
         keys={[COMMAND_KEY, "⇧", "S"]}
-        aria-pressed={call.screen}
         className={call.screen ? "bg-accent-soft text-accent-text" : ""}
-        onClick={() => (call.screen ? actions.stopScreen() : actions.show({ kind: "shareScreen" }))}
+        onClick={actions.toggleScreen}
       >
         {call.screen ? <MonitorOff aria-hidden="true" /> : <MonitorUp aria-hidden="true" />}
       </IconButton>
@@ -59,7 +57,7 @@ function Enlarge() {
   const actions = useActions();
   const large = useAppState((state) => state.calls.look.large);
   return (
-    <IconButton label={large ? words.reduce : words.enlarge} aria-pressed={large} onClick={() => actions.setCallLook({ large: !large })}>
+    <IconButton label={large ? words.reduce : words.enlarge} onClick={() => actions.setCallLook({ large: !large })}>
       {large ? <Minimize2 aria-hidden="true" /> : <Maximize2 aria-hidden="true" />}
     </IconButton>
   );

@@ -1,13 +1,14 @@
 import { GripVertical, Maximize2 } from "lucide-react";
-import { useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type RefObject } from "react";
+import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type RefObject } from "react";
 import type { Call } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { useDirection } from "@/components/direction";
 import { IconButton } from "@/components/icon-button";
 import { NARROW, useMedia } from "@/components/media";
+import { keyOf } from "@/features/call/arrange";
 import { CallControls } from "@/features/call/controls";
 import { floatAt, placeAt, type FloatPlace, type Surroundings } from "@/features/call/float";
-import { Face, Lasting } from "@/features/call/parts";
+import { Face, Lasting, Problems } from "@/features/call/parts";
 import { PictureView } from "@/features/call/picture";
 import { currentCall } from "@/state/calls";
 import { useActions, useAppState } from "@/state/context";
@@ -60,9 +61,10 @@ function Floating({ call, name }: { call: Call; name: string }) {
       {watched !== null && of !== undefined && (
         <div className="relative overflow-hidden aspect-video rounded-control bg-sunken grid place-items-center">
           <Avatar userId={of.userId} name={ofName} size={48} />
-          <PictureView key={`${watched.source} ${watched.deviceId}`} {...watched} label={watched.source === "screen" ? words.screenOf(ofName) : words.pictureOf(ofName)} />
+          <PictureView key={keyOf(watched.deviceId, watched.source)} {...watched} label={watched.source === "screen" ? words.screenOf(ofName) : words.pictureOf(ofName)} />
         </div>
       )}
+      <Problems call={call} className="px-1" />
       <div className="flex items-center gap-2">
         <div className="flex flex-1 gap-2 min-w-0 p-1 -m-1">
           {call.participants.slice(0, FACES_MAX).map((participant) => (
@@ -96,21 +98,31 @@ function usePlace(panel: RefObject<HTMLElement | null>) {
 
   useLayoutEffect(() => {
     const element = panel.current;
-    if (element === null) return undefined;
-    function settle(of: HTMLElement): void {
-      const next = floatAt(place, surroundings(of, rightToLeft, narrow));
-      setCorner((held) => (held?.left === next.left && held.top === next.top ? held : next));
-    }
-    const resettle = (): void => settle(element);
+    const settle = (of: HTMLElement): void => setCorner(floatAt(place, surroundings(of, rightToLeft, narrow)));
+    const resettle = (): void => (element === null ? undefined : settle(element));
     resettle();
-    const observer = new ResizeObserver(resettle);
-    for (const each of [element, composer()]) if (each !== null) observer.observe(each);
-    window.addEventListener("resize", resettle);
+  }, [panel, place, rightToLeft, narrow, elsewhere]);
+
+  // It, or what one writes in, became larger or smaller.
+  const settle = useEffectEvent(() => {
+    if (panel.current === null) return;
+    setCorner(floatAt(place, surroundings(panel.current, rightToLeft, narrow)));
+  });
+  useLayoutEffect(() => {
+    const observer = new ResizeObserver(() => settle());
+    for (const each of [panel.current, composer()]) if (each !== null) observer.observe(each);
+    const onResize = (): void => settle();
+    window.addEventListener("resize", onResize);
     return () => {
       observer.disconnect();
-      window.removeEventListener("resize", resettle);
+      window.removeEventListener("resize", onResize);
     };
-  }, [panel, place, rightToLeft, narrow, elsewhere]);
+  }, [panel, elsewhere]);
+
+  // Where it was put down, by whichever hand.
+  useEffect(() => {
+    if (place !== null && drag === null) keepFloatPlace(place);
+  }, [place, drag]);
 
   function onArrow(event: KeyboardEvent): void {
     const by = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] }[event.key];
@@ -118,14 +130,12 @@ function usePlace(panel: RefObject<HTMLElement | null>) {
     if (by === undefined || corner === null || element === null) return;
     event.preventDefault();
     event.stopPropagation();
-    const next = placeAt({ left: corner.left + (by[0] ?? 0), top: corner.top + (by[1] ?? 0) }, surroundings(element, rightToLeft, narrow));
-    setPlace(next);
-    keepFloatPlace(next);
+    setPlace(placeAt({ left: corner.left + (by[0] ?? 0), top: corner.top + (by[1] ?? 0) }, surroundings(element, rightToLeft, narrow)));
   }
 
   const grip = {
     onPointerDown(event: PointerEvent<HTMLElement>) {
-      const button = (event.target as Element).closest("button, [role=menu]");
+      const button = (event.target as Element).closest("button");
       if (event.button !== 0 || corner === null || (button !== null && !button.hasAttribute("data-grip"))) return;
       event.currentTarget.setPointerCapture(event.pointerId);
       setDrag({ pointer: event.pointerId, dx: event.clientX - corner.left, dy: event.clientY - corner.top });
@@ -141,7 +151,6 @@ function usePlace(panel: RefObject<HTMLElement | null>) {
   function letGo(event: PointerEvent<HTMLElement>): void {
     if (drag?.pointer !== event.pointerId) return;
     setDrag(null);
-    if (place !== null) keepFloatPlace(place);
   }
 
   return { corner, held: drag !== null, grip, onArrow };

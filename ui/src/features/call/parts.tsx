@@ -2,16 +2,32 @@
 import { MicOff, TriangleAlert, X } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { ApiError } from "@/client/error";
+import type { Call } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { IconButton } from "@/components/icon-button";
-import { useActions } from "@/state/context";
+import { useActions, useAppState } from "@/state/context";
 import { strings } from "@/strings/strings";
 
 const words = strings.call;
 
-export function Problem({ sentence }: { sentence: string }) {
+/** What is wrong with what one sends oneself, and what was refused in the call's room. Nothing, as a rule. */
+export function Problems({ call, className }: { call: Call; className: string }) {
+  const refused = useAppState((state) => (state.calls.refused?.roomId === call.roomId ? state.calls.refused.error : null));
+  const sentences = [call.sound?.problem, call.picture?.problem].filter((each) => each !== undefined);
+  if (sentences.length === 0 && refused === null) return null;
   return (
-    <p role="status" className="flex items-center gap-2 px-6 touch:px-3 pb-2 text-small text-notice foreign">
+    <div className={`grid gap-1 flex-none ${className}`}>
+      {sentences.map((sentence) => (
+        <Problem key={sentence} sentence={sentence} />
+      ))}
+      {refused !== null && <Refused error={refused} />}
+    </div>
+  );
+}
+
+function Problem({ sentence }: { sentence: string }) {
+  return (
+    <p role="status" className="flex items-center gap-2 text-small text-notice foreign">
       <TriangleAlert aria-hidden="true" className="flex-none size-4 stroke-[1.75]" />
       {sentence}
     </p>
@@ -21,7 +37,7 @@ export function Problem({ sentence }: { sentence: string }) {
 export function Refused({ error }: { error: ApiError }) {
   const actions = useActions();
   return (
-    <div role="alert" className="flex items-center gap-2 flex-none ps-6 pe-3 touch:ps-3 py-1 text-small text-danger">
+    <div role="alert" className="flex items-center gap-2 text-small text-danger">
       <p className="flex-1 min-w-0 foreign">{error.message}</p>
       <IconButton label={words.dismiss} className="size-7 [&_svg]:size-3.5 text-current" onClick={actions.dismissCallRefusal}>
         <X aria-hidden="true" />
@@ -30,8 +46,8 @@ export function Refused({ error }: { error: ApiError }) {
   );
 }
 
-export function Muted() {
-  return <MicOff role="img" aria-label={words.muted} className="flex-none size-4 stroke-[1.75] text-ink-3" />;
+export function Muted({ className = "size-4 text-ink-3" }: { className?: string }) {
+  return <MicOff role="img" aria-label={words.muted} className={`flex-none stroke-[1.75] ${className}`} />;
 }
 
 /** Somebody's square, with a ring while they speak. */

@@ -31,24 +31,25 @@ export function CallPassageDialog() {
 function Person({ call, participant }: { call: Call; participant: CallParticipant }) {
   const { userId, deviceId, path } = participant;
   const name = useAppState((state) => state.people.get(userId)?.displayName ?? strings.somebody);
-  const problems = useAppState((state) => problemsOf(call, deviceId, state.calls.passages));
-  const passage = useAppState((state) => state.calls.passages.get(deviceId));
+  const problems = useAppState((state) => [...new Set([...problemsOf(call, deviceId, "camera", state.calls.links), ...problemsOf(call, deviceId, "screen", state.calls.links)])]);
+  const link = useAppState((state) => state.calls.links.get(deviceId));
   const sent = useAppState((state) => state.calls.figures.get(deviceId)?.sent);
   // Without a way to each other there are no figures, but those of before.
   const linked = path === "direct" || path === "turn";
   const lines = !linked ? [] : [
-    ...(passage === undefined ? [] : [words.sound(passage.madeUp)]),
-    ...(passage?.camera == null || !participant.camera ? [] : [words.picture(passage.camera.width, passage.camera.height, passage.camera.framesPerSecond, passage.camera.bitsPerSecond)]),
-    ...(passage?.screen == null || !participant.screen ? [] : [words.screen(passage.screen.width, passage.screen.height, passage.screen.framesPerSecond, passage.screen.bitsPerSecond)]),
-    ...[call.camera ? sent?.video : undefined, call.screen ? sent?.screen : undefined].flatMap((each) => (each === undefined ? [] : [words.yours(each.width, each.height, each.framesPerSecond, each.bitsPerSecond)])),
-  ];
+    link === undefined ? null : words.sound(link.madeUp),
+    link === undefined || !participant.camera ? null : videoLine(words.picture, link.camera),
+    link === undefined || !participant.screen ? null : videoLine(words.screen, link.screen),
+    call.camera ? videoLine(words.yourPicture, sent?.video ?? null) : null,
+    call.screen ? videoLine(words.yourScreen, sent?.screen ?? null) : null,
+  ].filter((line) => line !== null);
   return (
     <li data-person={userId} className="flex gap-3 min-w-0">
       <Avatar userId={userId} name={name} size={30} />
       <div className="flex-1 min-w-0">
         <p className="flex items-center gap-2">
           <span className="truncate foreign font-medium">{name}</span>
-          {path !== undefined && <PathBadge path={path} word={strings.paths[path]} title={strings.details.pathTitle(path)} rttMs={passage?.rttMs ?? null} />}
+          {path !== undefined && <PathBadge path={path} word={strings.paths[path]} title={strings.details.pathTitle(path)} rttMs={link?.rttMs ?? null} />}
         </p>
         {problems.length === 0 ? (
           <p className="text-ink-2">{words.well}</p>
@@ -68,4 +69,10 @@ function Person({ call, participant }: { call: Call; participant: CallParticipan
       </div>
     </li>
   );
+}
+
+type Sized = { width: number; height: number; framesPerSecond: number; bitsPerSecond: number };
+
+function videoLine(word: (width: number, height: number, frames: number, bits: number) => string, video: Sized | null): string | null {
+  return video === null ? null : word(video.width, video.height, video.framesPerSecond, video.bitsPerSecond);
 }

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import type { Picture } from "@/client/pictures";
+import { keyOf } from "@/features/call/arrange";
 import { paintByCard, paintByHand } from "@/features/call/paint";
 import { useActions } from "@/state/context";
 import type { PictureOf, Watch } from "@/state/pictures";
@@ -34,7 +35,7 @@ export function PictureView({ deviceId, source, label, mirrored = false }: Pictu
     <div ref={box} className="absolute inset-0" {...(seen ? { role: "img", "aria-label": label } : {})}>
       <canvas
         // A canvas that a card has drawn on can only be drawn on by one.
-        key={`${source} ${deviceId} ${byHand}`}
+        key={`${keyOf(deviceId, source)} ${byHand}`}
         ref={canvas}
         aria-hidden="true"
         className={`absolute inset-0 size-full object-contain ${mirrored ? "-scale-x-100" : ""} ${seen ? "" : "invisible"}`}
@@ -47,20 +48,29 @@ type Playing = { byHand: boolean; watch: (draw: (picture: Picture) => void) => W
 
 /** Draws onto a canvas what is watched, as large as its frame is, until what it answers is called. */
 function play(canvas: HTMLCanvasElement, frame: HTMLElement, { byHand, watch, onSeen, onCardGone }: Playing): () => void {
-  let painter = (byHand ? null : paintByCard(canvas)) ?? paintByHand(canvas);
+  let painter = byHand ? paintByHand(canvas) : paintByCard(canvas);
   let last: Picture | null = null;
+  let seen = false;
   let waiting: ReturnType<typeof setTimeout> | undefined;
 
   const watched = watch((picture) => {
     if (picture.width !== last?.width || picture.height !== last.height) fit(picture);
     last = picture;
-    painter?.draw(picture);
-    onSeen();
+    paint();
   });
+  // What a card was asked for can never be drawn on by hand: another canvas takes its place.
+  if (painter === null && !byHand) onCardGone();
+
+  function paint(): void {
+    if (painter === null || last === null) return;
+    painter.draw(last);
+    if (!seen) onSeen();
+    seen = true;
+  }
   /** Sides are even numbers, so a picture of the frame's own shape can miss it by a pixel: that is no reason for a rim. */
   function fit(picture: Picture): void {
     const stretch = (frame.clientWidth * picture.height) / Math.max(1, frame.clientHeight * picture.width);
-    canvas.style.objectFit = Math.abs(stretch - 1) < NEAR ? "cover" : "contain";
+    canvas.style.objectFit = Math.abs(stretch - 1) < NEAR ? "fill" : "contain";
   }
   function onLost(event: Event): void {
     // Said so that it may come back.
@@ -71,9 +81,11 @@ function play(canvas: HTMLCanvasElement, frame: HTMLElement, { byHand, watch, on
   function onRestored(): void {
     clearTimeout(waiting);
     painter = paintByCard(canvas);
-    if (last !== null) painter?.draw(last);
+    if (painter === null) onCardGone();
+    paint();
   }
   function measure(): void {
+    if (last !== null) fit(last);
     watched.resize(frame.clientWidth * window.devicePixelRatio, frame.clientHeight * window.devicePixelRatio);
   }
   canvas.addEventListener("webglcontextlost", onLost);

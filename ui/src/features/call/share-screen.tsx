@@ -4,6 +4,7 @@ import { useEffect, useId, useState, type SubmitEvent } from "react";
 import { ApiError } from "@/client/error";
 import type { ScreenSource } from "@/client/types";
 import { Button } from "@/components/button";
+import { ChoiceRow } from "@/components/choice";
 import { Dialog, DialogActions } from "@/components/dialog";
 import { Refusal } from "@/components/field";
 import { useAttempt } from "@/components/use-attempt";
@@ -97,20 +98,11 @@ function Sources({ label, sources }: { label: string; sources: readonly ScreenSo
         {label}
       </p>
       <div className="grid gap-1.5">
-        {sources.map(({ sourceId, name, kind }) => {
-          const Icon = kind === "screen" ? Monitor : AppWindow;
-          return (
-            <RadioGroup.Item
-              key={sourceId}
-              value={sourceId}
-              aria-label={name}
-              className="group flex items-center gap-3 min-w-0 px-3 py-2 rounded-control border border-line-strong text-start transition-colors duration-(--fast) hover:bg-hover data-[state=checked]:border-accent data-[state=checked]:bg-accent-soft"
-            >
-              <Icon aria-hidden="true" className="flex-none size-4 stroke-[1.75] text-ink-3 group-data-[state=checked]:text-accent-text" />
-              <span className="truncate foreign">{name}</span>
-            </RadioGroup.Item>
-          );
-        })}
+        {sources.map(({ sourceId, name, kind }) => (
+          <ChoiceRow key={sourceId} value={sourceId} label={name} icon={kind === "screen" ? Monitor : AppWindow}>
+            <span className="block truncate foreign">{name}</span>
+          </ChoiceRow>
+        ))}
       </div>
     </div>
   );

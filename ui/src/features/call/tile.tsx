@@ -1,9 +1,11 @@
-import { MicOff, Pin, PinOff, TriangleAlert } from "lucide-react";
+import { Pin, PinOff, TriangleAlert } from "lucide-react";
 import type { Call } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { IconButton } from "@/components/icon-button";
 import { PathBadge } from "@/components/path-badge";
 import type { Seat } from "@/features/call/arrange";
+import type { Place } from "@/features/call/layout";
+import { Muted } from "@/features/call/parts";
 import { PictureView } from "@/features/call/picture";
 import { problemsOf } from "@/state/call-quality";
 import { useActions, useAppState } from "@/state/context";
@@ -15,10 +17,11 @@ const WIDE = 230;
 /** In a narrower one there is room for a sign of trouble, not for words, nor for a button. */
 const ROOMY = 150;
 
-export type TileProps = { call: Call; seat: Seat; width: number; height: number; pinnable?: boolean; className?: string };
+export type TileProps = { call: Call; seat: Seat; place: Place; pinnable: boolean; className: string };
 
 /** Somebody in the call: their picture, or their square while there is none, and how they come through. */
-export function Tile({ call, seat, width, height, pinnable = true, className = "" }: TileProps) {
+export function Tile({ call, seat, place, pinnable, className }: TileProps) {
+  const { start, top, width, height } = place;
   const name = useAppState((state) => state.people.get(seat.userId)?.displayName ?? strings.somebody);
   const participant = call.participants.find(({ deviceId }) => deviceId === seat.deviceId);
   const isScreen = seat.source === "screen";
@@ -32,8 +35,8 @@ export function Tile({ call, seat, width, height, pinnable = true, className = "
     <li
       data-seat={seat.key}
       data-person={seat.userId}
-      style={{ width, height }}
-      className={`group relative flex-none overflow-hidden rounded-large border border-line bg-sunken [--under:var(--sunken)] ${className}`}
+      style={{ insetInlineStart: start, top, width, height }}
+      className={`group absolute isolate overflow-hidden rounded-large border border-line bg-sunken [--under:var(--sunken)] ${className}`}
     >
       <div className="absolute inset-0 grid place-items-center">
         <Avatar userId={seat.userId} name={name} size={face} />
@@ -44,7 +47,7 @@ export function Tile({ call, seat, width, height, pinnable = true, className = "
         <div className={`flex flex-wrap items-center gap-x-1.5 min-w-0 max-w-full rounded-control bg-raised text-small ${width < ROOMY ? "px-1.5" : "px-2 py-0.5"} ${seat.own && width < ROOMY ? "sr-only" : ""}`}>
           <div className="flex items-center gap-x-1.5 min-w-0">
             <Name seat={seat} title={title} />
-            {!isScreen && from?.mic === false && <MicOff role="img" aria-label={words.muted} className="flex-none size-3.5 stroke-[1.75] text-ink-2" />}
+            {!isScreen && from?.mic === false && <Muted className="size-3.5 text-ink-2" />}
             {speaks && <span className="sr-only">{words.speaking}</span>}
             {!on && <span className="sr-only">{words.noCamera}</span>}
             {!seat.own && width < ROOMY && <Trouble call={call} seat={seat} />}
@@ -61,10 +64,10 @@ function Name({ seat, title }: { seat: Seat; title: string }) {
   return <span className="truncate foreign font-medium leading-[18px]">{seat.own ? words.you : title}</span>;
 }
 
-/** What is wrong with how they come through, if anything. Of a screen only what spoils a screen. */
+/** What is wrong with how they, or their screen, come through, if anything. */
 function useTrouble(call: Call, seat: Seat): string | null {
-  const problem = useAppState((state) => problemsOf(call, seat.deviceId, state.calls.passages)[0]);
-  return problem === undefined || (seat.source === "screen" && problem !== "lossy") ? null : words.problems[problem];
+  const problem = useAppState((state) => problemsOf(call, seat.deviceId, seat.source, state.calls.links)[0]);
+  return problem === undefined ? null : words.problems[problem];
 }
 
 /** That something is wrong, where there is room for a sign alone. */
@@ -72,7 +75,8 @@ function Trouble({ call, seat }: { call: Call; seat: Seat }) {
   const trouble = useTrouble(call, seat);
   if (trouble === null) return null;
   return (
-    <span title={trouble} className="pointer-events-auto">
+    // Above the button that a small tile is.
+    <span title={trouble} className="relative z-10 pointer-events-auto">
       <TriangleAlert role="img" aria-label={trouble} className="flex-none size-3.5 stroke-[1.75] text-notice" />
     </span>
   );
@@ -81,7 +85,7 @@ function Trouble({ call, seat }: { call: Call; seat: Seat }) {
 /** The path to them, where there is room, and what is wrong, always. */
 function Passing({ call, seat, wide }: { call: Call; seat: Seat; wide: boolean }) {
   const trouble = useTrouble(call, seat);
-  const rttMs = useAppState((state) => state.calls.passages.get(seat.deviceId)?.rttMs ?? null);
+  const rttMs = useAppState((state) => state.calls.links.get(seat.deviceId)?.rttMs ?? null);
   const path = call.participants.find(({ deviceId }) => deviceId === seat.deviceId)?.path;
   return (
     <>
@@ -99,7 +103,6 @@ function PinButton({ seat, title, whole }: { seat: Seat; title: string; whole: b
   return (
     <IconButton
       label={pinned ? words.unpin(title) : words.pin(title)}
-      aria-pressed={pinned}
       className={
         whole
           ? "absolute inset-0 size-full touch:size-full rounded-large hover:bg-transparent focus-visible:inset-1 focus-visible:size-[calc(100%-8px)]"

@@ -224,7 +224,7 @@ function useCommands(): readonly Entry[] {
   const inCall = (of: Call): readonly Entry[] => [
     entry(of.mic ? strings.call.mute : strings.call.unmute, Mic, actions.toggleMicrophone, [COMMAND_KEY, "⇧", "M"]),
     entry(of.camera ? strings.call.cameraOff : strings.call.cameraOn, Video, actions.toggleCamera, [COMMAND_KEY, "⇧", "O"]),
-    entry(of.screen ? strings.call.screenOff : strings.call.screenOn, MonitorUp, () => (of.screen ? actions.stopScreen() : actions.show({ kind: "shareScreen" })), [COMMAND_KEY, "⇧", "S"]),
+    entry(of.screen ? strings.call.screenOff : strings.call.screenOn, MonitorUp, actions.toggleScreen, [COMMAND_KEY, "⇧", "S"]),
     entry(strings.call.passage.title, Activity, () => actions.show({ kind: "callPassage" })),
     entry(strings.call.leave, PhoneOff, () => actions.leaveCall(of.roomId, of.callId)),
   ];

@@ -1,4 +1,5 @@
-//! `drafts.*`: what somebody began to write, on this device alone. A draft is answered once it is on the disk.
+//! `drafts.*`: what somebody began to write. A draft is answered once it is on the disk; other devices have it some two
+//! seconds later, where they can be reached.
 
 use momoland_protocol::id::{EventId, RoomId};
 use momoland_protocol::limits::TEXT_BYTES_MAX;

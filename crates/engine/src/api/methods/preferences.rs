@@ -9,10 +9,10 @@ use crate::engine::Engine;
 
 pub(super) async fn set_notify(engine: &Engine, params: SetNotifyParams) -> Result<Done, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
-    kept(engine.with_home(move |home| home.prefer(room, |held| held.notify = params.level)).await?).await
+    kept(engine.with_home(move |home| home.set_notify(room, params.level)).await?).await
 }
 
 pub(super) async fn set_favourite(engine: &Engine, params: SetFavouriteParams) -> Result<Done, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
-    kept(engine.with_home(move |home| home.prefer(room, |held| held.favourite = params.on)).await?).await
+    kept(engine.with_home(move |home| home.set_favourite(room, params.on)).await?).await
 }

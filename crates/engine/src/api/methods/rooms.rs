@@ -14,7 +14,7 @@ use momoland_protocol::signed::SecretKey;
 use momoland_replica::roster::Roster;
 use tokio::time::Instant;
 
-use super::id;
+use super::{id, kept};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::invite::InviteContent;
 use crate::api::types::{
@@ -22,7 +22,7 @@ use crate::api::types::{
     NoParams, RemoveMemberParams, Role, RoomCreated, RoomKind, RoomParams, Rooms, SetRoleParams, UpdateRoomParams,
     Visibility,
 };
-use crate::engine::{Engine, RequestFailure};
+use crate::engine::{Engine, Home, RequestFailure, no_such_room};
 
 /// How long a change is signed anew because somebody else's came first (C30: settled within 15 s).
 const TRYING_TIME_MAX: Duration = Duration::from_secs(10);
@@ -126,7 +126,13 @@ pub(super) async fn join(engine: &Engine, params: JoinRoomParams) -> Result<Room
             return Err(ApiError::invalid("Give the id of a public room, or an invite."));
         }
     };
-    if !engine.with_home(move |home| Ok(home.has_room(room))).await? {
+    let is_in = move |home: &mut Home| {
+        if home.is_own_room(room) {
+            return Err(no_such_room());
+        }
+        Ok(home.has_room(room))
+    };
+    if !engine.with_home(is_in).await? {
         enter(engine, room, secret).await?;
     }
     Ok(RoomCreated { room_id: room.to_string() })
@@ -182,6 +188,11 @@ async fn step_aside(tries: u32) {
 pub(super) async fn leave(engine: &Engine, params: RoomParams) -> Result<Done, ApiError> {
     let room: RoomId = id(&params.room_id, "room")?;
     change(engine, room, RosterOp::Leave).await?;
+    let forgotten = move |home: &mut Home| {
+        home.forget_choices(room);
+        Ok(())
+    };
+    engine.with_home(forgotten).await?;
     depart(engine, room).await?;
     Ok(Done {})
 }
@@ -300,18 +311,16 @@ pub(super) async fn direct(engine: &Engine, params: DirectParams) -> Result<Room
 /// Takes a device of one's own out of all rooms. One that cannot be changed now does not keep the others from it; the
 /// first failure is the answer.
 pub(super) async fn revoke_everywhere(engine: &Engine, device: DeviceId) -> Result<(), ApiError> {
+    kept(engine.with_home(move |home| Ok(home.take_over_choices(device))).await?).await?;
     let rooms = engine
         .with_home(move |home| {
-            let rooms = home.rooms();
-            Ok(rooms.into_iter().filter_map(|room| room.room_id.parse::<RoomId>().ok()).collect::<Vec<_>>())
+            // Feeds, and the own room, are in no list of rooms.
+            Ok(home.rooms_with(device))
         })
         .await?;
     let mut failed = None;
     for room in rooms {
-        let listed = engine
-            .with_home(move |home| Ok(home.roster(room).is_some_and(|roster| roster.role_of_device(device).is_some())))
-            .await?;
-        if listed && let Err(error) = change(engine, room, RosterOp::RevokeDevice { device }).await {
+        if let Err(error) = change_in(engine, room, move |_| RosterOp::RevokeDevice { device }).await {
             failed.get_or_insert(error);
         }
     }
@@ -329,13 +338,23 @@ pub(super) async fn change_by(
     room: RoomId,
     op: impl Fn(&Roster) -> RosterOp + Clone + Send + 'static,
 ) -> Result<(), ApiError> {
+    engine.with_home(move |home| home.require_member(room).map(|_| ())).await?;
+    change_in(engine, room, op).await
+}
+
+/// As [`change_by`], in the own room as well.
+async fn change_in(
+    engine: &Engine,
+    room: RoomId,
+    op: impl Fn(&Roster) -> RosterOp + Clone + Send + 'static,
+) -> Result<(), ApiError> {
     let until = Instant::now() + TRYING_TIME_MAX;
     let mut tries = 0;
     while Instant::now() < until {
         let op = op.clone();
         let (held, answered) = engine
             .with_home(move |home| {
-                let roster = home.require_member(room)?;
+                let roster = home.member_roster(room)?;
                 let (held, op) = (roster.version(), op(roster));
                 let change = home.sign_change(room, op)?;
                 Ok((held, home.request(Request::SubmitChange { change })))
@@ -407,7 +426,7 @@ async fn wait_for_growth(engine: &Engine, room: RoomId, held: u64) -> Result<(),
     let mut events = engine.events();
     let grown = async {
         loop {
-            let version = engine.with_home(move |home| Ok(home.require_member(room)?.version())).await?;
+            let version = engine.with_home(move |home| Ok(home.member_roster(room)?.version())).await?;
             if version > held {
                 return Ok(());
             }

@@ -89,7 +89,7 @@ pub struct FollowParams {
     pub on: bool,
 }
 
-/// Whom this person follows: known to this device alone.
+/// Whom this person follows: known to their devices alone.
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Following {

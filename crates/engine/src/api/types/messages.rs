@@ -93,7 +93,8 @@ pub struct Drafts {
     pub drafts: Vec<Draft>,
 }
 
-/// What somebody began to write. It lies on this device alone.
+/// What somebody began to write, on any of their devices: another's comes as `room.changed`, and it is for the front to keep it
+/// from replacing what is being typed. One of more than about 4,000 bytes stays on its device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Draft {

@@ -1,4 +1,5 @@
-//! What a person wants of a room. It lies on this device alone: other members are not to see it.
+//! What a person wants of a room: the same on all their devices, whose changes come as `room.changed`. Other members do not
+//! see it.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;

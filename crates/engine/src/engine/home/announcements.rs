@@ -1,22 +1,28 @@
-//! What administrators tell everybody, as this device was told it: shown until it is put away or has ended.
+//! What administrators tell everybody, as this device was told it: shown until it is put away, on any of the person's
+//! devices, or has ended.
 //!
 //! The server tells each again with every connection, so what was told here is kept past its end. What they tell this
 //! person alone is a notification (`notifications`).
 
-use momoland_protocol::clock::Hlc;
-use momoland_protocol::id::NoticeId;
+use momoland_protocol::cbor;
+use momoland_protocol::clock::{Hlc, UnixMillis};
+use momoland_protocol::id::{EventId, NoticeId};
 use momoland_protocol::notice::{Notice, NoticeLevel};
+use momoland_protocol::register::{PutAway, RegisterName};
 use momoland_store::kv::{Batch, StoreError};
 use tokio::sync::oneshot;
 
 use super::Home;
-use crate::account::record::{AnnouncementRecord, Noted, Records};
+use crate::account::record::{AnnouncementRecord, Choice, Noted, Records};
 use crate::api::error::ApiError;
 use crate::api::events::Event;
 use crate::api::types::{Announcement, NotificationLevel};
 
 /// Announcements that are kept; a server has far fewer in force. Those beyond that end first are dropped.
 const KEPT_MAX: usize = 256;
+
+/// Which announcements were put away, on all devices.
+const AWAY: Choice = Choice { name: RegisterName::ANNOUNCEMENTS, target: [0; 32] };
 
 /// An announcement is remembered for so long after its end, milliseconds: no clock is further behind the server's.
 const REMEMBERED_MS: u64 = 86_400_000;
@@ -71,7 +77,7 @@ impl Home {
             at: at.0,
             expires_at: until.0,
             by: by.to_string(),
-            away: false,
+            away: self.own_room.put_away(AWAY).has(Hlc::at(at), name_of(id)),
         };
         let mut batch = Batch::new();
         Records::put_announcement(&mut batch, id, &record);
@@ -83,7 +89,7 @@ impl Home {
             Records::delete_announcement(&mut batch, first);
         }
         self.persistence.write(batch);
-        if record.expires_at > self.wall().0 {
+        if record.expires_at > self.wall().0 && !record.away {
             self.tell(Event::AnnouncementNew { announcement: api(id, &record) });
         }
     }
@@ -100,14 +106,56 @@ impl Home {
     /// Puts one away for good. Answered with whether that is on the disk.
     pub(crate) fn put_announcement_away(&mut self, id: NoticeId) -> Result<oneshot::Receiver<bool>, ApiError> {
         let gone = || ApiError::not_found("There is no such announcement any more.");
-        let record = self.announcements.get_mut(&id).ok_or_else(gone)?;
+        let record = self.announcements.get(&id).ok_or_else(gone)?;
         let mut batch = Batch::new();
-        if !std::mem::replace(&mut record.away, true) {
-            Records::put_announcement(&mut batch, id, record);
-            self.tell(Event::AnnouncementGone { announcement_id: id.to_string() });
+        if !record.away {
+            let mut away = self.own_room.put_away(AWAY);
+            if away.these.len() == PutAway::THESE_MAX {
+                // Nobody tells again what is not kept here any more.
+                let kept: Vec<EventId> = self.announcements.keys().map(|id| name_of(*id)).collect();
+                away.these.retain(|id| kept.contains(id));
+            }
+            away.insert(name_of(id));
+            self.choose(&mut batch, AWAY, cbor::encode(&away));
         }
         Ok(self.persistence.keep(batch))
     }
+
+    pub(super) fn show_announcements_away(&mut self, tells: bool) {
+        let away = self.own_room.put_away(AWAY);
+        let (mut batch, mut gone) = (Batch::new(), Vec::new());
+        for (id, record) in self.announcements.iter_mut().filter(|(_, record)| !record.away) {
+            if away.has(Hlc::at(UnixMillis(record.at)), name_of(*id)) {
+                record.away = true;
+                Records::put_announcement(&mut batch, *id, record);
+                gone.push(*id);
+            }
+        }
+        if !batch.is_empty() {
+            self.persistence.write(batch);
+        }
+        for id in gone.into_iter().filter(|_| tells) {
+            self.tell(Event::AnnouncementGone { announcement_id: id.to_string() });
+        }
+    }
+
+    /// Those that were put away before there was an own room.
+    pub(super) fn share_announcements_put_away(&mut self, batch: &mut Batch) {
+        let here = self.announcements.iter().filter(|(_, record)| record.away).map(|(id, _)| name_of(*id));
+        let here: Vec<EventId> = here.take(PutAway::THESE_MAX).collect();
+        if self.own_room.is_unknown(AWAY) && !here.is_empty() {
+            let mut away = PutAway::default();
+            here.into_iter().for_each(|id| away.insert(id));
+            self.choose(batch, AWAY, cbor::encode(&away));
+        }
+    }
+}
+
+/// As a register names it: with zeros behind.
+fn name_of(id: NoticeId) -> EventId {
+    let mut name = [0; 32];
+    name[..16].copy_from_slice(id.as_bytes());
+    EventId(name)
 }
 
 fn api(id: NoticeId, record: &AnnouncementRecord) -> Announcement {

@@ -271,6 +271,11 @@ impl Home {
         self.carry_calls();
     }
 
+    /// Whether somebody hears what comes over links.
+    pub(crate) fn is_in_call(&self) -> bool {
+        self.calling.sound.is_some()
+    }
+
     pub(super) fn next_call(&self) -> Option<Instant> {
         let look = self.calling.sound.as_ref().map(|sound| sound.looked_ms + LOOK_EVERY_MS);
         let at = [self.calling.calls.poll_timeout(), look].into_iter().flatten().min();

@@ -10,15 +10,15 @@ use momoland_protocol::content::DeletionContent;
 use momoland_protocol::event::Action;
 use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
 use momoland_protocol::id::{AccountId, EventId, RoomId, random};
+use momoland_protocol::register::{Follow, RegisterName};
 use momoland_protocol::roster::{Posting as WirePosting, Role};
 use momoland_replica::input::Command;
 use momoland_replica::roster::Roster;
-use momoland_store::kv::Batch;
 use tokio::sync::oneshot;
 
 use super::notifications::BODY_CHARS_MAX;
 use super::{Home, Stored, body_of};
-use crate::account::record::{Noted, Records};
+use crate::account::record::{Choice, Noted};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{
@@ -199,20 +199,47 @@ impl Home {
         if on && self.follows.len() >= FOLLOWS_MAX && !self.follows.contains_key(&account) {
             return Err(ApiError::new(ErrorKind::Conflict, "One follows at most 1,000 people. Let somebody go first."));
         }
-        let changed = if on {
-            let since = Hlc::at(self.now().wall);
-            let known = self.follows.contains_key(&account);
-            self.follows.entry(account).or_insert(since);
-            !known
-        } else {
-            self.follows.remove(&account).is_some()
+        let choice = Choice::of_account(RegisterName::FOLLOW, account);
+        let value = match (on, self.follows.get(&account)) {
+            (true, since) => {
+                let since = since.copied().unwrap_or_else(|| Hlc::at(self.now().wall));
+                cbor::encode(&Follow { since })
+            }
+            (false, _) => Vec::new(),
         };
-        if changed {
-            self.tell(Event::FollowChanged { user_id: account.to_string(), on });
+        Ok(self.choose_one(choice, value))
+    }
+
+    pub(super) fn show_follow(&mut self, choice: Choice, tells: bool) {
+        let Some(account) = choice.target.first_chunk().copied().map(AccountId) else { return };
+        let follow: Option<Follow> = self.own_room.read(choice);
+        let before = match follow {
+            Some(Follow { since }) => self.follows.insert(account, since),
+            None => self.follows.remove(&account),
+        };
+        if !tells || before.is_some() == follow.is_some() {
+            return;
         }
-        let mut batch = Batch::new();
-        Records::put_follows(&mut batch, &self.follows);
-        Ok(self.persistence.keep(batch))
+        self.tell(Event::FollowChanged { user_id: account.to_string(), on: follow.is_some() });
+        if let Some(Follow { since }) = follow {
+            self.note_posts_since(account, since);
+        }
+    }
+
+    /// Another device said that somebody is followed: what they published since may be here already.
+    fn note_posts_since(&mut self, account: AccountId, since: Hlc) {
+        let now = self.now().wall;
+        let mut posts = Vec::new();
+        for (room, held) in &self.feeds {
+            let newer = held.ids(now).map_while(|id| {
+                let (author, hlc) = held.feed.written(id)?;
+                (hlc > since).then_some((author, id))
+            });
+            posts.extend(newer.filter(|(author, _)| *author == account).map(|(_, id)| (*room, id)));
+        }
+        for (room, id) in posts {
+            self.note_post(room, id);
+        }
     }
 
     pub(crate) fn following(&self) -> Following {
@@ -234,7 +261,9 @@ impl Home {
     fn note_post(&mut self, room: RoomId, id: EventId) {
         let Some(post) = self.feed(room).feed.post(id).filter(|post| post.hidden.is_none()) else { return };
         let Some((_, hlc)) = self.feed(room).feed.written(id) else { return };
-        if self.follows.get(&post.author).is_none_or(|since| hlc <= *since) {
+        // What was before this device was, other devices told.
+        let since = self.account.certificate.get().issued_at;
+        if hlc.wall() < since || self.follows.get(&post.author).is_none_or(|since| hlc <= *since) {
             return;
         }
         let body = if post.title.is_empty() { post.body } else { post.title };

@@ -133,16 +133,13 @@ impl Home {
 
     /// Folds what is on disk into what people see.
     pub(super) fn fold_rooms(&mut self) -> Result<(), StoreError> {
-        let rooms: Vec<RoomId> = self.replica.rooms().map(|(room, _)| room).collect();
+        let rooms: Vec<RoomId> =
+            self.replica.rooms().map(|(room, _)| room).filter(|room| !self.own_room.is(*room)).collect();
         let mut all = self.folding().fold_all(&rooms)?;
         // In one order, whichever thread was done first.
         all.sort_by_key(|(room, _)| *room);
         for (room, folded) in all {
             self.take_folded(room, folded)?;
-            if let Some(draft) = self.records.draft(room.conversation())? {
-                self.drafts.insert(room, draft);
-            }
-            self.preferences.insert(room, self.records.preferences(room.conversation())?);
             let Some(roster) = self.replica.roster(room) else { continue };
             self.members.insert(room, roster.members().map(|member| member.account).collect());
         }
@@ -169,7 +166,7 @@ impl Home {
         for register in self.replica.registers(room) {
             timeline.apply_register(register.get(), own_chain);
         }
-        timeline.set_unread_mark(self.records.unread_mark(log)?);
+        timeline.set_unread_mark(self.unread_from(room));
         let outdone = timeline.outdone().contains_key(&own);
         // It lies on disk already, if in another place: it may be shown before it is written here.
         if let Some((marks, noted)) = timeline.unwritten() {

@@ -8,7 +8,7 @@ use momoland_protocol::cbor;
 use momoland_protocol::content::{Mentions, MessageContent};
 use momoland_protocol::event::{Action, BodyBytes, EventPlace};
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId};
-use momoland_protocol::register::{DeliveredChain, DeliveryMark, RegisterName};
+use momoland_protocol::register::{DeliveredChain, DeliveryMark, RegisterName, UnreadFrom};
 use momoland_replica::input::{Command, Input};
 use momoland_replica::roster::Roster;
 use momoland_store::kv::Batch;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{Home, Stored, Waiting, body_of, no_such_message, no_such_room, unreadable};
-use crate::account::record::Records;
+use crate::account::record::{Choice, Records};
 use crate::api::error::ApiError;
 use crate::api::events::Event;
 use crate::api::types::{Message, Messages};
@@ -210,8 +210,16 @@ impl Home {
         self.timelines.get(&room).ok_or_else(no_such_room)
     }
 
-    /// The roster of a room that this person is in.
+    /// The roster of a room that this person is in and sees: not their own room, where their devices keep what they chose.
     pub(crate) fn require_member(&self, room: RoomId) -> Result<&Roster, ApiError> {
+        if self.own_room.is(room) {
+            return Err(no_such_room());
+        }
+        self.member_roster(room)
+    }
+
+    /// As [`Self::require_member`], of the own room as well.
+    pub(crate) fn member_roster(&self, room: RoomId) -> Result<&Roster, ApiError> {
         let roster = self.replica.roster(room).ok_or_else(no_such_room)?;
         if roster.role(self.account.id).is_none() {
             return Err(no_such_room());
@@ -240,16 +248,18 @@ impl Home {
         let mark = self.timeline(room)?.mark_at(message).ok_or_else(no_such_message)?;
         let own = self.account.id;
         let Some(timeline) = self.timelines.get_mut(&room) else { return Err(no_such_room()) };
-        let private = timeline.unread_mark().cloned();
+        let private = timeline.unread_mark().copied();
         if !timeline.read_on(mark) {
             return Ok(());
         }
         let shown = timeline.read_up_to();
         // The count falls at once; that others, and the next start, learn of it may wait a little.
         let farther = timeline.set_read(own, mark);
-        if private.as_ref() != timeline.unread_mark() {
+        let moved = timeline.unread_mark().copied();
+        if private != moved {
             let mut batch = Batch::new();
-            Records::put_unread_mark(&mut batch, room.conversation(), timeline.unread_mark());
+            let value = moved.map(|mark| cbor::encode(&mark)).unwrap_or_default();
+            self.choose(&mut batch, Choice::of_room(RegisterName::UNREAD, room), value);
             self.persistence.write(batch);
         }
         self.dirty.insert(room);
@@ -282,10 +292,21 @@ impl Home {
         self.require_member(room)?;
         let timeline = self.timelines.get_mut(&room).ok_or_else(no_such_room)?;
         let mark = timeline.mark_unread(message).ok_or_else(no_such_message)?;
-        let mut batch = Batch::new();
-        Records::put_unread_mark(&mut batch, room.conversation(), Some(&mark));
         self.dirty.insert(room);
-        Ok(self.persistence.keep(batch))
+        Ok(self.choose_one(Choice::of_room(RegisterName::UNREAD, room), cbor::encode(&mark)))
+    }
+
+    /// From where on this person wants to count a room as unread again.
+    pub(in crate::engine) fn unread_from(&self, room: RoomId) -> Option<UnreadFrom> {
+        self.own_room.read(Choice::of_room(RegisterName::UNREAD, room))
+    }
+
+    pub(super) fn show_unread(&mut self, room: RoomId) {
+        let mark = self.unread_from(room);
+        if let Some(timeline) = self.timelines.get_mut(&room) {
+            timeline.set_unread_mark(mark);
+            self.dirty.insert(room);
+        }
     }
 
     /// Notes that others' chains grew, so that the authors learn of it.
@@ -319,12 +340,12 @@ impl Home {
             if let Some(mark) = self.timelines.get(&room).and_then(Timeline::read_up_to).filter(|_| read) {
                 let value = cbor::encode(&mark);
                 let name = RegisterName::READ;
-                self.command(Command::SetRegister { room, name, target, value }, Waiting::Nobody);
+                self.command(Command::SetRegister { room, name, target, value, at: None }, Waiting::Nobody);
             }
             if !grown.is_empty() {
                 let value = cbor::encode(&self.delivery_mark(room, grown));
                 let name = RegisterName::DELIVERED;
-                self.command(Command::SetRegister { room, name, target, value }, Waiting::Nobody);
+                self.command(Command::SetRegister { room, name, target, value, at: None }, Waiting::Nobody);
             }
         }
     }

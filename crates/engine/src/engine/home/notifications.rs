@@ -1,14 +1,17 @@
 //! What concerns this person, wherever it happened: for the inbox, for toasts, and for what the desktop pops up.
 //!
 //! A notification about a message is not kept but found in its timeline (`concerns`), so it follows what becomes of the
-//! message and how far the room was read, on whichever device. What no message stands for is noted on this device's disk.
+//! message and how far the room was read, on whichever device. What no message stands for is noted on this device's disk;
+//! what was put away of either is the same on all of a person's devices (`own_room`).
 //! What fronts were told last is compared with what is so at the end of each turn, and they are told the difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use momoland_protocol::cbor;
 use momoland_protocol::clock::Hlc;
 use momoland_protocol::id::{EventId, RoomId};
+use momoland_protocol::register::{PutAway, RegisterName};
 use momoland_protocol::roster::{CountersignedChange, Role, RoomKind, RosterOp};
 use momoland_protocol::server::Availability;
 use momoland_replica::roster::Roster;
@@ -16,11 +19,11 @@ use momoland_store::kv::{Batch, StoreError};
 use tokio::sync::oneshot;
 
 use super::Home;
-use crate::account::record::{Noted, Records};
+use crate::account::record::{Choice, Noted, Records};
 use crate::api::error::ApiError;
 use crate::api::events::Event;
 use crate::api::types::{Notification, NotificationKind, NotificationLevel, NotificationState, Notifications};
-use crate::projection::timeline::concerns::{Concern, PutAway, Wanted};
+use crate::projection::timeline::concerns::{Concern, Wanted};
 use crate::projection::timeline::{Entry, Timeline};
 
 /// Notes that no message stands for; the oldest beyond are dropped.
@@ -72,7 +75,10 @@ enum Told<'a> {
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Inbox {
     noted: BTreeMap<Cursor, Noted>,
+    /// What was put away of each room's messages,
     away: BTreeMap<RoomId, PutAway>,
+    /// and of what is noted.
+    noted_away: PutAway,
     /// The unread notifications about each room's messages, as fronts were told last.
     fresh: BTreeMap<RoomId, BTreeSet<EventId>>,
     /// Messages that came in this turn.
@@ -105,12 +111,37 @@ impl Home {
         for noted in self.records.noted()? {
             self.inbox.noted.insert(cursor_of(&noted), noted);
         }
+        self.show_own_room();
+        self.share_what_was_put_away();
         let rooms: Vec<RoomId> = self.timelines.keys().copied().collect();
         for room in rooms {
-            self.inbox.away.insert(room, self.records.put_away(room.conversation())?);
             self.inbox.fresh.insert(room, self.fresh(room));
         }
+        // It is listed.
+        self.inbox.read.clear();
         Ok(())
+    }
+
+    /// Notes and announcements that were put away here before there was an own room, for this person's other devices.
+    fn share_what_was_put_away(&mut self) {
+        let mut batch = Batch::new();
+        let choice = Choice::of_nothing(RegisterName::PUT_AWAY);
+        let read: Vec<&Noted> = self.inbox.noted.values().filter(|noted| noted.read).collect();
+        if self.own_room.is_unknown(choice) && !read.is_empty() {
+            // Up to the oldest that was not, and of the rest the newest.
+            let unread = self.inbox.noted.values().filter(|noted| !noted.read).map(|noted| noted.hlc).min();
+            let until =
+                read.iter().map(|noted| noted.hlc).filter(|hlc| unread.is_none_or(|unread| *hlc < unread)).max();
+            let mut away = PutAway { until: Hlc(until.unwrap_or_default()), these: Vec::new() };
+            let rest = read.iter().rev().filter(|noted| noted.hlc > away.until.0).take(PutAway::THESE_MAX);
+            let rest: Vec<EventId> = rest.filter_map(|noted| id_of(noted)).collect();
+            rest.into_iter().for_each(|id| away.insert(id));
+            self.choose(&mut batch, choice, cbor::encode(&away));
+        }
+        self.share_announcements_put_away(&mut batch);
+        if !batch.is_empty() {
+            self.persistence.write(batch);
+        }
     }
 
     /// A page of notifications, the newest first.
@@ -144,27 +175,34 @@ impl Home {
     pub(crate) fn mark_notified(&mut self, id: Option<&str>) -> Result<oneshot::Receiver<bool>, ApiError> {
         let mut batch = Batch::new();
         let Some(id) = id else {
+            let mut chosen = Vec::new();
             for (room, timeline) in &self.timelines {
                 if self.inbox.fresh.get(room).is_none_or(BTreeSet::is_empty) {
                     continue;
                 }
-                let away = self.inbox.away.entry(*room).or_default();
-                timeline.put_all_away(away);
-                Records::put_put_away(&mut batch, room.conversation(), away);
-                self.inbox.stale.insert(*room);
+                let choice = Choice::of_room(RegisterName::PUT_AWAY, *room);
+                let mut away = self.own_room.put_away(choice);
+                timeline.put_all_away(&mut away);
+                chosen.push((choice, away));
             }
-            for noted in self.inbox.noted.values_mut().filter(|noted| !noted.read) {
-                noted.read = true;
-                Records::put_noted(&mut batch, noted);
-                self.inbox.read.push(noted.id.clone());
+            if self.inbox.noted.values().any(|noted| !noted.read) {
+                let newest = self.inbox.noted.values().map(|noted| Hlc(noted.hlc)).max().unwrap_or_default();
+                let choice = Choice::of_nothing(RegisterName::PUT_AWAY);
+                let until = self.own_room.put_away(choice).until.max(newest);
+                chosen.push((choice, PutAway { until, these: Vec::new() }));
+            }
+            for (choice, away) in chosen {
+                self.choose(&mut batch, choice, cbor::encode(&away));
             }
             return Ok(self.persistence.keep(batch));
         };
-        if let Some(noted) = self.inbox.noted.values_mut().find(|noted| noted.id == id) {
-            if !noted.read {
-                noted.read = true;
-                Records::put_noted(&mut batch, noted);
-                self.inbox.read.push(noted.id.clone());
+        if let Some(noted) = self.inbox.noted.values().find(|noted| noted.id == id) {
+            let choice = Choice::of_nothing(RegisterName::PUT_AWAY);
+            let mut away = self.own_room.put_away(choice);
+            if let Some(id) = id_of(noted).filter(|_| !noted.read) {
+                away.these.retain(|known| self.inbox.noted.values().any(|noted| id_of(noted) == Some(*known)));
+                away.insert(id);
+                self.choose(&mut batch, choice, cbor::encode(&away));
             }
             return Ok(self.persistence.keep(batch));
         }
@@ -174,16 +212,38 @@ impl Home {
         let (room, timeline, entry) = found.ok_or_else(gone)?;
         // Whoever was told of a message of a room of which they want every one may put that away as well.
         if self.wanted(room).is_some_and(|wanted| timeline.concern(&entry, wanted).is_some()) {
-            let away = self.inbox.away.entry(room).or_default();
-            timeline.put_away(away, message);
-            Records::put_put_away(&mut batch, room.conversation(), away);
-            self.inbox.stale.insert(room);
+            let choice = Choice::of_room(RegisterName::PUT_AWAY, room);
+            let mut away = self.own_room.put_away(choice);
+            timeline.put_away(&mut away, message);
+            self.choose(&mut batch, choice, cbor::encode(&away));
         }
         Ok(self.persistence.keep(batch))
     }
 
+    pub(super) fn show_put_away(&mut self, room: RoomId) {
+        let away = self.own_room.put_away(Choice::of_room(RegisterName::PUT_AWAY, room));
+        self.inbox.away.insert(room, away);
+        self.inbox.stale.insert(room);
+    }
+
+    pub(super) fn show_noted_away(&mut self) {
+        let away = self.own_room.put_away(Choice::of_nothing(RegisterName::PUT_AWAY));
+        let mut batch = Batch::new();
+        for noted in self.inbox.noted.values_mut().filter(|noted| !noted.read && is_away(&away, noted)) {
+            noted.read = true;
+            Records::put_noted(&mut batch, noted);
+            self.inbox.read.push(noted.id.clone());
+        }
+        if !batch.is_empty() {
+            self.persistence.write(batch);
+        }
+        self.inbox.noted_away = away;
+    }
+
     /// Notes something that no message stands for: once, whoever says it how often.
-    pub(in crate::engine) fn note(&mut self, noted: Noted) {
+    pub(in crate::engine) fn note(&mut self, mut noted: Noted) {
+        // Another device may have been told of it first.
+        noted.read |= is_away(&self.inbox.noted_away, &noted);
         let cursor = cursor_of(&noted);
         // Nor what would be the first to be dropped: it was told, and dropped, before.
         let full = self.inbox.noted.len() >= NOTED_MAX;
@@ -269,7 +329,6 @@ impl Home {
 
     /// A room is forgotten, with everything that was told of its messages.
     pub(in crate::engine) fn inbox_forgets(&mut self, room: RoomId) {
-        self.inbox.away.remove(&room);
         self.inbox.arrived.retain(|(of, _)| *of != room);
         self.inbox.stale.insert(room);
     }
@@ -409,6 +468,20 @@ impl Home {
 
 fn cursor_of(noted: &Noted) -> Cursor {
     Cursor { hlc: noted.hlc, id: noted.id.clone() }
+}
+
+/// As a register names it.
+fn id_of(noted: &Noted) -> Option<EventId> {
+    padded(&noted.id)
+}
+
+fn is_away(away: &PutAway, noted: &Noted) -> bool {
+    id_of(noted).is_some_and(|id| away.has(Hlc(noted.hlc), id))
+}
+
+/// An id in hexadecimal, with zeros behind a shorter one.
+fn padded(id: &str) -> Option<EventId> {
+    format!("{id:0<64}").parse().ok()
 }
 
 fn is_direct(roster: &Roster) -> bool {

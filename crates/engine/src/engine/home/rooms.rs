@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use momoland_protocol::clock::Hlc;
-use momoland_protocol::id::{AccountId, RoomId, RosterHash};
+use momoland_protocol::id::{AccountId, DeviceId, RoomId, RosterHash};
 use momoland_protocol::roster::{
     CountersignedChange, Cut, Role as WireRole, RoomKind as WireKind, RosterChange, RosterOp,
     Visibility as WireVisibility,
 };
 use momoland_protocol::signed::Signed;
 use momoland_replica::input::{Command, Input};
-use momoland_replica::roster::{Roster, longest_cuts};
+use momoland_replica::roster::longest_cuts;
 
 use super::{Home, OwnPresence, Waiting, no_such_room};
 use crate::api::error::ApiError;
@@ -57,7 +57,7 @@ impl Home {
             mentions_count: unread.mentions,
             notify: preferences.notify,
             favourite: preferences.favourite,
-            draft: self.drafts.get(&room).map(|draft| draft.text.clone()),
+            draft: self.draft(room).map(|draft| draft.text.clone()),
             read_up_to: timeline.last_read(),
             last_message: timeline.last().and_then(|entry| self.message(room, timeline, &entry)),
         })
@@ -107,10 +107,6 @@ impl Home {
             shown.last_seen = None;
         }
         shown
-    }
-
-    pub(crate) fn roster(&self, room: RoomId) -> Option<&Roster> {
-        self.replica.roster(room)
     }
 
     /// Everybody who shares a room with this person, this person included. In a feed people do not meet.
@@ -192,6 +188,17 @@ impl Home {
         let now = self.now();
         self.replica.handle_input(now, Input::Roster(changes));
         self.drain();
+    }
+
+    /// All rooms that a device of this person's is in: those that people see, feeds, and the own room.
+    pub(crate) fn rooms_with(&self, device: DeviceId) -> Vec<RoomId> {
+        let rooms = self.replica.rooms().filter(|(_, roster)| roster.role_of_device(device).is_some());
+        rooms.map(|(room, _)| room).collect()
+    }
+
+    /// Whether it is the room in which this person's devices keep what they chose, which nobody sees.
+    pub(crate) fn is_own_room(&self, room: RoomId) -> bool {
+        self.own_room.is(room)
     }
 
     /// Forgets a room that one is no member of any more.

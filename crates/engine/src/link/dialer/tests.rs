@@ -39,6 +39,38 @@ fn who_was_linked_by_the_other_side_is_not_dialled() {
 }
 
 #[test]
+fn a_direct_way_is_looked_for_ever_more_seldom() {
+    let mut dialer = Dialer::new(device(1), 3);
+    dialer.set_wanted(ZERO, [device(2)]);
+    assert_eq!(dialer.poll_dial(ZERO), Some(device(2)));
+    dialer.handle_open(device(2));
+    let (mut now, mut before) = (ZERO, ZERO);
+    for look in 0..12 {
+        // Told again and again, as round trips are measured.
+        dialer.handle_path(now, device(2), PeerPath::Turn);
+        assert_eq!(dialer.poll_better(now), None, "look {look}");
+        let at = dialer.poll_timeout().expect("it looks again");
+        let delay = at - now;
+        assert!(delay >= BETTER_DELAY_MIN.mul_f64(0.75) && delay <= BETTER_DELAY_MAX, "look {look} after {delay:?}");
+        assert!(delay >= before.min(BETTER_DELAY_MAX.mul_f64(0.75)), "look {look}: {before:?}, then {delay:?}");
+        (now, before) = (at, delay);
+        assert_eq!(dialer.poll_better(now), Some(device(2)), "look {look}");
+    }
+    dialer.handle_path(now, device(2), PeerPath::Direct);
+    assert_eq!(dialer.poll_timeout(), None, "it was found");
+    dialer.handle_path(now, device(2), PeerPath::Turn);
+    assert!(dialer.poll_timeout().is_some_and(|at| at - now <= BETTER_DELAY_MIN), "lost again");
+    dialer.handle_closed(now, device(2));
+    assert_eq!(dialer.poll_better(seconds(100_000)), None, "a link that is gone is dialled, and not looked at");
+
+    let mut higher = Dialer::new(device(3), 3);
+    higher.set_wanted(ZERO, [device(2)]);
+    higher.handle_open(device(2));
+    higher.handle_path(ZERO, device(2), PeerPath::Turn);
+    assert_eq!(higher.poll_timeout(), None, "the other one looks");
+}
+
+#[test]
 fn who_went_offline_is_no_longer_tried() {
     let mut dialer = Dialer::new(device(1), 0);
     dialer.set_wanted(ZERO, [device(2), device(3)]);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use momoland_protocol::clock::Hlc;
 use momoland_protocol::id::EventId;
-use serde::{Deserialize, Serialize};
+use momoland_protocol::register::PutAway;
 
 use super::{Entry, Seen, Timeline};
 use crate::api::types::NotifyLevel;
@@ -28,21 +28,6 @@ pub(crate) enum Concern {
 pub(crate) struct Wanted {
     pub(crate) level: NotifyLevel,
     pub(crate) direct: bool,
-}
-
-/// What was put away in the notifications without reading the room.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PutAway {
-    /// Everything up to here,
-    until: u64,
-    /// and these.
-    messages: BTreeSet<String>,
-}
-
-impl PutAway {
-    fn has(&self, entry: &Entry) -> bool {
-        entry.order.hlc.0 <= self.until || self.messages.contains(&entry.id.to_string())
-    }
 }
 
 impl Timeline {
@@ -83,32 +68,29 @@ impl Timeline {
         if wanted.level == NotifyLevel::None {
             return BTreeSet::new();
         }
-        let after = self.reads_after().0.max(away.until);
-        let newer = self.entries.newest_first().take_while(|entry| entry.order.hlc.0 > after);
-        let fresh = newer.filter(|entry| !away.has(entry));
+        let after = self.reads_after().max(away.until);
+        let newer = self.entries.newest_first().take_while(|entry| entry.order.hlc > after);
+        let fresh = newer.filter(|entry| !away.has(entry.order.hlc, entry.id));
         let fresh = fresh.filter(|entry| self.concern(entry, wanted).is_some_and(|concern| concern != Concern::Any));
         fresh.map(|entry| entry.id).collect()
     }
 
     /// Whether a message was read, or put away.
     pub(crate) fn is_settled(&self, entry: &Entry, away: &PutAway) -> bool {
-        entry.order.hlc <= self.reads_after() || away.has(entry)
+        entry.order.hlc <= self.reads_after() || away.has(entry.order.hlc, entry.id)
     }
 
-    /// Puts one message away; what was read since needs no entry any more.
+    /// Puts one message away; what was read since needs no entry any more, and what is not here yet keeps its.
     pub(crate) fn put_away(&self, away: &mut PutAway, message: EventId) {
-        away.messages.insert(message.to_string());
-        let after = self.reads_after().0.max(away.until);
-        away.messages.retain(|id| {
-            let entry = id.parse().ok().and_then(|id| self.get(id));
-            entry.is_some_and(|entry| entry.order.hlc.0 > after)
-        });
+        let after = self.reads_after().max(away.until);
+        away.these.retain(|id| self.get(*id).is_none_or(|entry| entry.order.hlc > after));
+        away.insert(message);
     }
 
     /// Puts away everything that is here.
     pub(crate) fn put_all_away(&self, away: &mut PutAway) {
-        let newest = self.last().map_or(0, |entry| entry.order.hlc.0);
+        let newest = self.last().map_or(Hlc::default(), |entry| entry.order.hlc);
         away.until = away.until.max(newest);
-        away.messages.clear();
+        away.these.clear();
     }
 }

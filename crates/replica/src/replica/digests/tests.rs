@@ -39,7 +39,7 @@ fn begin_story(world: &mut World) {
 }
 
 fn set_mark(world: &mut World, node: usize, room: RoomId, value: u8) {
-    let command = Command::SetRegister { room, name: RegisterName::READ, target: room.0, value: vec![value] };
+    let command = Command::SetRegister { room, name: RegisterName::READ, target: room.0, value: vec![value], at: None };
     world.input(node, Input::Command { id: CommandId(9_000 + u64::from(value)), command });
 }
 

@@ -1,0 +1,96 @@
+use std::sync::Arc;
+
+use momoland_protocol::id::RosterHash;
+use momoland_protocol::roster::{Countersignature, CountersignedChange};
+use momoland_store::kv::{Durability, KeyRange, Order, Store};
+
+use super::*;
+use crate::api::types::NotifyLevel;
+use crate::engine::fixture;
+use crate::engine::replication::tests::{Device, HeldStore};
+
+/// The server puts the own room in order.
+fn found(device: &mut Device) {
+    let home = &mut device.home;
+    let (room, op) = home.own_room_to_found().unwrap();
+    let change = home.sign_change_after(room, RosterHash::ZERO, op, Vec::new()).unwrap();
+    let countersignature =
+        Countersignature { change: change.change_hash(), version: 1, at: UnixMillis::now(), cuts: Vec::new() };
+    let countersignature = Signed::sign(countersignature, &fixture::server()).unwrap();
+    home.take_changes(vec![CountersignedChange { change, countersignature }]);
+    home.settle();
+}
+
+fn keys(store: &HeldStore, prefix: &[u8]) -> usize {
+    store.range(&KeyRange::prefix(prefix), Order::Ascending, 100).unwrap().len()
+}
+
+#[tokio::test]
+async fn what_earlier_versions_kept_on_the_device_alone_moves_into_the_own_room_once() {
+    let store = Arc::new(HeldStore::default());
+    let mut device = Device::start(Arc::clone(&store));
+    let room = device.create_room().await;
+    device.home.close(None).await;
+    let long = "long ".repeat(2_000);
+    let mut batch = Batch::new();
+    let mut put = |prefix: &[u8], id: &[u8], json: &str| {
+        batch.put([prefix, id].concat(), json.as_bytes().to_vec());
+    };
+    let (of_room, of_other) = (room.0, [5; 32]);
+    put(b"An", &of_room, r#"{"notify":"mentions","favourite":true}"#);
+    put(b"Ad", &of_room, r#"{"text":"half a","replyTo":null,"changedAt":1700000000000}"#);
+    put(b"Ad", &of_other, &format!(r#"{{"text":"{long}","replyTo":null,"changedAt":1700000000000}}"#));
+    put(b"Ac", &of_room, &format!(r#"{{"until":77,"messages":["{}"]}}"#, "ab".repeat(32)));
+    put(b"Au", &of_room, r#"{"after":55,"message":null}"#);
+    put(b"Af", &[], &format!(r#"[["{}",99]]"#, "02".repeat(16)));
+    store.commit(batch, Durability::Synced).unwrap();
+
+    for start in 0..3 {
+        let mut device = Device::start(Arc::clone(&store));
+        let home = &device.home;
+        let shown = home.room(room).unwrap();
+        assert_eq!((shown.notify, shown.favourite), (NotifyLevel::Mentions, true), "start {start}");
+        assert_eq!(shown.draft.as_deref(), Some("half a"));
+        assert_eq!(home.draft(RoomId(of_other)).unwrap().text, long, "what no register holds stays where it is");
+        let away = home.own_room.put_away(Choice::of_room(RegisterName::PUT_AWAY, room));
+        assert_eq!((away.until, away.these.len()), (Hlc(77), 1));
+        assert_eq!(home.unread_from(room).unwrap().after, Hlc(55));
+        assert_eq!(home.following().people.len(), 1);
+        if start == 1 {
+            // Nothing of it waits any more once the room is there.
+            found(&mut device);
+            device.until(|home| home.own_room.unwritten.is_empty()).await;
+        }
+        let registers = device.home.replica.registers(device.home.own_room.id).count();
+        assert_eq!(registers, if start == 0 { 0 } else { 6 });
+        device.home.close(None).await;
+        assert_eq!([b"An", b"Ac", b"Au", b"Af"].map(|prefix| keys(&store, prefix)), [0; 4]);
+        assert_eq!((keys(&store, b"Ad"), keys(&store, b"Aw")), (1, if start == 0 { 6 } else { 0 }));
+    }
+}
+
+#[tokio::test]
+async fn a_register_is_written_at_most_every_two_seconds_and_the_last_value_at_the_end() {
+    let store = Arc::new(HeldStore::default());
+    let mut device = Device::start(Arc::clone(&store));
+    let room = device.create_room().await;
+    found(&mut device);
+    let own = device.home.own_room.id;
+    let choice = Choice::of_room(RegisterName::DRAFT, room);
+    let said = |home: &Home| {
+        let register = home.replica.registers(own).next().map(|register| said(register.get()));
+        register.and_then(|(_, chosen)| crate::account::record::DraftRecord::of(&chosen)).map(|draft| draft.text)
+    };
+    for text in ["h", "ha", "half"] {
+        drop(device.home.set_draft(room, text.to_owned(), None).unwrap());
+        device.home.settle();
+    }
+    device.until(|home| home.own_room.unwritten.get(&choice).is_some_and(|waits| waits.step == Step::Due)).await;
+    assert_eq!(said(&device.home).as_deref(), Some("h"), "the others wait");
+    let due = device.home.next_choice().unwrap();
+    assert!(due > Instant::now() && due <= Instant::now() + WRITE_EVERY);
+    device.home.close(None).await;
+    let device = Device::start(store);
+    assert_eq!(said(&device.home).as_deref(), Some("half"));
+    assert_eq!(device.home.draft(room).unwrap().text, "half");
+}
