@@ -55,6 +55,7 @@ pub(super) async fn measure(folder: &Path, count: usize) -> bool {
     let each = (after.pss_kib - before.pss_kib) / connections;
     let bare_each = (Memory::of(relay.pid()).pss_kib - bare_before.pss_kib) / connections;
     let figure = format!("server.idle_pss_per_connection.{count}");
+    let target = if count >= PROMISED_FOR { Target::AtMost(EACH_KIB_MAX) } else { Target::None };
     let kept = figure::print_beside(&figure, "KiB", &each.into(), Some(&bare_each.into()), target);
     let figure = format!("server.idle_pss.{count}_accounts_away");
     let (empty, bare_empty) = (before.pss_kib / 1024.0, bare_before.pss_kib / 1024.0);
