@@ -190,9 +190,9 @@ export function MessageList({ room, timeline }: MessageListProps) {
   const [heldId, setHeldId] = useState<string | null>(null);
   const active = activeId !== null && byId.has(activeId) ? activeId : (newest?.messageId ?? null);
   // Of many rows, the ones near the end are asked for most.
-  const activeRow = useMemo(() => shown.rows.findLastIndex((row) => row.key === active), [shown.rows, active]);
+  const activeRow = shown.rows.findLastIndex((row) => row.key === active);
   const newRow = seeksNew ? newAt : -1;
-  const heldRow = useMemo(() => (heldId === null || heldId === active ? -1 : shown.rows.findLastIndex((row) => row.key === heldId)), [shown.rows, heldId, active]);
+  const heldRow = heldId === null || heldId === active ? -1 : shown.rows.findLastIndex((row) => row.key === heldId);
   /** The message that shall have the focus and does not have it yet. */
   const wanted = useRef<string | null>(null);
   /** The message that has the focus, or had it last where nothing else took it. */
