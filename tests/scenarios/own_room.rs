@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use momoland_protocol::id::{AccountId, ServerKey};
 use momoland_protocol::roster::Genesis;
 use serde_json::{Value, json};
-use support::{Momo, PASSWORD, World, http, wait_until};
+use support::{Momo, PASSWORD, World, http, wait_direct, wait_until};
 
 const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
 
@@ -322,4 +322,36 @@ fn what_a_lost_device_had_chosen_stays_when_it_is_put_out() {
     stage.set_notify(ada, "none");
     wait_until("the tablet knows that, too", ARRIVES_WITHIN, || stage.wants(&tablet).0 == "none");
     assert_ne!(laptop.room(room).map(|room| room["notify"].clone()), Some(json!("none")));
+}
+
+#[test]
+fn one_s_own_devices_agree_without_the_server_and_it_keeps_for_the_next_one_what_they_chose() {
+    let (mut world, [ada]) = World::with_people(["ada"]);
+    let room = world.room_of(&[&ada]);
+    let laptop = second_device(&world, &ada, "ada-laptop");
+    wait_until("the laptop is in the room", ARRIVES_WITHIN, || laptop.room(&room).is_some());
+    wait_direct(&ada, &laptop);
+    let is = |device: &Momo, what: &str, value: Value| device.room(&room).is_some_and(|room| room[what] == value);
+    world.server.kill();
+    for device in [&ada, &laptop] {
+        device.wait_server_not_online(ARRIVES_WITHIN);
+    }
+    ada.ask("rooms.setNotify", json!({ "roomId": room, "level": "mentions" }));
+    wait_until("the laptop hears of it", ARRIVES_WITHIN, || is(&laptop, "notify", json!("mentions")));
+    // Where all devices are linked the server is sent what they bring each other, and repeats nothing.
+    world.server.start_again();
+    for device in [&ada, &laptop] {
+        device.wait_server("online", ARRIVES_WITHIN);
+    }
+    laptop.ask("rooms.setFavourite", json!({ "roomId": room, "on": true }));
+    wait_until("she hears of it", ARRIVES_WITHIN, || is(&ada, "favourite", json!(true)));
+    let message = laptop.send(&room, "the server has what came before this");
+    laptop.wait_state(&room, &message, "relayed");
+    for device in [&ada, &laptop] {
+        set_online(device, false);
+    }
+    let tablet = second_device(&world, &ada, "ada-tablet");
+    wait_until("the tablet has both from the server", ARRIVES_WITHIN, || {
+        is(&tablet, "notify", json!("mentions")) && is(&tablet, "favourite", json!(true))
+    });
 }

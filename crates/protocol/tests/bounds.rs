@@ -9,8 +9,9 @@ use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, Even
 use momoland_protocol::id::{AccountId, BodyHash, ChainId, EventId, Incarnation, LogId, RosterHash, Seq, SetHash};
 use momoland_protocol::limits::{
     BODY_BYTES_MAX, DOCUMENT_EDITORS_MAX, DOCUMENT_TITLE_CHARS_MAX, DOCUMENT_UPDATE_BYTES_MAX, EMOJI_BYTES_MAX,
-    FRAME_BYTES_MAX, MENTIONS_MAX, ROOM_NAME_CHARS_MAX, TARGETS_MAX,
+    FRAME_BYTES_MAX, MENTIONS_MAX, REGISTER_VALUE_BYTES_MAX, ROOM_NAME_CHARS_MAX, TARGETS_MAX,
 };
+use momoland_protocol::register::PutAway;
 use momoland_protocol::replication::{ChainRange, Frame};
 use momoland_protocol::roster::{History, Posting, Role, Settings, Visibility};
 use momoland_protocol::signed::{SecretKey, Signed};
@@ -121,6 +122,29 @@ fn a_vector_is_sorted_and_its_ranges_are_ranges() {
     assert!(!decode(vec![sorted[0], sorted[0]]), "one chain has one range");
     assert!(!decode(vec![range(1, 0, 4)]));
     assert!(!decode(vec![range(1, 5, 4)]));
+}
+
+// Rules: EN5, RG5
+#[test]
+fn what_was_put_away_fits_one_register_and_adds_up() {
+    let id = |number: u8| EventId([number; 32]);
+    let decode = |value: &PutAway| cbor::decode::<PutAway>(&cbor::encode(value), REGISTER_VALUE_BYTES_MAX).is_ok();
+    let mut away = PutAway { until: Hlc(7), these: Vec::new() };
+    (0..=u8::MAX).rev().for_each(|number| away.insert(id(number)));
+    assert_eq!(away.these.len(), PutAway::THESE_MAX);
+    assert!(decode(&away));
+    assert!(away.has(Hlc(7), id(9)) && away.has(Hlc(8), id(0)), "the last that was put away is so in any case");
+    let mut reversed = away.clone();
+    reversed.these.reverse();
+    assert!(!decode(&reversed));
+    let (mut one, mut other) = (PutAway::default(), PutAway { until: Hlc(3), these: vec![id(1)] });
+    one.insert(id(2));
+    assert!(!one.covers(&other) && !other.covers(&one));
+    let before = one.clone();
+    one.add(&other);
+    other.add(&before);
+    assert_eq!(one, other, "whichever comes first");
+    assert!(one.covers(&before) && !before.covers(&one));
 }
 
 // Rules: EV2

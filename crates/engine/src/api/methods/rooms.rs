@@ -14,7 +14,7 @@ use momoland_protocol::signed::SecretKey;
 use momoland_replica::roster::Roster;
 use tokio::time::Instant;
 
-use super::id;
+use super::{id, kept};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::invite::InviteContent;
 use crate::api::types::{
@@ -311,6 +311,7 @@ pub(super) async fn direct(engine: &Engine, params: DirectParams) -> Result<Room
 /// Takes a device of one's own out of all rooms. One that cannot be changed now does not keep the others from it; the
 /// first failure is the answer.
 pub(super) async fn revoke_everywhere(engine: &Engine, device: DeviceId) -> Result<(), ApiError> {
+    kept(engine.with_home(move |home| Ok(home.take_over_choices(device))).await?).await?;
     let rooms = engine
         .with_home(move |home| {
             // Feeds, and the own room, are in no list of rooms.

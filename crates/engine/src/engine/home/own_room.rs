@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use momoland_protocol::cbor::{self, Bounded};
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::id::RoomId;
+use momoland_protocol::id::{DeviceId, RoomId};
 use momoland_protocol::limits::REGISTER_VALUE_BYTES_MAX;
 use momoland_protocol::register::{PutAway, Register, RegisterKey, RegisterName};
 use momoland_protocol::roster::{Founder, Genesis, History, Posting, Role, RosterOp, Settings, Visibility};
@@ -345,6 +345,23 @@ impl Home {
         self.plan_repair(room);
         self.add_own_device(room);
         self.close_strangers();
+    }
+
+    /// Before a device is put out: what it had chosen last is said by this one, since registers go with who set them.
+    /// Answered with whether that is on the disk.
+    pub(crate) fn take_over_choices(&mut self, device: DeviceId) -> oneshot::Receiver<bool> {
+        let of_device = self.replica.registers(self.own_room.id).filter(|register| register.get().device == device);
+        let of_device: Vec<(Choice, Chosen)> = of_device.map(|register| said(register.get())).collect();
+        let mut batch = Batch::new();
+        for (choice, Chosen { at, value }) in of_device {
+            let own = &mut self.own_room;
+            if own.newest(choice).is_none_or(|newest| newest.at <= at) {
+                let chosen = Chosen { at: Hlc(at.0.saturating_add(1)), value };
+                Records::put_choice(&mut batch, &choice, &chosen);
+                own.unwritten.insert(choice, Unwritten { chosen, step: Step::Due });
+            }
+        }
+        self.persistence.keep(batch)
     }
 
     /// What a device had set goes with it, as registers have no cuts, and all of it with the room itself. It was this person's
