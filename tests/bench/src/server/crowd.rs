@@ -25,7 +25,7 @@ const PEOPLE: usize = 1_000;
 
 /// Those of them who write, all at once, and how much each.
 const WRITERS: usize = 8;
-const MESSAGES_EACH: u64 = 100;
+const MESSAGES_EACH: u64 = 40;
 
 const RATIO_MIN: f64 = 3.0;
 

@@ -332,7 +332,7 @@ fn render(tokens: &[Token], place: Place) -> String {
                 if referenced {
                     written.push_str(&format!("&#{};", u32::from(*it)));
                 } else {
-                    if must_be_escaped(*it, before, after, &written, place) {
+                    if must_be_escaped(*it, tokens, number, &written, place) {
                         written.push('\\');
                     }
                     written.push(*it);
@@ -369,11 +369,16 @@ fn must_be_referenced(it: char, tokens: &[Token], number: usize) -> bool {
     wrong && !(it.is_ascii_punctuation() || it.is_ascii_whitespace())
 }
 
-fn must_be_escaped(it: char, before: Option<&Token>, after: Option<&Token>, written: &str, place: Place) -> bool {
-    let is_word = |token: Option<&Token>| matches!(token, Some(Token::Char(it)) if it.is_ascii_alphanumeric());
+fn must_be_escaped(it: char, tokens: &[Token], number: usize, written: &str, place: Place) -> bool {
+    let after = number.checked_add(1).and_then(|place| tokens.get(place));
+    // A letter that is written as a reference ends in `;`, which is none.
+    let is_word = |place: Option<usize>| match place.and_then(|place| Some((place, tokens.get(place)?))) {
+        Some((place, Token::Char(it))) => it.is_ascii_alphanumeric() && !must_be_referenced(*it, tokens, place),
+        _ => false,
+    };
     match it {
         '\\' | '`' | '*' | '[' | ']' | '<' | '~' | '|' => true,
-        '_' => !(is_word(before) && is_word(after)),
+        '_' => !(is_word(number.checked_sub(1)) && is_word(number.checked_add(1))),
         '&' => matches!(after, Some(Token::Char(it)) if *it == '#' || it.is_ascii_alphanumeric()),
         '!' => !matches!(after, Some(Token::Char(_)) | None),
         '#' if place == Place::Heading => true,

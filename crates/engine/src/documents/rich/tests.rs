@@ -130,6 +130,21 @@ fn blocks() -> impl Strategy<Value = Vec<Block>> {
     prop::collection::vec(block, 1..5)
 }
 
+#[test]
+fn an_underscore_beside_a_letter_that_is_written_as_a_reference_begins_nothing() {
+    let bold = Marks { bold: true, ..Marks::default() };
+    let italic = Marks { italic: true, ..Marks::default() };
+    let line = vec![Inline::Text(" ".to_owned(), bold), text("a_a"), Inline::Text(" ".to_owned(), italic)];
+    let cell = Cell { header: false, blocks: vec![Block::Paragraph(line.clone())] };
+    let item = |block| Item { done: false, blocks: vec![Block::Paragraph(vec![text("a")]), block] };
+    let table = Block::Table(vec![vec![cell.clone(), cell]]);
+    let deep = Block::List(ListKind::Bullets, vec![item(Block::List(ListKind::Bullets, vec![item(table)]))]);
+    for blocks in [vec![Block::Paragraph(line)], vec![deep]] {
+        let written = to_markdown(&blocks);
+        assert_eq!(from_markdown(&written), blocks, "{written}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
