@@ -178,11 +178,16 @@ pub(super) fn from_nv12(data: &[u8], (width, height): (usize, usize), stride: us
     canvas.picture()
 }
 
-/// From a JPEG image, with or without its tables, as cameras send them.
+/// How a JPEG image begins, and how one begins that may lack the tables of its codes and means the standard's own.
+const JPEG: [u8; 2] = [0xff, 0xd8];
+const OF_CAMERA: [u8; 20] = *b"\xff\xd8\xff\xe0\0\x10AVI1\0\0\0\0\0\0\0\0\0\0";
+
+/// From a JPEG image, with or without its tables. Cameras leave them out, and few say that they do.
 pub(super) fn from_jpeg(data: &[u8]) -> Option<Picture> {
+    let data = [&OF_CAMERA, data.strip_prefix(&JPEG)?].concat();
     let side = usize::from(SIDE_MAX);
     let options = DecoderOptions::default().set_max_width(side).set_max_height(side);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(data), options);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(data.as_slice()), options);
     let bytes = decoder.decode().ok()?;
     let info = decoder.info()?;
     let pixels = match decoder.output_colorspace()? {
@@ -284,10 +289,7 @@ mod tests {
 
     /// An image as cameras send it: one block of grey of which only the mean is coded, with no table of codes in it.
     fn camera_jpeg() -> Vec<u8> {
-        let mut jpeg = vec![0xff, 0xd8];
-        // It is one of a camera's.
-        jpeg.extend([0xff, 0xe0, 0, 16]);
-        jpeg.extend(b"AVI1\0\0\0\0\0\0\0\0\0\0");
+        let mut jpeg = JPEG.to_vec();
         jpeg.extend([0xff, 0xdb, 0, 67, 0]);
         jpeg.extend([1; 64]);
         // 8 bits, 8×8 pixels, one component.
@@ -311,6 +313,10 @@ mod tests {
         // 192 of 255, in the limited range.
         assert!(picture.luma().iter().all(|y| y.abs_diff(181) <= 1), "{:?}", picture.luma());
         assert!(picture.planes()[64..].iter().all(|colour| colour.abs_diff(128) <= 1));
+        // One that says so, and one with a camera's own head.
+        for head in [&OF_CAMERA[..], b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"] {
+            assert_eq!(from_jpeg(&[head, &jpeg[2..]].concat()).as_ref(), Some(&picture));
+        }
         assert!(from_jpeg(&jpeg[..60]).is_none());
         assert!(from_jpeg(b"").is_none());
     }
@@ -329,6 +335,7 @@ mod tests {
             from_yuyv(&data, (width, height), stride);
             from_nv12(&data, (width, height), stride);
             from_jpeg(&data);
+            from_jpeg(&[&JPEG[..], &data].concat());
         }
     }
 }

@@ -10,7 +10,7 @@ use linuxvideo::format::{PixFormat, PixelFormat};
 use linuxvideo::stream::ReadStream;
 use linuxvideo::{CapabilityFlags, Fract};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::cameras::{CameraError, PictureSource, convert};
 use crate::devices::Device;
@@ -79,6 +79,9 @@ fn refusal(name: &str, error: &io::Error) -> CameraError {
     match Errno::from_io_error(error) {
         Some(Errno::BUSY) => CameraError::Busy(name),
         Some(Errno::ACCESS | Errno::PERM) => CameraError::NotAllowed(name),
+        Some(Errno::NOSPC) => {
+            CameraError::Refused(name, "the port that it is plugged into carries too much".to_owned())
+        }
         Some(Errno::NODEV | Errno::NXIO | Errno::NOENT | Errno::IO) => CameraError::Unplugged(name),
         _ => CameraError::Refused(name, error.to_string()),
     }
@@ -143,7 +146,7 @@ impl Camera {
     fn next(&mut self) -> io::Result<Option<Picture>> {
         let mut ready = [PollFd::new(&self.stream, PollFlags::IN)];
         let patience = Timespec { tv_sec: STUCK_AFTER.as_secs().cast_signed(), tv_nsec: 0 };
-        if poll(&mut ready, Some(&patience))? == 0 {
+        if retry_on_intr(|| poll(&mut ready, Some(&patience)))? == 0 {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "it gives no pictures any more"));
         }
         let Self { stream, format, size, stride } = self;
