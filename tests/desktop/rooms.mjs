@@ -57,7 +57,8 @@ try {
     for (const name of run % 2 === 0 ? ["short", "long"] : ["long", "short"]) {
       const { page, close } = await openWindow("two", other);
       opened[name].push(await timeToMessage(page, name === "short" ? short : long, name === "short" ? SHORT : LONG));
-      if (name === "long" && run === 0) acted.push(...(await timesToAct(page)));
+      // Once the room needs to be opened no more: what is written in it pushes its newest message up.
+      if (name === "long" && run === RUNS - 1) acted.push(...(await timesToAct(page)));
       await close();
     }
     const began = performance.now();

@@ -87,17 +87,17 @@ fn registered(app: &App, number: usize) -> Registered {
 
 /// Connects and signs the handshake, as far as the welcome.
 pub(crate) async fn sign_in(port: u16, who: &Registered) -> (Socket, ServerKey) {
-    try_sign_in(port, who).await.expect("the server takes the connection")
+    try_sign_in(port, who).await.unwrap_or_else(|why| panic!("the server does not take the connection: {why}"))
 }
 
-/// Likewise; `None` where there is no server, or it says goodbye.
-async fn try_sign_in(port: u16, who: &Registered) -> Option<(Socket, ServerKey)> {
+/// Likewise; why not, where there is no server, or it says goodbye.
+async fn try_sign_in(port: u16, who: &Registered) -> Result<(Socket, ServerKey), String> {
     let address = format!("ws://127.0.0.1:{port}/v1/connect");
     let connecting = tokio_tungstenite::connect_async_with_config(address, None, true);
-    let mut socket = connecting.await.ok()?.0;
-    let hello = match receive(&mut socket).await? {
+    let mut socket = connecting.await.map_err(|error| error.to_string())?.0;
+    let hello = match receive(&mut socket).await.ok_or("it ended before the hello")? {
         ServerFrame::Hello(hello) => hello,
-        ServerFrame::Goodbye(_) => return None,
+        ServerFrame::Goodbye(goodbye) => return Err(goodbye.sentence),
         other => panic!("a hello comes first, not {other:?}"),
     };
     let nonce = Nonce(random());
@@ -106,12 +106,12 @@ async fn try_sign_in(port: u16, who: &Registered) -> Option<(Socket, ServerKey)>
     let proof = transcript.prove_device(&who.key);
     let answer = ClientHello { version: VERSION, access_token: who.token.clone(), device, nonce, proof };
     send(&mut socket, &ClientFrame::Hello(answer)).await;
-    match receive(&mut socket).await? {
+    match receive(&mut socket).await.ok_or("it ended before the welcome")? {
         ServerFrame::Welcome(welcome) => transcript.verify_server(&welcome.proof).expect("the server has its key"),
-        ServerFrame::Goodbye(_) => return None,
+        ServerFrame::Goodbye(goodbye) => return Err(goodbye.sentence),
         other => panic!("no welcome: {other:?}"),
     }
-    Some((socket, hello.server))
+    Ok((socket, hello.server))
 }
 
 /// Hands a frame over. That the socket broke is found where it is read from.
@@ -247,8 +247,8 @@ impl Member {
         self.disconnect().await;
         self.socket = loop {
             match try_sign_in(port, &self.registered()).await {
-                Some((socket, _)) => break socket,
-                None => tokio::time::sleep(COME_BACK_EVERY).await,
+                Ok((socket, _)) => break socket,
+                Err(_) => tokio::time::sleep(COME_BACK_EVERY).await,
             }
         };
         self.link_up().await;

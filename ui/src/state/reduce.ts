@@ -112,8 +112,10 @@ export function reduce(state: State, action: Action): State {
     case "older":
       return settleMarker(
         mapReady(state, action.roomId, (timeline) => {
-          const held = new Set(timeline.messages.map((message) => message.messageId));
-          const messages = [...action.page.messages.filter((message) => !held.has(message.messageId)), ...timeline.messages];
+          // What is held may be a thousand times as much as what came.
+          const came = new Map(action.page.messages.map((message) => [message.messageId, message]));
+          for (const { messageId } of timeline.messages) came.delete(messageId);
+          const messages = [...came.values(), ...timeline.messages];
           const next = action.page.next ?? null;
           // There is more, and nobody who has it can be reached: it is not asked for again by itself.
           return { kind: "ready", messages, next, older: next !== null && action.page.messages.length === 0 ? "failed" : "idle" };

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Message } from "@/client/types";
 import { createSync } from "@/state/sync";
 import { createAppStore } from "@/state/store";
 import { ADA, fakeClient, message, room, signedIn, type FakeClient } from "../../tests/unit/world.js";
@@ -101,6 +102,21 @@ test("a list that was asked for before an event and answered after it does not u
   await sync.readDocs("shed");
   expect(store.getState().docs.get("shed")).toEqual({ kind: "ready", docs: [] });
   expect(listed).toBe(5);
+});
+
+test("who reads further and further back is given more at once", async () => {
+  const client = engine();
+  const store = signedIn([room()]);
+  const sync = createSync(client, store);
+  const many = (from: number, count: number): Message[] => Array.from({ length: count }, (_, at) => message(`m${from + at}`, { sentAt: from + at }));
+  let oldest = 10_000;
+  client.answers["messages.list"] = ({ limit = 0 }: { limit?: number }) => {
+    oldest -= limit;
+    return { messages: many(oldest, limit), next: "further" };
+  };
+  store.dispatch({ type: "timeline", roomId: "shed", page: { messages: many(oldest, 50), next: "cursor" } });
+  for (let page = 0; page < 6; page += 1) await sync.readOlder("shed");
+  expect(client.calls.map(({ params }) => (params as { limit: number }).limit)).toEqual([100, 150, 300, 600, 1_000, 1_000]);
 });
 
 test("older messages are asked for once at a time, and not beyond the beginning", async () => {

@@ -11,6 +11,9 @@ import { TYPING_MS } from "@/state/reduce";
 import type { Store } from "@/state/store";
 
 const PAGE = 50;
+/** Who reads further and further back is given more at once, up to here. */
+const OLDER_PAGE_MIN = 100;
+const OLDER_PAGE_MAX = 1_000;
 /** A room is opened with all that is unread in it, up to here. */
 const FIRST_PAGE_MAX = 400;
 const LIST_LIMIT_MAX = 10_000;
@@ -28,7 +31,7 @@ export type Sync = {
   readAll: () => Promise<void>;
   readMembers: (roomId: string) => Promise<void>;
   readTimeline: (roomId: string) => Promise<void>;
-  readOlder: (roomId: string, limit?: number) => Promise<void>;
+  readOlder: (roomId: string, wanted?: number) => Promise<void>;
   readOlderNotifications: () => Promise<void>;
   /** Reads back until a message is held. Answers whether it is. */
   seek: (roomId: string, messageId: string) => Promise<boolean>;
@@ -140,9 +143,10 @@ export function createSync(client: Client, store: Store): Sync {
     }
   }
 
-  async function readOlder(roomId: string, limit = PAGE * 2): Promise<void> {
+  async function readOlder(roomId: string, wanted?: number): Promise<void> {
     const timeline = store.getState().timelines.get(roomId);
     if (timeline?.kind !== "ready" || timeline.next === null || timeline.older === "loading") return;
+    const limit = wanted ?? Math.min(OLDER_PAGE_MAX, Math.max(OLDER_PAGE_MIN, timeline.messages.length));
     store.dispatch({ type: "olderLoading", roomId });
     try {
       store.dispatch({ type: "older", roomId, page: await client.call("messages.list", { roomId, before: timeline.next, limit }) });

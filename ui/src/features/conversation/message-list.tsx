@@ -177,7 +177,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
 
   // What is new lies further up than the pane reaches: then there is a way to it.
   const [newIsAbove, setNewIsAbove] = useState(false);
-  const newAt = shown.rows.findIndex((row) => row.kind === "new");
+  const newAt = useMemo(() => shown.rows.findIndex((row) => row.kind === "new"), [shown.rows]);
   const newIsFar = newAt === -1 && firstNew === null && unreadAbove > 0 && room.readUpTo !== undefined && timeline.next !== null;
   function lookForNew(): void {
     const handle = list.current;
@@ -188,10 +188,11 @@ export function MessageList({ room, timeline }: MessageListProps) {
   // are both kept mounted, so the focus goes from the one to the other and is never without a row between.
   const [activeId, setActiveId] = useState<string | null>(null);
   const [heldId, setHeldId] = useState<string | null>(null);
-  const active = activeId !== null && messages.some((message) => message.messageId === activeId) ? activeId : (newest?.messageId ?? null);
-  const activeRow = shown.rows.findIndex((row) => row.key === active);
-  const newRow = seeksNew ? shown.rows.findIndex((row) => row.kind === "new") : -1;
-  const heldRow = heldId === null || heldId === active ? -1 : shown.rows.findIndex((row) => row.key === heldId);
+  const active = activeId !== null && byId.has(activeId) ? activeId : (newest?.messageId ?? null);
+  // Of many rows, the ones near the end are asked for most.
+  const activeRow = shown.rows.findLastIndex((row) => row.key === active);
+  const newRow = seeksNew ? newAt : -1;
+  const heldRow = heldId === null || heldId === active ? -1 : shown.rows.findLastIndex((row) => row.key === heldId);
   /** The message that shall have the focus and does not have it yet. */
   const wanted = useRef<string | null>(null);
   /** The message that has the focus, or had it last where nothing else took it. */
@@ -217,10 +218,10 @@ export function MessageList({ room, timeline }: MessageListProps) {
 
   useLayoutEffect(() => {
     // What had the focus is no longer in the log: the message that Tab would reach takes its place.
-    if (focusedId.current !== null && !messages.some((message) => message.messageId === focusedId.current)) focusedId.current = active;
-    if (wanted.current !== null && !messages.some((message) => message.messageId === wanted.current)) wanted.current = null;
+    if (focusedId.current !== null && !byId.has(focusedId.current)) focusedId.current = active;
+    if (wanted.current !== null && !byId.has(wanted.current)) wanted.current = null;
     settleFocus();
-  }, [messages, active, settleFocus]);
+  }, [byId, active, settleFocus]);
 
   function onFocus(event: FocusEvent): void {
     const id = event.target.closest<HTMLElement>("[data-message-id]")?.dataset.messageId ?? null;

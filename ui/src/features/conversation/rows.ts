@@ -26,8 +26,11 @@ export type RowsInput = {
 export function rowsOf({ messages, unsent, firstNew, complete }: RowsInput): readonly Row[] {
   const rows: Row[] = complete ? [{ kind: "beginning", key: "beginning" }] : [];
   let before: Message | null = null;
+  // Of a hundred thousand messages few begin a day: a calendar is asked about those alone.
+  let day = { from: 0, until: 0 };
   for (const message of messages) {
-    const newDay = before === null || dayOf(before.sentAt) !== dayOf(message.sentAt);
+    const newDay = before === null || message.sentAt < day.from || message.sentAt >= day.until;
+    if (newDay) day = { from: dayOf(message.sentAt), until: dayOf(message.sentAt, 1) };
     // Days are not unique: an author's clock may step back, so the key names the message below.
     if (newDay) rows.push({ kind: "day", key: `day-${message.messageId}`, at: message.sentAt });
     const isNew = message.messageId === firstNew;
@@ -48,9 +51,10 @@ export function growsAbove(before: readonly Row[], after: readonly Row[]): boole
   return before.length > 0 && after.length > before.length && before.at(-1)?.key === after.at(-1)?.key;
 }
 
-function dayOf(at: number): number {
+/** When the day of a moment begins, or one that follows it. */
+function dayOf(at: number, later = 0): number {
   const date = new Date(at);
-  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate() + later).getTime();
 }
 
 /** Whole days between two moments, as a calendar counts them. */
