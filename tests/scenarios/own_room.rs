@@ -186,6 +186,13 @@ fn a_draft_goes_on_where_it_was_left_on_the_other_device() {
     assert!(told <= 6, "keys are gathered, and not told one by one: {told}");
     let drafts = laptop.ask("drafts.list", json!({}))["drafts"].clone();
     assert_eq!((&drafts[0]["roomId"], drafts.as_array().map(Vec::len)), (&json!(room), Some(1)));
+    // With what it answers.
+    let origin = ada.send(room, "whoever answers this");
+    let answer = json!({ "roomId": room, "text": "half a sentence, and then another", "replyTo": origin });
+    ada.ask("drafts.set", answer);
+    stage.on_both("what it answers", |device| {
+        device.room(room).is_some_and(|room| room["draftReplyTo"] == json!(origin))
+    });
     // Sent there: there is none any more, here either.
     laptop.send(room, "half a sentence, and then another");
     stage.set_draft(laptop, "");

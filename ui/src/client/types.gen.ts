@@ -140,9 +140,13 @@ mentionsCount: number,
  */
 notify: NotifyLevel, favourite: boolean, 
 /**
- * What this person began to write here.
+ * What this person began to write here, on any of their devices.
  */
 draft?: string, 
+/**
+ * The message that it answers.
+ */
+draftReplyTo?: string, 
 /**
  * Up to and including this message the person has read the room.
  */

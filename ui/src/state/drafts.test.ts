@@ -49,6 +49,21 @@ test("what was kept is removed when it was sent, and an answer's origin is kept 
   expect(client.calls).toContainEqual({ method: "messages.send", params: { roomId: "shed", text: "hi", replyTo: "origin" } });
 });
 
+test("a draft of another device is taken where nobody writes, and gone for all when it was sent here", async () => {
+  const { actions, store, told } = setup();
+  const elsewhere = (draft: string): void => store.dispatch({ type: "event", now: 0, event: { type: "room.changed", room: room({ draft, draftReplyTo: "origin" }) } });
+  elsewhere("half a");
+  expect(store.getState().drafts.get("shed")).toEqual({ text: "half a", replyTo: "origin", saved: true });
+  store.dispatch({ type: "openRoom", roomId: "shed" });
+  elsewhere("half a sentence");
+  expect(store.getState().drafts.get("shed")?.text).toBe("half a");
+  store.dispatch({ type: "openRoom", roomId: "tides" });
+  expect(store.getState().drafts.get("shed")?.text).toBe("half a sentence");
+  actions.send("shed", "half a sentence");
+  await vi.runAllTimersAsync();
+  expect(told()).toEqual([{ roomId: "shed", text: "" }]);
+});
+
 test("a window that goes tells of all that waits", () => {
   const { actions, told } = setup();
   actions.setDraft("shed", "one");

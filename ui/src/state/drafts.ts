@@ -2,7 +2,8 @@
 //
 // Each key changes the state at once; the engine is told a little later, once for many keys, and at once when the window
 // goes. What could not be told stays unsaved in the state and goes with the next key. Invariant: nothing is told of a
-// room where nothing was ever kept, so that a message that is typed and sent in one go costs no second write.
+// room where nothing was ever kept, here or by another device, so that a message that is typed and sent in one go costs no
+// second write.
 import type { Client } from "@/client/client";
 import type { Store } from "@/state/store";
 
@@ -29,7 +30,8 @@ export function createDrafts(client: Client, store: Store): Drafts {
     waiting.delete(roomId);
     const { text = "", replyTo } = store.getState().drafts.get(roomId) ?? {};
     const empty = text === "" && replyTo === undefined;
-    if (empty && !told.has(roomId)) {
+    const kept = told.has(roomId) || store.getState().rooms?.get(roomId)?.draft !== undefined;
+    if (empty && !kept) {
       store.dispatch({ type: "draftSaved", roomId, text, replyTo });
       return;
     }

@@ -444,8 +444,8 @@ function mergedDrafts(state: State, { drafts }: Drafts): ReadonlyMap<string, Dra
 /** A draft of another device. Never in the room that is open: nobody's composer changes under their hands. */
 function takeDraft(state: State, room: Room): State {
   const held = state.drafts.get(room.roomId);
-  if (room.roomId === state.openRoomId || held?.saved === false || held?.text === room.draft) return state;
-  return withDraft(state, room.roomId, room.draft === undefined ? null : draftOf(room.draft, undefined, true));
+  if (room.roomId === state.openRoomId || held?.saved === false || (held?.text === room.draft && held?.replyTo === room.draftReplyTo)) return state;
+  return withDraft(state, room.roomId, room.draft === undefined ? null : draftOf(room.draft, room.draftReplyTo, true));
 }
 
 function withoutChange(state: State, { id }: Change): State {
@@ -532,7 +532,10 @@ function openRoom(state: State, roomId: string | null): State {
   // What was scrolled through is on the disk; it is read again when somebody comes back.
   const timelines = left?.kind === "ready" && left.messages.length > KEPT_MESSAGES_MAX ? without(state.timelines, state.openRoomId) : state.timelines;
   const next = { ...state, timelines, openRoomId: roomId, openDocId: null, inboxOpen: false, feedOpen: false, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
-  return roomId === null ? next : settleMarker(next, roomId);
+  // What another device wrote there meanwhile, now that nobody's hands are on it.
+  const behind = state.openRoomId === null ? undefined : state.rooms?.get(state.openRoomId);
+  const settled = behind === undefined ? next : takeDraft(next, behind);
+  return roomId === null ? settled : settleMarker(settled, roomId);
 }
 
 /** What arrives before somebody's eyes is not new to them. */

@@ -367,10 +367,14 @@ pub struct Room {
     /// What of it this person wants to be told about.
     pub notify: NotifyLevel,
     pub favourite: bool,
-    /// What this person began to write here.
+    /// What this person began to write here, on any of their devices.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub draft: Option<String>,
+    /// The message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub draft_reply_to: Option<String>,
     /// Up to and including this message the person has read the room.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

@@ -36,6 +36,7 @@ impl Home {
         let settings = roster.settings();
         let unread = timeline.unread();
         let preferences = self.preferences.get(&room).copied().unwrap_or_default();
+        let draft = self.draft(room);
         let name = match (kind, peer) {
             (RoomKind::Direct, Some(peer)) => self.display_name(peer),
             (RoomKind::Direct, None) => self.account.display_name.clone(),
@@ -57,7 +58,8 @@ impl Home {
             mentions_count: unread.mentions,
             notify: preferences.notify,
             favourite: preferences.favourite,
-            draft: self.draft(room).map(|draft| draft.text.clone()),
+            draft: draft.map(|draft| draft.text.clone()),
+            draft_reply_to: draft.and_then(|draft| draft.reply_to.clone()),
             read_up_to: timeline.last_read(),
             last_message: timeline.last().and_then(|entry| self.message(room, timeline, &entry)),
         })
