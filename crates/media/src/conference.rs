@@ -8,6 +8,7 @@ use crate::codec::{CodecError, Encoder};
 use crate::devices::Devices;
 use crate::devices::keeper::{Choice, InUse, Keeper};
 use crate::level::{Speaking, mix};
+use crate::processing::Processing;
 use crate::stream::{Stream, StreamStats};
 use crate::{FRAME_SAMPLES, Frame, Packet, SILENCE};
 
@@ -34,6 +35,7 @@ struct State {
     sequence: u16,
     timestamp: u32,
     muted: bool,
+    processing: Option<Processing>,
     speaking: Speaking,
     streams: BTreeMap<u64, Stream>,
 }
@@ -58,6 +60,7 @@ impl Conference {
             sequence: 0,
             timestamp: 0,
             muted,
+            processing: Processing::from_environment(devices.hear_room()),
             speaking: Speaking::default(),
             streams: BTreeMap::new(),
         };
@@ -133,6 +136,8 @@ impl State {
             self.speaking = Speaking::default();
             return;
         }
+        let cleaned = self.processing.as_mut().map(|processing| processing.clean(frame));
+        let frame = cleaned.as_ref().unwrap_or(frame);
         self.speaking.hear(frame);
         match self.encoder.encode(frame) {
             Ok(Some(payload)) => {
@@ -146,10 +151,11 @@ impl State {
     }
 
     fn play(&mut self) -> Frame {
-        if self.streams.is_empty() {
-            return SILENCE;
+        let frame = if self.streams.is_empty() { SILENCE } else { mix(self.streams.values_mut().map(Stream::pull)) };
+        if let Some(processing) = &mut self.processing {
+            processing.play(&frame);
         }
-        mix(self.streams.values_mut().map(Stream::pull))
+        frame
     }
 }
 

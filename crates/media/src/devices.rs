@@ -86,6 +86,11 @@ pub trait Devices: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// A [`DeviceError`].
     fn play(&self, id: Option<&str>, on_play: OnPlay) -> Result<Running, DeviceError>;
+
+    /// Whether the microphones hear a room, with the speakers and its noise in it.
+    fn hear_room(&self) -> bool {
+        true
+    }
 }
 
 /// A device that runs. It stops when this is dropped.

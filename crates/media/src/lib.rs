@@ -5,13 +5,15 @@
 //! handed out at once, each frame to be played is pulled from every [`Stream`] and mixed.
 //!
 //! ```text
-//!  microphone ─► Conference::capture ─► Opus ─► (RTP, elsewhere)
-//!  speakers   ◄─ Conference::play ◄─ mix ◄─ Opus ◄─ jitter buffer ◄─ (RTP, elsewhere)
+//!  microphone ─► Conference::capture ─► processing ─► Opus ─► (RTP, elsewhere)
+//!                                           ▲ what is played, so that its echo is known
+//!  speakers   ◄─ Conference::play ◄─ mix ◄──┴─ Opus ◄─ jitter buffer ◄─ (RTP, elsewhere)
 //! ```
 
 pub mod codec;
 pub mod jitter_buffer;
 pub mod level;
+pub mod processing;
 pub mod stream;
 pub mod conference;
 pub mod devices;

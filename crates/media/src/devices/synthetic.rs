@@ -190,6 +190,10 @@ impl Devices for Synthetic {
         self.run(Purpose::Microphone, id, move || on_capture(&speech.next_frame()))
     }
 
+    fn hear_room(&self) -> bool {
+        false
+    }
+
     fn play(&self, id: Option<&str>, on_play: OnPlay) -> Result<Running, DeviceError> {
         let mut file = match &self.capture {
             Some(path) => {

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn arrivals_read_as_they_were_written_whichever_was_first() {
-        let arrivals = vec![(7, 2_395), (8, 2_394), (9, 2_394 + 65_535), (10, u32::MAX)];
+        let arrivals = [(7, 2_395), (8, 2_394), (9, 2_394 + 65_535), (10, u32::MAX)];
         let feedback = |arrivals: &[(u16, u32)]| Feedback { arrivals: arrivals.to_vec(), ..Feedback::default() };
         for some in [&arrivals[..3], &[arrivals[3], arrivals[0]], &[arrivals[0], arrivals[3]]] {
             assert_eq!(read(&feedback(some).write()), Ok(Payload::Feedback(feedback(some))), "{some:?}");
