@@ -184,11 +184,15 @@ async function framesOfScrolling(page) {
 async function fill(name, port, sizes) {
   const engine = await openEngine(name);
   const { userId } = await engine.ask("account.register", { server: `http://127.0.0.1:${port}`, handle: name, password: "a long password" });
-  await until(`${name} is online`, async () => (await engine.ask("net.status", {})).server === "online");
   const rooms = [];
   for (const [at, size] of sizes.entries()) {
     const title = `room-${at}-of-${size}`;
-    const { roomId } = await engine.ask("rooms.create", { name: title, kind: "chat", visibility: "private" });
+    // A server that still takes what was written answers late, and a new room needs it.
+    let roomId;
+    await until(`${title} is made`, async () => {
+      roomId = await engine.ask("rooms.create", { name: title, kind: "chat", visibility: "private" }).then((made) => made.roomId, () => undefined);
+      return roomId !== undefined;
+    });
     rooms.push({ userId, roomId, title });
     for (let sent = 0; sent < size; sent += AT_ONCE) {
       const many = Array.from({ length: Math.min(AT_ONCE, size - sent) }, (_, of) => engine.ask("messages.send", { roomId, text: `${sent + of}: low water is at ten, and the slip is free until noon; bring the pump and the long line.` }));
@@ -244,7 +248,7 @@ async function once(stream) {
 }
 
 async function until(what, holds) {
-  for (let tries = 0; tries < 600; tries += 1) {
+  for (let tries = 0; tries < 1_200; tries += 1) {
     if (await holds()) return;
     await new Promise((done) => setTimeout(done, 50));
   }
