@@ -1,5 +1,6 @@
-// What long rooms cost a person: opening one, acting in it, and the memory of ten of them, with the real engine and server
-// and the built window in Chromium. Prints one JSON line a figure; called by `./dev bench desktop` with optimised programs.
+// What long rooms cost a person: opening one, acting in it, scrolling through it, and the memory of ten of them, with the
+// real engine and server and the built window in Chromium. Prints one JSON line a figure; called by `./dev bench desktop`
+// with optimised programs.
 //
 // Where the disk is slow to sync, `TMPDIR=/dev/shm` fills the rooms in a fraction of the time.
 import { spawn } from "node:child_process";
@@ -17,6 +18,13 @@ const SHORT = 100;
 const ROOMS = 10;
 const RUNS = 5;
 const ACTIONS = 20;
+/** Turns of the wheel in each direction, one a frame, and how far each goes. */
+const TURNS = 200;
+const TURN_PX = 120;
+/** A hand rests between one direction and the other. */
+const TURNING_MS = 300;
+/** What is empty for longer than a line of text and its distance to the next. */
+const HOLE_PX = 40;
 /** What is not on the screen by then does not come. */
 const PATIENCE_MS = 30_000;
 /** Messages that are on their way to the disk at once. */
@@ -51,6 +59,7 @@ try {
   const browser = await chromium.launch({ executablePath: process.env.MOMOLAND_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run"] });
   const opened = { short: [], long: [] };
   const acted = [];
+  const scrolled = [];
   const started = [];
   for (let run = 0; run < RUNS; run += 1) {
     // A window that has loaded another room, each time; by turns which comes first.
@@ -58,7 +67,10 @@ try {
       const { page, close } = await openWindow("two", other);
       opened[name].push(await timeToMessage(page, name === "short" ? short : long, name === "short" ? SHORT : LONG));
       // Once the room needs to be opened no more: what is written in it pushes its newest message up.
-      if (name === "long" && run === RUNS - 1) acted.push(...(await timesToAct(page)));
+      if (name === "long" && run === RUNS - 1) {
+        acted.push(...(await timesToAct(page)));
+        scrolled.push(...(await framesOfScrolling(page)));
+      }
       await close();
     }
     const began = performance.now();
@@ -72,6 +84,9 @@ try {
   report("open_room_of_100", median(opened.short), "ms");
   report("open_room_of_100000", median(opened.long), "ms", 300, median(opened.short), 1.2);
   report("action_to_screen", median(acted), "ms", 50);
+  report("scroll_frame_median", median(scrolled.map(({ ms }) => ms)), "ms");
+  report("scroll_frame_p95", scrolled.map(({ ms }) => ms).toSorted((a, b) => a - b)[Math.floor(scrolled.length * 0.95)], "ms");
+  report("scroll_frames_with_a_hole", (100 * scrolled.filter(({ hole }) => hole > HOLE_PX).length) / scrolled.length, "%");
   report("browser_start_to_usable_ten_rooms", median(started), "ms");
   server.kill();
 
@@ -132,15 +147,52 @@ async function timesToAct(page) {
   return times;
 }
 
+/** The wheel is turned, back through what has to be read first, and down again: how long each frame took, and how much of the pane was empty in it. */
+async function framesOfScrolling(page) {
+  const log = await page.getByRole("log").boundingBox();
+  await page.mouse.move(log.x + log.width / 2, log.y + log.height / 2);
+  await page.evaluate(() => {
+    window.seen = [];
+    let before = performance.now();
+    const pane = document.querySelector("[role=log]");
+    const look = (now) => {
+      const { top, bottom } = pane.getBoundingClientRect();
+      const rows = [...pane.querySelectorAll("[data-row]")].filter((row) => row.style.visibility !== "hidden").map((row) => row.getBoundingClientRect());
+      let filled = top;
+      let hole = 0;
+      for (const row of rows.filter((each) => each.bottom > top && each.top < bottom).sort((a, b) => a.top - b.top)) {
+        hole = Math.max(hole, row.top - filled);
+        filled = row.bottom;
+      }
+      window.seen.push({ ms: now - before, hole: Math.max(hole, bottom - filled) });
+      before = now;
+      requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  });
+  for (const turn of [-TURN_PX, TURN_PX]) {
+    for (let at = 0; at < TURNS; at += 1) {
+      await page.mouse.wheel(0, turn);
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(done)));
+    }
+    await new Promise((done) => setTimeout(done, TURNING_MS));
+  }
+  return page.evaluate(() => window.seen.slice(1));
+}
+
 /** An account in a folder of its own with rooms of so many messages. The rooms. */
 async function fill(name, port, sizes) {
   const engine = await openEngine(name);
   const { userId } = await engine.ask("account.register", { server: `http://127.0.0.1:${port}`, handle: name, password: "a long password" });
-  await until(`${name} is online`, async () => (await engine.ask("net.status", {})).server === "online");
   const rooms = [];
   for (const [at, size] of sizes.entries()) {
     const title = `room-${at}-of-${size}`;
-    const { roomId } = await engine.ask("rooms.create", { name: title, kind: "chat", visibility: "private" });
+    // A server that still takes what was written answers late, and a new room needs it.
+    let roomId;
+    await until(`${title} is made`, async () => {
+      roomId = await engine.ask("rooms.create", { name: title, kind: "chat", visibility: "private" }).then((made) => made.roomId, () => undefined);
+      return roomId !== undefined;
+    });
     rooms.push({ userId, roomId, title });
     for (let sent = 0; sent < size; sent += AT_ONCE) {
       const many = Array.from({ length: Math.min(AT_ONCE, size - sent) }, (_, of) => engine.ask("messages.send", { roomId, text: `${sent + of}: low water is at ten, and the slip is free until noon; bring the pump and the long line.` }));
@@ -196,7 +248,7 @@ async function once(stream) {
 }
 
 async function until(what, holds) {
-  for (let tries = 0; tries < 600; tries += 1) {
+  for (let tries = 0; tries < 1_200; tries += 1) {
     if (await holds()) return;
     await new Promise((done) => setTimeout(done, 50));
   }
