@@ -8,7 +8,8 @@
 //!
 //! # Invariants
 //! 1. Nothing but a hello is taken before the device has proved its key. Test: `strangers_get_no_further_than_the_hello`.
-//! 2. An idle connection owns a buffer of `READ_BUFFER_BYTES`, what its last frames needed to be written, and little else. Test: `an_idle_connection_is_small`.
+//! 2. An idle connection owns a buffer of `READ_BUFFER_BYTES`, what its last frames needed to be written, and little else.
+//!    Test: `an_idle_connection_is_small`.
 //! 3. A connection that is silent is gone within a minute (CASES C43). Test: `a_silent_connection_is_given_up`.
 //! 4. A stop tells everybody, with a time to come back that is spread out (CASES C44). Test:
 //!    `a_stop_says_goodbye_and_spreads_the_return`.

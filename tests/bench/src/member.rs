@@ -131,6 +131,18 @@ async fn receive(socket: &mut Socket) -> Option<ServerFrame> {
     }
 }
 
+/// Makes the first one's public room, and has all others join; the room, and its roster.
+pub(crate) async fn gathered(port: u16, people: &[Registered]) -> (RoomId, Line) {
+    let (owner, others) = people.split_first().expect("there are people");
+    let mut owner = Member::connect(port, owner.clone()).await;
+    let room = owner.create_public_room().await;
+    let mut line = owner.replica.changes(room).to_vec();
+    for other in others {
+        line.push(Member::visit(port, other.clone(), room).await);
+    }
+    (room, line)
+}
+
 /// Somebody connected who writes.
 pub(crate) struct Member {
     socket: Socket,
@@ -188,13 +200,8 @@ impl Member {
         self.input(Input::Credit { link: LINK, bytes: usize::MAX / 2 }).await;
     }
 
-    /// What a room's roster is made of, as far as it is here.
-    pub(crate) fn line(&self, room: RoomId) -> Line {
-        self.replica.changes(room).to_vec()
-    }
-
     /// Has somebody join a public room and go again at once, without reading what is in it; gives the change.
-    pub(crate) async fn visit(port: u16, who: Registered, room: RoomId) -> CountersignedChange {
+    async fn visit(port: u16, who: Registered, room: RoomId) -> CountersignedChange {
         let mut member = Self::aloof(port, who, Vec::new()).await;
         let prev = match member.ask(Request::Preview { room, invite: None }).await {
             Response::Preview { head, .. } => head,

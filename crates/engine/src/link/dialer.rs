@@ -125,7 +125,7 @@ impl Dialer {
         target.failures = 0;
     }
 
-    /// The link to the device is by this way now. What it was before does not matter, unless it was the same.
+    /// The link to the device goes this way now; told as often as anybody likes.
     pub fn handle_path(&mut self, now: Duration, device: DeviceId, path: PeerPath) {
         let looks = self.own < device && path == PeerPath::Turn;
         let Some(target) = self.targets.get_mut(&device).filter(|target| target.standing == Standing::Linked) else {

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use momoland_protocol::id::RoomId;
 use support::{Server, free_port};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
@@ -18,7 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::bare_relay::{self, BareRelay};
 use crate::figure::{Samples, Target, print_beside};
 use crate::floor::EVENT_BYTES;
-use crate::member::{self, Line, Member, Registered};
+use crate::member::{self, Member};
 use crate::processor;
 
 const PEOPLE: usize = 1_000;
@@ -63,7 +62,7 @@ async fn relayed(folder: &Path) -> Duration {
     let mut people = member::register(server.data(), PEOPLE);
     server.start_again();
     let port = server.port();
-    let (room, line) = gathered(port, &people).await;
+    let (room, line) = member::gathered(port, &people).await;
     let heard = Arc::new(AtomicU64::new(0));
     let mut reading = JoinSet::new();
     let readers = people.split_off(WRITERS);
@@ -97,18 +96,6 @@ async fn relayed(folder: &Path) -> Duration {
     let used = processor::time_of(pid) - before;
     reading.shutdown().await;
     used
-}
-
-/// Makes the first one's public room, and has all others join.
-pub(super) async fn gathered(port: u16, people: &[Registered]) -> (RoomId, Line) {
-    let (owner, others) = people.split_first().expect("there are people");
-    let mut owner = Member::connect(port, owner.clone()).await;
-    let room = owner.create_public_room().await;
-    let mut line = owner.line(room);
-    for other in others {
-        line.push(Member::visit(port, other.clone(), room).await);
-    }
-    (room, line)
 }
 
 fn one_more(heard: &AtomicU64) {

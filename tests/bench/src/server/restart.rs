@@ -10,7 +10,6 @@ use momoland_protocol::id::RoomId;
 use support::{Server, free_port};
 use tokio::task::JoinSet;
 
-use super::crowd;
 use crate::figure::{Samples, Target, print_beside};
 use crate::member::{self, Line, Member, Registered};
 
@@ -37,7 +36,7 @@ pub(super) async fn measure(folder: &Path) -> bool {
     let port = server.port();
     let rooms: Vec<Vec<Registered>> = people.chunks(ROOM_OF).map(<[Registered]>::to_vec).collect();
     let mut made = futures_util::stream::iter(rooms)
-        .map(async |people| (crowd::gathered(port, &people).await, people))
+        .map(async |people| (member::gathered(port, &people).await, people))
         .buffer_unordered(AT_ONCE);
     let mut all = Vec::new();
     while let Some(((room, line), people)) = made.next().await {
