@@ -478,6 +478,38 @@ fn a_flood_of_registers_is_bounded() {
     assert_eq!(world.texts(1, room), ["still here"]);
 }
 
+// Rules: RG2, RG3
+#[test]
+fn a_register_is_judged_before_it_is_asked_whether_there_is_place_for_it() {
+    use momoland_protocol::register::Register;
+    let (mut world, room) = world(2);
+    for number in 0..256 {
+        set_register(&mut world, 2, room, number, vec![1], None);
+    }
+    world.settle();
+    assert_eq!(world.replica_of(0).registers(room).count(), 256);
+    let link = hostile_link(&mut world);
+    let (account, device) = (world.person(2).account, world.person(2).device());
+    let roster = world.replica_of(0).roster(room).unwrap().head();
+    let register = Register {
+        account,
+        device,
+        room,
+        name: RegisterName::DRAFT,
+        target: [9; 32],
+        roster,
+        hlc: Hlc(1 << 40),
+        value: vec![1],
+    };
+    for (key, closed) in [(&world.person(2).key.clone(), 0), (&world.person(1).key.clone(), 1)] {
+        let registers = vec![Signed::sign(register.clone(), key).unwrap()];
+        world.input(0, Input::Frame { link, frame: Frame::Registers { room, registers } });
+        world.settle();
+        assert_eq!(world.closed, closed, "who passes on a forgery is cut off");
+        assert_eq!(world.replica_of(0).registers(room).count(), 256);
+    }
+}
+
 // Rules: CU1
 #[test]
 fn a_change_cuts_only_whose_right_it_ends() {

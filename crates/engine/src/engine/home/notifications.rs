@@ -487,3 +487,6 @@ fn padded(id: &str) -> Option<EventId> {
 fn is_direct(roster: &Roster) -> bool {
     roster.kind() == RoomKind::Direct
 }
+
+#[cfg(test)]
+mod tests;
