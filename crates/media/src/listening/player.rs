@@ -1,7 +1,6 @@
 //! Plays a file: 20 ms each 20 ms by the machine's clock, encoded and handed out.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::file::{FileError, SoundFile};
@@ -36,7 +35,6 @@ struct Shared {
 #[derive(Debug)]
 pub struct Player {
     shared: Arc<Mutex<Shared>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Player {
@@ -50,8 +48,8 @@ impl Player {
         let of_thread = Arc::clone(&shared);
         let playing = Playing { file, encoder, hand, sequence: 0, shared: of_thread };
         let thread = std::thread::Builder::new().name("listening".to_owned());
-        let thread = thread.spawn(move || playing.run(epoch))?;
-        Ok(Self { shared, thread: Some(thread) })
+        thread.spawn(move || playing.run(epoch))?;
+        Ok(Self { shared })
     }
 
     /// Plays or pauses. At the end playing begins anew.
@@ -74,12 +72,8 @@ impl Player {
 
 impl Drop for Player {
     fn drop(&mut self) {
+        // The thread is not waited for: it may be reading.
         locked(&self.shared).stopped = true;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("a player ended badly");
-        }
     }
 }
 
