@@ -64,6 +64,16 @@ test("a draft of another device is taken where nobody writes, and gone for all w
   expect(told()).toEqual([{ roomId: "shed", text: "" }]);
 });
 
+test("what was kept here stays when one leaves the room before the engine has told of it", async () => {
+  const { actions, store } = setup();
+  store.dispatch({ type: "event", now: 0, event: { type: "room.changed", room: room({}) } });
+  store.dispatch({ type: "openRoom", roomId: "shed" });
+  actions.setDraft("shed", "half a thought");
+  await vi.runAllTimersAsync();
+  store.dispatch({ type: "openRoom", roomId: "tides" });
+  expect(store.getState().drafts.get("shed")).toEqual({ text: "half a thought", saved: true });
+});
+
 test("a window that goes tells of all that waits", () => {
   const { actions, told } = setup();
   actions.setDraft("shed", "one");

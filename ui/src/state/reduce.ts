@@ -532,9 +532,10 @@ function openRoom(state: State, roomId: string | null): State {
   // What was scrolled through is on the disk; it is read again when somebody comes back.
   const timelines = left?.kind === "ready" && left.messages.length > KEPT_MESSAGES_MAX ? without(state.timelines, state.openRoomId) : state.timelines;
   const next = { ...state, timelines, openRoomId: roomId, openDocId: null, inboxOpen: false, feedOpen: false, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
-  // What another device wrote there meanwhile, now that nobody's hands are on it.
+  // What another device wrote there meanwhile, now that nobody's hands are on it. Where the engine has told of no draft it may
+  // only not have told of the one that was just kept.
   const behind = state.openRoomId === null ? undefined : state.rooms?.get(state.openRoomId);
-  const settled = behind === undefined ? next : takeDraft(next, behind);
+  const settled = behind?.draft === undefined ? next : takeDraft(next, behind);
   return roomId === null ? settled : settleMarker(settled, roomId);
 }
 
