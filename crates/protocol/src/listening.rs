@@ -43,7 +43,7 @@ pub enum ListeningSignal {
         #[n(0)]
         needs_ms: u32,
     },
-    /// It wants something of who plays. Repeated until what is played has that counter or a greater one.
+    /// It wants something of who plays. Repeated until what is played follows it or a change that counts more.
     #[n(2)]
     Wishes {
         /// See [`Self::Plays`]; by the device that says it.

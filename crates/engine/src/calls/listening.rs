@@ -58,7 +58,7 @@ impl Played {
     /// How far it is, as far as is known.
     fn position_at(&self, mono_ms: u64) -> u64 {
         match self.state {
-            PlaybackState::Playing => self.position_ms + mono_ms.saturating_sub(self.at),
+            PlaybackState::Playing => self.position_ms.saturating_add(mono_ms.saturating_sub(self.at)),
             PlaybackState::Paused | PlaybackState::Stopped | PlaybackState::Failed => self.position_ms,
         }
     }
@@ -107,7 +107,9 @@ impl Listening {
 
     fn next_counter(&self, clocks: Clocks) -> u64 {
         let known = self.played.as_ref().map_or(0, |played| played.version.0);
-        known.saturating_add(1).max(clocks.wall_ms)
+        // Two wishes within a millisecond are two.
+        let wished = self.wished.map_or(0, |(counter, _)| counter);
+        known.max(wished).saturating_add(1).max(clocks.wall_ms)
     }
 
     /// This device plays a file from now on.
@@ -228,7 +230,7 @@ impl Listening {
                 self.said_ms = None;
             }
         }
-        if self.wished.is_some_and(|(counter, _)| counter <= heard.version.0) {
+        if self.wished.is_some_and(|(counter, _)| (counter, self.own) <= heard.version) {
             self.wished = None;
         }
         self.played = Some(heard);
@@ -324,6 +326,25 @@ mod tests {
         carry(&mut all, 5_000);
         assert!(all.iter().all(|it| it.current().is_none() && it.played().is_some()));
         assert_eq!(all[1].wish(Wish::Play, NOW), None, "nothing is there");
+    }
+
+    // Rules: CA8
+    #[test]
+    fn who_wishes_twice_at_once_gets_both() {
+        let mut all = all();
+        all[0].begin("one".to_owned(), None, NOW);
+        carry(&mut all, 1_000);
+        let mut obeyed = Vec::new();
+        for wish in [Wish::Seek { position_ms: u64::MAX }, Wish::Play] {
+            assert_eq!(all[1].wish(wish, NOW), Some(Step::Nothing));
+            for signal in all[1].say(0, 1_500) {
+                obeyed.push(all[0].hear(device(1), signal, NOW));
+            }
+        }
+        obeyed.retain(|step| *step != Step::Nothing);
+        assert_eq!(obeyed, [Step::Obey(Wish::Seek { position_ms: u64::MAX }), Step::Obey(Wish::Play)]);
+        assert!(all[0].progress(PlaybackState::Playing, u64::MAX, NOW));
+        carry(&mut all, 9_000);
     }
 
     // Rules: CA8

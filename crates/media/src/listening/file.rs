@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io::{Seek, SeekFrom};
 use std::path::Path;
 
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -48,11 +49,11 @@ pub enum FileError {
 /// See the module.
 pub struct SoundFile {
     title: String,
-    length_ms: Option<u64>,
-    format: Box<dyn FormatReader>,
-    decoder: Box<dyn AudioDecoder>,
-    track: u32,
-    time_base: Option<TimeBase>,
+    source: File,
+    hint: Option<String>,
+    reader: Reader,
+    /// Whether the reader came to its end, from which some formats cannot be moved back.
+    read_out: bool,
     /// With the rate that it is for, which a file may change.
     resampler: Option<(u32, Resampler)>,
     interleaved: Vec<f32>,
@@ -60,6 +61,39 @@ pub struct SoundFile {
     /// Samples to be left out still after a jump, which goes to a packet's beginning.
     skip: usize,
     ended: bool,
+}
+
+/// What the library reads a file with.
+struct Reader {
+    format: Box<dyn FormatReader>,
+    decoder: Box<dyn AudioDecoder>,
+    track: u32,
+    time_base: Option<TimeBase>,
+    length_ms: Option<u64>,
+}
+
+impl Reader {
+    fn new(source: &File, extension: Option<&str>) -> Result<Self, FileError> {
+        let mut source = source.try_clone()?;
+        source.seek(SeekFrom::Start(0))?;
+        let source = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
+        let mut hint = Hint::new();
+        if let Some(extension) = extension {
+            hint.with_extension(extension);
+        }
+        let probe = symphonia::default::get_probe();
+        let format = probe.probe(&hint, source, FormatOptions::default(), MetadataOptions::default());
+        let format = format.map_err(|_| FileError::NotKnown)?;
+        let track = format.default_track(TrackType::Audio).ok_or(FileError::NoSound)?;
+        let parameters = track.codec_params.as_ref().and_then(|it| it.audio()).ok_or(FileError::NoSound)?;
+        let decoder = symphonia::default::get_codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default());
+        let decoder = decoder.map_err(|_| FileError::NotKnown)?;
+        let time_base = track.time_base;
+        let length = time_base.zip(track.duration).and_then(|(base, duration)| base.calc_duration(duration));
+        let length_ms = length.and_then(|length| u64::try_from(length.as_millis()).ok());
+        let track = track.id;
+        Ok(Self { format, decoder, track, time_base, length_ms })
+    }
 }
 
 impl SoundFile {
@@ -77,34 +111,20 @@ impl SoundFile {
         if !about.is_file() {
             return Err(missing());
         }
-        let source = MediaSourceStream::new(Box::new(File::open(path)?), MediaSourceStreamOptions::default());
-        let mut hint = Hint::new();
-        if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
-            hint.with_extension(extension);
-        }
-        let probe = symphonia::default::get_probe();
-        let format = probe.probe(&hint, source, FormatOptions::default(), MetadataOptions::default());
-        let format = format.map_err(|_| FileError::NotKnown)?;
-        let track = format.default_track(TrackType::Audio).ok_or(FileError::NoSound)?;
-        let parameters = track.codec_params.as_ref().and_then(|it| it.audio()).ok_or(FileError::NoSound)?;
-        let decoder = symphonia::default::get_codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default());
-        let decoder = decoder.map_err(|_| FileError::NotKnown)?;
-        let time_base = track.time_base;
-        let length = time_base.zip(track.duration).and_then(|(base, duration)| base.calc_duration(duration));
-        let length_ms = length.and_then(|length| u64::try_from(length.as_millis()).ok());
-        if length_ms.is_some_and(|length_ms| length_ms > HOURS_MAX * 3_600_000) {
+        let source = File::open(path)?;
+        let hint = path.extension().and_then(|extension| extension.to_str()).map(str::to_owned);
+        let reader = Reader::new(&source, hint.as_deref())?;
+        if reader.length_ms.is_some_and(|length_ms| length_ms > HOURS_MAX * 3_600_000) {
             return Err(FileError::TooLong);
         }
-        let track = track.id;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let title = name.chars().filter(|it| !it.is_control()).take(TITLE_CHARS_MAX).collect();
         let mut file = Self {
             title,
-            length_ms,
-            format,
-            decoder,
-            track,
-            time_base,
+            source,
+            hint,
+            reader,
+            read_out: false,
             resampler: None,
             interleaved: Vec::new(),
             ready: VecDeque::new(),
@@ -125,7 +145,7 @@ impl SoundFile {
 
     /// Where its format tells.
     pub fn length_ms(&self) -> Option<u64> {
-        self.length_ms
+        self.reader.length_ms
     }
 
     /// The next 20 ms; `None` at the end.
@@ -151,18 +171,26 @@ impl SoundFile {
         self.ready.clear();
         self.resampler = None;
         self.skip = 0;
-        self.ended = self.length_ms.is_some_and(|length_ms| position_ms + FRAME_MS >= length_ms);
+        self.ended = self.reader.length_ms.is_some_and(|length_ms| position_ms.saturating_add(FRAME_MS) >= length_ms);
         if self.ended {
             return Ok(());
         }
         #[expect(clippy::cast_precision_loss, reason = "hours in milliseconds")]
-        let time = Time::try_from_secs_f64(position_ms as f64 / 1_000.0).unwrap_or_default();
-        let sought = self.format.seek(SeekMode::Accurate, SeekTo::Time { time, track_id: Some(self.track) });
-        self.decoder.reset();
+        let time = Time::try_from_secs_f64(position_ms as f64 / 1_000.0);
+        let Some(time) = time else {
+            self.ended = true;
+            return Ok(());
+        };
+        if std::mem::take(&mut self.read_out) {
+            self.reader = Reader::new(&self.source, self.hint.as_deref())?;
+        }
+        let reader = &mut self.reader;
+        let sought = reader.format.seek(SeekMode::Accurate, SeekTo::Time { time, track_id: Some(reader.track) });
+        reader.decoder.reset();
         match sought {
             Ok(sought) => {
                 let ahead = u64::try_from(sought.required_ts.get() - sought.actual_ts.get()).unwrap_or(0);
-                let ahead = self.time_base.and_then(|base| base.calc_duration(ahead.into()));
+                let ahead = reader.time_base.and_then(|base| base.calc_duration(ahead.into()));
                 let samples = ahead.map_or(0.0, |ahead| ahead.as_secs_f64() * f64::from(SAMPLE_RATE));
                 self.skip = samples as usize;
                 Ok(())
@@ -180,8 +208,8 @@ impl SoundFile {
     fn fill(&mut self) -> Result<(), FileError> {
         let mut bad = 0;
         while self.ready.len() < FRAME_SAMPLES && !self.ended {
-            let packet = match self.format.next_packet() {
-                Ok(Some(packet)) if packet.track_id == self.track => packet,
+            let packet = match self.reader.format.next_packet() {
+                Ok(Some(packet)) if packet.track_id == self.reader.track => packet,
                 Ok(Some(_)) => continue,
                 Ok(None) => {
                     self.end();
@@ -194,7 +222,7 @@ impl SoundFile {
                 }
                 Err(error) => return Err(refused(error)),
             };
-            match self.decoder.decode(&packet) {
+            match self.reader.decoder.decode(&packet) {
                 Ok(sound) => {
                     let (rate, channels) = (sound.spec().rate(), sound.spec().channels().count().max(1));
                     sound.copy_to_vec_interleaved(&mut self.interleaved);
@@ -226,7 +254,7 @@ impl SoundFile {
     }
 
     fn end(&mut self) {
-        self.ended = true;
+        (self.ended, self.read_out) = (true, true);
         if let Some((_, mut resampler)) = self.resampler.take() {
             resampler.finish(&mut self.ready);
         }
@@ -301,7 +329,7 @@ mod tests {
             let (best, later) = correlation(&said[from..from + 9_600], &all(&mut file), 960);
             assert!(best > 0.99 && later <= 1, "{position_ms}: {best}, {later} samples late");
         }
-        for position_ms in [4_000, 1_000_000] {
+        for position_ms in [4_000, 1_000_000, u64::MAX] {
             file.seek(position_ms).unwrap();
             assert!(file.next_frame().unwrap().is_none(), "{position_ms}");
         }

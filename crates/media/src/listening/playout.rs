@@ -71,7 +71,7 @@ impl Playout {
     /// The shortest delay with which 19 of 20 packets are in time, beside what the way takes at best.
     pub fn needs_ms(&self) -> u64 {
         let Some(best) = self.ways.iter().min() else { return SLACK_MS };
-        let mut later: Vec<i64> = self.ways.iter().map(|way| way - best).collect();
+        let mut later: Vec<i64> = self.ways.iter().map(|way| way.saturating_sub(*best)).collect();
         later.sort_unstable();
         let at = (later.len() * 19 / 20).min(later.len() - 1);
         SLACK_MS + u64::try_from(later.get(at).copied().unwrap_or(0)).unwrap_or(0)
@@ -194,7 +194,7 @@ mod tests {
         for (way_ms, jitter_ms) in [(20, 0), (150, 0), (90, 110)] {
             let playout = &mut Playout::new().unwrap();
             playout.set_delay(300, way_ms);
-            let way = |n: u32| way_ms + if n % 3 == 0 { jitter_ms } else { 0 };
+            let way = |n: u32| way_ms + if n.is_multiple_of(3) { jitter_ms } else { 0 };
             let heard = listen(250, way, playout, |_| true);
             assert!(playout.needs_ms() + way_ms <= 300);
             let (later, sooner) = (48_000..96_000, 3_840);
