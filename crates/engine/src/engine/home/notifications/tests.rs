@@ -31,7 +31,7 @@ fn post(number: u16) -> String {
 }
 
 fn noted_away(home: &Home) -> PutAway {
-    home.own_room.put_away(Choice::of_nothing(RegisterName::PUT_AWAY))
+    home.own_room.put_away(OF_NOTES)
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn what_another_device_put_away_and_is_not_here_yet_stays_away() {
     let now = home.wall().0;
     let elsewhere: EventId = post(9).parse().unwrap();
     let away = PutAway { until: Hlc::default(), these: vec![elsewhere] };
-    drop(home.choose_one(Choice::of_nothing(RegisterName::PUT_AWAY), cbor::encode(&away)));
+    drop(home.choose_one(OF_NOTES, cbor::encode(&away)));
     note(&mut home, post(1), now);
     note(&mut home, post(2), now);
     drop(home.mark_notified(Some(&post(1))).unwrap());
