@@ -39,6 +39,13 @@ struct Typed {
     until_ms: u64,
 }
 
+/// Own events that were made again.
+pub(crate) struct MadeAnew {
+    /// All own changes that no event says yet, these among them.
+    pub(crate) update: Vec<u8>,
+    pub(crate) places: BTreeSet<(ChainId, Seq)>,
+}
+
 impl Document {
     /// Shows what a device types, ahead of its event. Whether it is shown.
     pub(crate) fn type_live(&mut self, device: DeviceId, bytes: &[u8], now_ms: u64) -> bool {
@@ -157,13 +164,12 @@ impl Document {
 
     /// Makes the changes of own events again that build on what a cut of the roster took from everybody, at once or by way
     /// of others that do: else what their author saw stored would be in no copy any more. `cut` is what it took, `done` the
-    /// places of those that were made again before. The update that says so, and the places of the events; `None` where
-    /// there is none.
+    /// places of those that were made again before. `None` where there is none.
     pub(crate) fn write_anew(
         &mut self,
         mut cut: Vec<(EventOrder, Update)>,
         done: &BTreeSet<(ChainId, Seq)>,
-    ) -> Option<(Vec<u8>, BTreeSet<(ChainId, Seq)>)> {
+    ) -> Option<MadeAnew> {
         if cut.is_empty() || self.waiting.is_empty() {
             return None;
         }
@@ -198,7 +204,7 @@ impl Document {
             })
         });
         match self.make_again(&own, &lost) {
-            Ok(()) => Some((self.unissued(), places)),
+            Ok(()) => Some(MadeAnew { update: self.unissued(), places }),
             Err(error) => {
                 tracing::error!(log = %self.log, %error, "own changes beside what was cut could not be made again");
                 None

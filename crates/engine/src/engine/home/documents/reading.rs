@@ -12,7 +12,7 @@ use super::source::{FoldedLog, unreadable};
 use super::{ISSUE_AFTER, ISSUE_AGAIN_AFTER, Shelved, Unfolded, no_such_document};
 use crate::api::error::ApiError;
 use crate::api::events::Event;
-use crate::documents::document::{Document, Recovered};
+use crate::documents::document::{Document, MadeAnew, Recovered};
 use crate::documents::records::DocumentRecords;
 use crate::documents::update::Update;
 use crate::engine::Home;
@@ -83,7 +83,7 @@ impl Home {
     ) -> Result<BTreeSet<u64>, ApiError> {
         let mut anew = self.documents.records.written_anew(log).map_err(|error| unreadable(log, &error))?;
         let done: BTreeSet<(ChainId, Seq)> = anew.places.iter().copied().collect();
-        let Some((update, places)) = document.write_anew(cut, &done) else { return Ok(BTreeSet::new()) };
+        let Some(MadeAnew { update, places }) = document.write_anew(cut, &done) else { return Ok(BTreeSet::new()) };
         tracing::info!(%log, "own changes were written beside what a change of the room took back: they are made again");
         anew.places.extend(places);
         self.documents.journal.seal(log);
