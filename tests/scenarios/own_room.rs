@@ -224,24 +224,6 @@ fn a_draft_goes_on_where_it_was_left_on_the_other_device() {
     }
 }
 
-#[test]
-fn what_was_chosen_right_before_a_sign_out_is_not_lost() {
-    let stage = Stage::new();
-    let Stage { world, ada, laptop, room, .. } = &stage;
-    stage.set_draft(laptop, "half");
-    stage.on_both("the draft", |device| stage.draft(device) == "half");
-    // Registers are not written with every key; a sign-out does not wait for the next one's turn.
-    for text in ["half a", "half a sentence"] {
-        stage.set_draft(laptop, text);
-    }
-    laptop.ask("account.logout", json!({}));
-    wait_until("it is on the other device", ARRIVES_WITHIN, || stage.draft(ada) == "half a sentence");
-    laptop.log_in(&world.server.address(), "ada", PASSWORD);
-    wait_until("and here again", ARRIVES_WITHIN, || {
-        laptop.room(room).is_some() && stage.draft(laptop) == "half a sentence"
-    });
-}
-
 // Rules: RG5
 #[test]
 fn c52_what_is_put_away_on_two_devices_at_once_adds_up() {

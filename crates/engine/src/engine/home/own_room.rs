@@ -284,7 +284,7 @@ impl Home {
         self.write_choices_due(Instant::now() + WRITE_EVERY);
     }
 
-    /// Before a sign-out, after which nothing is written: answered once the last choices are on the disk, and so on their way.
+    /// Before a sign-out counts what would be lost: what only waits for its turn is written. Answered once that was tried.
     pub(crate) fn say_choices_at_last(&mut self) -> oneshot::Receiver<bool> {
         self.write_choices_at_last();
         // What is handed to the disk is done in order.
