@@ -69,6 +69,14 @@ fn what_is_on_a_screen_or_in_a_window_is_seen_by_the_others_and_a_closed_window_
     display.draw(above, &paper.draw(640, 360));
     wait_shown(&mut window, "the window under another", paper);
 
+    // Minimised it is seen as it was; shown again, of the same size, what is drawn on it is seen.
+    display.minimise(above);
+    wait_shown(&mut window, "the window as it was when it was minimised", paper);
+    display.restore(above);
+    let paper = TestPicture { who: 6, count: 11 };
+    display.draw(above, &paper.draw(640, 360));
+    wait_shown(&mut window, "the window that is shown again", paper);
+
     // Closed it is gone, which is said, and the call goes on.
     display.close(above);
     let own = || ada.ask("calls.list", json!({}))["calls"][0].clone();

@@ -90,6 +90,16 @@ impl Display {
         self.connection.configure_window(window, &values).expect("it is asked").check().expect("it is above");
     }
 
+    /// Minimises a window, as a window manager does.
+    pub fn minimise(&self, window: Window) {
+        self.connection.unmap_window(window).expect("it is asked").check().expect("it was shown");
+    }
+
+    /// Shows a minimised window again, of the size and at the place that it had.
+    pub fn restore(&self, window: Window) {
+        self.connection.map_window(window).expect("it is asked").check().expect("it is shown");
+    }
+
     /// Closes a window.
     pub fn close(&mut self, window: Window) {
         self.connection.destroy_window(window).expect("it is asked").check().expect("it was there");
