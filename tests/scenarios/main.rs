@@ -23,6 +23,7 @@ mod half_open;
 mod history;
 mod joins;
 mod leaks;
+mod listening;
 mod locations;
 mod names;
 mod notifications;

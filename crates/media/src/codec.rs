@@ -1,5 +1,5 @@
 //! Opus as calls use it: mono, 20 ms, with the former frame repeated inside each packet (in-band FEC), and nothing sent
-//! while nothing is said (DTX).
+//! while nothing is said (DTX). Music has settings of its own.
 
 use ropus::{Application, Bitrate, Channels, DecodeMode, InbandFec, Signal};
 
@@ -7,6 +7,8 @@ use crate::{FRAME_SAMPLES, Frame, SAMPLE_RATE, SILENCE};
 
 /// In-band FEC needs at least 24 kbit/s to fit; speech in full band is good from here on.
 const BITS_PER_SECOND: u32 = 32_000;
+/// Music in one channel is as the file from here on.
+const MUSIC_BITS_PER_SECOND: u32 = 96_000;
 /// What the encoder assumes is lost, per cent: how much of a packet repeats the one before.
 const LOSS_EXPECTED: u8 = 10;
 /// The first steps of quality are cheap and the last are dear: at this one speech sounds as at the highest.
@@ -31,16 +33,27 @@ impl Encoder {
     /// # Errors
     /// Where the codec refuses these settings, which it does not.
     pub fn new() -> Result<Self, CodecError> {
-        let bitrate = Bitrate::try_bits(BITS_PER_SECOND).map_err(|error| CodecError(format!("{error:?}")))?;
-        let inner = ropus::Encoder::builder(SAMPLE_RATE, Channels::Mono, Application::Voip)
-            .bitrate(bitrate)
+        let settings = ropus::Encoder::builder(SAMPLE_RATE, Channels::Mono, Application::Voip)
+            .bitrate(bits(BITS_PER_SECOND)?)
             .complexity(COMPLEXITY)
             .signal(Signal::Voice)
             .inband_fec(InbandFec::Forced)
             .packet_loss_perc(LOSS_EXPECTED)
-            .dtx(true)
-            .build()
-            .map_err(|error| CodecError(format!("{error:?}")))?;
+            .dtx(true);
+        let inner = settings.build().map_err(|error| CodecError(format!("{error:?}")))?;
+        Ok(Self { inner, output: vec![0; PACKET_BYTES_MAX] })
+    }
+
+    /// For music: every frame is sent, and none repeated, since its codec cannot.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn music() -> Result<Self, CodecError> {
+        let settings = ropus::Encoder::builder(SAMPLE_RATE, Channels::Mono, Application::Audio)
+            .bitrate(bits(MUSIC_BITS_PER_SECOND)?)
+            .complexity(COMPLEXITY)
+            .signal(Signal::Music);
+        let inner = settings.build().map_err(|error| CodecError(format!("{error:?}")))?;
         Ok(Self { inner, output: vec![0; PACKET_BYTES_MAX] })
     }
 
@@ -54,6 +67,10 @@ impl Encoder {
         let packet = self.output.get(..length).unwrap_or_default();
         Ok((packet.len() > SILENT_BYTES_MAX).then(|| packet.to_vec()))
     }
+}
+
+fn bits(per_second: u32) -> Result<Bitrate, CodecError> {
+    Bitrate::try_bits(per_second).map_err(|error| CodecError(format!("{error:?}")))
 }
 
 /// Packets to sound.

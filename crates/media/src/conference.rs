@@ -8,6 +8,9 @@ use crate::codec::{CodecError, Encoder};
 use crate::devices::Devices;
 use crate::devices::keeper::{Choice, InUse, Keeper};
 use crate::level::{Speaking, mix};
+use crate::listening::file::SoundFile;
+use crate::listening::player::{Hand, Player};
+use crate::listening::playout::Playout;
 use crate::processing::Processing;
 use crate::stream::{Stream, StreamStats};
 use crate::{FRAME_SAMPLES, Frame, Packet, SILENCE};
@@ -38,6 +41,18 @@ struct State {
     processing: Option<Processing>,
     speaking: Speaking,
     streams: BTreeMap<u64, Stream>,
+    /// The file that is listened to, and whose.
+    listening: Option<(Whose, Playout)>,
+    started: Instant,
+}
+
+/// Whose file is listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// One that is played here.
+    Own,
+    /// A person's.
+    Person(u64),
 }
 
 /// See the module. Ends with its last handle.
@@ -63,7 +78,10 @@ impl Conference {
             processing: Processing::from_environment(devices.hear_room()),
             speaking: Speaking::default(),
             streams: BTreeMap::new(),
+            listening: None,
+            started: Instant::now(),
         };
+        let started = state.started;
         let state = Arc::new(Mutex::new(state));
         let (capturing, playing) = (Arc::clone(&state), Arc::clone(&state));
         let keeper = Keeper::start(
@@ -72,7 +90,7 @@ impl Conference {
             Arc::new(move |frame| locked(&capturing).capture(frame)),
             Arc::new(move |frame| *frame = locked(&playing).play()),
         )?;
-        Ok(Self { state, started: Instant::now(), keeper: Arc::new(keeper) })
+        Ok(Self { state, started, keeper: Arc::new(keeper) })
     }
 
     /// Uses other devices from now on.
@@ -92,7 +110,7 @@ impl Conference {
 
     /// A packet of a person came. From any thread.
     pub fn receive(&self, person: u64, packet: Packet) {
-        let arrival_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let arrival_ms = elapsed_ms(self.started);
         let mut state = locked(&self.state);
         if !state.streams.contains_key(&person) {
             if state.streams.len() >= STREAMS_MAX {
@@ -114,6 +132,48 @@ impl Conference {
     /// A person left.
     pub fn forget(&self, person: u64) {
         locked(&self.state).streams.remove(&person);
+    }
+
+    /// Plays a file to `hand`, and here as to everybody else, once [`Self::listen_to`] says so.
+    ///
+    /// # Errors
+    /// A [`ConferenceError`]; nothing is played then.
+    pub fn play_file(&self, file: SoundFile, mut hand: Hand) -> Result<Player, ConferenceError> {
+        let (state, started) = (Arc::clone(&self.state), self.started);
+        let hand: Hand = Box::new(move |packet| {
+            hand(packet);
+            locked(&state).hear_file(Whose::Own, packet.clone());
+        });
+        Ok(Player::start(file, Encoder::music()?, started, hand)?)
+    }
+
+    /// Whose file is heard from now on. What others send as one is dropped.
+    ///
+    /// # Errors
+    /// No decoder could be made.
+    pub fn listen_to(&self, whose: Option<Whose>) -> Result<(), ConferenceError> {
+        let mut state = locked(&self.state);
+        if state.listening.as_ref().map(|(whose, _)| *whose) != whose {
+            state.listening = whose.map(|whose| Ok::<_, CodecError>((whose, Playout::new()?))).transpose()?;
+        }
+        Ok(())
+    }
+
+    /// See [`Playout::set_delay`].
+    pub fn set_listening_delay(&self, delay_ms: u64, way_ms: u64) {
+        if let Some((_, playout)) = &mut locked(&self.state).listening {
+            playout.set_delay(delay_ms, way_ms);
+        }
+    }
+
+    /// See [`Playout::needs_ms`].
+    pub fn listening_needs_ms(&self) -> Option<u64> {
+        locked(&self.state).listening.as_ref().map(|(_, playout)| playout.needs_ms())
+    }
+
+    /// A packet of a file came from a person. From any thread.
+    pub fn receive_file(&self, person: u64, packet: Packet) {
+        locked(&self.state).hear_file(Whose::Person(person), packet);
     }
 
     /// The figures of a person.
@@ -150,13 +210,27 @@ impl State {
         }
     }
 
+    fn hear_file(&mut self, from: Whose, packet: Packet) {
+        let arrival_ms = elapsed_ms(self.started);
+        if let Some((_, playout)) = self.listening.as_mut().filter(|(whose, _)| *whose == from) {
+            playout.push(arrival_ms, packet);
+        }
+    }
+
     fn play(&mut self) -> Frame {
-        let frame = if self.streams.is_empty() { SILENCE } else { mix(self.streams.values_mut().map(Stream::pull)) };
+        let now_ms = elapsed_ms(self.started);
+        let file = self.listening.as_mut().map(|(_, playout)| playout.pull(now_ms));
+        let is_quiet = self.streams.is_empty() && file.is_none();
+        let frame = if is_quiet { SILENCE } else { mix(self.streams.values_mut().map(Stream::pull).chain(file)) };
         if let Some(processing) = &mut self.processing {
             processing.play(&frame);
         }
         frame
     }
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {

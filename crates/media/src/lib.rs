@@ -15,6 +15,7 @@ pub mod jitter_buffer;
 pub mod level;
 pub mod processing;
 pub mod stream;
+pub mod listening;
 pub mod conference;
 pub mod devices;
 pub mod video;
@@ -36,6 +37,15 @@ pub type Frame = [f32; FRAME_SAMPLES];
 
 /// Nothing to be heard.
 pub const SILENCE: Frame = [0.0; FRAME_SAMPLES];
+
+/// What a packet of sound is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sound {
+    /// A microphone.
+    Voice,
+    /// A file that all listen to: [`listening`].
+    File,
+}
 
 /// One encoded frame as RTP carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -54,6 +54,8 @@ pub mod kind {
     pub const LOCATION: u16 = 3;
     /// Who is in a call: a [`crate::call::CallSignal`].
     pub const CALL: u16 = 4;
+    /// What all in a call listen to: a [`crate::listening::ListeningSignal`].
+    pub const LISTENING: u16 = 5;
 }
 
 /// How long "is typing" holds without being repeated, milliseconds. A lost stop costs no more than this.
@@ -64,7 +66,9 @@ impl EphemeralSignal {
     /// ask for a reader's.
     pub fn role(&self) -> Role {
         match self {
-            Self::Typing { .. } | Self::Other { kind: kind::LOCATION | kind::CALL, .. } => Role::Member,
+            Self::Typing { .. } | Self::Other { kind: kind::LOCATION | kind::CALL | kind::LISTENING, .. } => {
+                Role::Member
+            }
             Self::Other { .. } => Role::Reader,
         }
     }

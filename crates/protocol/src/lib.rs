@@ -28,6 +28,7 @@ pub mod handshake;
 pub mod replication;
 pub mod ephemeral;
 pub mod call;
+pub mod listening;
 pub mod location;
 pub mod feed;
 pub mod notice;

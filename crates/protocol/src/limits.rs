@@ -104,6 +104,8 @@ pub const NOTICE_TITLE_CHARS_MAX: usize = 128;
 
 /// Bytes of an ephemeral's payload.
 pub const EPHEMERAL_BYTES_MAX: usize = 16 * 1024;
+/// Characters of the name of a file that all in a call listen to.
+pub const FILE_TITLE_CHARS_MAX: usize = 128;
 
 /// Chains in one vector or acknowledgement; a longer one is sent in parts.
 pub const CHAINS_PER_FRAME_MAX: usize = 512;

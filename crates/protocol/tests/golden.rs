@@ -25,6 +25,7 @@ use momoland_protocol::id::{
     AccountId, CallId, ChainId, EventId, Incarnation, InviteKey, Nonce, NoticeId, RoomId, RosterHash, Seq, ServerKey,
     SetHash,
 };
+use momoland_protocol::listening::{ListeningSignal, PlaybackState, Wish};
 use momoland_protocol::location::{LivePosition, LocationContent, Point};
 use momoland_protocol::notice::{Notice, NoticeLevel};
 use momoland_protocol::peer::PeerFrame;
@@ -189,6 +190,22 @@ fn locations(vectors: &mut Vectors) {
     vectors.value("call.left", &CallSignal { call, state: CallState::Left });
     vectors.value("call.declined", &CallSignal { call, state: CallState::Declined });
     vectors.value("call.busy", &CallSignal { call, state: CallState::Busy });
+    let by = momoland_protocol::id::DeviceId([8; 32]);
+    let plays = |length_ms, state| ListeningSignal::Plays {
+        counter: 1_700_000_000_000,
+        by,
+        title: "Low water".to_owned(),
+        length_ms,
+        position_ms: 61_500,
+        state,
+        delay_ms: 180,
+    };
+    vectors.value("listening.plays", &plays(Some(215_000), PlaybackState::Playing));
+    vectors.value("listening.stopped", &plays(None, PlaybackState::Stopped));
+    vectors.value("listening.listens", &ListeningSignal::Listens { needs_ms: 140 });
+    let wishes = |wish| ListeningSignal::Wishes { counter: 1_700_000_000_001, wish };
+    vectors.value("listening.wishes-pause", &wishes(Wish::Pause));
+    vectors.value("listening.wishes-seek", &wishes(Wish::Seek { position_ms: 90_000 }));
     vectors.value("location.live", &LivePosition { share: EventId([7; 32]), point });
 }
 

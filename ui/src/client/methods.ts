@@ -9,7 +9,7 @@ import type {
   InviteParams, JoinCallParams, JoinRoomParams, LikeParams, ListActivityParams, ListCommentsParams, ListDocsParams,
   ListMessagesParams, ListNotificationsParams, ListPostsParams, ListPresenceParams, Locations, LoginParams,
   LogoutParams, MarkNotificationsReadParams, MarkReadParams, Members, MessageParams, Messages, NetStatus, NoParams,
-  NotificationSent, Notifications, OneMessage, OpenedDoc, PinParams, Pins, Posts, PresenceList, ProfileParams,
+  NotificationSent, Notifications, OneMessage, OpenedDoc, PinParams, Pins, PlayParams, PlaybackParams, Posts, PresenceList, ProfileParams,
   PublishParams, Published, ReactParams, Receipts, RegisterParams, RemoveMemberParams, RenameDocParams, RoomCreated,
   RoomParams, Rooms, SendNotificationParams, SendParams, Sent, SetAuthorParams, SetCallMediaParams, SetDraftParams,
   SetEditorsParams, SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams,
@@ -95,6 +95,8 @@ export type Methods = {
   "calls.setMedia": { params: SetCallMediaParams; result: Done };
   "calls.devices": { params: NoParams; result: CallDevices };
   "calls.list": { params: NoParams; result: CallList };
+  "calls.play": { params: PlayParams; result: Done };
+  "calls.playback": { params: PlaybackParams; result: Done };
   "calls.view": { params: ViewCallParams; result: CallView };
   "calls.stats": { params: CallParams; result: CallStats };
   "feed.publish": { params: PublishParams; result: Published };

@@ -871,6 +871,48 @@ export type JoinCallParams = { callId: string,
  */
 camera?: boolean, };
 
+export type PlayParams = { callId: string, 
+/**
+ * Of a file on this machine: WAV, FLAC, MP3, Ogg Vorbis or AAC.
+ */
+path: string, };
+
+export type PlaybackParams = { callId: string, action: PlaybackAction, 
+/**
+ * Where to go on, for `seek`.
+ */
+positionMs?: number, };
+
+export type PlaybackAction = "play" | "pause" | "seek" | "stop";
+
+export type CallListening = { 
+/**
+ * The device that has it.
+ */
+deviceId: string, 
+/**
+ * Whose that is, while they are in the call.
+ */
+userId?: string, title: string, 
+/**
+ * Where its format tells.
+ */
+lengthMs?: number, state: ListeningState, 
+/**
+ * How far it was at `at`; while it plays it goes on from there.
+ */
+positionMs: number, at: number, 
+/**
+ * Who changed something of it last, while they are in the call.
+ */
+changedBy?: string, 
+/**
+ * Why it failed, for a person, where it is played from here.
+ */
+problem?: string, };
+
+export type ListeningState = "playing" | "paused" | "stopped" | "failed" | "left";
+
 export type CallParams = { callId: string, };
 
 export type SetCallMediaParams = { 
@@ -999,7 +1041,11 @@ picture?: CallPicture,
 /**
  * The others in it.
  */
-participants: Array<CallParticipant>, ended?: CallEnd, };
+participants: Array<CallParticipant>, 
+/**
+ * While this device is in it, once a file was played.
+ */
+listening?: CallListening, ended?: CallEnd, };
 
 export type CallParticipant = { userId: string, deviceId: string, mic: boolean, speaking: boolean, camera: boolean, screen: boolean, since: number, path?: PeerPath, };
 

@@ -52,8 +52,9 @@ function share(part: number, whole: number): number {
   return part < 0 || whole <= 0 ? 0 : Math.min(1, part / whole);
 }
 
-/** What is wrong, the worst first as it stands here. */
-export type CallProblem = "unheard" | "breaking" | "unseen" | "still" | "jerky" | "lossy" | "slow";
+/** What can be wrong, the worst first. */
+export const CALL_PROBLEMS = ["unheard", "breaking", "unseen", "still", "jerky", "lossy", "slow"] as const;
+export type CallProblem = (typeof CALL_PROBLEMS)[number];
 
 /** Above this a pause before every answer is felt. */
 const SLOW_MS = 400;

@@ -74,6 +74,17 @@ test("what was kept here stays when one leaves the room before the engine has to
   expect(store.getState().drafts.get("shed")).toEqual({ text: "half a thought", saved: true });
 });
 
+test("what another device sent is no draft here any more once the room is left", async () => {
+  const { actions, store } = setup();
+  store.dispatch({ type: "openRoom", roomId: "shed" });
+  actions.setDraft("shed", "half");
+  await vi.runAllTimersAsync();
+  store.dispatch({ type: "event", now: 0, event: { type: "room.changed", room: room({}) } });
+  expect(store.getState().drafts.get("shed")?.text).toBe("half");
+  store.dispatch({ type: "openRoom", roomId: "tides" });
+  expect(store.getState().drafts.has("shed")).toBe(false);
+});
+
 test("a window that goes tells of all that waits", () => {
   const { actions, told } = setup();
   actions.setDraft("shed", "one");

@@ -139,9 +139,10 @@ export function reduce(state: State, action: Action): State {
     case "drafts":
       return { ...state, drafts: mergedDrafts(state, action.list) };
     case "draftSaved": {
+      const kept = withKeptDraft(state, action.roomId, action.text, action.replyTo);
       const draft = state.drafts.get(action.roomId);
-      if (draft?.text !== action.text || draft.replyTo !== action.replyTo) return state;
-      return withDraft(state, action.roomId, action.text === "" && action.replyTo === undefined ? null : { ...draft, saved: true });
+      if (draft?.text !== action.text || draft.replyTo !== action.replyTo) return kept;
+      return withDraft(kept, action.roomId, action.text === "" && action.replyTo === undefined ? null : { ...draft, saved: true });
     }
     case "changing":
       return { ...state, changes: [...state.changes, action.change], refused: without(state.refused, action.change.messageId) };
@@ -435,6 +436,18 @@ function withDraft(state: State, roomId: string, draft: Draft | null): State {
   return { ...state, drafts: draft === null ? without(state.drafts, roomId) : new Map(state.drafts).set(roomId, draft) };
 }
 
+/** The engine says so itself a moment later; until then what it had told of the room is older than what it holds. */
+function withKeptDraft(state: State, roomId: string, text: string, replyTo: string | undefined): State {
+  const room = state.rooms?.get(roomId);
+  if (room === undefined) return state;
+  const next = { ...room };
+  delete next.draft;
+  delete next.draftReplyTo;
+  if (text !== "") next.draft = text;
+  if (replyTo !== undefined) next.draftReplyTo = replyTo;
+  return { ...state, rooms: new Map(state.rooms).set(roomId, next) };
+}
+
 /** What this window was not yet rid of is newer than any list; the rest is as the engine has it. */
 function mergedDrafts(state: State, { drafts }: Drafts): ReadonlyMap<string, Draft> {
   const unsaved = [...state.drafts].filter(([roomId, draft]) => !draft.saved || roomId === state.openRoomId);
@@ -532,10 +545,9 @@ function openRoom(state: State, roomId: string | null): State {
   // What was scrolled through is on the disk; it is read again when somebody comes back.
   const timelines = left?.kind === "ready" && left.messages.length > KEPT_MESSAGES_MAX ? without(state.timelines, state.openRoomId) : state.timelines;
   const next = { ...state, timelines, openRoomId: roomId, openDocId: null, inboxOpen: false, feedOpen: false, marker, attending: false, jump: null, details: { ...state.details, sheet: false } };
-  // What another device wrote there meanwhile, now that nobody's hands are on it. Where the engine has told of no draft it may
-  // only not have told of the one that was just kept.
+  // What became of its draft on another device meanwhile, now that nobody's hands are on it.
   const behind = state.openRoomId === null ? undefined : state.rooms?.get(state.openRoomId);
-  const settled = behind?.draft === undefined ? next : takeDraft(next, behind);
+  const settled = behind === undefined ? next : takeDraft(next, behind);
   return roomId === null ? settled : settleMarker(settled, roomId);
 }
 

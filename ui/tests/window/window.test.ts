@@ -1,7 +1,7 @@
 // The built window in a real browser, against a scripted engine: what jsdom cannot show. Layout, scrolling, focus,
 // the clipboard, a socket that breaks, and what axe finds in both themes.
 import { AxeBuilder } from "@axe-core/playwright";
-import type { Locator, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
 import { composer, expectSteady, focused, fromEnd, log, openPage, openRoom, openSettledRoom, openWindow, until, type Opened } from "./harness.js";
@@ -421,22 +421,14 @@ describe("hostile content", () => {
       message("yuki", "09:02", "javascript:alert(1) https://example.com/ok <b>bold</b>"),
       message("ada", "09:03", "After it all, a plain line.", "read"),
     ]);
-    world.messages.set("general", [message("sam", "09:00", "Nothing but a plain line.", "delivered", "general")]);
     return world;
   }
 
-  test("opens a room with it nearly as soon as another, paints little of it, and shows the line after it", async () => {
+  test("opens a room with it, paints little of it, and shows the line after it", async () => {
     const { page } = await openWindow(hostile());
-    const timeTo = async (roomId: string, shown: Locator) => {
-      const started = performance.now();
-      await openRoom(page, roomId);
-      await shown.waitFor();
-      return performance.now() - started;
-    };
-    const plain = await timeTo("general", page.getByText("Nothing but a plain line."));
-    const hostileTook = await timeTo("boat-shed", page.getByText("After it all, a plain line."));
-    // Drawn whole it takes minutes. A busy machine is slow at both.
-    expect(hostileTook).toBeLessThan(Math.max(1_000, plain * 5));
+    await openRoom(page, "boat-shed");
+    await page.getByText("After it all, a plain line.").waitFor();
+    // Drawn whole it takes minutes.
     expect(await log(page).evaluate((element) => element.textContent.length)).toBeLessThan(5_000);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
   });

@@ -8,7 +8,7 @@ use momoland_xtask::{document, rules, tree};
 const PAGE: &str = "docs/protocol.md";
 
 /// Rules that no other rule uses: what stands alone on a wire, on a disk, or under a signature.
-const TOP: [&str; 34] = [
+const TOP: [&str; 35] = [
     "message-content",
     "announcement",
     "document-update",
@@ -38,6 +38,7 @@ const TOP: [&str; 34] = [
     "location-content",
     "live-position",
     "call-signal",
+    "listening-signal",
     "client-frame",
     "server-frame",
     "log-id",
@@ -88,6 +89,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
             Some("certificate") => Some("signed-certificate"),
             Some("event") => Some("event"),
             Some("call") => Some("call-signal"),
+            Some("listening") => Some("listening-signal"),
             Some("location") => Some("location-content"),
             Some("roster") => Some("signed-roster-change"),
             Some("peer") => Some("peer-frame"),

@@ -178,6 +178,8 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "calls.list" => calls::list,
         "calls.stats" => calls::stats,
         "calls.view" => calls::view,
+        "calls.play" => calls::play,
+        "calls.playback" => calls::playback,
         "feed.publish" => feed::publish,
         "feed.edit" => feed::edit,
         "feed.delete" => feed::delete,

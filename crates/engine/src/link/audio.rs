@@ -7,19 +7,40 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use momoland_media::Packet;
+use momoland_media::{Packet, Sound};
 use tokio::sync::mpsc;
 
-/// Packets that wait to be sent, 0.3 s. Full: the newest is dropped.
-const OUT_MAX: usize = 16;
+/// Packets that wait to be sent, 0.3 s of a voice and a file. Full: the newest is dropped.
+const OUT_MAX: usize = 32;
 
 /// Takes what is heard. Called by the connection's task: must not wait.
-pub(crate) type AudioSink = Arc<dyn Fn(Packet) + Send + Sync>;
+pub(crate) type AudioSink = Arc<dyn Fn(Sound, Packet) + Send + Sync>;
+
+/// What a packet carries: of what it is, its number among those, and Opus. The track's own numbers are of all packets.
+pub(super) fn framed(of: Sound, number: u16, opus: &[u8]) -> Vec<u8> {
+    let kind = match of {
+        Sound::Voice => 1,
+        Sound::File => 2,
+    };
+    let [high, low] = number.to_be_bytes();
+    [&[kind, high, low], opus].concat()
+}
+
+/// The other way round; `None` of what this protocol has not.
+pub(super) fn unframed(payload: &[u8]) -> Option<(Sound, u16, &[u8])> {
+    let ([kind, high, low], opus) = payload.split_first_chunk()?;
+    let of = match kind {
+        1 => Sound::Voice,
+        2 => Sound::File,
+        _ => return None,
+    };
+    Some((of, u16::from_be_bytes([*high, *low]), opus))
+}
 
 /// The owner's end of a link's sound. Outlives the link; then what is sent is dropped.
 pub(crate) struct AudioPort {
-    out: mpsc::Sender<Packet>,
-    waiting: tokio::sync::Mutex<mpsc::Receiver<Packet>>,
+    out: mpsc::Sender<(Sound, Packet)>,
+    waiting: tokio::sync::Mutex<mpsc::Receiver<(Sound, Packet)>>,
     sink: Mutex<Option<AudioSink>>,
 }
 
@@ -32,8 +53,8 @@ impl Default for AudioPort {
 
 impl AudioPort {
     /// Sends a packet. Where too much waits it is dropped: late it is worth nothing.
-    pub(crate) fn send(&self, packet: Packet) {
-        let _ = self.out.try_send(packet);
+    pub(crate) fn send(&self, of: Sound, packet: Packet) {
+        let _ = self.out.try_send((of, packet));
     }
 
     /// Who takes what is heard; nobody to begin with, and what comes is dropped.
@@ -45,7 +66,7 @@ impl AudioPort {
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub(crate) async fn next_out(&self) -> Packet {
+    pub(crate) async fn next_out(&self) -> (Sound, Packet) {
         match self.waiting.lock().await.recv().await {
             Some(packet) => packet,
             // The sender is held beside the receiver.
@@ -53,10 +74,10 @@ impl AudioPort {
         }
     }
 
-    pub(crate) fn heard(&self, packet: Packet) {
+    pub(crate) fn heard(&self, of: Sound, packet: Packet) {
         let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(sink) = sink {
-            sink(packet);
+            sink(of, packet);
         }
     }
 }

@@ -25,14 +25,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use momoland_media::Packet;
 use momoland_media::video::VideoPacket;
+use momoland_media::{Packet, Sound};
 use momoland_protocol::handshake::Side;
 use momoland_protocol::id::DeviceId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::audio::AudioPort;
+use super::audio::{self, AudioPort};
 use super::framing::{EphemeralMessage, Parts, Reassembly};
 use super::outbox::Outbox;
 use super::peer::{self, ChannelEvent, Peer, PeerError, PeerOutputs, PeerSettings, PeerState};
@@ -204,6 +204,8 @@ struct Connection {
     /// The other side closed; what it sent before is being read.
     closing_until: Option<Instant>,
     last_heard: Instant,
+    /// Packets of sound, whatever they are of: no two may bear one number under one key.
+    sounds_sent: u16,
     reported: Option<(PeerPath, Duration)>,
 }
 
@@ -218,7 +220,7 @@ enum Wake<'a> {
     Send,
     Sync(Option<ChannelEvent>),
     Ephemeral(Option<ChannelEvent>),
-    AudioOut(Packet),
+    AudioOut((Sound, Packet)),
     Track(RemoteTrack),
     AudioIn(Option<MediaPacket>),
     VideoOut(VideoPacket),
@@ -258,6 +260,7 @@ pub(crate) async fn run(setup: Setup) {
         broken_until: None,
         closing_until: None,
         last_heard: Instant::now(),
+        sounds_sent: 0,
         reported: None,
     };
     // Not cancelled half-way: the library's driver would outlive what started it. It binds and returns.
@@ -363,9 +366,11 @@ impl Connection {
                 Wake::Send => self.pump(peer).await,
                 Wake::Sync(event) => self.handle_sync(peer, event).await,
                 Wake::Ephemeral(event) => self.handle_ephemeral(peer, event).await,
-                Wake::AudioOut(packet) => {
-                    self.entry.bytes_out.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
-                    let Packet { sequence, timestamp, payload } = packet;
+                Wake::AudioOut((of, packet)) => {
+                    let payload = audio::framed(of, packet.sequence, &packet.payload);
+                    self.entry.bytes_out.fetch_add(payload.len() as u64, Ordering::Relaxed);
+                    let (sequence, timestamp) = (self.sounds_sent, packet.timestamp);
+                    self.sounds_sent = self.sounds_sent.wrapping_add(1);
                     let packet = MediaPacket { sequence, timestamp, marker: false, payload };
                     if let Err(error) = peer.audio.send(packet).await {
                         tracing::debug!(%error, "sound was not sent");
@@ -387,9 +392,11 @@ impl Connection {
                     }
                     Ok(())
                 }
-                Wake::AudioIn(Some(MediaPacket { sequence, timestamp, payload, marker: _ })) => {
+                Wake::AudioIn(Some(MediaPacket { timestamp, payload, sequence: _, marker: _ })) => {
                     self.came(payload.len());
-                    self.entry.audio.heard(Packet { sequence, timestamp, payload });
+                    if let Some((of, sequence, opus)) = audio::unframed(&payload) {
+                        self.entry.audio.heard(of, Packet { sequence, timestamp, payload: opus.to_vec() });
+                    }
                     Ok(())
                 }
                 Wake::VideoIn(Some(MediaPacket { sequence, timestamp, marker, payload })) => {

@@ -678,6 +678,8 @@ fn resident_kb() -> u64 {
 // Rules: CA5
 #[tokio::test]
 async fn sound_crosses_a_link_and_only_to_who_asked() {
+    use momoland_media::Sound;
+
     let mut world = World::pair();
     world.dial(0, 1);
     let (one, other) = world.linked(0, 1).await;
@@ -687,19 +689,24 @@ async fn sound_crosses_a_link_and_only_to_who_asked() {
     let packet = |n: u16| momoland_media::Packet { sequence: n, timestamp: u32::from(n) * 960, payload: vec![7, 8, 9] };
     // Nobody asked for these.
     for n in 0..10 {
-        out.send(packet(n));
+        out.send(Sound::Voice, packet(n));
     }
-    let sink: AudioSink = std::sync::Arc::new(move |packet| heard_sender.send(packet).expect("the test reads"));
+    let sink: AudioSink =
+        std::sync::Arc::new(move |of, packet| heard_sender.send((of, packet)).expect("the test reads"));
     ear.set_sink(Some(sink));
     let mut came = Vec::new();
     let started = Instant::now();
     let mut n = 100;
     while came.len() < 20 {
         assert!(started.elapsed() < PATIENCE, "only {} packets came", came.len());
-        out.send(packet(n));
+        out.send(Sound::Voice, packet(n));
+        out.send(Sound::File, packet(n / 2));
         n += 1;
-        while let Ok(Some(packet)) = timeout(Duration::from_millis(20), heard.recv()).await {
-            came.push(packet);
+        while let Ok(Some((of, packet))) = timeout(Duration::from_millis(20), heard.recv()).await {
+            match of {
+                Sound::Voice => came.push(packet),
+                Sound::File => assert!(packet.sequence < 100 && packet.payload == [7, 8, 9]),
+            }
         }
     }
     assert!(came.iter().all(|packet| packet.payload == [7, 8, 9]));
@@ -710,7 +717,7 @@ async fn sound_crosses_a_link_and_only_to_who_asked() {
     ear.set_sink(None);
     while heard.try_recv().is_ok() {}
     for n in 1_000..1_010 {
-        out.send(packet(n));
+        out.send(Sound::Voice, packet(n));
     }
     assert_eq!(timeout(Duration::from_millis(300), heard.recv()).await, Ok(None), "the sink is gone, and its sender");
     world.shutdown().await;

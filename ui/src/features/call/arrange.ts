@@ -1,5 +1,6 @@
 // Where the pictures of a call go. Pure.
 import type { Call, PictureSource } from "@/client/types";
+import type { Box } from "@/components/box";
 import type { CallLook } from "@/state/calls";
 
 /** Somebody in the call, or a screen that is shown in it. */
@@ -48,8 +49,6 @@ export function arrange(seats: readonly Seat[], look: Pick<CallLook, "arranged" 
 /** What a face is framed in. */
 export const ASPECT = 16 / 9;
 
-export type Size = { width: number; height: number };
-
 export type Grid = { columns: number; rows: number; width: number; height: number };
 
 /** The rows and columns in which so many tiles of one shape are as large as they can be in a box. */
@@ -65,7 +64,7 @@ export function bestGrid(count: number, width: number, height: number, gap: numb
 }
 
 /** Beside the large one: columns at the end where the box is wide, rows below where it is tall. One, while all have room in it. */
-export type Strip = { side: "end" | "below"; lanes: number; tile: Size };
+export type Strip = { side: "end" | "below"; lanes: number; tile: Box };
 
 const STRIP_MIN = 80;
 const STRIP_MAX = 240;

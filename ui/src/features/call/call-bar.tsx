@@ -5,7 +5,7 @@ import { PathBadge } from "@/components/path-badge";
 import { ASPECT } from "@/features/call/arrange";
 import { CallControls } from "@/features/call/controls";
 import { Face, Lasting, Muted, Problems, Refused } from "@/features/call/parts";
-import { CallStage } from "@/features/call/stage";
+import { CallStage, useArrangement } from "@/features/call/stage";
 import { problemsOf } from "@/state/call-quality";
 import { hasPictures, isIn } from "@/state/calls";
 import { useActions, useAppState } from "@/state/context";
@@ -39,7 +39,8 @@ function OwnCall({ room, call }: { room: Room; call: Call }) {
   const section = useRef<HTMLElement>(null);
   const box = useBox(section);
   // One picture alone, in a window that is higher than wide, leaves the rest of the height to the conversation.
-  const alone = pictures && !large && box.width > 0 && call.participants.length <= 1 && !call.participants.some(({ screen }) => screen);
+  const { arranged } = useArrangement(call);
+  const alone = pictures && !large && box.width > 0 && arranged.rest.length + (arranged.large === null ? 0 : 1) === 1;
 
   // Esc takes it off the conversation, as long as what has the focus is not something beside it or over it.
   useEffect(() => {

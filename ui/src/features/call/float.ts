@@ -1,10 +1,10 @@
 // Where the small call lies that one has while one reads elsewhere. Pure.
+import type { Box } from "@/components/box";
 
 /** Shares of the room that it can move in, from the start and from the top: it keeps its place when the window changes. */
 export type FloatPlace = { start: number; top: number };
 
 export type Rect = { left: number; top: number; width: number; height: number };
-export type Size = { width: number; height: number };
 
 export const MARGIN = 12;
 /** Above the row with one's own name, at the foot of the rooms. */
@@ -12,7 +12,7 @@ const FOOT = 66;
 /** Below the head of a narrow window. */
 const HEAD = 60;
 
-export type Surroundings = { window: Size; panel: Size; /** Where one writes, which is never covered. */ composer: Rect | null; rightToLeft: boolean; narrow: boolean };
+export type Surroundings = { window: Box; panel: Box; /** Where one writes, which is never covered. */ composer: Rect | null; rightToLeft: boolean; narrow: boolean };
 
 /** Its corner, in pixels of the window. */
 export function floatAt(place: FloatPlace | null, around: Surroundings): { left: number; top: number } {
@@ -34,7 +34,7 @@ export function placeAt(corner: { left: number; top: number }, around: Surroundi
   return { start: around.rightToLeft ? 1 - fromLeft : fromLeft, top: free.height === 0 ? 0 : clamp((corner.top - MARGIN) / free.height) };
 }
 
-function freeIn({ window, panel }: Surroundings): Size {
+function freeIn({ window, panel }: Surroundings): Box {
   return { width: Math.max(0, window.width - panel.width - 2 * MARGIN), height: Math.max(0, window.height - panel.height - 2 * MARGIN) };
 }
 

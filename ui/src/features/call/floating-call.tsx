@@ -96,18 +96,17 @@ function usePlace(panel: RefObject<HTMLElement | null>) {
   // What is elsewhere decides where its composer is.
   const elsewhere = useAppState((state) => `${state.openRoomId ?? ""} ${state.openDocId ?? ""} ${state.inboxOpen} ${state.feedOpen}`);
 
+  const settle = useEffectEvent(() => {
+    if (panel.current === null) return;
+    const next = floatAt(place, surroundings(panel.current, rightToLeft, narrow));
+    setCorner((held) => (held?.left === next.left && held.top === next.top ? held : next));
+  });
   useLayoutEffect(() => {
-    const element = panel.current;
-    const settle = (of: HTMLElement): void => setCorner(floatAt(place, surroundings(of, rightToLeft, narrow)));
-    const resettle = (): void => (element === null ? undefined : settle(element));
+    const resettle = (): void => settle();
     resettle();
   }, [panel, place, rightToLeft, narrow, elsewhere]);
 
   // It, or what one writes in, became larger or smaller.
-  const settle = useEffectEvent(() => {
-    if (panel.current === null) return;
-    setCorner(floatAt(place, surroundings(panel.current, rightToLeft, narrow)));
-  });
   useLayoutEffect(() => {
     const observer = new ResizeObserver(() => settle());
     for (const each of [panel.current, composer()]) if (each !== null) observer.observe(each);

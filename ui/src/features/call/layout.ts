@@ -1,25 +1,26 @@
 // Where in the box of a call each of its tiles lies. Pure. They are placed rather than put into one another, so that
 // whoever becomes large, or a part of the others, stays the same element: with its picture, and with the focus.
-import { ASPECT, bestGrid, stripFor, type Arrangement, type Seat, type Size } from "@/features/call/arrange";
+import type { Box } from "@/components/box";
+import { ASPECT, bestGrid, stripFor, type Arrangement, type Seat } from "@/features/call/arrange";
 
 /** From the start, and from the top, in whole pixels. */
-export type Place = Size & { start: number; top: number };
+export type Place = Box & { start: number; top: number };
 
 export type Placed = { seat: Seat; place: Place; as: "one" | "large" | "beside" | "corner" };
 
 /** In the order of the seats, whatever is large: elements that change places lose the focus. */
-export function layOut(seats: readonly Seat[], { large, rest, corner }: Arrangement, box: Size, gap: number): readonly Placed[] {
+export function layOut(seats: readonly Seat[], { large, rest, corner }: Arrangement, box: Box, gap: number): readonly Placed[] {
   const placed = large === null ? grid(rest, box, gap) : focus(large, rest, box, gap);
   const all = corner === null ? placed : [...placed, { seat: corner, place: inCorner(box, gap), as: "corner" as const }];
   return seats.flatMap((seat) => all.filter((each) => each.seat.key === seat.key));
 }
 
-function grid(seats: readonly Seat[], box: Size, gap: number): readonly Placed[] {
+function grid(seats: readonly Seat[], box: Box, gap: number): readonly Placed[] {
   const { columns, width, height } = bestGrid(seats.length, box.width, box.height, gap);
   return rows(seats, columns, { width, height }, { start: 0, top: 0, ...box }, gap).map((each) => ({ ...each, as: "one" }));
 }
 
-function focus(large: Seat, rest: readonly Seat[], box: Size, gap: number): readonly Placed[] {
+function focus(large: Seat, rest: readonly Seat[], box: Box, gap: number): readonly Placed[] {
   const { side, lanes, tile } = stripFor(rest.length, box.width, box.height, gap);
   const inLane = Math.ceil(rest.length / lanes);
   const columns = side === "end" ? lanes : inLane;
@@ -37,7 +38,7 @@ function focus(large: Seat, rest: readonly Seat[], box: Size, gap: number): read
 }
 
 /** Rows of tiles of one size, in the middle of a place. */
-function rows(seats: readonly Seat[], columns: number, { width, height }: Size, around: Place, gap: number): readonly Omit<Placed, "as">[] {
+function rows(seats: readonly Seat[], columns: number, { width, height }: Box, around: Place, gap: number): readonly Omit<Placed, "as">[] {
   const count = Math.ceil(seats.length / columns);
   const top = around.top + half(around.height - count * (height + gap) + gap);
   return seats.map((seat, at) => {
@@ -52,7 +53,7 @@ const CORNER_MIN = 72;
 const CORNER_MAX = 220;
 
 /** Oneself, in the corner of the one other. */
-function inCorner(box: Size, gap: number): Place {
+function inCorner(box: Box, gap: number): Place {
   const other = bestGrid(1, box.width, box.height, 0);
   const width = Math.round(Math.max(CORNER_MIN, Math.min(CORNER_MAX, other.width * 0.26)));
   const height = Math.round(width / ASPECT);

@@ -2,7 +2,7 @@ import type { Call, CallParticipant } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Dialog } from "@/components/dialog";
 import { PathBadge } from "@/components/path-badge";
-import { problemsOf } from "@/state/call-quality";
+import { CALL_PROBLEMS, problemsOf } from "@/state/call-quality";
 import { currentCall } from "@/state/calls";
 import { useActions, useAppState } from "@/state/context";
 import { strings } from "@/strings/strings";
@@ -31,7 +31,10 @@ export function CallPassageDialog() {
 function Person({ call, participant }: { call: Call; participant: CallParticipant }) {
   const { userId, deviceId, path } = participant;
   const name = useAppState((state) => state.people.get(userId)?.displayName ?? strings.somebody);
-  const problems = useAppState((state) => [...new Set([...problemsOf(call, deviceId, "camera", state.calls.links), ...problemsOf(call, deviceId, "screen", state.calls.links)])]);
+  const problems = useAppState((state) => {
+    const found = new Set([...problemsOf(call, deviceId, "camera", state.calls.links), ...problemsOf(call, deviceId, "screen", state.calls.links)]);
+    return CALL_PROBLEMS.filter((problem) => found.has(problem));
+  });
   const link = useAppState((state) => state.calls.links.get(deviceId));
   const sent = useAppState((state) => state.calls.figures.get(deviceId)?.sent);
   // Without a way to each other there are no figures, but those of before.

@@ -2,14 +2,16 @@
 
 use momoland_media::cameras::{self, CameraError};
 use momoland_media::devices::Purpose;
+use momoland_media::listening::file::{FileError, SoundFile};
 use momoland_media::video::{Source, vp8};
 use momoland_protocol::id::{DeviceId, RoomId};
+use momoland_protocol::listening::Wish;
 
 use super::id;
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{
     CallDevices, CallList, CallMedia, CallParams, CallStarted, CallStats, CallView, Done, JoinCallParams, NoParams,
-    PictureSource, SetCallMediaParams, StartCallParams, ViewCallParams,
+    PictureSource, PlayParams, PlaybackAction, PlaybackParams, SetCallMediaParams, StartCallParams, ViewCallParams,
 };
 use crate::calls::{TILES_MAX, Tile};
 use crate::engine::Engine;
@@ -60,6 +62,27 @@ pub(super) async fn list(engine: &Engine, _: NoParams) -> Result<CallList, ApiEr
 
 pub(super) async fn stats(engine: &Engine, params: CallParams) -> Result<CallStats, ApiError> {
     engine.with_home(move |home| home.call_stats(&params.call_id)).await
+}
+
+pub(super) async fn play(engine: &Engine, params: PlayParams) -> Result<Done, ApiError> {
+    let opened = tokio::task::spawn_blocking(move || SoundFile::open(params.path.as_ref())).await;
+    let opened = opened.map_err(|error| ApiError::new(ErrorKind::Internal, error.to_string()))?;
+    let file = opened.map_err(|error| match error {
+        FileError::Missing(_) => ApiError::not_found(error.to_string()),
+        error => ApiError::invalid(error.to_string()),
+    })?;
+    engine.with_home(move |home| home.play_in_call(&params.call_id, file).map(|()| Done {})).await
+}
+
+pub(super) async fn playback(engine: &Engine, params: PlaybackParams) -> Result<Done, ApiError> {
+    let wish = match (params.action, params.position_ms) {
+        (PlaybackAction::Play, _) => Wish::Play,
+        (PlaybackAction::Pause, _) => Wish::Pause,
+        (PlaybackAction::Stop, _) => Wish::Stop,
+        (PlaybackAction::Seek, Some(position_ms)) => Wish::Seek { position_ms },
+        (PlaybackAction::Seek, None) => return Err(ApiError::invalid("Say where to go on: `positionMs`.")),
+    };
+    engine.with_home(move |home| home.wish_in_call(&params.call_id, wish).map(|()| Done {})).await
 }
 
 /// Of the front that asks.

@@ -65,6 +65,81 @@ pub struct SetCallMediaParams {
     pub screen_source: Option<String>,
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlayParams {
+    pub call_id: String,
+    /// Of a file on this machine: WAV, FLAC, MP3, Ogg Vorbis or AAC.
+    pub path: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlaybackParams {
+    pub call_id: String,
+    pub action: PlaybackAction,
+    /// Where to go on, for `seek`.
+    #[ts(optional, type = "number")]
+    pub position_ms: Option<u64>,
+}
+
+/// What anybody in a call may do with the file that is played in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaybackAction {
+    /// Goes on; at the end from the beginning.
+    Play,
+    Pause,
+    Seek,
+    /// Ends it for everybody.
+    Stop,
+}
+
+/// The file that all in a call listen to, or listened to last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct CallListening {
+    /// The device that has it.
+    pub device_id: String,
+    /// Whose that is, while they are in the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub user_id: Option<String>,
+    pub title: String,
+    /// Where its format tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub length_ms: Option<u64>,
+    pub state: ListeningState,
+    /// How far it was at `at`; while it plays it goes on from there.
+    #[ts(type = "number")]
+    pub position_ms: u64,
+    #[ts(type = "number")]
+    pub at: u64,
+    /// Who changed something of it last, while they are in the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub changed_by: Option<String>,
+    /// Why it failed, for a person, where it is played from here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub problem: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum ListeningState {
+    Playing,
+    /// Also at its end.
+    Paused,
+    /// Somebody ended it.
+    Stopped,
+    /// It could not be read on.
+    Failed,
+    /// The device that has it is in the call no more.
+    Left,
+}
+
 /// What one can speak into, hear with, be seen by, and show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -242,6 +317,10 @@ pub struct Call {
     pub picture: Option<CallPicture>,
     /// The others in it.
     pub participants: Vec<CallParticipant>,
+    /// While this device is in it, once a file was played.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub listening: Option<CallListening>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub ended: Option<CallEnd>,

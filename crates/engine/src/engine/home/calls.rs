@@ -1,18 +1,19 @@
 //! Calls as fronts make them, their signals, and the sound of the one that this device is in; its pictures are in
-//! [`pictures`].
+//! [`pictures`], files that all listen to in [`listening`].
 
+mod listening;
 mod pictures;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use momoland_media::FRAME_MS;
 use momoland_media::cameras::Screen;
 use momoland_media::conference::Conference;
 use momoland_media::devices::keeper::Choice;
 use momoland_media::devices::{self, Device};
 use momoland_media::video::Source;
+use momoland_media::{FRAME_MS, Packet, Sound as SoundOf};
 use momoland_protocol::call::CallSignal;
 use momoland_protocol::cbor;
 use momoland_protocol::clock::Hlc;
@@ -22,6 +23,7 @@ use momoland_protocol::limits;
 use momoland_protocol::roster::{Role, RoomKind};
 use tokio::time::Instant;
 
+use self::listening::Together;
 use self::pictures::{Pictures, Wanted};
 use super::Home;
 use crate::account::record::Noted;
@@ -49,6 +51,7 @@ pub(in crate::engine) struct Calling {
     sound: Option<Sound>,
     choice: Choice,
     pictures: Pictures,
+    together: Option<Together>,
 }
 
 #[derive(Debug)]
@@ -72,7 +75,13 @@ impl Sound {
 
 impl Calling {
     pub(in crate::engine) fn new(own: AccountId) -> Self {
-        Self { calls: Calls::new(own), sound: None, choice: Choice::default(), pictures: Pictures::default() }
+        Self {
+            calls: Calls::new(own),
+            sound: None,
+            choice: Choice::default(),
+            pictures: Pictures::default(),
+            together: None,
+        }
     }
 }
 
@@ -294,6 +303,7 @@ impl Home {
         self.calling.calls.retain(|room| has_voice(room, own), has_voice);
         self.carry_calls();
         self.look_for_windows(now_ms);
+        self.carry_listening(false);
         self.look_at_sound(now_ms);
     }
 
@@ -398,6 +408,7 @@ impl Home {
                         since: self.wall().0,
                         sound: None,
                         participants: Vec::new(),
+                        listening: None,
                         ended: Some(api_end(why)),
                     };
                     self.tell_call(call);
@@ -407,6 +418,7 @@ impl Home {
         }
         self.sound_follows();
         self.pictures_follow();
+        self.carry_listening(false);
     }
 
     /// Lists what this person missed.
@@ -442,11 +454,7 @@ impl Home {
             devices::from_environment(),
             self.calling.choice.clone(),
             true,
-            Box::new(move |packet| {
-                for port in of_sound.lock().unwrap_or_else(PoisonError::into_inner).values() {
-                    port.send(packet.clone());
-                }
-            }),
+            Box::new(move |packet| send_to(&of_sound, SoundOf::Voice, packet)),
         );
         let conference = conference.map_err(|error| ApiError::new(ErrorKind::Internal, error.to_string()))?;
         let (looked_ms, told, rates) = (self.mono_ms(), None, BTreeMap::new());
@@ -470,7 +478,10 @@ impl Home {
         }
         for (link, port) in wanted.iter().filter(|(link, _)| !before.contains_key(link)) {
             let (conference, link) = (sound.conference.clone(), *link);
-            let sink: AudioSink = Arc::new(move |packet| conference.receive(link, packet));
+            let sink: AudioSink = Arc::new(move |of, packet| match of {
+                SoundOf::Voice => conference.receive(link, packet),
+                SoundOf::File => conference.receive_file(link, packet),
+            });
             port.set_sink(Some(sink));
         }
         match current {
@@ -543,8 +554,16 @@ impl Home {
                 CallSound { microphone: in_use.microphone, speakers: in_use.speakers, problem }
             }),
             participants: others.collect(),
+            listening: self.api_listening(room, call),
             ended: None,
         }
+    }
+}
+
+/// Sends a packet to everybody who hears this device.
+fn send_to(ports: &Mutex<Ports>, of: SoundOf, packet: &Packet) {
+    for port in ports.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        port.send(of, packet.clone());
     }
 }
 

@@ -40,6 +40,7 @@ impl Home {
                 self.hear_position(room, account, device, &payload);
             }
             EphemeralSignal::Other { kind: kind::CALL, payload } => self.hear_call(room, account, device, &payload),
+            EphemeralSignal::Other { kind: kind::LISTENING, payload } => self.hear_listening(room, device, &payload),
             EphemeralSignal::Other { kind, payload } => self.document_signal(room, account, device, kind, &payload),
         }
     }
