@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use momoland_media::video::picture::Picture;
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{
-    AtomEnum, ChangeWindowAttributesAux, ConfigureWindowAux, ConnectionExt as _, CreateGCAux, CreateWindowAux,
+    Atom, AtomEnum, ChangeWindowAttributesAux, ConfigureWindowAux, ConnectionExt as _, CreateGCAux, CreateWindowAux,
     ImageFormat, PropMode, StackMode, Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
@@ -131,10 +131,13 @@ impl Display {
 
     /// As a window manager does.
     fn list(&self) {
-        let list = self.connection.intern_atom(false, b"_NET_CLIENT_LIST").expect("it is asked");
-        let list = list.reply().expect("an atom").atom;
+        let list = self.atom("_NET_CLIENT_LIST");
         let windows: Vec<Window> = self.windows.keys().copied().collect();
         let told = self.connection.change_property32(PropMode::REPLACE, self.root, list, AtomEnum::WINDOW, &windows);
         told.expect("it is asked").check().expect("it is told");
+    }
+    fn atom(&self, name: &str) -> Atom {
+        let atom = self.connection.intern_atom(false, name.as_bytes()).expect("it is asked");
+        atom.reply().expect("an atom").atom
     }
 }
