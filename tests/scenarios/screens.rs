@@ -10,6 +10,7 @@ use support::{Momo, Viewer, World, sound, wait_until};
 
 const WITHIN: Duration = Duration::from_secs(20);
 const PAPER: &str = "Paper on the desk";
+const BESIDE: &str = "BESIDE-1";
 
 /// Ada shows her screen in a call, and Grace's window looks at it.
 struct Showing {
@@ -109,6 +110,27 @@ fn what_is_on_a_screen_or_in_a_window_is_seen_by_the_others_and_a_closed_window_
     showing.choose(&json!(""));
     showing.wait_shown("the whole screen again", whole(2));
     wait_until("nothing is wrong any more", WITHIN, || showing.own()["picture"]["problem"].is_null());
+}
+
+#[test]
+fn a_monitor_that_is_moved_is_followed_and_one_that_is_unplugged_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut display = Display::start(folder.path(), (1_280, 720));
+    let shown = |count| TestPicture { who: 4, count };
+    display.open("Left", (0, 0), &shown(1).draw(640, 360));
+    display.open("Below", (0, 360), &shown(2).draw(320, 180));
+    display.put_monitor(BESIDE, (0, 0), (640, 360));
+    let mut showing = show(folder.path(), &display);
+    let screens = showing.ada.ask("calls.devices", json!({}))["screens"].clone();
+    let listed = screens.as_array().expect("a list");
+    let beside = listed.iter().find(|screen| screen["name"] == BESIDE && screen["kind"] == "screen");
+    showing.choose(&beside.expect("it is listed")["sourceId"]);
+    assert_eq!(showing.wait_shown("what is on the monitor", shown(1)), (640, 360));
+    // No picture fails meanwhile: there is a screen wherever it was.
+    display.put_monitor(BESIDE, (0, 360), (320, 180));
+    assert_eq!(showing.wait_shown("what is on it at its new place", shown(2)), (320, 180));
+    display.unplug_monitor(BESIDE);
+    showing.wait_gone();
 }
 
 #[test]

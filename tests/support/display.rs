@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use momoland_media::video::picture::Picture;
 use x11rb::connection::Connection as _;
+use x11rb::protocol::randr::{ConnectionExt as _, MonitorInfo};
 use x11rb::protocol::xproto::{
     Atom, AtomEnum, ChangeWindowAttributesAux, ConfigureWindowAux, ConnectionExt as _, CreateGCAux, CreateWindowAux,
     ImageFormat, PropMode, StackMode, Window, WindowClass,
@@ -98,6 +99,37 @@ impl Display {
     /// Shows a minimised window again, of the size and at the place that it had.
     pub fn restore(&self, window: Window) {
         self.connection.map_window(window).expect("it is asked").check().expect("it is shown");
+    }
+
+    /// Plugs a monitor in that shows this part of the screen, or has it show another.
+    pub fn put_monitor(&self, name: &str, (x, y): (i16, i16), (width, height): (u16, u16)) {
+        let name = self.atom(name);
+        let (primary, automatic, outputs) = (false, false, Vec::new());
+        let (width_in_millimeters, height_in_millimeters) = (u32::from(width) / 4, u32::from(height) / 4);
+        let monitor = MonitorInfo {
+            name,
+            primary,
+            automatic,
+            x,
+            y,
+            width,
+            height,
+            width_in_millimeters,
+            height_in_millimeters,
+            outputs,
+        };
+        // At once: nobody is to see that it is gone for a moment, where it was there before.
+        self.connection.grab_server().expect("it is asked");
+        let gone = self.connection.randr_delete_monitor(self.root, name).expect("it is asked");
+        gone.ignore_error();
+        self.connection.randr_set_monitor(self.root, monitor).expect("it is asked").check().expect("it is there");
+        self.connection.ungrab_server().expect("it is asked").check().expect("others go on");
+    }
+
+    /// Unplugs a monitor.
+    pub fn unplug_monitor(&self, name: &str) {
+        let gone = self.connection.randr_delete_monitor(self.root, self.atom(name));
+        gone.expect("it is asked").check().expect("it was there");
     }
 
     /// Closes a window.
