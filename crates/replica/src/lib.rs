@@ -19,6 +19,7 @@ pub mod input;
 pub mod output;
 pub mod admission;
 pub mod deletions;
+mod links;
 mod log;
 mod session;
 pub mod replica;

@@ -29,12 +29,14 @@ use momoland_protocol::signed::{SecretKey, Signed};
 
 use crate::deletions::Deletion;
 use crate::input::{Command, CommandId, Input, LinkId, Mono, Now, Ticket};
+use crate::links::Links;
 use crate::log::{Chain, Head, Log, Low};
 use crate::output::{CommandRefusal, Notice, Output, Record};
 use crate::roster::Roster;
 use crate::roster::line::Line;
-use crate::session::{Link, Wanted};
+use crate::session::Wanted;
 
+use self::logs::Announced;
 use self::registers::Setting;
 
 /// How far ahead of the wall clock an event may be and still move our clock, milliseconds (DESIGN §3, When).
@@ -232,8 +234,7 @@ pub struct Replica {
     rooms: BTreeMap<RoomId, Room>,
     rooms_of: BTreeMap<AccountId, BTreeSet<RoomId>>,
     logs: BTreeMap<LogId, Log>,
-    /// The room of each log that an event in a conversation announced, whether anything of it is held or not.
-    announced: BTreeMap<LogId, RoomId>,
+    announced: Announced,
     /// Rooms in which the relay need not push what peers bring.
     fed_by_peers: BTreeSet<RoomId>,
     /// Chains whose history somebody waits for, at most [`FETCHED_FIRST_MAX`].
@@ -245,7 +246,7 @@ pub struct Replica {
     /// Logs of which it is not known yet whether our own chain still counts: it is read.
     unsure: BTreeSet<LogId>,
     registers: BTreeMap<RegisterKey, Signed<Register>>,
-    links: BTreeMap<LinkId, Link>,
+    links: Links,
     tickets: BTreeMap<Ticket, Pending>,
     next_ticket: u64,
     recent: Recent,
@@ -266,14 +267,14 @@ impl Replica {
             rooms: BTreeMap::new(),
             rooms_of: BTreeMap::new(),
             logs: BTreeMap::new(),
-            announced: BTreeMap::new(),
+            announced: Announced::default(),
             fed_by_peers: BTreeSet::new(),
             fetched_first: Vec::new(),
             incarnations: BTreeMap::new(),
             proofs: BTreeMap::new(),
             unsure: BTreeSet::new(),
             registers: BTreeMap::new(),
-            links: BTreeMap::new(),
+            links: Links::default(),
             tickets: BTreeMap::new(),
             next_ticket: 0,
             recent: Recent::default(),
@@ -284,7 +285,9 @@ impl Replica {
         for (room, changes) in state.rosters {
             replica.recover_roster(room, &changes);
         }
-        replica.announced = state.logs.into_iter().map(|(room, log)| (log, room)).collect();
+        for (room, log) in state.logs {
+            replica.announced.insert(room, log);
+        }
         for held in state.chains {
             replica.recover_chain(&held);
         }
@@ -350,12 +353,7 @@ impl Replica {
             Input::LinkDown { link } => self.link_down(now, link),
             Input::Frame { link, frame } => self.frame(now, link, frame),
             Input::Credit { link, bytes } => {
-                if let Some(link) = self.links.get_mut(&link) {
-                    if link.credit == 0 && bytes > 0 {
-                        link.resume(now);
-                    }
-                    link.credit = link.credit.saturating_add(bytes);
-                }
+                self.credit(now, link, bytes);
                 self.pump(now, link);
             }
             Input::Mode { room, mode } => self.set_mode(room, mode),
@@ -372,13 +370,7 @@ impl Replica {
 
     /// Does what is due. Safe to call early, late or twice.
     pub fn handle_timeout(&mut self, now: Now) {
-        let due: Vec<LinkId> = self
-            .links
-            .iter()
-            .filter(|(_, link)| link.wake_at.is_some_and(|at| at <= now.mono))
-            .map(|(id, _)| *id)
-            .collect();
-        for link in due {
+        for link in self.links.take_due(now.mono) {
             self.wake_link(now, link);
         }
     }
@@ -390,8 +382,7 @@ impl Replica {
 
     /// When [`Self::handle_timeout`] wants to be called, and why.
     pub fn poll_timeout(&self) -> Option<(Mono, Timer)> {
-        let waiting = self.links.iter().filter_map(|(id, link)| Some((link.wake_at?, *id)));
-        waiting.min().map(|(at, link)| (at, Timer::Link(link)))
+        self.links.next_wake().map(|(at, link)| (at, Timer::Link(link)))
     }
 
     /// The roster of a room that is held here.
@@ -495,9 +486,7 @@ impl Replica {
         }
         assert!(self.fetched_first.len() <= FETCHED_FIRST_MAX, "too much is fetched first");
         assert!(self.recent.bytes <= self.config.recent_bytes_max, "the recent events are within their bound");
-        for link in self.links.values() {
-            link.check_bounds();
-        }
+        self.links.check_invariants();
     }
 
     /// Writes and reads that wait for their answer.
@@ -509,9 +498,8 @@ impl Replica {
     /// How many chains each link is owed something of.
     #[cfg(test)]
     fn owed_places(&self) -> Vec<usize> {
-        let owed =
-            |link: &Link| link.rooms.values().flat_map(|room| room.logs.values()).map(|log| log.owed.len()).sum();
-        self.links.values().map(owed).collect()
+        let links = self.links.iter().map(|(_, link)| link.rooms().flat_map(|(_, room)| room.logs.values()));
+        links.map(|logs| logs.map(|log| log.owed.len()).sum()).collect()
     }
 
     fn own_device(&self) -> Option<DeviceId> {
@@ -569,15 +557,15 @@ impl Replica {
         self.rooms_of.retain(|_, rooms| !rooms.is_empty());
         self.fed_by_peers.remove(&room);
         self.logs.retain(|_, log| log.room != room);
-        self.announced.retain(|_, of| *of != room);
+        self.announced.forget(room);
         let logs = &self.logs;
         self.proofs.retain(|(log, _), _| logs.contains_key(log));
         self.fetched_first.retain(|(log, _)| logs.contains_key(log));
         self.incarnations.retain(|log, _| logs.contains_key(log));
         self.registers.retain(|key, _| key.room != room);
-        for (id, link) in &mut self.links {
-            if link.rooms.remove(&room).is_some_and(|session| session.announced) {
-                self.outputs.push_back(Output::Send { link: *id, frame: Frame::Closed { room } });
+        for link in self.links.in_room(room).collect::<Vec<_>>() {
+            if self.links.leave(link, room).is_some_and(|session| session.announced) {
+                self.outputs.push_back(Output::Send { link, frame: Frame::Closed { room } });
             }
         }
         self.persist(Pending::Forget { command, room }, vec![Record::Forget { room }]);

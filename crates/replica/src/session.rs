@@ -1,16 +1,15 @@
-//! What is known of the other end of one link, and what it still has to be sent.
+//! What is known of the other end of one link in one room, and what it still has to be sent.
 //!
 //! For a chain that is not in `owed`, the other end has, or was sent, everything that is on disk here: so a session
 //! costs memory for what is missing, not for what there is.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::Bound::{Excluded, Unbounded};
+use std::collections::{BTreeMap, BTreeSet};
 
-use momoland_protocol::id::{ChainId, EventId, LogId, RoomId, Seq};
+use momoland_protocol::id::{ChainId, EventId, LogId, Seq};
 use momoland_protocol::register::RegisterKey;
-use momoland_protocol::replication::{ChainHead, ChainRange, RelayMode};
+use momoland_protocol::replication::{ChainHead, RelayMode};
 
-use crate::input::{Mono, Remote, Ticket};
+use crate::input::Mono;
 
 /// How long a device waits before it passes on what somebody else wrote: its author or the relay mostly sends it
 /// first, and then nothing is sent twice. Milliseconds; up to as much again is added so that peers do not all answer.
@@ -158,76 +157,6 @@ pub(crate) struct RoomSession {
     /// Registers that it may lack, and whether that was so at the last look.
     pub(crate) registers: BTreeMap<RegisterKey, bool>,
     pub(crate) logs: BTreeMap<LogId, LogSession>,
-}
-
-/// One link.
-#[derive(Debug)]
-pub(crate) struct Link {
-    pub(crate) remote: Remote,
-    /// Bytes of events that it can take now.
-    pub(crate) credit: usize,
-    /// The load that is under way for it: at most one.
-    pub(crate) loading: Option<Ticket>,
-    pub(crate) rooms: BTreeMap<RoomId, RoomSession>,
-    /// Parts of the vector that the other end is telling: of one log at a time.
-    pub(crate) vector: Option<(LogId, Vec<ChainRange>)>,
-    /// Chains of which the other end holds something that we lack and it does not send by itself, with its first
-    /// place: what is before our first event, and long chains of which we hold nothing.
-    pub(crate) older: BTreeMap<(LogId, ChainId), Seq>,
-    /// The parts of chains that it was asked for, at most [`ASKED_MAX`].
-    pub(crate) asked: Vec<Asked>,
-    /// Parts of chains that it asked for, at most [`WANTED_MAX`].
-    pub(crate) wanted: VecDeque<Wanted>,
-    /// Logs with something owed that may be sent now.
-    pub(crate) ready: BTreeSet<LogId>,
-    /// The one of them that was served last: they take turns.
-    pub(crate) served: Option<LogId>,
-    /// Since when something waits and it takes nothing.
-    pub(crate) stalled_since: Option<Mono>,
-    /// When something that waits becomes due: owed events, lazy acknowledgements, a comparison, an answer.
-    pub(crate) wake_at: Option<Mono>,
-}
-
-impl Link {
-    pub(crate) fn new(remote: Remote) -> Self {
-        Self {
-            remote,
-            credit: 0,
-            loading: None,
-            rooms: BTreeMap::new(),
-            vector: None,
-            older: BTreeMap::new(),
-            asked: Vec::new(),
-            wanted: VecDeque::new(),
-            ready: BTreeSet::new(),
-            served: None,
-            stalled_since: None,
-            wake_at: None,
-        }
-    }
-
-    /// # Panics
-    /// Where a collection is beyond its bound.
-    pub(crate) fn check_bounds(&self) {
-        let told = self.vector.as_ref().map_or(0, |(_, chains)| chains.len());
-        assert!(told <= CHAINS_A_LOG_MAX, "a vector of {told} chains is kept");
-        assert!(self.asked.len() <= ASKED_MAX, "{} questions wait for an answer", self.asked.len());
-        assert!(self.wanted.len() <= WANTED_MAX + 1, "{} questions wait to be answered", self.wanted.len());
-    }
-
-    /// The log whose turn it is, of those with something to send.
-    pub(crate) fn next_ready(&self) -> Option<LogId> {
-        let after = self.served.and_then(|served| self.ready.range((Excluded(served), Unbounded)).next());
-        after.or_else(|| self.ready.first()).copied()
-    }
-
-    pub(crate) fn wake_by(&mut self, at: Mono) {
-        self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
-    }
-
-    pub(crate) fn log(&mut self, room: RoomId, log: LogId) -> Option<&mut LogSession> {
-        Some(self.rooms.get_mut(&room)?.logs.entry(log).or_default())
-    }
 }
 
 impl LogSession {

@@ -33,7 +33,7 @@ use super::{Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote};
 use crate::log::Chain;
 use crate::output::Output;
-use crate::session::{DIGEST_EVERY_MS, Due, Link, LogSession, Owed};
+use crate::session::{DIGEST_EVERY_MS, Due, LogSession, Owed};
 #[cfg(feature = "planted")]
 use crate::sim::Planted;
 
@@ -56,8 +56,8 @@ impl Replica {
                 .links
                 .iter()
                 .filter(|(_, link)| link.remote == Remote::Relay)
-                .filter(|(_, link)| link.rooms.get(&room).is_some_and(|session| session.offered))
-                .map(|(id, _)| *id)
+                .filter(|(_, link)| link.room(room).is_some_and(|session| session.offered))
+                .map(|(id, _)| id)
                 .collect();
             for id in relays {
                 self.send_modes(id, room);
@@ -83,7 +83,7 @@ impl Replica {
         if !self.is_relay() {
             return;
         }
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(id) else { return };
         let Some(session) = link.log(room, log) else { return };
         session.mode = mode;
         if mode == RelayMode::Full {
@@ -103,7 +103,7 @@ impl Replica {
     /// Whether what somebody else wrote is left to the relay to ask for: it is told by an acknowledgement. Who lacks a
     /// chain's beginning acknowledges nothing of it, and passes it on instead.
     pub(super) fn leaves_to_relay(&self, id: LinkId, room: RoomId, log: LogId, chain: ChainId) -> bool {
-        let to_relay = self.links.get(&id).is_some_and(|link| link.remote == Remote::Relay);
+        let to_relay = self.links.get(id).is_some_and(|link| link.remote == Remote::Relay);
         let held = self.logs.get(&log).and_then(|log| log.chains.get(&chain));
         to_relay && self.fed_by_peers.contains(&room) && held.is_some_and(Chain::is_whole)
     }
@@ -111,14 +111,14 @@ impl Replica {
     /// A log on a link to a device that asked for digests.
     pub(super) fn fed_session(&mut self, id: LinkId, log: LogId) -> Option<&mut LogSession> {
         let room = self.room_of(log)?;
-        let session = self.links.get_mut(&id)?.log(room, log)?;
+        let session = self.links.get_mut(id)?.log(room, log)?;
         (session.mode == RelayMode::Digest).then_some(session)
     }
 
     /// What is due of one log on one link: lists, and questions for what it has more of than we.
     pub(super) fn tell_digests(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
         let open = self.shares(id, room) && !self.halted;
-        let Some(session) = self.links.get_mut(&id).and_then(|link| link.log(room, log)) else { return };
+        let Some(session) = self.links.get_mut(id).and_then(|link| link.log(room, log)) else { return };
         if session.fetch_at.is_some_and(|at| at <= now.mono) {
             session.fetch_at = None;
             let ahead = std::mem::take(&mut session.ahead);
@@ -126,7 +126,7 @@ impl Replica {
                 self.fetch(id, log, ahead.into_iter().collect());
             }
         }
-        let Some(session) = self.links.get_mut(&id).and_then(|link| link.log(room, log)) else { return };
+        let Some(session) = self.links.get_mut(id).and_then(|link| link.log(room, log)) else { return };
         if session.digest_at.is_some_and(|at| at <= now.mono) {
             session.digest_at = None;
             if open {
@@ -136,12 +136,12 @@ impl Replica {
     }
 
     /// Lists the chains of which the other end got no further since the last look. Whoever takes nothing now is told
-    /// once it does ([`Link::resume`]): what waits for it is a place a chain.
+    /// once it does (`credit`): what waits for it is a place a chain.
     fn tell_digest(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
         let again = Mono(now.mono.0 + DIGEST_EVERY_MS);
         let of_conversation = log == room.conversation();
         let held = self.logs.get(&log);
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.credit > 0) else { return };
+        let Some(link) = self.links.get_mut(id).filter(|link| link.credit > 0) else { return };
         let Some(session) = link.log(room, log) else { return };
         let mut heads = Vec::new();
         let (mut waits, mut forked) = (false, false);
@@ -183,16 +183,15 @@ impl Replica {
     }
 
     fn digest_by(&mut self, id: LinkId, room: RoomId, log: LogId, at: Mono) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        if let Some(session) = link.log(room, log) {
+        if let Some(session) = self.links.get_mut(id).and_then(|link| link.log(room, log)) {
             session.digest_at = Some(at);
         }
-        link.wake_by(at);
+        self.links.wake_by(id, at);
     }
 
     /// The relay lists chains that grew: what no peer brought meanwhile is asked for.
     pub(super) fn digest(&mut self, id: LinkId, log: LogId, heads: Vec<ChainHead>) {
-        if self.links.get(&id).is_none_or(|link| link.remote != Remote::Relay)
+        if self.links.get(id).is_none_or(|link| link.remote != Remote::Relay)
             || !self.room_of(log).is_some_and(|room| self.shares(id, room))
         {
             return;
@@ -229,7 +228,7 @@ impl Replica {
             .filter(|(_, (high, _))| Seq::ZERO < *high)
             .collect();
         let tail = self.tail_of(log);
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(id) else { return };
         let Some(session) = link.log(room, log).filter(|session| session.compared) else { return };
         for head in heads {
             let Some((high, long)) = given.get(&head.chain).copied().filter(|(high, _)| head.seq < *high) else {
@@ -263,7 +262,7 @@ impl Replica {
             return;
         }
         let due = self.pass_on_at(now);
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(id) else { return };
         let Some(session) = link.log(room, log) else { return };
         for (chain, high) in ahead {
             if session.ahead.len() < AHEAD_MAX || session.ahead.contains_key(&chain) {
@@ -274,7 +273,7 @@ impl Replica {
             }
         }
         let due = *session.fetch_at.get_or_insert(due);
-        link.wake_by(due);
+        self.links.wake_by(id, due);
     }
 
     /// Registers are on their way to the relay's disk: who has them from its peers sends them, too, and is sent none.
@@ -286,12 +285,13 @@ impl Replica {
         for register in registers {
             let key = register.get().key();
             let log = key.room.conversation();
-            for (id, link) in &mut self.links {
-                let Some(session) = link.rooms.get_mut(&key.room).filter(|_| Some(*id) != from) else { continue };
+            let elsewhere: Vec<LinkId> = self.links.in_room(key.room).filter(|id| Some(*id) != from).collect();
+            for id in elsewhere {
+                let Some(session) = self.links.room_mut(id, key.room) else { continue };
                 let Some(of_log) = session.logs.get_mut(&log).filter(|of_log| of_log.is_digest()) else { continue };
                 session.registers.insert(key, false);
                 let at = *of_log.digest_at.get_or_insert(at);
-                link.wake_by(at);
+                self.links.wake_by(id, at);
             }
         }
     }
@@ -300,7 +300,7 @@ impl Replica {
     pub(super) fn register_is_there(&mut self, id: LinkId, register: &Signed<Register>) {
         let key = register.get().key();
         if self.registers.get(&key).is_none_or(|held| !held.supersedes(register))
-            && let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&key.room))
+            && let Some(session) = self.links.room_mut(id, key.room)
         {
             session.registers.remove(&key);
         }
@@ -309,7 +309,7 @@ impl Replica {
     /// Sends the registers of a room that a link was not seen to have for a second, or `all` that wait; whether some
     /// still do.
     fn tell_registers_due(&mut self, id: LinkId, room: RoomId, all: bool) -> bool {
-        let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) else { return false };
+        let Some(session) = self.links.room_mut(id, room) else { return false };
         let waiting = std::mem::take(&mut session.registers);
         let (mut due, mut later) = (Vec::new(), BTreeMap::new());
         for (key, seen) in waiting {
@@ -321,7 +321,7 @@ impl Replica {
             }
         }
         let waits = !later.is_empty();
-        if let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) {
+        if let Some(session) = self.links.room_mut(id, room) {
             session.registers = later;
         }
         self.send_registers(id, room, due);
@@ -337,12 +337,18 @@ impl Replica {
     }
 }
 
-impl Link {
-    /// The other end takes something again: what it was not listed meanwhile is due.
-    pub(crate) fn resume(&mut self, now: Now) {
-        self.stalled_since = None;
+impl Replica {
+    /// The other end takes so many bytes more. Where it took none before, what it was not listed meanwhile is due.
+    pub(super) fn credit(&mut self, now: Now, id: LinkId, bytes: usize) {
+        let Some(link) = self.links.get_mut(id) else { return };
+        let resumes = link.credit == 0 && bytes > 0;
+        link.credit = link.credit.saturating_add(bytes);
+        if !resumes {
+            return;
+        }
+        link.stalled_since = None;
         let mut waits = false;
-        for room in self.rooms.values_mut() {
+        for (_, room) in link.rooms_mut() {
             let registers = !room.registers.is_empty();
             for session in room.logs.values_mut().filter(|session| session.is_digest()) {
                 if session.digest_at.is_none() && (registers || !session.owed.is_empty()) {
@@ -352,7 +358,7 @@ impl Link {
             }
         }
         if waits {
-            self.wake_by(now.mono);
+            self.links.wake_by(id, now.mono);
         }
     }
 }

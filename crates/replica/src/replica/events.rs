@@ -54,7 +54,7 @@ impl Replica {
                 self.drop_deleted_bodies(staged.room, log, [&mut staged.event]);
                 #[cfg(feature = "planted")]
                 if self.config.planted == Some(Planted::SendsBeforePersisted) {
-                    let mut links: Vec<LinkId> = self.links.keys().copied().collect();
+                    let mut links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
                     links.retain(|link| self.shares(*link, staged.room));
                     for link in links {
                         self.send_events(link, log, vec![staged.event.clone()]);
@@ -168,7 +168,7 @@ impl Replica {
         if self.rooms.contains_key(&conversation) {
             return Some(conversation);
         }
-        self.announced.get(&log).copied().filter(|room| self.rooms.contains_key(room))
+        self.announced.room_of(log).filter(|room| self.rooms.contains_key(room))
     }
 
     fn own_incarnation(&mut self, log: LogId) -> Incarnation {
@@ -256,7 +256,7 @@ impl Replica {
         let header = event.header.get();
         let (chain_id, seq, hlc) = (header.chain(), header.seq, header.hlc);
         let own = self.own_device();
-        let from_middle = !self.is_relay() && self.links.get(&link).is_some_and(|link| link.remote == Remote::Relay);
+        let from_middle = !self.is_relay() && self.links.get(link).is_some_and(|link| link.remote == Remote::Relay);
         let Some(held) = self.rooms.get(&room) else { return ControlFlow::Break(()) };
         let chains = &mut self.logs.entry(log).or_insert_with(|| Log::new(room)).chains;
         let empty = Chain::empty();
@@ -340,7 +340,7 @@ impl Replica {
         if ask_for_roster {
             self.ask_for_roster(now, link, room);
         }
-        if let Some(session) = self.links.get_mut(&link).and_then(|link| link.log(room, log)) {
+        if let Some(session) = self.links.get_mut(link).and_then(|link| link.log(room, log)) {
             frozen.retain(|chain| session.told_forked.insert(*chain));
             compare |= !frozen.is_empty();
         }
@@ -358,7 +358,7 @@ impl Replica {
     /// Says again how much of a roster is held, since an event names more; not at once where that was said a moment ago:
     /// the answer may be on its way to a slow disk, and what is said is answered with the same event.
     fn ask_for_roster(&mut self, now: Now, id: LinkId, room: RoomId) {
-        let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) else { return };
+        let Some(session) = self.links.room_mut(id, room) else { return };
         if session.roster_asked_at.is_none_or(|at| Mono(at.0 + COMPARE_EVERY_MS) <= now.mono) {
             session.roster_asked_at = Some(now.mono);
             self.announce_room(id, room);
@@ -395,6 +395,10 @@ impl Replica {
         let mut heads: BTreeMap<(RoomId, LogId, ChainId), ChainHead> = BTreeMap::new();
         let mut forks: BTreeSet<(RoomId, LogId, ChainId)> = BTreeSet::new();
         let mut announced = Vec::new();
+        let mut concerned: BTreeSet<LinkId> = from.into_iter().collect();
+        for room in staged.iter().map(|staged| staged.room).collect::<BTreeSet<_>>() {
+            concerned.extend(self.links.in_room(room));
+        }
         for Staged { room, mut event, author, roster_version } in staged {
             // Its deletion may have been taken while it was on its way to the disk.
             self.drop_deleted_bodies(room, event.header.get().log, [&mut event]);
@@ -434,8 +438,7 @@ impl Replica {
             self.acknowledge(now, from, &heads);
             self.history_stored(now, from, heads.keys().map(|(room, log, _)| (*room, *log)).collect());
         }
-        let links: Vec<LinkId> = self.links.keys().copied().collect();
-        for link in links {
+        for link in concerned {
             self.tell_forks_again(now, link, &forks);
             self.pump(now, link);
         }
@@ -444,7 +447,7 @@ impl Replica {
     /// Who was told of a fork while what is held here was not on the disk yet has seen nothing of it in the vector.
     fn tell_forks_again(&mut self, now: Now, link: LinkId, forks: &BTreeSet<(RoomId, LogId, ChainId)>) {
         for (room, log, chain) in forks {
-            let session = self.links.get(&link).and_then(|link| link.rooms.get(room)?.logs.get(log));
+            let session = self.links.log(link, *room, *log);
             if session.is_some_and(|session| session.told_forked.contains(chain)) && self.shares(link, *room) {
                 self.compare_soon(now, link, *room, *log);
             }
@@ -457,31 +460,33 @@ impl Replica {
         let at_once = relay || from.is_none();
         let due = if at_once { now.mono } else { self.pass_on_at(now) };
         let left = |id: &LinkId| from.is_some() && self.leaves_to_relay(*id, room, log, chain);
-        let links: Vec<LinkId> = self.links.keys().copied().filter(|id| Some(*id) != from && !left(id)).collect();
+        let links: Vec<LinkId> = self.links.in_room(room).filter(|id| Some(*id) != from && !left(id)).collect();
         for id in links {
-            let Some(link) = self.links.get_mut(&id) else { continue };
+            let Some(link) = self.links.get_mut(id) else { continue };
             let stalled = link.stalled_since.is_some_and(|since| since.0 + SLOW_AFTER_MS <= now.mono.0);
-            let session = link.rooms.get_mut(&room).and_then(|session| session.logs.get_mut(&log));
-            let Some(session) = session.filter(|session| session.compared) else { continue };
+            let Some(session) = link.open_log(room, log).filter(|session| session.compared) else { continue };
             if session.slow
                 && let Some(held) = self.logs.get(&log)
             {
                 session.slow = !session.has_caught_up(&held.chains, (chain, seq));
             }
-            if relay && stalled && !session.is_digest() {
+            let falls = relay && stalled && !session.is_digest();
+            if falls {
                 session.fall();
-                link.ready.remove(&log);
             }
             if session.is_digest() {
                 let at = session.list(chain, seq, Mono(now.mono.0 + DIGEST_EVERY_MS));
-                link.wake_by(at);
+                if falls {
+                    link.ready.remove(&log);
+                }
+                self.links.wake_by(id, at);
                 continue;
             }
             session.owe(chain, seq, due);
             if at_once {
                 link.ready.insert(log);
             } else {
-                link.wake_by(due);
+                self.links.wake_by(id, due);
             }
         }
     }
@@ -503,9 +508,7 @@ impl Replica {
             let fed = relay.then(|| self.fed_session(from, log)).flatten();
             if let Some(session) = fed {
                 session.lazy_acks.extend(chains.into_iter().map(|head| (head.chain, head)));
-                if let Some(link) = self.links.get_mut(&from) {
-                    link.wake_by(Mono(now.mono.0 + FED_ACK_AFTER_MS));
-                }
+                self.links.wake_by(from, Mono(now.mono.0 + FED_ACK_AFTER_MS));
             } else {
                 self.outputs.push_back(Output::Send { link: from, frame: Frame::Ack { log, chains } });
             }
@@ -514,15 +517,11 @@ impl Replica {
             return;
         }
         let due = Mono(now.mono.0 + LAZY_ACK_AFTER_MS);
-        for (id, link) in &mut self.links {
-            if *id == from {
-                continue;
-            }
-            for ((room, log, chain), head) in heads {
-                let session = link.rooms.get_mut(room).and_then(|session| session.logs.get_mut(log));
-                if let Some(session) = session {
+        for ((room, log, chain), head) in heads {
+            for id in self.links.in_room(*room).filter(|id| *id != from).collect::<Vec<_>>() {
+                if let Some(session) = self.links.log_mut(id, *room, *log) {
                     session.lazy_acks.insert(*chain, *head);
-                    link.wake_at = Some(link.wake_at.map_or(due, |at| at.min(due)));
+                    self.links.wake_by(id, due);
                 }
             }
         }

@@ -25,11 +25,11 @@ use crate::session::{
 impl Replica {
     /// A link is gone; what it was asked for is asked of others.
     pub(super) fn link_down(&mut self, now: Now, id: LinkId) {
-        let Some(link) = self.links.remove(&id) else { return };
+        let Some(link) = self.links.remove(id) else { return };
         for asked in &link.asked {
             self.unask(asked);
         }
-        if !link.rooms.is_empty() {
+        if link.rooms().next().is_some() {
             self.ask_everybody(now);
         }
     }
@@ -37,7 +37,7 @@ impl Replica {
     fn ask_everybody(&mut self, now: Now) {
         let mut links: Vec<(bool, LinkId)> = Vec::new();
         for (id, link) in self.links.iter().filter(|(_, link)| !link.older.is_empty()) {
-            links.push((link.remote == Remote::Relay, *id));
+            links.push((link.remote == Remote::Relay, id));
         }
         links.sort();
         for (_, link) in links {
@@ -58,7 +58,7 @@ impl Replica {
             let held = held.and_then(|held| held.chains.get(chain));
             *of == log && held.is_some_and(|held| *low < held.low.seq)
         };
-        self.links.values().any(|link| link.older.iter().any(lacks))
+        self.links.iter().any(|(_, link)| link.older.iter().any(lacks))
     }
 
     /// Notes what the other end has of chains that begin later here.
@@ -68,7 +68,7 @@ impl Replica {
         }
         let Some(room) = self.room_of(log) else { return };
         let Some(roster) = self.roster(room) else { return };
-        let Some(remote) = self.links.get(&id).map(|link| link.remote) else { return };
+        let Some(remote) = self.links.get(id).map(|link| link.remote) else { return };
         let given_whole = if remote == Remote::Relay { TAIL_EVENTS_MIN } else { TAIL_EVENTS };
         let mut older = Vec::new();
         for range in vector {
@@ -87,7 +87,7 @@ impl Replica {
             }
         }
         let logs = &self.logs;
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(id) else { return };
         link.older.retain(|(of, chain), _| {
             // A vector from before a chain began says nothing of it.
             let unnamed = vector.binary_search_by(|range| range.chain.cmp(chain)).is_err();
@@ -99,7 +99,7 @@ impl Replica {
 
     /// A link gave chains from their middle: it holds them from their beginning on, whatever it said before.
     pub(super) fn begun_in_the_middle(&mut self, id: LinkId, log: LogId, chains: Vec<ChainId>) {
-        if let Some(link) = self.links.get_mut(&id) {
+        if let Some(link) = self.links.get_mut(id) {
             link.older.extend(chains.into_iter().map(|chain| ((log, chain), Seq(1))));
         }
     }
@@ -109,7 +109,7 @@ impl Replica {
         if self.halted {
             return;
         }
-        let Some(link) = self.links.get(&id).filter(|link| link.asked.len() < ASKED_MAX) else { return };
+        let Some(link) = self.links.get(id).filter(|link| link.asked.len() < ASKED_MAX) else { return };
         let remote = link.remote;
         let mut settled = Vec::new();
         let mut questions = Vec::new();
@@ -147,13 +147,15 @@ impl Replica {
             }
         }
         let until = Mono(now.mono.0 + ANSWER_WITHIN_MS);
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(id) else { return };
         for chain in settled {
             link.older.remove(&chain);
         }
         for Wanted { log, chain, from, to } in questions {
-            link.asked.push(Asked { log, chain, from, until });
-            link.wake_by(until);
+            if let Some(link) = self.links.get_mut(id) {
+                link.asked.push(Asked { log, chain, from, until });
+            }
+            self.links.wake_by(id, until);
             if let Some(chain) = self.logs.get_mut(&log).and_then(|log| log.chains.get_mut(&chain)) {
                 chain.asked = Some(id);
             }
@@ -163,11 +165,8 @@ impl Replica {
 
     /// Whether a relay is linked that has said what it has of a room.
     fn relay_compared(&self, room: RoomId) -> bool {
-        let mut relays = self.links.values().filter(|link| link.remote == Remote::Relay);
-        relays.any(|link| {
-            let session = link.rooms.get(&room).and_then(|session| session.logs.get(&room.conversation()));
-            session.is_some_and(|session| session.compared)
-        })
+        let mut relays = self.links.iter().filter(|(_, link)| link.remote == Remote::Relay);
+        relays.any(|(id, _)| self.links.log(id, room, room.conversation()).is_some_and(|session| session.compared))
     }
 
     fn unask(&mut self, asked: &Asked) {
@@ -180,7 +179,7 @@ impl Replica {
     pub(super) fn give_up(&mut self, now: Now, id: LinkId, overdue: Vec<Asked>) {
         for asked in overdue {
             self.unask(&asked);
-            if let Some(link) = self.links.get_mut(&id) {
+            if let Some(link) = self.links.get_mut(id) {
                 link.older.remove(&(asked.log, asked.chain));
             }
         }
@@ -191,7 +190,7 @@ impl Replica {
     /// everybody of a chain that became whole.
     pub(super) fn history_stored(&mut self, now: Now, id: LinkId, whole: BTreeSet<(RoomId, LogId)>) {
         let logs = &self.logs;
-        let Some(link) = self.links.get_mut(&id) else {
+        let Some(link) = self.links.get_mut(id) else {
             // It went while they were on their way to the disk: what it would have given next, others have.
             self.tell_everybody(now, whole);
             return;
@@ -220,7 +219,7 @@ impl Replica {
 
     fn tell_everybody(&mut self, now: Now, logs: BTreeSet<(RoomId, LogId)>) {
         for (room, log) in logs {
-            let links: Vec<LinkId> = self.links.keys().copied().filter(|link| self.shares(*link, room)).collect();
+            let links: Vec<LinkId> = self.links.in_room(room).filter(|link| self.shares(*link, room)).collect();
             for link in links {
                 self.compare_soon(now, link, room, log);
             }
@@ -232,7 +231,7 @@ impl Replica {
         if !self.room_of(wanted.log).is_some_and(|room| self.shares(id, room)) {
             return;
         }
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(id) else { return };
         if link.wanted.len() < WANTED_MAX && !link.wanted.contains(&wanted) {
             link.wanted.push_back(wanted);
         }
@@ -241,7 +240,7 @@ impl Replica {
 
     /// Reads for the first question of a link, where nothing newer goes first.
     pub(super) fn answer_wanted(&mut self, id: LinkId) {
-        while let Some(link) = self.links.get_mut(&id) {
+        while let Some(link) = self.links.get_mut(id) {
             if link.loading.is_some() || link.credit == 0 {
                 return;
             }
@@ -257,7 +256,7 @@ impl Replica {
             }
             let Wanted { log, chain, from, to } = wanted;
             let ticket = self.open_ticket(Pending::LoadWanted { link: id, room, wanted });
-            if let Some(link) = self.links.get_mut(&id) {
+            if let Some(link) = self.links.get_mut(id) {
                 link.loading = Some(ticket);
             }
             let (bytes_max, order) = (LOAD_BYTES_MAX, LoadOrder::NewestFirst);
@@ -277,7 +276,7 @@ impl Replica {
         wanted: Wanted,
         mut events: Vec<Event>,
     ) {
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.loading == Some(ticket)) else { return };
+        let Some(link) = self.links.get_mut(id).filter(|link| link.loading == Some(ticket)) else { return };
         link.loading = None;
         if self.shares(id, room) {
             self.drop_deleted_bodies(room, wanted.log, &mut events);
@@ -293,7 +292,7 @@ impl Replica {
             events.truncate(cut.unwrap_or(events.len()));
             let last = events.last().map(|event| event.header.get().seq);
             let rest = last.filter(|last| wanted.from < *last && cut.is_none());
-            if let (Some(last), Some(link)) = (rest, self.links.get_mut(&id)) {
+            if let (Some(last), Some(link)) = (rest, self.links.get_mut(id)) {
                 link.wanted.push_front(Wanted { to: Seq(last.0 - 1), ..wanted });
             }
             self.send_events(id, wanted.log, events);

@@ -153,15 +153,14 @@ impl Replica {
     ) {
         for register in registers {
             let room = register.get().room;
-            let elsewhere = |(id, link): (&LinkId, &crate::session::Link)| {
-                let open = link.rooms.get(&room).is_some_and(|session| {
+            let open = |id: &LinkId| {
+                self.links.get(*id).and_then(|link| link.room(room)).is_some_and(|session| {
                     let of_conversation = session.logs.get(&room.conversation());
                     !session.logs.is_empty() && !of_conversation.is_some_and(LogSession::is_digest)
-                });
-                (Some(*id) != from && open).then_some(*id)
+                })
             };
-            let mut links: Vec<LinkId> = self.links.iter().filter_map(elsewhere).collect();
-            links.retain(|link| self.shares(*link, room));
+            let elsewhere = self.links.in_room(room).filter(|id| Some(*id) != from && open(id));
+            let links: Vec<LinkId> = elsewhere.filter(|id| self.shares(*id, room)).collect();
             for link in links {
                 let frame = Frame::Registers { room, registers: vec![register.clone()] };
                 self.outputs.push_back(Output::Send { link, frame });

@@ -69,7 +69,7 @@ impl Replica {
 
     /// Whether a link may have, and give, everything of a room.
     pub(super) fn shares(&self, link: LinkId, room: RoomId) -> bool {
-        self.links.get(&link).is_some_and(|link| self.access(link.remote, room) == Access::Full)
+        self.links.get(link).is_some_and(|link| self.access(link.remote, room) == Access::Full)
     }
 
     /// Changes from a link or from elsewhere. They begin anywhere in the chain; what is held already is skipped.
@@ -79,7 +79,7 @@ impl Replica {
             return;
         }
         if let Some(link) = link {
-            let from_relay = self.links.get(&link).is_some_and(|link| link.remote == Remote::Relay);
+            let from_relay = self.links.get(link).is_some_and(|link| link.remote == Remote::Relay);
             // What a relay countersigned once and lost with its disk it takes from anybody.
             let own = self.is_relay() && self.rooms.contains_key(&room);
             if !from_relay && !own && !self.shares(link, room) {
@@ -93,8 +93,10 @@ impl Replica {
         }
         let reordered = reordered_after.is_some();
         if let Some(after) = reordered_after {
-            for session in self.links.values_mut().filter_map(|link| link.rooms.get_mut(&room)) {
-                session.remote_version = session.remote_version.map(|version| version.min(after));
+            for link in self.links.in_room(room).collect::<Vec<_>>() {
+                if let Some(session) = self.links.room_mut(link, room) {
+                    session.remote_version = session.remote_version.map(|version| version.min(after));
+                }
             }
         }
         if taken.is_empty() {
@@ -216,7 +218,7 @@ impl Replica {
             held.unwritten.remove(&change.roster_hash());
         }
         self.outputs.push_back(Output::Notice(Notice::Roster { room, changes, reordered }));
-        let links: Vec<(LinkId, Remote)> = self.links.iter().map(|(id, link)| (*id, link.remote)).collect();
+        let links: Vec<(LinkId, Remote)> = self.links.iter().map(|(id, link)| (id, link.remote)).collect();
         for (id, remote) in links {
             self.follow_roster(now, id, remote, room, source == Some(id) && !reordered);
             if reordered {
@@ -230,14 +232,13 @@ impl Replica {
     fn follow_roster(&mut self, now: Now, id: LinkId, remote: Remote, room: RoomId, is_source: bool) {
         let access = self.access(remote, room);
         let version = self.rooms.get(&room).map_or(0, Room::durable_version);
-        let Some(link) = self.links.get_mut(&id) else { return };
         if access == Access::None {
-            if link.rooms.remove(&room).is_some() {
+            if self.links.leave(id, room).is_some() {
                 self.outputs.push_back(Output::Send { link: id, frame: Frame::Closed { room } });
             }
             return;
         }
-        let session = link.rooms.entry(room).or_default();
+        let Some(session) = self.links.enter(id, room) else { return };
         if is_source {
             session.remote_version = Some(session.remote_version.unwrap_or(0).max(version));
         }
@@ -259,15 +260,15 @@ impl Replica {
         let Some(held) = self.rooms.get(&room) else { return };
         let version = held.durable_version();
         let Some(head) = held.roster().hash_at(version) else { return };
-        let Some(link) = self.links.get_mut(&id) else { return };
-        link.rooms.entry(room).or_default().announced = true;
+        let Some(session) = self.links.enter(id, room) else { return };
+        session.announced = true;
         self.outputs.push_back(Output::Send { link: id, frame: Frame::Room { room, version, head } });
     }
 
     /// Sends the changes that the other end is known to lack.
     pub(super) fn send_changes(&mut self, id: LinkId, room: RoomId) {
         let Some(held) = self.rooms.get(&room) else { return };
-        let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) else { return };
+        let Some(session) = self.links.room_mut(id, room) else { return };
         let Some(remote_version) = session.remote_version else { return };
         let durable_version = held.durable_version();
         if remote_version >= durable_version {
@@ -297,14 +298,13 @@ impl Replica {
 
     /// The other end says that it is in a room.
     pub(super) fn room_announced(&mut self, now: Now, id: LinkId, room: RoomId, version: u64, head: RosterHash) {
-        let Some(remote) = self.links.get(&id).map(|link| link.remote) else { return };
+        let Some(remote) = self.links.get(id).map(|link| link.remote) else { return };
         if !self.rooms.contains_key(&room) {
             // Only the relay may tell a device of a room that it did not know.
             let wanted = remote == Remote::Relay && matches!(self.config.own, Own::Device { .. });
             let frame = match wanted && version > 0 {
                 true => {
-                    let Some(link) = self.links.get_mut(&id) else { return };
-                    let session = link.rooms.entry(room).or_default();
+                    let Some(session) = self.links.enter(id, room) else { return };
                     session.remote_version = Some(version);
                     Frame::Room { room, version: 0, head: RosterHash::ZERO }
                 }
@@ -327,8 +327,7 @@ impl Replica {
             }
             return;
         }
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let session = link.rooms.entry(room).or_default();
+        let Some(session) = self.links.enter(id, room) else { return };
         let Some(held) = self.rooms.get(&room) else { return };
         // Who holds more than is held here sends it by itself.
         let in_common = if version == 0 { Some(0) } else { held.line.in_common(head, version) };
@@ -352,7 +351,7 @@ impl Replica {
     /// until it is something that the other end knows. Then it sends what follows there.
     fn search_parting(&mut self, id: LinkId, room: RoomId, version: u64) {
         let Some(held) = self.rooms.get(&room) else { return };
-        let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) else { return };
+        let Some(session) = self.links.room_mut(id, room) else { return };
         session.parting_step = session.parting_step.saturating_mul(2).max(1);
         let version = version.saturating_sub(session.parting_step).max(1);
         let Some(head) = held.roster().hash_at(version).filter(|_| !session.parting_at_first) else { return };

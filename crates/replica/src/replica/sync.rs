@@ -8,10 +8,10 @@ use momoland_protocol::replication::{ChainHead, ChainRange, Frame};
 use super::rosters::Access;
 use super::{Pending, Replica};
 use crate::input::{LinkId, Mono, Now, Remote, Ticket};
+use crate::links::Link;
 use crate::output::{Load, LoadOrder, Notice, Output};
 use crate::session::{
-    CHAINS_A_LOG_MAX, COMPARE_EVERY_MS, Due, Link, LogSession, Owed, PASS_ON_AFTER_MS, TAIL_EVENTS, TAIL_EVENTS_MIN,
-    Wanted,
+    CHAINS_A_LOG_MAX, COMPARE_EVERY_MS, Due, LogSession, Owed, PASS_ON_AFTER_MS, TAIL_EVENTS, TAIL_EVENTS_MIN, Wanted,
 };
 #[cfg(feature = "planted")]
 use crate::sim::Planted;
@@ -34,7 +34,7 @@ enum NextEvent {
 
 impl Replica {
     pub(super) fn link_up(&mut self, id: LinkId, remote: Remote) {
-        self.links.insert(id, Link::new(remote));
+        self.links.insert(id, remote);
         let rooms: Vec<RoomId> = match remote {
             Remote::Relay => self.rooms.keys().copied().collect(),
             Remote::Device { device: _, account } => self.rooms_of(account).collect(),
@@ -47,16 +47,14 @@ impl Replica {
     }
 
     pub(super) fn frame(&mut self, now: Now, link: LinkId, frame: Frame) {
-        if self.halted || !self.links.contains_key(&link) {
+        if self.halted || self.links.get(link).is_none() {
             return;
         }
         match frame {
             Frame::Room { room, version, head } => self.room_announced(now, link, room, version, head),
             Frame::Roster { room: _, changes } => self.roster_changes(Some(link), changes),
             Frame::Closed { room } => {
-                if let Some(link) = self.links.get_mut(&link) {
-                    link.rooms.remove(&room);
-                }
+                self.links.leave(link, room);
             }
             Frame::Have { log, chains, more, registers } => self.have(now, link, log, chains, more, registers),
             Frame::Events { log, events } => self.receive(now, link, log, events),
@@ -82,11 +80,9 @@ impl Replica {
     /// Who may not have everything of a room any more is compared with anew once it may again: meanwhile what it sent was
     /// not looked at, and nothing was sent to it.
     pub(super) fn close_sessions(&mut self, room: RoomId) {
-        let open = self.links.iter().filter(|(_, link)| link.rooms.contains_key(&room));
-        let closed = open.filter(|(_, link)| self.access(link.remote, room) != Access::Full);
-        let closed: Vec<LinkId> = closed.map(|(id, _)| *id).collect();
+        let closed: Vec<LinkId> = self.links.in_room(room).filter(|id| !self.shares(*id, room)).collect();
         for id in closed {
-            if let Some(session) = self.links.get_mut(&id).and_then(|link| link.rooms.get_mut(&room)) {
+            if let Some(session) = self.links.room_mut(id, room) {
                 session.offered = false;
                 session.logs.clear();
                 session.registers.clear();
@@ -96,11 +92,12 @@ impl Replica {
 
     /// Tells a link what we have of all logs of a room.
     pub(super) fn compare_all(&mut self, now: Now, id: LinkId, room: RoomId) {
-        if let Some(link) = self.links.get_mut(&id) {
-            link.rooms.entry(room).or_default().offered = true;
-            if link.remote == Remote::Relay && self.fed_by_peers.contains(&room) {
-                self.send_modes(id, room);
-            }
+        if let Some(session) = self.links.enter(id, room) {
+            session.offered = true;
+        }
+        let to_relay = self.links.get(id).is_some_and(|link| link.remote == Remote::Relay);
+        if to_relay && self.fed_by_peers.contains(&room) {
+            self.send_modes(id, room);
         }
         for log in self.logs_of(room) {
             self.compare_first(now, id, room, log);
@@ -116,7 +113,7 @@ impl Replica {
             return;
         }
         let (n, h) = self.position_in(room, log, &ranges);
-        let Some(session) = self.links.get_mut(&id).and_then(|link| link.log(room, log)) else { return };
+        let Some(session) = self.links.get_mut(id).and_then(|link| link.log(room, log)) else { return };
         session.told_position = true;
         session.compared_at = Some(now.mono);
         self.outputs.push_back(Output::Send { link: id, frame: Frame::Position { log, n, h } });
@@ -141,7 +138,7 @@ impl Replica {
     /// The other end says where it stands: either that is where we are, or it is told what we have.
     fn position(&mut self, now: Now, id: LinkId, log: LogId, theirs: (u64, EventId)) {
         let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
-        if self.fed_by_peers.contains(&room) && self.links.get(&id).is_some_and(|link| link.remote == Remote::Relay) {
+        if self.fed_by_peers.contains(&room) && self.links.get(id).is_some_and(|link| link.remote == Remote::Relay) {
             // It may not have known the log yet when it was told.
             self.send_mode(id, room, log);
         }
@@ -157,7 +154,7 @@ impl Replica {
     fn compare(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
         let registers = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
         let ranges = self.logs.get(&log).map(super::Log::ranges).unwrap_or_default();
-        let Some(session) = self.links.get_mut(&id).and_then(|link| link.log(room, log)) else { return };
+        let Some(session) = self.links.get_mut(id).and_then(|link| link.log(room, log)) else { return };
         session.told_position = false;
         session.compared_at = Some(now.mono);
         session.compare_again = false;
@@ -176,12 +173,12 @@ impl Replica {
 
     /// Compares a log again, but not at once where that was done a moment ago.
     pub(super) fn compare_soon(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(id) else { return };
         let Some(session) = link.log(room, log) else { return };
         match session.compared_at.map(|at| Mono(at.0 + COMPARE_EVERY_MS)) {
             Some(due) if now.mono < due => {
                 session.compare_again = true;
-                link.wake_by(due);
+                self.links.wake_by(id, due);
             }
             Some(_) | None => self.compare(now, id, room, log),
         }
@@ -190,7 +187,7 @@ impl Replica {
     /// The other end says what it has.
     fn have(&mut self, now: Now, id: LinkId, log: LogId, chains: Vec<ChainRange>, more: bool, registers: SetHash) {
         let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(id) else { return };
         let told = link.vector.take().filter(|(of, _)| *of == log);
         let mut vector = told.map_or_else(Vec::new, |(_, parts)| parts);
         // What goes beyond the bound counts as not held: it is sent in vain, and no session hangs on it.
@@ -206,7 +203,7 @@ impl Replica {
             self.send_registers(id, room, registers);
         }
         self.compared_as(now, id, room, log, &vector);
-        let session = self.links.get_mut(&id).and_then(|link| link.log(room, log));
+        let session = self.links.get_mut(id).and_then(|link| link.log(room, log));
         if session.is_some_and(|session| session.told_position) {
             // It stands elsewhere, and does not know yet where we do.
             self.compare(now, id, room, log);
@@ -248,10 +245,12 @@ impl Replica {
                 self.begin_incarnation(log);
             }
         }
-        // As many as one vector of all own chains needs: who says it again and again does not keep the disk busy.
-        let under_way = |pending: &&Pending| matches!(pending, Pending::LoadCompared { link, log: of, .. } if (*link, *of) == (id, log));
-        let under_way = self.tickets.values().filter(under_way).count();
-        compared.truncate(limits::CUTS_MAX.saturating_sub(under_way));
+        if !compared.is_empty() {
+            // As many as one vector of all own chains needs: who says it again and again does not keep the disk busy.
+            let under_way = |pending: &&Pending| matches!(pending, Pending::LoadCompared { link, log: of, .. } if (*link, *of) == (id, log));
+            let under_way = self.tickets.values().filter(under_way).count();
+            compared.truncate(limits::CUTS_MAX.saturating_sub(under_way));
+        }
         for theirs in compared {
             let ticket = self.open_ticket(Pending::LoadCompared { link: id, log, theirs });
             let ChainRange { chain, low: _, high, head: _ } = theirs;
@@ -264,7 +263,7 @@ impl Replica {
         let chains = self.logs.get(&log).into_iter().flat_map(|log| log.chains.keys());
         let given = chains.filter_map(|chain| Some((*chain, self.given_of(room, log, *chain)?)));
         let held: Vec<(ChainId, (Seq, bool))> = given.collect();
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(id) else { return };
         let remote = link.remote;
         let Some(session) = link.log(room, log) else { return };
         let again = std::mem::replace(&mut session.compared, true);
@@ -294,7 +293,7 @@ impl Replica {
         }
         link.ready.insert(log);
         if later {
-            link.wake_by(due_later);
+            self.links.wake_by(id, due_later);
         }
         // Who lacks the beginning does not have it all up to its end.
         let whole = vector.iter().filter(|range| range.low == Seq(1));
@@ -329,7 +328,7 @@ impl Replica {
     pub(super) fn acknowledged(&mut self, id: LinkId, log: LogId, chains: &[ChainHead]) {
         let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else { return };
         let own_device = self.own_device();
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(id) else { return };
         let by = link.remote;
         let Some(session) = link.log(room, log) else { return };
         for head in chains {
@@ -350,21 +349,18 @@ impl Replica {
 
     /// Something that waited on a link is due.
     pub(super) fn wake_link(&mut self, now: Now, id: LinkId) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        link.wake_at = None;
+        let Some(link) = self.links.get_mut(id) else { return };
         let overdue = link.asked.extract_if(.., |asked| asked.until <= now.mono).collect::<Vec<_>>();
-        if let Some(next) = link.asked.iter().map(|asked| asked.until).min() {
-            link.wake_by(next);
-        }
+        let mut next = link.asked.iter().map(|asked| asked.until).min();
         let mut acks = Vec::new();
         let (mut again, mut digests) = (Vec::new(), Vec::new());
-        let mut next: Option<Mono> = None;
-        for (room, session) in &mut link.rooms {
+        let mut due = Vec::new();
+        for (room, session) in link.rooms_mut() {
             for (log, session) in &mut session.logs {
                 if session.compare_again {
                     let due = session.compared_at.map_or(now.mono, |at| Mono(at.0 + COMPARE_EVERY_MS));
                     if due <= now.mono {
-                        again.push((*room, *log));
+                        again.push((room, *log));
                     } else {
                         next = Some(next.map_or(due, |at| at.min(due)));
                     }
@@ -375,24 +371,23 @@ impl Replica {
                 }
                 for owed in session.owed.values() {
                     match owed.due {
-                        Due::From(at) if at <= now.mono => {
-                            link.ready.insert(*log);
-                        }
+                        Due::From(at) if at <= now.mono => due.push(*log),
                         Due::From(at) => next = Some(next.map_or(at, |next| at.min(next))),
                         Due::Listed { .. } => {}
                     }
                 }
                 for at in [session.digest_at, session.fetch_at].into_iter().flatten() {
                     if at <= now.mono {
-                        digests.push((*room, *log));
+                        digests.push((room, *log));
                     } else {
                         next = Some(next.map_or(at, |next| at.min(next)));
                     }
                 }
             }
         }
+        link.ready.extend(due);
         if let Some(next) = next {
-            link.wake_by(next);
+            self.links.wake_by(id, next);
         }
         for (log, chains) in acks {
             for part in chains.chunks(limits::CHAINS_PER_FRAME_MAX / 2) {
@@ -417,19 +412,19 @@ impl Replica {
 
     /// Sends a link what it lacks, as far as its credit goes.
     pub(super) fn pump(&mut self, now: Now, id: LinkId) {
-        while let Some(log) = self.links.get(&id).and_then(Link::next_ready) {
+        while let Some(log) = self.links.get(id).and_then(Link::next_ready) {
             let Some(room) = self.room_of(log).filter(|room| self.shares(id, *room)) else {
                 self.unready(id, log);
                 continue;
             };
             let step = self.next_frame(now, id, room, log);
-            if let (Step::Send(_) | Step::Load { .. }, Some(link)) = (&step, self.links.get_mut(&id)) {
+            if let (Step::Send(_) | Step::Load { .. }, Some(link)) = (&step, self.links.get_mut(id)) {
                 link.served = Some(log);
             }
             match step {
                 Step::Send(events) => {
                     let bytes: usize = events.iter().map(Event::size).sum();
-                    if let Some(link) = self.links.get_mut(&id) {
+                    if let Some(link) = self.links.get_mut(id) {
                         link.credit = link.credit.saturating_sub(bytes);
                     }
                     self.outputs.push_back(Output::Send { link: id, frame: Frame::Events { log, events } });
@@ -437,7 +432,7 @@ impl Replica {
                 Step::Load { chain, from, to } => {
                     let bytes_max = LOAD_BYTES_MAX;
                     let ticket = self.open_ticket(Pending::Load { link: id, room, log, chain, from });
-                    if let Some(link) = self.links.get_mut(&id) {
+                    if let Some(link) = self.links.get_mut(id) {
                         link.loading = Some(ticket);
                     }
                     let load = Load { log, chain, from, to, bytes_max, order: LoadOrder::OldestFirst };
@@ -452,14 +447,14 @@ impl Replica {
     }
 
     fn unready(&mut self, id: LinkId, log: LogId) {
-        if let Some(link) = self.links.get_mut(&id) {
+        if let Some(link) = self.links.get_mut(id) {
             link.ready.remove(&log);
         }
     }
 
     /// The next frame of events for a log on a link.
     fn next_frame(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) -> Step {
-        let Some(link) = self.links.get_mut(&id) else { return Step::Done };
+        let Some(link) = self.links.get_mut(id) else { return Step::Done };
         if link.credit == 0 {
             link.stalled_since.get_or_insert(now.mono);
         }
@@ -515,7 +510,7 @@ impl Replica {
     }
 
     fn session(&mut self, id: LinkId, room: RoomId, log: LogId) -> Option<&mut LogSession> {
-        self.links.get_mut(&id)?.rooms.get_mut(&room)?.logs.get_mut(&log)
+        self.links.log_mut(id, room, log)
     }
 
     fn owed_next(&mut self, id: LinkId, room: RoomId, log: LogId, chain: ChainId) -> Option<Seq> {
@@ -574,7 +569,7 @@ impl Replica {
             }
             Some(_) | None => return,
         };
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.loading == Some(ticket)) else { return };
+        let Some(link) = self.links.get_mut(id).filter(|link| link.loading == Some(ticket)) else { return };
         link.loading = None;
         let still_owed = self.owed_next(id, room, log, chain) == Some(from);
         if events.is_empty() {
@@ -651,7 +646,7 @@ impl Replica {
         }
         for events in frames {
             let bytes: usize = events.iter().map(Event::size).sum();
-            if let Some(link) = self.links.get_mut(&id) {
+            if let Some(link) = self.links.get_mut(id) {
                 link.credit = link.credit.saturating_sub(bytes);
             }
             self.outputs.push_back(Output::Send { link: id, frame: Frame::Events { log, events } });

@@ -1,11 +1,11 @@
 use momoland_protocol::event::Action;
-use momoland_protocol::id::{LogId, RoomId};
+use momoland_protocol::id::RoomId;
 use momoland_protocol::register::RegisterName;
 use momoland_protocol::replication::RelayMode;
 
-use crate::input::{Command, CommandId, Input, Now, Remote};
+use crate::input::{Command, CommandId, Input};
 use crate::replica::tests::{acknowledged_by, announce, append, held, world};
-use crate::session::{Link, SLOW_AFTER_MS};
+use crate::session::SLOW_AFTER_MS;
 use crate::sim::world::World;
 
 /// A room in which all ask for digests.
@@ -283,28 +283,4 @@ fn a_mode_holds_for_a_log_that_the_relay_learns_of_last() {
     assert_eq!(held(&world, 2, log).len(), 1);
     assert_eq!(held(&world, 0, log).len(), 1);
     assert_eq!(sent(&world, 0, "Events"), 0, "the other has it from its author");
-}
-
-// Rules: SY9
-#[test]
-fn logs_take_turns_on_a_link() {
-    let mut link = Link::new(Remote::Relay);
-    let logs = [1, 2, 3].map(|number| LogId([number; 32]));
-    link.ready.extend(logs);
-    let mut served = Vec::new();
-    for _ in 0..7 {
-        let next = link.next_ready().unwrap();
-        link.served = Some(next);
-        served.push(next);
-    }
-    assert_eq!(served, [logs[0], logs[1], logs[2], logs[0], logs[1], logs[2], logs[0]]);
-    link.ready.remove(&logs[1]);
-    assert_eq!(link.next_ready(), Some(logs[2]), "whoever has nothing is passed over");
-}
-
-#[test]
-fn nothing_is_due_on_a_link_that_was_never_stalled() {
-    let mut link = Link::new(Remote::Relay);
-    link.resume(Now { mono: crate::input::Mono(5), wall: momoland_protocol::clock::UnixMillis(5) });
-    assert_eq!(link.wake_at, None);
 }

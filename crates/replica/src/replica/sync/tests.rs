@@ -67,8 +67,8 @@ fn who_was_removed_while_the_disk_read_is_asked_nothing() {
     let log = room.conversation();
     let chain = world.event(1, "first").header.get().chain();
     let with_second = world.remote(2);
-    let mut links = world.replica_of(1).links.iter();
-    let link = *links.find(|(_, link)| link.remote == with_second).expect("it stands").0;
+    let to_second = world.replica_of(1).links.iter().find(|(_, link)| link.remote == with_second);
+    let link = to_second.expect("it stands").0;
     // A place of its own chain, of which the other end says that it holds another event there.
     let range = ChainRange { chain, low: Seq(1), high: Seq(1), head: EventId([7; 32]) };
     let have = Frame::Have { log, chains: vec![range], more: false, registers: SetHash::ZERO };
