@@ -134,7 +134,7 @@ function Over({ listening }: { listening: CallListening }) {
   );
 }
 
-/** The button goes with what it ends: the focus, to where another file is begun. */
+/** The button goes with what it ends: the focus, to where another file is begun, or to what the small call has instead. */
 function handFocusOn(button: Element): void {
-  button.closest("section")?.querySelector<HTMLElement>("[data-begins-listening]")?.focus();
+  button.closest("section")?.querySelector<HTMLElement>("[data-begins-listening], [data-grip]")?.focus();
 }
