@@ -35,19 +35,51 @@ pub(crate) async fn choose_sound(window: WebviewWindow) -> Result<Option<String>
     let (chosen, choice) = oneshot::channel();
     let parent = window.clone();
     // Systems make windows on the main thread, which goes on meanwhile.
-    window.run_on_main_thread(move || {
-        let choosing = dialog().set_parent(&parent).pick_file();
-        tauri::async_runtime::spawn(async move { chosen.send(choosing.await) });
-    })?;
-    choice.await?.map(|file| path_of(file.path().to_owned())).transpose()
+    window.run_on_main_thread(move || ask(&parent, chosen))?;
+    choice.await?.map(path_of).transpose()
 }
 
-fn dialog() -> rfd::AsyncFileDialog {
-    // On Linux the letters' case counts.
-    let endings: Vec<String> = ENDINGS.iter().flat_map(|it| [(*it).to_owned(), it.to_uppercase()]).collect();
-    let dialog = rfd::AsyncFileDialog::new().set_title(TITLE).add_filter("Sound", &endings);
+/// Before the window, which goes on as well: in a call one can always mute.
+#[cfg(target_os = "linux")]
+fn ask(parent: &WebviewWindow, chosen: oneshot::Sender<Option<PathBuf>>) {
+    use gtk::prelude::{FileChooserExt, NativeDialogExt};
+    use gtk::{FileChooserAction, FileChooserNative, FileFilter, ResponseType};
+
+    let parent = parent.gtk_window().ok();
+    let dialog = FileChooserNative::new(Some(TITLE), parent.as_ref(), FileChooserAction::Open, None, None);
+    let (sound, all) = (FileFilter::new(), FileFilter::new());
+    sound.set_name(Some("Sound"));
+    // Here the letters' case counts.
+    for ending in ENDINGS.iter().flat_map(|it| [(*it).to_owned(), it.to_uppercase()]) {
+        sound.add_pattern(&format!("*.{ending}"));
+    }
+    all.set_name(Some("All files"));
+    all.add_pattern("*");
+    dialog.add_filter(sound);
+    dialog.add_filter(all);
+    if let Some(folder) = dirs::audio_dir() {
+        dialog.set_current_folder(folder);
+    }
+    // Nobody else holds it.
+    let under_way = std::cell::Cell::new(Some((dialog.clone(), chosen)));
+    dialog.connect_response(move |_, response| {
+        if let Some((dialog, chosen)) = under_way.take() {
+            let file = (response == ResponseType::Accept).then(|| dialog.filename()).flatten();
+            // The page may be gone.
+            let _ = chosen.send(file);
+        }
+    });
+    dialog.show();
+}
+
+/// Before the window.
+#[cfg(not(target_os = "linux"))]
+fn ask(parent: &WebviewWindow, chosen: oneshot::Sender<Option<PathBuf>>) {
+    let dialog = rfd::AsyncFileDialog::new().set_title(TITLE).set_parent(parent).add_filter("Sound", &ENDINGS);
     // macOS knows one list of endings, not several to choose from.
-    if cfg!(target_os = "macos") { dialog } else { dialog.add_filter("All files", &["*"]) }
+    let dialog = if cfg!(target_os = "macos") { dialog } else { dialog.add_filter("All files", &["*"]) };
+    let choosing = dialog.pick_file();
+    tauri::async_runtime::spawn(async move { chosen.send(choosing.await.map(|file| file.path().to_owned())) });
 }
 
 fn path_of(path: PathBuf) -> Result<String, ChoiceError> {
