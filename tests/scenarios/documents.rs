@@ -2,8 +2,19 @@
 
 use std::time::Duration;
 
+use momoland_protocol::cbor;
+use momoland_protocol::clock::{Hlc, UnixMillis};
+use momoland_protocol::document::{DocumentSignal, DocumentUpdate};
+use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal, kind};
+use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader};
+use momoland_protocol::id::{EventId, Incarnation, LogId, RoomId, RosterHash, Seq, random};
+use momoland_protocol::replication::Frame;
+use momoland_protocol::server::{ClientFrame, ServerFrame};
+use momoland_protocol::signed::Signed;
 use serde_json::{Value, json};
-use support::{Momo, World, wait_direct, wait_until};
+use support::device::{self, Device};
+use support::{Momo, PASSWORD, World, wait_direct, wait_until};
+use yrs::{Doc, Transact as _, XmlElementPrelim, XmlFragment as _, XmlTextPrelim};
 
 const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
 
@@ -406,6 +417,111 @@ fn c10_who_may_only_read_changes_nothing() {
     let seen = docs(&grace, &room);
     assert!(seen.iter().all(|doc| doc["readOnly"].is_string()), "she is told why: {seen:?}");
     assert!(docs(&ada, &room).iter().all(|doc| doc.get("readOnly").is_none()));
+}
+
+/// What a stock Yjs editor would make of a line that is typed into an empty document.
+fn typed(line: &str) -> Vec<u8> {
+    let doc = Doc::with_client_id(77);
+    let blocks = doc.get_or_insert_xml_fragment("default");
+    let mut txn = doc.transact_mut();
+    let block = blocks.push_back(&mut txn, XmlElementPrelim::empty("paragraph"));
+    block.push_back(&mut txn, XmlTextPrelim::new(line));
+    txn.encode_update_v1()
+}
+
+/// The first event of a device's chain in a document, under the list of editors that its announcement was.
+fn update_event(device: &Device, log: LogId, roster: RosterHash, update: Vec<u8>) -> Event {
+    let content = cbor::encode(&DocumentUpdate { update, inflated: None });
+    let body = BodyBytes::new(&Body::Plain(content)).expect("it is short");
+    let header = EventHeader {
+        log,
+        device: device.key().device(),
+        incarnation: Incarnation(random()),
+        seq: Seq(1),
+        prev: EventId::ZERO,
+        hlc: Hlc::at(UnixMillis::now()),
+        roster,
+        action: Action::DOCUMENT_UPDATE,
+        targets: vec![EventId(log.0)],
+        body_hash: body.hash(),
+        body_length: u32::try_from(body.len()).expect("it is short"),
+        place: None,
+    };
+    Event { header: Signed::sign(header, device.key()).expect("it fits"), body: Some(body) }
+}
+
+// Rules: DO5, DO6, DO8
+#[test]
+fn c10_what_a_reader_sends_past_her_own_client_by_the_relay_changes_nothing() {
+    let (world, [ada, grace, carol]) = World::with_people(["ada", "grace", "carol"]);
+    let room = world.room_of(&[&ada, &grace, &carol]);
+    let params = json!({ "roomId": room, "title": "Hers alone", "editing": "author" });
+    let closed = ada.ask("docs.create", params)["docId"].as_str().expect("an id").to_owned();
+    let open = create(&ada, &room, "Everybody's");
+    for doc in [&closed, &open] {
+        insert(&ada, doc, 0, "hers");
+        for person in [&grace, &carol] {
+            wait_for_text(person, doc, "hers");
+        }
+    }
+    grace.kill();
+    let readers = [&ada, &carol];
+    // An editor is open, and would be told of each change.
+    for (person, doc) in readers.iter().flat_map(|person| [(person, &closed), (person, &open)]) {
+        person.ask("docs.open", json!({ "docId": doc }));
+    }
+    let marks = readers.map(Momo::mark);
+
+    let modified = Device::take_over(world.server.port(), "grace", PASSWORD, grace.data());
+    let mut socket = modified.welcome(world.server.port());
+    let id: RoomId = room.parse().expect("a room's id");
+    let (_, roster) = device::enter_room(&mut socket, id);
+    let signal = |doc: &str, kind, content| {
+        let log: LogId = doc.parse().expect("a log's id");
+        let payload = cbor::encode(&DocumentSignal { document: DocumentSignal::name(log), content });
+        let ephemeral = Ephemeral { room: id, signal: EphemeralSignal::Other { kind, payload } };
+        ClientFrame::Ephemeral { ephemeral, except: Vec::new() }
+    };
+    // The same twice: what is denied in the one document counts in the other, and comes behind it.
+    let mut incarnations = Vec::new();
+    for doc in [&closed, &open] {
+        let update = typed("and grace's");
+        device::send(&mut socket, &signal(doc, kind::DOCUMENT_KEYS, update.clone())).expect("the socket is open");
+        let log: LogId = doc.parse().expect("a log's id");
+        let event = update_event(&modified, log, roster, update);
+        incarnations.push(event.header.get().incarnation);
+        device::send_replication(&mut socket, Frame::Events { log, events: vec![event] });
+    }
+    // She may write in the room, so the relay keeps both.
+    while !incarnations.is_empty() {
+        if let ServerFrame::Replication(Frame::Ack { chains, .. }) = device::receive(&mut socket).expect("it goes on") {
+            incarnations.retain(|sent| !chains.iter().any(|head| head.chain.incarnation == *sent));
+        }
+    }
+    for person in readers {
+        wait_until("what she may write is there", ARRIVES_WITHIN, || text(person, &open).contains("and grace's"));
+        assert_eq!(text(person, &closed), "hers", "{}", person.name());
+    }
+    // Where she is, everybody may say. It is lossy: said until it is heard, behind what she typed.
+    let state = json!({ "caret": 4 });
+    for (person, mark) in readers.into_iter().zip(marks) {
+        wait_until("her caret shows", ARRIVES_WITHIN, || {
+            let here = signal(&closed, kind::DOCUMENT_AWARENESS, state.to_string().into_bytes());
+            device::send(&mut socket, &here).expect("the socket is open");
+            let told = person.events_since(mark);
+            told.iter().any(|event| event["type"] == "doc.awareness" && event["docId"] == closed)
+        });
+        let changed = |event: &Value| {
+            ["doc.update", "doc.reset"].iter().any(|kind| event["type"] == *kind) && event["docId"] == closed
+        };
+        let changes: Vec<Value> = person.events_since(mark).into_iter().filter(changed).collect();
+        assert!(changes.is_empty(), "{} was shown {changes:?}, if only for a moment", person.name());
+    }
+    for person in readers {
+        person.kill_and_start_again();
+        wait_until("what she may write is there", ARRIVES_WITHIN, || text(person, &open).contains("and grace's"));
+        assert_eq!(text(person, &closed), "hers", "{} after a restart", person.name());
+    }
 }
 
 // Rules: DO11

@@ -6,6 +6,7 @@
 
 pub(crate) mod packing;
 pub(crate) mod update;
+mod graft;
 mod lines;
 mod depths;
 pub(crate) mod rich;

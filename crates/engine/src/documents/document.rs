@@ -34,6 +34,7 @@ use yrs::{
 
 use self::clients::{BOUND_FROM, bound_client, is_bound};
 use self::live::Live;
+pub(crate) use self::live::MadeAnew;
 use super::depths::Depths;
 use super::lines::Lines;
 use super::rich::{self, Block};

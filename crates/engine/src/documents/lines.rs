@@ -17,15 +17,17 @@
 //! 1. An edit changes the text as the same edit changes a string. Test: `prop_edits_are_those_of_a_string`.
 //! 2. The index kept over edits is the one that a fresh walk gives. Test: `prop_edits_are_those_of_a_string`.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use yrs::types::text::YChange;
 use yrs::types::{Attrs, Delta};
 use yrs::{
-    Any, In, Out, ReadTxn, Text, TransactionMut, Xml, XmlElementPrelim, XmlElementRef, XmlFragment, XmlFragmentRef,
-    XmlOut, XmlTextPrelim, XmlTextRef,
+    Any, BranchID, In, Out, ReadTxn, Text, TransactionMut, Xml, XmlElementPrelim, XmlElementRef, XmlFragment,
+    XmlFragmentRef, XmlOut, XmlTextPrelim, XmlTextRef,
 };
 
+use super::graft::{Between, graft, id_of};
 use super::update::units;
 
 /// Stands for what is no text: a picture, a rule, a mention.
@@ -42,6 +44,9 @@ const CODE: &str = "codeBlock";
 
 /// Elements that stand within a line.
 const INLINE: [&str; 4] = ["hardBreak", "image", "mention", "emoji"];
+
+/// From so many new lines on they are grafted: each by itself takes a walk from the beginning of the document.
+const GRAFTED_FROM: usize = 16;
 
 /// A document's lines, as they are now.
 #[derive(Debug)]
@@ -213,15 +218,12 @@ impl Lines {
         };
         let (before, last) = text.rsplit_once('\n').unwrap_or(("", text));
         line.insert(txn, 0, last);
-        let mut new = Vec::new();
-        for (number, text) in before.split('\n').enumerate() {
-            // As where a line is split in its middle: both parts are blocks like it.
-            let like =
-                if number == 0 { XmlElementTemplate::of(&element, txn) } else { XmlElementTemplate::paragraph() };
-            let Some(mut line) = Line::beside(txn, &element, fragment, true, &like) else { break };
-            line.insert(txn, 0, text);
-            new.push(line);
-        }
+        // As where a line is split in its middle: both parts are blocks like it.
+        let like = XmlElementTemplate::of(&element, txn);
+        let paragraph = XmlElementTemplate::paragraph();
+        let template = |number| if number == 0 { &like } else { &paragraph };
+        let blocks: Vec<_> = before.split('\n').enumerate().map(|(number, text)| (template(number), text)).collect();
+        let new = Line::all_beside(txn, &element, fragment, true, &blocks);
         self.lines.splice(place..place, new);
     }
 
@@ -248,18 +250,10 @@ impl Lines {
         // What goes on behind the break goes on in a block like this; a break at the end begins a paragraph.
         let like =
             if tail.is_empty() { XmlElementTemplate::paragraph() } else { XmlElementTemplate::of(&element, txn) };
-        let mut after = element;
-        let mut new = Vec::with_capacity(rest.len());
-        for (number, text) in rest.iter().enumerate() {
-            let last = number + 1 == rest.len();
-            let template = if last { like.clone() } else { XmlElementTemplate::paragraph() };
-            let Some(mut line) = Line::beside(txn, &after, fragment, false, &template) else { break };
-            line.insert(txn, 0, text);
-            if let Some(element) = line.element() {
-                after = element;
-            }
-            new.push(line);
-        }
+        let paragraph = XmlElementTemplate::paragraph();
+        let template = |number| if number + 1 == rest.len() { &like } else { &paragraph };
+        let blocks: Vec<_> = rest.iter().enumerate().map(|(number, text)| (template(number), *text)).collect();
+        let mut new = Line::all_beside(txn, &element, fragment, false, &blocks);
         if let Some(last) = new.last_mut() {
             last.append(txn, tail);
         }
@@ -293,12 +287,9 @@ impl Lines {
                 false => line.delete(txn, fragment, 0, to),
             }
         }
-        // What lies between goes as a whole; from the last to the first, so that places stay right.
         let end = if joined { last + 1 } else { last };
         let gone: Vec<Line> = self.lines.drain(first + 1..end).collect();
-        for line in gone.iter().rev() {
-            line.remove(txn, fragment);
-        }
+        remove_all(gone.iter().map(Line::node).collect(), txn, fragment);
         if let Some(line) = self.lines.get_mut(first) {
             let behind = line.units.saturating_sub(from);
             line.delete(txn, fragment, from, behind);
@@ -389,14 +380,78 @@ impl Line {
         before: bool,
         template: &XmlElementTemplate,
     ) -> Option<Self> {
-        let parent = Container::of(element, fragment)?;
+        let parent = Container::of(&XmlOut::Element(element.clone()), fragment)?;
         let place = parent.place_of(element, txn)? + u32::from(!before);
-        let new = parent.insert(txn, place, XmlElementPrelim::empty(Arc::clone(&template.tag)));
-        for (key, value) in &template.attributes {
-            new.insert_attribute(txn, key.as_str(), value.clone());
-        }
+        let new = template.insert(txn, |txn, new| parent.insert(txn, place, new));
         let block = if &*template.tag == CODE { Block::Code(new) } else { Block::Text(new) };
         Some(Self { block, runs: Vec::new(), units: 0, wide: false })
+    }
+
+    /// New blocks with their texts, in this order, before or behind another.
+    fn all_beside(
+        txn: &mut TransactionMut<'_>,
+        element: &XmlElementRef,
+        fragment: &XmlFragmentRef,
+        before: bool,
+        blocks: &[(&XmlElementTemplate, &str)],
+    ) -> Vec<Self> {
+        if blocks.len() < GRAFTED_FROM {
+            let mut lines: Vec<Self> = Vec::with_capacity(blocks.len());
+            let mut beside = element.clone();
+            for (template, text) in blocks {
+                let Some(mut line) = Self::beside(txn, &beside, fragment, before, template) else { break };
+                line.insert(txn, 0, text);
+                if !before && let Some(element) = line.element() {
+                    beside = element;
+                }
+                lines.push(line);
+            }
+            return lines;
+        }
+        let own = id_of(&XmlOut::Element(element.clone()));
+        let between = match before {
+            true => Between { left: element.siblings(txn).next_back().as_ref().and_then(id_of), right: own },
+            false => Between { left: own, right: element.siblings(txn).next().as_ref().and_then(id_of) },
+        };
+        let grafted = graft(txn, between, |content, writing| {
+            for (template, text) in blocks.iter().rev() {
+                let block = template.insert(writing, |txn, new| content.insert(txn, 0, new));
+                if !text.is_empty() {
+                    block.insert(writing, 0, XmlTextPrelim::new(*text));
+                }
+            }
+        });
+        if grafted.is_err() {
+            // What `yrs` wrote itself is always read.
+            return Vec::new();
+        }
+        let made = |node: XmlOut| node.into_xml_element();
+        let mut elements: Vec<XmlElementRef> = match before {
+            true => std::iter::from_fn({
+                let mut siblings = element.siblings(txn);
+                move || siblings.next_back()
+            })
+            .take(blocks.len())
+            .filter_map(made)
+            .collect(),
+            false => element.siblings(txn).take(blocks.len()).filter_map(made).collect(),
+        };
+        if before {
+            elements.reverse();
+        }
+        let line = |element: XmlElementRef| {
+            let children = element.children(txn).collect();
+            Self::of(element, children, txn)
+        };
+        elements.into_iter().map(line).collect()
+    }
+
+    /// What holds it.
+    fn node(&self) -> XmlOut {
+        match &self.block {
+            Block::Text(element) | Block::Code(element) | Block::Object(element) => XmlOut::Element(element.clone()),
+            Block::Bare(text) => XmlOut::Text(text.clone()),
+        }
     }
 
     fn element(&self) -> Option<XmlElementRef> {
@@ -455,7 +510,7 @@ impl Line {
         if let Block::Object(element) = &self.block {
             let element = element.clone();
             if let Some(line) = Self::beside(txn, &element, fragment, false, &XmlElementTemplate::paragraph()) {
-                self.remove(txn, fragment);
+                remove_all(vec![self.node()], txn, fragment);
                 *self = line;
             }
             return;
@@ -566,28 +621,6 @@ impl Line {
         self.units += len;
         self.wide = self.wide || has_wide(text);
     }
-
-    /// Takes the block out of the document, and what is empty without it.
-    fn remove(&self, txn: &mut TransactionMut<'_>, fragment: &XmlFragmentRef) {
-        let mut element = match &self.block {
-            Block::Text(element) | Block::Code(element) | Block::Object(element) => element.clone(),
-            Block::Bare(text) => {
-                let place = fragment.children(txn).position(|child| child.id() == XmlOut::Text(text.clone()).id());
-                if let Some(place) = place.and_then(|place| u32::try_from(place).ok()) {
-                    fragment.remove(txn, place);
-                }
-                return;
-            }
-        };
-        while let Some(parent) = Container::of(&element, fragment) {
-            let Some(place) = parent.place_of(&element, txn) else { return };
-            parent.remove(txn, place);
-            match parent {
-                Container::Element(parent) if parent.len(txn) == 0 => element = parent,
-                Container::Element(_) | Container::Fragment(_) => return,
-            }
-        }
-    }
 }
 
 impl Run {
@@ -614,6 +647,47 @@ impl XmlElementTemplate {
     fn of<T: ReadTxn>(element: &XmlElementRef, txn: &T) -> Self {
         Self { tag: Arc::clone(element.tag()), attributes: attributes_of(element, txn) }
     }
+
+    fn insert(
+        &self,
+        txn: &mut TransactionMut<'_>,
+        insert: impl FnOnce(&mut TransactionMut<'_>, XmlElementPrelim) -> XmlElementRef,
+    ) -> XmlElementRef {
+        let new = insert(txn, XmlElementPrelim::empty(Arc::clone(&self.tag)));
+        for (key, value) in &self.attributes {
+            new.insert_attribute(txn, key.as_str(), value.clone());
+        }
+        new
+    }
+}
+
+/// Takes nodes out of the document, and what is empty without them. Those side by side go at once.
+fn remove_all(mut gone: Vec<XmlOut>, txn: &mut TransactionMut<'_>, fragment: &XmlFragmentRef) {
+    while !gone.is_empty() {
+        let mut containers: Vec<(Container, HashSet<BranchID>)> = Vec::new();
+        let mut known: HashMap<BranchID, usize> = HashMap::new();
+        for node in gone.drain(..) {
+            let Some(container) = Container::of(&node, fragment) else { continue };
+            let place = *known.entry(container.id()).or_insert_with(|| {
+                containers.push((container, HashSet::new()));
+                containers.len() - 1
+            });
+            if let Some((_, nodes)) = containers.get_mut(place) {
+                nodes.insert(node.id());
+            }
+        }
+        for (container, nodes) in containers {
+            // From the last to the first, so that places stay right.
+            for (place, len) in container.ranges_of(&nodes, txn).into_iter().rev() {
+                container.remove_range(txn, place, len);
+            }
+            if let Container::Element(emptied) = container
+                && emptied.len(txn) == 0
+            {
+                gone.push(XmlOut::Element(emptied));
+            }
+        }
+    }
 }
 
 /// What blocks lie in.
@@ -623,8 +697,13 @@ enum Container {
 }
 
 impl Container {
-    fn of(element: &XmlElementRef, fragment: &XmlFragmentRef) -> Option<Self> {
-        match element.parent()? {
+    fn of(node: &XmlOut, fragment: &XmlFragmentRef) -> Option<Self> {
+        let parent = match node {
+            XmlOut::Element(element) => element.parent()?,
+            XmlOut::Text(text) => text.parent()?,
+            XmlOut::Fragment(_) => return None,
+        };
+        match parent {
             XmlOut::Element(parent) => Some(Self::Element(parent)),
             // The root knows its own kind by the name under which it was asked for.
             XmlOut::Fragment(_) => Some(Self::Fragment(fragment.clone())),
@@ -632,13 +711,37 @@ impl Container {
         }
     }
 
+    fn id(&self) -> BranchID {
+        match self {
+            Self::Element(element) => XmlOut::Element(element.clone()).id(),
+            Self::Fragment(fragment) => XmlOut::Fragment(fragment.clone()).id(),
+        }
+    }
+
+    fn ids<'a, T: ReadTxn>(&'a self, txn: &'a T) -> impl Iterator<Item = BranchID> + 'a {
+        let children = match self {
+            Self::Element(parent) => parent.children(txn),
+            Self::Fragment(parent) => parent.children(txn),
+        };
+        children.map(|child| child.id())
+    }
+
     fn place_of<T: ReadTxn>(&self, element: &XmlElementRef, txn: &T) -> Option<u32> {
         let id = XmlOut::Element(element.clone()).id();
-        let place = match self {
-            Self::Element(parent) => parent.children(txn).position(|child| child.id() == id),
-            Self::Fragment(parent) => parent.children(txn).position(|child| child.id() == id),
-        };
+        let place = self.ids(txn).position(|child| child == id);
         place.and_then(|place| u32::try_from(place).ok())
+    }
+
+    /// Where these lie: first places and lengths, in order.
+    fn ranges_of<T: ReadTxn>(&self, nodes: &HashSet<BranchID>, txn: &T) -> Vec<(u32, u32)> {
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for (place, _) in (0_u32..).zip(self.ids(txn)).filter(|(_, id)| nodes.contains(id)) {
+            match ranges.last_mut() {
+                Some((first, len)) if *first + *len == place => *len += 1,
+                Some(_) | None => ranges.push((place, 1)),
+            }
+        }
+        ranges
     }
 
     fn insert(&self, txn: &mut TransactionMut<'_>, place: u32, new: XmlElementPrelim) -> XmlElementRef {
@@ -648,10 +751,10 @@ impl Container {
         }
     }
 
-    fn remove(&self, txn: &mut TransactionMut<'_>, place: u32) {
+    fn remove_range(&self, txn: &mut TransactionMut<'_>, place: u32, len: u32) {
         match self {
-            Self::Element(parent) => parent.remove(txn, place),
-            Self::Fragment(parent) => parent.remove(txn, place),
+            Self::Element(parent) => parent.remove_range(txn, place, len),
+            Self::Fragment(parent) => parent.remove_range(txn, place, len),
         }
     }
 }

@@ -7,6 +7,7 @@
 //!   D n ‖ log (32)                which events say who may write in a document and where it is put: Noted, CBOR
 //!   D s ‖ log (32)                a document folded so far: how many parts it has (1), and the first of a Snapshot, CBOR
 //!   D s ‖ log (32) ‖ part (1)     the others, from 1 on
+//!   D w ‖ log (32)                which own events were made again, since a cut took what they build on: WrittenAnew, CBOR
 //!   D j ‖ log (32) ‖ number (8)   the journal: a Yjs update of one's own that is in no event yet
 //! ```
 //! Numbers are big endian. The journal is what makes an edit safe before its event is signed: it is deleted once events
@@ -25,6 +26,7 @@ use super::snapshot::Ranges;
 const REACHED: &[u8] = b"Da";
 const NOTED: &[u8] = b"Dn";
 const SNAPSHOT: &[u8] = b"Ds";
+const WRITTEN_ANEW: &[u8] = b"Dw";
 const JOURNAL: &[u8] = b"Dj";
 
 /// Records read at a time.
@@ -49,6 +51,13 @@ pub(crate) struct Noted {
     #[n(0)]
     pub(crate) looked: Ranges,
     #[n(1)]
+    pub(crate) places: Vec<(ChainId, Seq)>,
+}
+
+/// Where in a document's log the own events are that were made again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct WrittenAnew {
+    #[n(0)]
     pub(crate) places: Vec<(ChainId, Seq)>,
 }
 
@@ -125,6 +134,21 @@ impl DocumentRecords {
         batch.put([NOTED, log.as_bytes()].concat(), minicbor::to_vec(noted).unwrap_or_default());
     }
 
+    /// # Errors
+    /// Where the store cannot be read, or holds what was not written there: to count that as nothing would say all twice.
+    pub(crate) fn written_anew(&self, log: LogId) -> Result<WrittenAnew, StoreError> {
+        let Some(bytes) = self.store.get(&[WRITTEN_ANEW, log.as_bytes()].concat())? else {
+            return Ok(WrittenAnew::default());
+        };
+        minicbor::decode(&bytes)
+            .map_err(|error| StoreError::Damaged { detail: format!("what was written anew of {log}: {error}") })
+    }
+
+    pub(crate) fn put_written_anew(batch: &mut Batch, log: LogId, anew: &WrittenAnew) {
+        // A `Vec` cannot refuse bytes.
+        batch.put([WRITTEN_ANEW, log.as_bytes()].concat(), minicbor::to_vec(anew).unwrap_or_default());
+    }
+
     /// A document folded so far.
     ///
     /// # Errors
@@ -162,7 +186,7 @@ impl DocumentRecords {
     /// # Errors
     /// As [`Self::journals`].
     pub(crate) fn forget(&self, batch: &mut Batch, log: LogId) -> Result<(), StoreError> {
-        for kind in [REACHED, NOTED] {
+        for kind in [REACHED, NOTED, WRITTEN_ANEW] {
             batch.delete([kind, log.as_bytes()].concat());
         }
         Self::delete_snapshot(batch, log);

@@ -272,9 +272,9 @@ impl Update {
         follows || self.structs.values().flatten().any(|it| it.names().any(|id| other.holds(id)))
     }
 
-    /// What one client wrote into an empty document, as if it had written it into another one: behind `left` there, after
-    /// having written `by` clocks. Roots of both have one name.
-    pub(crate) fn grafted(mut self, by: u32, left: Option<Id>) -> Self {
+    /// What one client wrote into an empty document, as if it had written it into another one: between `left` and `right`
+    /// there, after having written `by` clocks. Where there is neither, roots of both have one name.
+    pub(crate) fn grafted(mut self, by: u32, left: Option<Id>, right: Option<Id>) -> Self {
         let mut at_top = BTreeSet::new();
         for it in self.structs.values_mut().flatten() {
             let own = it.clock;
@@ -293,7 +293,8 @@ impl Update {
             if begins {
                 at_top.insert(own);
                 item.origin = left;
-                if left.is_some() {
+                item.right_origin = item.right_origin.or(right);
+                if item.origin.is_some() || item.right_origin.is_some() {
                     item.parent = None;
                 }
             }

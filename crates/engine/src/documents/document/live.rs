@@ -1,9 +1,10 @@
 //! What is typed and no event says yet: shown ahead of its event, dropped where none comes, and one's own made again
 //! beside what did come (docs/protocol.md, DO8).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use momoland_protocol::id::DeviceId;
+use momoland_protocol::event::{EventHeader, EventOrder};
+use momoland_protocol::id::{ChainId, DeviceId, Seq};
 use momoland_protocol::limits;
 use yrs::updates::decoder::Decode as _;
 use yrs::{ClientID, ReadTxn as _, Transact as _};
@@ -36,6 +37,13 @@ struct Typed {
     update: Update,
     /// Until when it is shown without an event.
     until_ms: u64,
+}
+
+/// Own events that were made again.
+pub(crate) struct MadeAnew {
+    /// All own changes that no event says yet, these among them.
+    pub(crate) update: Vec<u8>,
+    pub(crate) places: BTreeSet<(ChainId, Seq)>,
 }
 
 impl Document {
@@ -150,8 +158,64 @@ impl Document {
         for typed in before.live.iter().flat_map(|live| live.typed.values()) {
             lost.absorb(typed.update.clone());
         }
+        self.make_again(&before.unissued, &lost)?;
+        Ok(self.unissued())
+    }
+
+    /// Makes the changes of own events again that build on what a cut of the roster took from everybody, at once or by way
+    /// of others that do: else what their author saw stored would be in no copy any more. `cut` is what it took, `done` the
+    /// places of those that were made again before. `None` where there is none.
+    pub(crate) fn write_anew(
+        &mut self,
+        mut cut: Vec<(EventOrder, Update)>,
+        done: &BTreeSet<(ChainId, Seq)>,
+    ) -> Option<MadeAnew> {
+        if cut.is_empty() || self.waiting.is_empty() {
+            return None;
+        }
+        let mut own: Vec<(EventOrder, Update)> = Vec::new();
+        let mut places = BTreeSet::new();
+        let mut waiting: Vec<&(EventHeader, u64, Update)> = self.waiting.iter().collect();
+        loop {
+            let before = waiting.len();
+            waiting.retain(|(header, _, update)| {
+                let gone = cut.iter().chain(&own).any(|(_, other)| update.builds_on(other));
+                let place = (header.chain(), header.seq);
+                if gone && header.device == self.own && !done.contains(&place) {
+                    own.push((header.order(), update.clone()));
+                    places.insert(place);
+                } else if gone {
+                    cut.push((header.order(), update.clone()));
+                }
+                !gone
+            });
+            if waiting.len() == before {
+                break;
+            }
+        }
+        if own.is_empty() {
+            return None;
+        }
+        let [own, lost] = [own, cut].map(|mut updates| {
+            updates.sort_by_key(|(order, _)| *order);
+            updates.into_iter().fold(Update::default(), |mut all, (_, update)| {
+                all.absorb(update);
+                all
+            })
+        });
+        match self.make_again(&own, &lost) {
+            Ok(()) => Some(MadeAnew { update: self.unissued(), places }),
+            Err(error) => {
+                tracing::error!(log = %self.log, %error, "own changes beside what was cut could not be made again");
+                None
+            }
+        }
+    }
+
+    /// Makes own changes again, which build on what is lost, beside what is here.
+    fn make_again(&mut self, own: &Update, lost: &Update) -> Result<(), EditRefusal> {
         let clocks = self.page.clocks();
-        let rebased = before.unissued.rebased(&lost, self.new_client(), clock_in(&clocks));
+        let rebased = own.rebased(lost, self.new_client(), clock_in(&clocks));
         if !rebased.fits(clock_in(&clocks)) || !self.depths.take(&rebased) {
             return Err(EditRefusal::LeansOnUnknown);
         }
@@ -175,6 +239,6 @@ impl Document {
             moved.push('\n');
             self.edit(&[Edit::Insert { at: 0, text: moved }])?;
         }
-        Ok(self.unissued())
+        Ok(())
     }
 }

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use yrs::updates::decoder::Decode as _;
 use yrs::{Doc, OffsetKind, Options, Transact as _, WriteTxn as _, XmlFragment as _};
 
 use super::*;
@@ -122,6 +123,66 @@ fn formatting_goes_along_with_its_text() {
     assert_eq!(pieces[0].attributes.as_deref(), Some(&bold));
 }
 
+/// So many line breaks, and something in most lines.
+fn many(breaks: usize, word: &str) -> String {
+    (0..=breaks)
+        .map(|line| if line % 7 == 6 { String::new() } else { format!("{word}{line}") })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn many_lines_go_where_a_few_would() {
+    for at in [0, 2, 5, 7, 9, 15, 21, 22, 26, 29] {
+        let [few, all] = [3, GRAFTED_FROM + 3].map(|breaks| {
+            let (world, pasted) = (rich(), many(breaks, "z"));
+            let shown = edited(&world, |lines, fragment, txn| lines.insert(fragment, txn, at, &pasted));
+            let (doc, fragment) = &world;
+            let txn = doc.transact();
+            let mut blocks: Vec<String> =
+                fragment.children(&txn).filter_map(XmlOut::into_xml_element).map(|it| it.tag().to_string()).collect();
+            // Of those between, one stands for all.
+            blocks.dedup();
+            (shown.replacen(&pasted, "PASTED", 1), blocks)
+        });
+        assert_eq!(all, few, "at {at}");
+        assert!(all.0.contains("PASTED"), "at {at}: {}", all.0);
+    }
+}
+
+#[test]
+fn many_lines_stay_together_beside_those_of_others() {
+    for at in [0, 5, 9] {
+        let (one, fragment) = doc();
+        block(&one, &fragment, "paragraph", "first");
+        block(&one, &fragment, "paragraph", "second");
+        let (other, _) = doc();
+        let whole = |of: &Doc| of.transact().encode_state_as_update_v1(&yrs::StateVector::default());
+        let take = |into: &Doc, from: Vec<u8>| {
+            into.transact_mut().apply_update(yrs::Update::decode_v1(&from).unwrap()).unwrap();
+        };
+        take(&other, whole(&one));
+        for (doc, word) in [(&one, "a"), (&other, "b")] {
+            let fragment = doc.transact_mut().get_or_insert_xml_fragment("default");
+            edited(&(doc.clone(), fragment), |lines, fragment, txn| {
+                lines.insert(fragment, txn, at, &format!("{}\n", many(GRAFTED_FROM, word)));
+            });
+        }
+        let (from_one, from_other) = (whole(&one), whole(&other));
+        take(&one, from_other);
+        take(&other, from_one);
+        let merged = text(&one, &fragment);
+        let in_other = other.transact_mut().get_or_insert_xml_fragment("default");
+        assert_eq!(merged, text(&other, &in_other));
+        for word in ["a", "b"] {
+            // What was typed into the line that both were in is where it was; the rest follows.
+            let behind = many(GRAFTED_FROM, word);
+            let (_, behind) = behind.split_once('\n').unwrap();
+            assert!(merged.contains(behind), "at {at}, {word}: {merged}");
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Insert(u32, String),
@@ -134,10 +195,12 @@ fn step() -> impl Strategy<Value = Step> {
         Just("\n".to_owned()),
         Just("one\ntwo\n\nthree".to_owned()),
         Just("😀é\n漢".to_owned()),
+        (GRAFTED_FROM..GRAFTED_FROM + 5).prop_map(|lines| many(lines, "w")),
     ];
     prop_oneof![
         3 => (any::<u32>(), text).prop_map(|(at, text)| Step::Insert(at, text)),
         2 => (any::<u32>(), 0..9_u32).prop_map(|(at, len)| Step::Delete(at, len)),
+        1 => (any::<u32>(), 9..99_u32).prop_map(|(at, len)| Step::Delete(at, len)),
     ]
 }
 

@@ -4,18 +4,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use yrs::branch::Branch;
 use yrs::types::text::YChange;
 use yrs::types::{Attrs, Delta};
-use yrs::updates::decoder::Decode as _;
 use yrs::{
-    Any, BranchID, In, Out, ReadTxn, Text as _, Transact as _, TransactionMut, Xml as _, XmlElementPrelim,
-    XmlElementRef, XmlFragment, XmlFragmentRef, XmlOut, XmlTextPrelim, XmlTextRef,
+    Any, In, Out, ReadTxn, Text as _, TransactionMut, Xml as _, XmlElementPrelim, XmlElementRef, XmlFragment,
+    XmlFragmentRef, XmlOut, XmlTextPrelim, XmlTextRef,
 };
 
 use super::{Block, Cell, Inline, Item, ListKind, Marks, push_text, safe_address};
-use crate::documents::document::Page;
-use crate::documents::update::{Id, Update, UpdateError};
+use crate::documents::graft::{Between, graft, id_of};
+use crate::documents::update::UpdateError;
 
 /// All blocks of a document.
 pub(in crate::documents) fn read<T: ReadTxn>(fragment: &XmlFragmentRef, txn: &T) -> Vec<Block> {
@@ -205,39 +203,22 @@ pub(in crate::documents) fn write(
             None => {}
         }
     }
-    graft(fragment, txn, blocks)
+    append(fragment, txn, blocks)
 }
 
-/// Puts blocks behind the last. `yrs` finds every place by walking there, so that a thousand blocks behind ten thousand
-/// would take ten million steps: they are written into an empty document, where the way is short, and taken over.
-fn graft(fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) -> Result<(), UpdateError> {
+/// Puts blocks behind the last.
+fn append(fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) -> Result<(), UpdateError> {
     if blocks.is_empty() {
         return Ok(());
     }
-    let client = txn.doc().client_id();
-    let scratch = Page::new(client.get());
-    let mut writing = scratch.doc.transact_mut();
-    for block in blocks.iter().rev() {
-        let element = scratch.content.insert(&mut writing, 0, XmlElementPrelim::empty(tag_of(block)));
-        write_block(&element, &mut writing, block);
-    }
-    let update = Update::decode(&writing.encode_update_v1())?;
     let last = fragment.len(txn).checked_sub(1).and_then(|place| fragment.get(txn, place));
-    let last = last.and_then(|last| match last {
-        XmlOut::Element(element) => id_of(element.as_ref()),
-        XmlOut::Text(text) => id_of(text.as_ref()),
-        XmlOut::Fragment(fragment) => id_of(fragment.as_ref()),
-    });
-    let grafted = update.grafted(txn.state_vector().get(&client), last).encode();
-    let decoded = yrs::Update::decode_v1(&grafted).map_err(|_| UpdateError::Malformed)?;
-    txn.apply_update(decoded).map_err(|_| UpdateError::Malformed)
-}
-
-fn id_of(branch: &Branch) -> Option<Id> {
-    match branch.id() {
-        BranchID::Nested(id) => Some(Id { client: id.client.get(), clock: id.clock }),
-        BranchID::Root(_) => None,
-    }
+    let between = Between { left: last.as_ref().and_then(id_of), right: None };
+    graft(txn, between, |content, writing| {
+        for block in blocks.iter().rev() {
+            let element = content.insert(writing, 0, XmlElementPrelim::empty(tag_of(block)));
+            write_block(&element, writing, block);
+        }
+    })
 }
 
 /// Puts blocks in the place of what is there. What is the same at the beginning and at the end stays as it is, and where a

@@ -6,7 +6,7 @@ use momoland_protocol::id::LogId;
 use momoland_store::kv::Batch;
 
 use super::Answer;
-use crate::documents::records::DocumentRecords;
+use crate::documents::records::{DocumentRecords, WrittenAnew};
 use crate::documents::update::Update;
 
 /// Bytes of updates in one entry, well below what a value of the store may have.
@@ -28,6 +28,8 @@ struct JournalEntry {
     number: u64,
     /// Entries that it stands for.
     instead_of: BTreeSet<u64>,
+    /// Where it makes own events again: all that were.
+    anew: Option<WrittenAnew>,
     /// Yjs updates, each with its length in front.
     updates: Vec<u8>,
     answers: Vec<Answer>,
@@ -74,6 +76,7 @@ impl Journal {
                 log,
                 number: self.last,
                 instead_of: BTreeSet::new(),
+                anew: None,
                 updates: Vec::new(),
                 answers: Vec::new(),
                 open: true,
@@ -101,6 +104,13 @@ impl Journal {
         }
     }
 
+    /// The last entry of a document makes own events again; it and the note of that are written together.
+    pub(super) fn note_written_anew(&mut self, log: LogId, anew: WrittenAnew) {
+        if let Some(entry) = self.queue.iter_mut().rev().find(|entry| entry.log == log) {
+            entry.anew = Some(anew);
+        }
+    }
+
     /// What is to be written next, in the order in which it came.
     pub(super) fn next_batch(&mut self) -> Option<Batch> {
         if self.queue.is_empty() {
@@ -115,6 +125,9 @@ impl Journal {
         let (mut batch, mut answers) = (Batch::new(), Vec::new());
         for entry in self.queue.drain(..fit) {
             DocumentRecords::delete_journal(&mut batch, entry.log, entry.instead_of.into_iter());
+            if let Some(anew) = &entry.anew {
+                DocumentRecords::put_written_anew(&mut batch, entry.log, anew);
+            }
             if !entry.updates.is_empty() {
                 DocumentRecords::put_journal(&mut batch, entry.log, entry.number, entry.updates);
             }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use momoland_protocol::id::LogId;
+use momoland_protocol::event::EventOrder;
+use momoland_protocol::id::{ChainId, LogId, Seq};
 use momoland_store::kv::Batch;
 use tokio::time::Instant;
 
@@ -11,8 +12,9 @@ use super::source::{FoldedLog, unreadable};
 use super::{ISSUE_AFTER, ISSUE_AGAIN_AFTER, Shelved, Unfolded, no_such_document};
 use crate::api::error::ApiError;
 use crate::api::events::Event;
-use crate::documents::document::{Document, Recovered};
+use crate::documents::document::{Document, MadeAnew, Recovered};
 use crate::documents::records::DocumentRecords;
+use crate::documents::update::Update;
 use crate::engine::Home;
 
 /// Documents that stay in memory though nobody has them open. More: those that were used longest ago go.
@@ -40,7 +42,7 @@ impl Home {
 
     /// Folds what is on disk of a document. Blocks on the disk, for as long as what no snapshot says takes.
     pub(super) fn read_document(&mut self, log: LogId, journal: bool) -> Result<Document, ApiError> {
-        let FoldedLog { mut document, snapshot } = self.source(log)?.fold()?;
+        let FoldedLog { mut document, snapshot, cut } = self.source(log)?.fold()?;
         if let Some(snapshot) = snapshot {
             self.keep_snapshot(log, snapshot);
         }
@@ -60,6 +62,9 @@ impl Home {
             }
         }
         self.persistence.write(batch);
+        if !cut.is_empty() && self.may_edit(log).is_ok() {
+            journalled.extend(self.write_anew(log, &mut document, cut)?);
+        }
         if let Some(shelved) = self.documents.shelf.get_mut(&log)
             && document.has_unissued()
         {
@@ -67,6 +72,24 @@ impl Home {
             shelved.issue_at = Some(Instant::now());
         }
         Ok(document)
+    }
+
+    /// Makes the changes of own events again that build on what a cut took. The journal's entries that say so.
+    fn write_anew(
+        &mut self,
+        log: LogId,
+        document: &mut Document,
+        cut: Vec<(EventOrder, Update)>,
+    ) -> Result<BTreeSet<u64>, ApiError> {
+        let mut anew = self.documents.records.written_anew(log).map_err(|error| unreadable(log, &error))?;
+        let done: BTreeSet<(ChainId, Seq)> = anew.places.iter().copied().collect();
+        let Some(MadeAnew { update, places }) = document.write_anew(cut, &done) else { return Ok(BTreeSet::new()) };
+        tracing::info!(%log, "own changes were written beside what a change of the room took back: they are made again");
+        anew.places.extend(places);
+        self.documents.journal.seal(log);
+        let added = self.documents.journal.add(log, &update, Vec::new());
+        self.documents.journal.note_written_anew(log, anew);
+        Ok(added)
     }
 
     /// An event of a document is stored: after some, what it adds up to is folded, so that it opens fast, here or after a

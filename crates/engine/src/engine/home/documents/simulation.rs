@@ -491,3 +491,67 @@ async fn any_world_ends_in_one_document_without_what_was_refused() {
         world.check(seed);
     }
 }
+
+impl World {
+    async fn type_at(&mut self, who: usize, at: u32, text: &str) {
+        let log = self.log;
+        let edit = Edit::Insert { at, text: text.to_owned() };
+        let waiting = self.people[who].home.edit_document(log, vec![edit]).unwrap();
+        self.people[who].answered(waiting).await.unwrap();
+        self.people[who].issue(log).await;
+    }
+
+    async fn text_everywhere(&mut self) -> [String; 3] {
+        for _ in 0..2 {
+            for who in 0..3 {
+                self.people[who].issue(self.log).await;
+            }
+            for (from, to) in (0..9).map(|pair| (pair / 3, pair % 3)).filter(|(from, to)| from != to) {
+                self.bring_all(from, to).await;
+            }
+        }
+        let log = self.log;
+        std::array::from_fn(|who| self.people[who].home.document_text(log).unwrap())
+    }
+}
+
+// Rules: DO7
+#[tokio::test]
+async fn what_was_written_beside_what_a_cut_took_is_made_again_once() {
+    const GRACE: usize = 1;
+    const CAROL: usize = 2;
+    let mut world = World::new(1, false).await;
+    let (log, room) = (world.log, world.room);
+    world.type_at(GRACE, 0, "[]").await;
+    world.bring_all(GRACE, ADA).await;
+    world.bring_all(GRACE, CAROL).await;
+    world.type_at(CAROL, 1, "carol").await;
+    world.bring_all(CAROL, ADA).await;
+    world.type_at(ADA, 3, " ada ").await;
+    world.type_at(ADA, 8, "again ").await;
+    assert_eq!(world.people[ADA].home.document_text(log).unwrap(), "[ca ada again rol]");
+    // What Grace lacks of Carol's is cut. Grace has Ada's, which wait there for what never comes.
+    let account = world.people[CAROL].home.account.id;
+    let cuts = world.people[GRACE].home.replica.cuts_for(room, account);
+    let device = world.people[ADA].device();
+    let of_ada =
+        world.people[ADA].home.replica.chains(log).map(|(chain, _)| chain).find(|chain| chain.device == device);
+    world.bring(ADA, GRACE, log, of_ada.unwrap(), 9).await;
+    assert_eq!(world.people[GRACE].home.document_text(log).unwrap(), "[]");
+    let op = RosterOp::SetRole { account, role: Role::Reader };
+    let prev = world.changes.last().unwrap().roster_hash();
+    let change = world.people[ADA].home.sign_change_after(room, prev, op, cuts).unwrap();
+    world.put_in_order(change);
+    for who in 0..3 {
+        world.bring_changes(who).await;
+    }
+    // Hers is on her screen still, once the disk has the change.
+    world.people[ADA].until(|home| home.document_text(log).is_ok_and(|text| text == "[ ada again ]")).await;
+    assert_eq!(world.text_everywhere().await, [(); 3].map(|()| "[ ada again ]"));
+    for round in 0..2 {
+        world.restart(ADA);
+        assert_eq!(world.text_everywhere().await, [(); 3].map(|()| "[ ada again ]"), "in round {round}");
+        world.type_at(ADA, 0, "").await;
+        world.fold(ADA).await;
+    }
+}

@@ -3,7 +3,7 @@
 //! A [`Source`] holds all that judges the events as it was when it was taken. Whoever installs what came out looks
 //! whether that still holds; a snapshot is looked at anew each time it is read, so writing one that does not is harmless.
 
-use momoland_protocol::event::{Action, Event as LogEvent, EventHeader};
+use momoland_protocol::event::{Action, Event as LogEvent, EventHeader, EventOrder};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, LogId, Seq};
 use momoland_replica::roster::Roster;
 use momoland_store::event_log::EventReader;
@@ -16,6 +16,7 @@ use crate::documents::packing;
 use crate::documents::records::DocumentRecords;
 use crate::documents::rights::Rights;
 use crate::documents::snapshot::{Ranges, Snapshot};
+use crate::documents::update::Update;
 use crate::engine::Home;
 
 /// An update as an event says it.
@@ -47,6 +48,8 @@ struct Read {
     ranges: Ranges,
     /// Those that nothing can be said of yet.
     unjudged: Vec<(ChainId, Seq)>,
+    /// Those of them that a change of the roster took from everybody.
+    cut: Vec<(EventOrder, Update)>,
 }
 
 /// What a document's events add up to.
@@ -54,6 +57,8 @@ pub(super) struct FoldedLog {
     pub(super) document: Document,
     /// What is worth writing down, so that the next time less is read.
     pub(super) snapshot: Option<Vec<u8>>,
+    /// What a change of the roster took from everybody.
+    pub(super) cut: Vec<(EventOrder, Update)>,
 }
 
 /// How much is read beside a snapshot before a new one is made.
@@ -130,7 +135,7 @@ impl Source {
             {
                 let much = self.limits.exceeded(&rest.updates, snapshot_bytes);
                 let snapshot = much.then(|| self.snapshot_of(&document, &rest));
-                return Ok(FoldedLog { document, snapshot: snapshot.flatten() });
+                return Ok(FoldedLog { document, snapshot: snapshot.flatten(), cut: rest.cut });
             }
             tracing::info!(log = %self.log, "a document's snapshot does not go with its other events: all are read");
         }
@@ -141,7 +146,7 @@ impl Source {
         let document = self.fold_updates(all.updates.iter());
         let much = self.limits.exceeded(&all.updates, 0);
         let snapshot = much.then(|| self.snapshot_of(&document, &all));
-        Ok(FoldedLog { document, snapshot: snapshot.flatten() })
+        Ok(FoldedLog { document, snapshot: snapshot.flatten(), cut: all.cut })
     }
 
     /// The snapshot on disk, where it stands, and its length.
@@ -184,7 +189,11 @@ impl Source {
             return;
         }
         let Some(update) = event.content().and_then(packing::unpack) else { return };
-        let author = self.roster.account_of(header.device).filter(|_| self.roster.counts_event(header));
+        let counts = self.roster.counts_event(header);
+        if !counts && let Ok(update) = Update::decode(&update) {
+            read.cut.push((header.order(), update));
+        }
+        let author = self.roster.account_of(header.device).filter(|_| counts);
         let judged = author.and_then(|author| Some((author, standing(&self.rights, header, author)?)));
         let Some((author, standing)) = judged else {
             read.unjudged.push((header.chain(), header.seq));
