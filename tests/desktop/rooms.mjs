@@ -3,16 +3,8 @@
 // with optimised programs.
 //
 // Where the disk is slow to sync, `TMPDIR=/dev/shm` fills the rooms in a fraction of the time.
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { chromium } from "../../ui/node_modules/playwright-core/index.mjs";
+import { makeRoom, median, megabytes, openBrowser, openEngine, openWindow, report, withServer } from "./figures.mjs";
 
-const BIN = process.env.MOMOLAND_BIN_DIR;
-if (BIN === undefined) throw new Error("MOMOLAND_BIN_DIR says where momo and momoland-server are");
 const LONG = Number(process.env.MOMOLAND_BENCH_MESSAGES ?? 100_000);
 const SHORT = 100;
 const ROOMS = 10;
@@ -32,13 +24,7 @@ const AT_ONCE = 500;
 /** After it started nothing is left to do, and what it took for that is given back. */
 const IDLE_MS = 5_000;
 
-const folder = mkdtempSync(join(tmpdir(), "momoland-rooms-"));
-const children = [];
-try {
-  const port = await freePort();
-  const server = start("momoland-server", [], { MOMOLAND_LISTEN: `127.0.0.1:${port}`, MOMOLAND_DATA: join(folder, "server") });
-  await until("the server is ready", async () => (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null))?.ok === true);
-
+await withServer(async (port) => {
   const ten = await fill("ten", port, Array.from({ length: ROOMS }, () => LONG / ROOMS));
   const engine = await openEngine("ten");
   await engine.ask("rooms.list", {});
@@ -56,7 +42,7 @@ try {
   report("engine_start_to_ten_rooms", median(listed), "ms");
 
   const [short, long, other] = await fill("two", port, [SHORT, LONG, 1]);
-  const browser = await chromium.launch({ executablePath: process.env.MOMOLAND_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run"] });
+  const browser = await openBrowser();
   const opened = { short: [], long: [] };
   const acted = [];
   const scrolled = [];
@@ -64,7 +50,7 @@ try {
   for (let run = 0; run < RUNS; run += 1) {
     // A window that has loaded another room, each time; by turns which comes first.
     for (const name of run % 2 === 0 ? ["short", "long"] : ["long", "short"]) {
-      const { page, close } = await openWindow("two", other);
+      const { page, close } = await openWindow(browser, "two", other);
       opened[name].push(await timeToMessage(page, name === "short" ? short : long, name === "short" ? SHORT : LONG));
       // Once the room needs to be opened no more: what is written in it pushes its newest message up.
       if (name === "long" && run === RUNS - 1) {
@@ -74,7 +60,7 @@ try {
       await close();
     }
     const began = performance.now();
-    const { page, close } = await openWindow("ten", ten[0]);
+    const { page, close } = await openWindow(browser, "ten", ten[0]);
     await page.getByText(new RegExp(`^${LONG / ROOMS - 1}: low water`, "u")).waitFor();
     await page.getByRole("textbox", { name: /^Message/u }).waitFor();
     started.push(performance.now() - began);
@@ -88,22 +74,7 @@ try {
   report("scroll_frame_p95", scrolled.map(({ ms }) => ms).toSorted((a, b) => a - b)[Math.floor(scrolled.length * 0.95)], "ms");
   report("scroll_frames_with_a_hole", (100 * scrolled.filter(({ hole }) => hole > HOLE_PX).length) / scrolled.length, "%");
   report("browser_start_to_usable_ten_rooms", median(started), "ms");
-  server.kill();
-
-  /** A page of `momo ui` over a folder, which had a room open last. */
-  async function openWindow(name, last) {
-    const child = start("momo", ["ui", "--data", join(folder, name), "--listen", "127.0.0.1:0"], {}, "pipe");
-    const [address] = await once(child.stdout);
-    const page = await browser.newPage();
-    await page.addInitScript(([userId, roomId]) => localStorage.setItem(`momoland.lastRoom.${userId}`, roomId), [last.userId, last.roomId]);
-    await page.goto(address);
-    await page.getByRole("textbox", { name: /^Message/u }).waitFor();
-    return { page, close: async () => { await page.close(); await end(child); } };
-  }
-} finally {
-  for (const child of children) child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-}
+});
 
 /** From the click to the frame in which a message is there. */
 async function timeToMessage(page, room, size) {
@@ -180,11 +151,6 @@ async function framesOfScrolling(page) {
   return page.evaluate(() => window.seen.slice(1));
 }
 
-/** Nothing came of it now, and nothing is wrong but that. */
-function orLater(error) {
-  if (error.kind !== "offline") throw error;
-}
-
 /** An account in a folder of its own with rooms of so many messages. The rooms. */
 async function fill(name, port, sizes) {
   const engine = await openEngine(name);
@@ -192,13 +158,7 @@ async function fill(name, port, sizes) {
   const rooms = [];
   for (const [at, size] of sizes.entries()) {
     const title = `room-${at}-of-${size}`;
-    // A server that still takes what was written may answer too late, and have made the room all the same.
-    let roomId;
-    await until(`${title} is made`, async () => {
-      const listed = (await engine.ask("rooms.list", {})).rooms.find((room) => room.name === title);
-      roomId = listed?.roomId ?? (await engine.ask("rooms.create", { name: title, kind: "chat", visibility: "private" }).then((made) => made.roomId, orLater));
-      return roomId !== undefined;
-    });
+    const roomId = await makeRoom(engine, title);
     rooms.push({ userId, roomId, title });
     for (let sent = 0; sent < size; sent += AT_ONCE) {
       const many = Array.from({ length: Math.min(AT_ONCE, size - sent) }, (_, of) => engine.ask("messages.send", { roomId, text: `${sent + of}: low water is at ten, and the slip is free until noon; bring the pump and the long line.` }));
@@ -209,84 +169,4 @@ async function fill(name, port, sizes) {
   }
   await engine.close();
   return rooms;
-}
-
-/** `momo rpc` over a folder. */
-async function openEngine(name) {
-  const child = start("momo", ["rpc", "--data", join(folder, name)], {}, "pipe");
-  const waiting = new Map();
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    const { id, result, error } = JSON.parse(line);
-    const settle = waiting.get(id);
-    if (settle === undefined) return;
-    waiting.delete(id);
-    if (error === undefined) settle.done(result);
-    else settle.fail(Object.assign(new Error(error.message), { kind: error.data?.kind }));
-  });
-  let calls = 0;
-  return {
-    child,
-    ask: (method, params) =>
-      new Promise((done, fail) => {
-        calls += 1;
-        waiting.set(calls, { done, fail });
-        child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id: calls, method, params })}\n`);
-      }),
-    close: () => end(child),
-  };
-}
-
-function start(program, args, environment, output = "ignore") {
-  const child = spawn(join(BIN, program), args, { env: { ...process.env, ...environment }, stdio: [output === "pipe" ? "pipe" : "ignore", output, "ignore"] });
-  children.push(child);
-  return child;
-}
-
-async function end(child) {
-  const ended = new Promise((done) => child.once("exit", done));
-  child.kill("SIGTERM");
-  await ended;
-}
-
-async function once(stream) {
-  for await (const line of createInterface({ input: stream })) return [line];
-  throw new Error("it ended before it said anything");
-}
-
-async function until(what, holds) {
-  for (let tries = 0; tries < 1_200; tries += 1) {
-    if (await holds()) return;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  throw new Error(`in vain: ${what}`);
-}
-
-function freePort() {
-  return new Promise((done) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => done(port));
-    });
-  });
-}
-
-function megabytes(pid) {
-  const pss = /^Pss:\s+(\d+) kB/mu.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
-  return Number(pss[1]) / 1_024;
-}
-
-function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-}
-
-function report(figure, ours, unit, target = null, reference = null, ratioMax = null) {
-  const ratio = reference === null ? null : ours / reference;
-  const met = target === null ? null : ours <= target && (ratioMax === null || ratio <= ratioMax);
-  const load = Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]);
-  if (met === false) process.exitCode = 1;
-  console.log(JSON.stringify({ figure: `window.${figure}`, ours: round(ours), reference: reference === null ? null : round(reference), ratio: ratio === null ? null : round(ratio), unit, target, met, load }));
-}
-
-function round(value) {
-  return Math.round(value * 100) / 100;
 }

@@ -4,6 +4,7 @@
 //! chain stays verifiable.
 
 use std::fmt;
+use std::sync::Arc;
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
@@ -227,9 +228,9 @@ impl Bounded for Body {
     }
 }
 
-/// An encoded [`Body`], as it travels: hashed and stored without being understood.
+/// An encoded [`Body`], as it travels: hashed and stored without being understood. Cloning shares it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct BodyBytes(Vec<u8>);
+pub struct BodyBytes(Arc<[u8]>);
 
 impl BodyBytes {
     /// Encodes a body.
@@ -241,7 +242,7 @@ impl BodyBytes {
         if bytes.len() > limits::BODY_BYTES_MAX {
             return Err(DecodeError::TooLong { length: bytes.len(), limit: limits::BODY_BYTES_MAX });
         }
-        Ok(Self(bytes))
+        Ok(Self(bytes.into()))
     }
 
     /// Encodes what an event says, for whoever holds the event.
@@ -291,7 +292,7 @@ impl<C> Encode<C> for BodyBytes {
 
 impl<'b, C> Decode<'b, C> for BodyBytes {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        Ok(Self(d.bytes()?.to_vec()))
+        Ok(Self(d.bytes()?.into()))
     }
 }
 

@@ -252,6 +252,9 @@ pub struct Replica {
     recent: Recent,
     clock: Hlc,
     outputs: VecDeque<Output>,
+    /// Links that are given what was stored for them, once all else of an input, or of several, is told.
+    served_next: BTreeSet<LinkId>,
+    served_now: Now,
     halted: bool,
 }
 
@@ -280,6 +283,8 @@ impl Replica {
             recent: Recent::default(),
             clock: Hlc::default(),
             outputs: VecDeque::new(),
+            served_next: BTreeSet::new(),
+            served_now: Now::default(),
             halted: false,
         };
         for (room, changes) in state.rosters {
@@ -375,8 +380,13 @@ impl Replica {
         }
     }
 
-    /// The next thing to do; drain to `None` after each input or time-out.
+    /// The next thing to do; drain to `None` after each input or time-out, or after several `Persisted` that came at once.
     pub fn poll_output(&mut self) -> Option<Output> {
+        while self.outputs.is_empty()
+            && let Some(link) = self.served_next.pop_first()
+        {
+            self.pump(self.served_now, link);
+        }
         self.outputs.pop_front()
     }
 

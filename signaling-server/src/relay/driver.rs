@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::event::Event;
 use momoland_protocol::id::{AccountId, RoomId, RosterHash};
@@ -26,7 +27,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
-use super::outbox::Outbox;
+use super::outbox::{self, Outbox};
 use super::persistence::{self, Loaded};
 use super::window::Window;
 use super::{Call, Inbox, Joined, RelayHandle, Signal};
@@ -101,6 +102,8 @@ struct Driver {
     handle: RelayHandle,
     replica: Replica,
     links: BTreeMap<LinkId, Link>,
+    /// The last frame of events, as it travels: mostly the next link is sent the same.
+    encoded: Option<(Frame, Bytes)>,
     registry: Registry,
     presence: Presence,
     typing: Typing,
@@ -166,7 +169,7 @@ impl RelayTask {
                     driver.end().await;
                     return;
                 }
-                driver.handle_wake(wake);
+                driver.handle_wake(wake, &mut completions_inbox);
             }
             tokio::task::yield_now().await;
         }
@@ -217,6 +220,7 @@ impl Driver {
             handle,
             replica,
             links: BTreeMap::new(),
+            encoded: None,
             registry: Registry::default(),
             presence: Presence::new(last_seen),
             typing: Typing::default(),
@@ -290,16 +294,16 @@ impl Driver {
         }
     }
 
-    fn handle_wake(&mut self, wake: Wake) {
+    fn handle_wake(&mut self, wake: Wake, completions: &mut mpsc::UnboundedReceiver<Completion>) {
         match wake {
-            Wake::Completion(Completion::Persisted { ticket, result }) => self.persisted(ticket, result),
-            Wake::Completion(Completion::Loaded { ticket, events }) => {
-                self.loads_open -= 1;
-                let events = events.unwrap_or_else(|error| {
-                    tracing::error!(%error, "events could not be read");
-                    Vec::new()
-                });
-                self.input(Input::Loaded { ticket, events });
+            Wake::Completion(completion) => {
+                self.completed(completion);
+                // What one sync brought to the disk leaves together.
+                while let Ok(completion) = completions.try_recv() {
+                    self.completed(completion);
+                }
+                self.drain();
+                self.hand_over_backlog();
                 self.start_loads();
             }
             Wake::Signal(Signal::Gone { link }) => self.depart(link),
@@ -315,6 +319,20 @@ impl Driver {
             Wake::Timer => self.timer(),
             // The loop ends before it gets here.
             Wake::Stop => {}
+        }
+    }
+
+    fn completed(&mut self, completion: Completion) {
+        match completion {
+            Completion::Persisted { ticket, result } => self.persisted(ticket, result),
+            Completion::Loaded { ticket, events } => {
+                self.loads_open -= 1;
+                let events = events.unwrap_or_else(|error| {
+                    tracing::error!(%error, "events could not be read");
+                    Vec::new()
+                });
+                self.replica.handle_input(self.now(), Input::Loaded { ticket, events });
+            }
         }
     }
 
@@ -412,10 +430,17 @@ impl Driver {
             Frame::Events { log: _, events } => events.iter().map(Event::size).sum(),
             _ => 0,
         };
-        if events_bytes > 0 {
-            link.window.sent(events_bytes);
+        if events_bytes == 0 {
+            link.outbox.push(&ServerFrame::Replication(frame), 0);
+            return;
         }
-        link.outbox.push(&ServerFrame::Replication(frame), events_bytes);
+        link.window.sent(events_bytes);
+        let bytes = match self.encoded.take().filter(|(last, _)| *last == frame) {
+            Some((_, bytes)) => bytes,
+            None => outbox::encode(&ServerFrame::Replication(frame.clone())),
+        };
+        link.outbox.push_encoded(bytes.clone(), events_bytes);
+        self.encoded = Some((frame, bytes));
     }
 
     fn notice(&mut self, notice: Notice) {
@@ -511,10 +536,9 @@ impl Driver {
             }
             _ => {
                 let result = result.map_err(|_| PersistFailed);
-                self.input(Input::Persisted { ticket: Ticket(ticket), result });
+                self.replica.handle_input(self.now(), Input::Persisted { ticket: Ticket(ticket), result });
             }
         }
-        self.hand_over_backlog();
     }
 
     /// Takes the next part of what forgotten rooms and deleted messages left behind from the disk, if there is any.

@@ -82,7 +82,11 @@ pub enum Outgoing {
 impl Outbox {
     /// A frame that must arrive, with the bytes of events in it.
     pub fn push(&self, frame: &ServerFrame, events_bytes: usize) {
-        let bytes = encode(frame);
+        self.push_encoded(encode(frame), events_bytes);
+    }
+
+    /// A frame that must arrive, encoded once for all who get it.
+    pub fn push_encoded(&self, bytes: Bytes, events_bytes: usize) {
         let mut waiting = self.lock();
         if waiting.closed {
             return;

@@ -438,10 +438,12 @@ impl Replica {
             self.acknowledge(now, from, &heads);
             self.history_stored(now, from, heads.keys().map(|(room, log, _)| (*room, *log)).collect());
         }
-        for link in concerned {
-            self.tell_forks_again(now, link, &forks);
-            self.pump(now, link);
+        for link in &concerned {
+            self.tell_forks_again(now, *link, &forks);
         }
+        // Together with what else is stored before the driver asks: to each of them in one frame.
+        self.served_next.append(&mut concerned);
+        self.served_now = now;
     }
 
     /// Who was told of a fork while what is held here was not on the disk yet has seen nothing of it in the vector.
