@@ -19,6 +19,7 @@ mod attention;
 mod bridge;
 #[cfg(target_os = "linux")]
 mod bus;
+mod choice;
 mod failure;
 mod instance;
 mod keychain;
@@ -138,6 +139,7 @@ fn run_window(
             bridge::subscribe,
             bridge::pictures,
             bridge::picture_drawn,
+            choice::choose_sound,
             links::watch_links,
             links::keep_links
         ])

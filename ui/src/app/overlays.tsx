@@ -1,8 +1,7 @@
 import { lazy, Suspense } from "react";
 import type { Doc } from "@/client/types";
 import { ProfileDialog, SignOutDialog } from "@/features/account/account-dialogs";
-import { CallPassageDialog } from "@/features/call/passage";
-import { ShareScreenDialog } from "@/features/call/share-screen";
+import { CallDialogs } from "@/features/call/dialogs";
 import { AnnounceDialog, NotifyDialog } from "@/features/dialogs/announce";
 import { ActivityDialog } from "@/features/dialogs/activity";
 import { BrowseRoomsDialog } from "@/features/dialogs/browse-rooms";
@@ -88,9 +87,9 @@ export function Overlays() {
         )
       );
     case "shareScreen":
-      return <ShareScreenDialog />;
+    case "playFile":
     case "callPassage":
-      return <CallPassageDialog />;
+      return <CallDialogs />;
     case "shortcuts":
       return <ShortcutsDialog />;
     case "profile":

@@ -11,7 +11,7 @@ import { AccountRow } from "@/features/account/account-row";
 import { CallBar } from "@/features/call/call-bar";
 import { CallButton } from "@/features/call/call-button";
 import { FloatingCall } from "@/features/call/floating-call";
-import { IncomingCalls } from "@/features/call/incoming";
+import { IncomingCallsOver } from "@/features/call/incoming";
 import { Conversation } from "@/features/conversation/conversation";
 import { MessageText } from "@/features/conversation/message-text";
 import { Details } from "@/features/details/details";
@@ -51,7 +51,7 @@ export function Shell() {
   const pane = !sheet && details.pane && roomId !== null;
   return (
     <div className="flex flex-col h-full">
-      <IncomingCalls className="fixed z-50 top-3 inset-x-3 mx-auto max-w-[460px]" />
+      <IncomingCallsOver />
       <Announcements />
       <div className={`grid flex-1 min-h-0 grid-rows-[minmax(0,1fr)] ${narrow ? "grid-cols-[minmax(0,1fr)]" : pane ? "grid-cols-[var(--size-rooms)_minmax(0,1fr)_var(--size-details)]" : "grid-cols-[var(--size-rooms)_minmax(0,1fr)]"}`}>
         {narrow ? roomId === null && !inbox && !feed && <NarrowList /> : <RoomList foot={<AccountRow />} />}

@@ -1,12 +1,20 @@
 // What people do with calls. Refusals go into the state, to be said in the room that was called.
 import { ApiError } from "@/client/error";
 import type { Client } from "@/client/client";
+import { chooseSound, hasFileDialog } from "@/client/desktop";
 import type { CallMedia } from "@/client/types";
 import { currentCall, type CallLook } from "@/state/calls";
+import { isAtEnd, playedIn, positionAt, versionOf, type Together } from "@/state/listening";
 import { createPictures } from "@/state/pictures";
 import type { Store } from "@/state/store";
 
-type Asked = "join" | "decline" | "leave" | "mic" | "camera" | "screen";
+type Asked = "join" | "decline" | "leave" | "mic" | "camera" | "screen" | "play";
+
+/** For so long what was wished of a file is shown without a word of the engine: it may stand there already. */
+const WISH_SHOWN_MS = 2_000;
+
+/** What is wished of the file that all listen to. */
+export type ListenWish = { action: "play" | "pause" | "stop" } | { action: "seek"; positionMs: number };
 
 export function createCallActions(client: Client, store: Store) {
   /** Somebody who presses twice means it once. What is asked of another kind waits for nothing: one can always mute, and leave. */
@@ -34,6 +42,45 @@ export function createCallActions(client: Client, store: Store) {
     if (call !== null) void ask(kind, call.roomId, () => client.call("calls.setMedia", { callId: call.callId, [kind]: !call[kind] }));
   }
 
+  const setTogether = (together: Partial<Together>): void => store.dispatch({ type: "calls", calls: { type: "together", together } });
+
+  async function play(path: string): Promise<void> {
+    const call = currentCall(store.getState().calls);
+    if (call === null) return;
+    setTogether({ opening: true });
+    try {
+      await client.call("calls.play", { callId: call.callId, path });
+    } finally {
+      setTogether({ opening: false });
+    }
+  }
+
+  /** Each wish goes out, whatever is under way: of two moments the later one counts. */
+  async function listen(wish: ListenWish): Promise<void> {
+    const { calls } = store.getState();
+    const call = currentCall(calls);
+    const played = call === null ? null : playedIn(call, calls.together);
+    if (call?.listening === undefined || played === null) return;
+    const { callId, roomId, listening } = call;
+    const again = wish.action === "play" && isAtEnd(played);
+    if (wish.action !== "stop") {
+      const at = Date.now();
+      const positionMs = wish.action === "seek" ? wish.positionMs : again ? 0 : positionAt(played, at);
+      const state = wish.action === "play" || (wish.action === "seek" && played.state === "playing") ? "playing" : "paused";
+      const wished = { of: versionOf(listening), state, positionMs, at } as const;
+      setTogether({ wished });
+      setTimeout(() => store.getState().calls.together.wished === wished && setTogether({ wished: null }), WISH_SHOWN_MS);
+    }
+    try {
+      // Somebody may have moved it to its end, which is not the same as having played to it.
+      if (again) await client.call("calls.playback", { callId, action: "seek", positionMs: 0 });
+      await client.call("calls.playback", { callId, ...wish });
+    } catch (thrown) {
+      setTogether({ wished: null });
+      store.dispatch({ type: "calls", calls: { type: "refused", roomId, error: ApiError.from(thrown) } });
+    }
+  }
+
   return {
     /** Calls a room, or joins the call that is there. */
     startCall: (roomId: string, media: CallMedia) => void ask("join", roomId, () => client.call("calls.start", { roomId, media })),
@@ -53,6 +100,28 @@ export function createCallActions(client: Client, store: Store) {
     async shareScreen(screenSource: string): Promise<void> {
       const call = currentCall(store.getState().calls);
       if (call !== null) await client.call("calls.setMedia", { callId: call.callId, screen: true, screenSource });
+    },
+    /** Plays a file to everybody in the call, by its path on the engine's machine. A refusal is for whoever asked. */
+    playFile: play,
+    /** Asks for a file to be played to everybody: in the system's dialog where there is one, else for its path. */
+    playTogether: () => {
+      const { calls, overlay } = store.getState();
+      const call = currentCall(calls);
+      if (call === null) return;
+      if (!hasFileDialog()) {
+        if (overlay === null) store.dispatch({ type: "overlay", overlay: { kind: "playFile" } });
+        return;
+      }
+      void ask("play", call.roomId, async () => {
+        const path = await chooseSound();
+        if (path !== null) await play(path);
+      });
+    },
+    listen: (wish: ListenWish) => void listen(wish),
+    /** Says no more of a file that is over. */
+    putListeningAway: () => {
+      const listening = currentCall(store.getState().calls)?.listening;
+      if (listening !== undefined) setTogether({ putAway: versionOf(listening) });
     },
     watchPicture: createPictures(client, store),
     setCallLook: (look: Partial<CallLook>) => store.dispatch({ type: "calls", calls: { type: "look", look } }),

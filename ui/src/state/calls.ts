@@ -3,6 +3,7 @@
 import type { Call, CallDevices, CallEnd, CallPeerStats, Event } from "@/client/types";
 import type { ApiError } from "@/client/error";
 import { linkQualityOf, type LinkQuality } from "@/state/call-quality";
+import { NOTHING_TOGETHER, versionOf, type Together } from "@/state/listening";
 
 /** How this window shows the call that it is in. */
 export type CallLook = {
@@ -30,18 +31,21 @@ export type CallsState = {
   devices: CallDevices | null;
   /** Which of the others spoke last, by device. */
   speaker: string | null;
+  /** What is listened to in the call that this window is in. */
+  together: Together;
   look: CallLook;
 };
 
 const LOOK: CallLook = { arranged: "auto", pinned: null, self: true, large: false };
 
-export const INITIAL_CALLS: CallsState = { byRoom: new Map(), links: new Map(), figures: new Map(), ended: null, refused: null, devices: null, speaker: null, look: LOOK };
+export const INITIAL_CALLS: CallsState = { byRoom: new Map(), links: new Map(), figures: new Map(), ended: null, refused: null, devices: null, speaker: null, together: NOTHING_TOGETHER, look: LOOK };
 
 export type CallsAction =
   | { type: "list"; calls: readonly Call[] }
   | { type: "refused"; roomId: string; error: ApiError }
   | { type: "refusalGone" }
   | { type: "devices"; devices: CallDevices }
+  | { type: "together"; together: Partial<Together> }
   | { type: "look"; look: Partial<CallLook> };
 
 export function reduceCalls(state: CallsState, action: CallsAction): CallsState {
@@ -54,6 +58,8 @@ export function reduceCalls(state: CallsState, action: CallsAction): CallsState 
       return { ...state, refused: null };
     case "devices":
       return { ...state, devices: action.devices };
+    case "together":
+      return { ...state, together: { ...state.together, ...action.together } };
     case "look":
       return { ...state, look: { ...state.look, ...action.look } };
   }
@@ -85,10 +91,17 @@ export function callsEvent(state: CallsState, event: Extract<Event, { type: "cal
 function settled(next: CallsState, held: Call | null): CallsState {
   const call = currentCall(next);
   // The next call is shown as a call is; who wants no picture of themselves wants none there either.
-  const state = held === null || call?.callId === held.callId ? next : { ...next, links: new Map(), figures: new Map(), look: { ...LOOK, self: next.look.self } };
+  const state = held === null || call?.callId === held.callId ? heard(next, call) : { ...next, links: new Map(), figures: new Map(), together: NOTHING_TOGETHER, look: { ...LOOK, self: next.look.self } };
   if (call === null) return { ...state, speaker: null };
   const lies = state.look.large && !hasPictures(call);
   return { ...state, speaker: speakerOf(call, state.speaker), look: lies ? { ...state.look, large: false } : state.look };
+}
+
+/** What was wished of a file is no longer shown once the engine has said something new of it. */
+function heard(state: CallsState, call: Call | null): CallsState {
+  const { wished } = state.together;
+  const stands = wished === null || (call?.listening !== undefined && versionOf(call.listening) === wished.of);
+  return stands ? state : { ...state, together: { ...state.together, wished: null } };
 }
 
 /** Whether this window is in it, or makes it. */

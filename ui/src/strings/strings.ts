@@ -10,6 +10,14 @@ function count(n: number, one: string, other: string): string {
   return `${number.format(n)} ${plural.select(n) === "one" ? one : other}`;
 }
 
+/** A time as it is said aloud. */
+function spoken(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  const parts = [[Math.floor(seconds / 3_600), "hour"], [Math.floor(seconds / 60) % 60, "minute"], [seconds % 60, "second"]] as const;
+  const said = parts.filter(([n]) => n > 0).map(([n, unit]) => count(n, unit, `${unit}s`));
+  return said.length === 0 ? "the beginning" : said.join(" ");
+}
+
 /** What a way carries in a second. */
 function rate(bits: number): string {
   return bits < 1_000_000 ? `${number.format(Math.round(bits / 1_000))} kbit/s` : `${number.format(Math.round(bits / 100_000) / 10)} Mbit/s`;
@@ -127,6 +135,7 @@ export const strings = {
     screenOf: (name: string) => `Screen of ${name}`,
     noCamera: "camera off",
     view: "View of the call",
+    viewAndMore: "View of the call, and more",
     arrangement: "Arrangement",
     arrangements: { auto: "As it fits", grid: "Side by side", speaker: "Who speaks, large" },
     hideSelf: "Hide your own picture",
@@ -180,6 +189,38 @@ export const strings = {
       failed: "They could not be listed.",
       again: "Look again",
       action: "Show it",
+    },
+    listening: {
+      open: "Play a file together",
+      openOther: "Play another file in its place",
+      opening: "Opening the file…",
+      region: "Listening together",
+      play: "Play",
+      pause: "Pause",
+      again: "Play from the beginning",
+      stop: "End it for everybody",
+      seek: "Moment",
+      moment: (ms: number, lengthMs: number) => `${spoken(ms)} of ${spoken(lengthMs)}`,
+      playedBy: (name: string) => `Played by ${name}`,
+      playedByYou: "Played by you",
+      pausedBy: (name: string) => `Paused. Played by ${name}`,
+      pausedByYou: "Paused. Played by you",
+      atEndBy: (name: string) => `At its end. Played by ${name}`,
+      atEndByYou: "At its end. Played by you",
+      stopped: (name: string, title: string) => `${name} ended “${title}”.`,
+      stoppedBySomebody: (title: string) => `“${title}” was ended.`,
+      left: (title: string) => `Who played “${title}” left the call, and the file went with them.`,
+      failed: (title: string) => `“${title}” could not be read on, so it ended.`,
+      failedHere: (title: string, why: string) => `“${title}” ended. ${why}`,
+      body: "Everybody in the call hears it at the same moment, and anybody in it may pause it, move in it or end it.",
+      replaces: (title: string) => `It takes the place of “${title}”, which is played now.`,
+      path: "Path of the file",
+      pathHint: "Where it lies on this computer, on which Momoland runs. A browser does not tell, so type or paste it. WAV, FLAC, MP3, Ogg Vorbis or AAC.",
+      pathNeeded: "Type or paste where the file lies.",
+      action: "Play",
+      pauseIt: (title: string) => `Pause “${title}”`,
+      playIt: (title: string) => `Play “${title}”`,
+      stopIt: (title: string) => `End “${title}” for everybody`,
     },
     dismiss: "Dismiss",
     ended: {

@@ -103,6 +103,33 @@ describe("a call that comes", () => {
   });
 });
 
+describe("a second call that comes", () => {
+  test.each([[1_280, 800, "boat-shed"], [720, 700, "boat-shed"], [360, 740, "boat-shed"], [360, 740, "deliveries"]] as const)("in a window of %i × %i in %s leaves the first one's controls free", async (width, height, where) => {
+    const world = tidewater();
+    world.calls = [call()];
+    const { page, engine } = await openWindow(world, { size: [width, height] });
+    await openRoom(page, where);
+    const mute = page.getByRole("button", { name: "Mute your microphone" });
+    await mute.waitFor();
+    const second = call({ callId: "c2", roomId: "general", part: "ringing", mic: false, participants: [INGRID] });
+    engine.world.calls = [call(), second];
+    engine.emit({ type: "call.changed", call: second });
+    const sheet = page.getByRole("region", { name: "Ingrid Solheim is calling" });
+    await sheet.waitFor();
+    // Playwright presses what lies at the top there, or fails.
+    await mute.click();
+    await page.getByRole("button", { name: "Open your microphone" }).waitFor();
+    await sheet.getByRole("button", { name: "Decline" }).click();
+    await until("it is gone", async () => (await sheet.count()) === 0);
+  });
+
+  test("comes to the window's top when there is nothing to keep free", async () => {
+    const { page } = await ringing();
+    const sheet = page.getByRole("region", { name: "Ingrid Solheim is calling" });
+    expect((await sheet.boundingBox())?.y).toBe(12);
+  });
+});
+
 test("elsewhere the call is small, and what is wrong with it is said in words", async () => {
   const world = tidewater();
   world.calls = [call({ participants: [INGRID, { ...MATEO, mic: true, path: "relay" }] })];

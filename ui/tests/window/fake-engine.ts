@@ -9,7 +9,7 @@ import { WebSocketServer, type WebSocket } from "ws";
 import type { Method, Params, Result } from "@/client/methods";
 import type { PictureOf } from "@/state/pictures";
 import { messageOf, type Scene } from "./scenes.js";
-import type { Activity, Announcement, Call, CallPart, Comment, Doc, DocPresence, Draft, ErrorKind, Event, FeedPolicy, Hidden, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room, Tile } from "@/client/types";
+import type { Activity, Announcement, Call, CallListening, CallPart, Comment, Doc, DocPresence, Draft, ErrorKind, Event, FeedPolicy, Hidden, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room, Tile } from "@/client/types";
 
 const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
@@ -92,10 +92,18 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
     emit({ type: "call.changed", call });
   }
 
-  function partInCall(callId: string, part: CallPart, camera = false): { callId: string } {
+  function callOf(callId: string): Call {
     const call = world.calls.find((each) => each.callId === callId);
     if (call === undefined) throw new Refused("not_found", "There is no such call, or it is over.");
-    putCall({ ...call, part, mic: part === "in", camera });
+    return call;
+  }
+
+  function listen(callId: string, listening: CallListening): void {
+    putCall({ ...callOf(callId), listening });
+  }
+
+  function partInCall(callId: string, part: CallPart, camera = false): { callId: string } {
+    putCall({ ...callOf(callId), part, mic: part === "in", camera });
     return { callId };
   }
 
@@ -293,6 +301,26 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
         const call = world.calls.find((each) => each.part === "in" || each.part === "calling");
         const more = { ...(mic === undefined ? {} : { mic }), ...(camera === undefined ? {} : { camera }), ...(screen === undefined ? {} : { screen }) };
         if (call !== undefined && Object.keys(more).length > 0) putCall({ ...call, ...more });
+        return {};
+      },
+      "calls.play": ({ callId, path }) => {
+        const title = (path.split(/[\\/]/u).at(-1) ?? "").replace(/\.[^.]*$/u, "");
+        listen(callId, { deviceId: "ada-1", userId: "ada", title, lengthMs: 185_000, state: "playing", positionMs: 0, at: Date.now(), changedBy: "ada" });
+        return {};
+      },
+      "calls.playback": ({ callId, action, positionMs = 0 }) => {
+        const held = callOf(callId).listening;
+        if (held === undefined || held.state === "stopped" || held.state === "left") throw new Refused("conflict", "Nothing is played in this call. Play a file first.");
+        const at = Date.now();
+        const reached = held.state === "playing" ? held.positionMs + at - held.at : held.positionMs;
+        const begins = held.lengthMs !== undefined && reached >= held.lengthMs ? 0 : reached;
+        const next = {
+          play: { state: "playing", positionMs: begins },
+          pause: { state: "paused", positionMs: reached },
+          seek: { state: held.state, positionMs },
+          stop: { state: "stopped", positionMs: reached },
+        } as const;
+        listen(callId, { ...held, ...next[action], at, changedBy: "ada" });
         return {};
       },
       "calls.view": ({ tiles }) => {

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { CallPeerStats } from "@/client/types";
+import type { CallListening, CallPeerStats } from "@/client/types";
 import { openBrowser } from "./browser.js";
 import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
 import { sceneOf } from "./scenes.js";
@@ -93,6 +93,24 @@ const look = (where: string, then?: (page: Page) => Promise<void>) => async (pag
     .toBe(true);
 };
 
+/** The same call, in which all listen to a file. */
+function listening(world: World, more: Partial<CallListening> = {}): World {
+  const played: CallListening = { deviceId: "ingrid-1", userId: "ingrid", title: "Low water at the slip", lengthMs: 185_000, state: "playing", positionMs: 67_000, at: Date.now(), changedBy: "ingrid", ...more };
+  return { ...world, calls: world.calls.filter(({ part }) => part === "in").map(({ sound, ...call }) => ({ ...call, sound: { speakers: sound?.speakers ?? "" }, listening: played })) };
+}
+
+const turned = (then: (page: Page, engine: FakeEngine) => Promise<void>) => async (page: Page, engine: FakeEngine) => {
+  await page.evaluate(() => {
+    document.documentElement.dir = "rtl";
+  });
+  await then(page, engine);
+};
+
+const hears = (where: string) => async (page: Page) => {
+  await open(where)(page);
+  await page.getByRole("group", { name: "Listening together" }).waitFor();
+};
+
 function raise(): never {
   throw new Error("there is no call");
 }
@@ -119,6 +137,16 @@ const fresh = (): World => ({ ...tidewater(), rooms: [], messages: new Map(), me
 const hover = async (page: Page, words: string): Promise<void> => {
   await page.getByRole("article").filter({ hasText: words }).hover();
 };
+
+async function askForFile(page: Page, engine: FakeEngine): Promise<void> {
+  await open("boat-shed")(page);
+  engine.answer({ "calls.play": () => { throw new Refused("not_found", "There is no file at /home/ada/Music/low-water.mp3."); } });
+  await page.getByRole("button", { name: /^Play (a file together|another file)/u }).click();
+  await page.getByLabel("Path of the file").fill("/home/ada/Music/low-water.mp3");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("There is no file at").waitFor();
+  await page.waitForTimeout(250);
+}
 
 async function writePlan(page: Page): Promise<void> {
   await open("boat-shed")(page);
@@ -171,6 +199,8 @@ const SHOTS: readonly Shot[] = [
   } },
   { name: "video-incoming", world: { ...busy(), calls: [{ ...(inPictures(...TWO).calls[0] ?? raise()), part: "ringing" }] }, themes: ["light"], go: open("deliveries") },
   { name: "video-incoming-narrow", world: { ...busy(), calls: [{ ...(inPictures(...TWO).calls[0] ?? raise()), part: "ringing" }] }, size: [360, 740], go: open("deliveries") },
+  { name: "call-elsewhere-narrow", world: inCall(), size: [360, 740], go: open("deliveries") },
+  { name: "call-incoming-narrow", world: { ...inCall(), calls: inCall().calls.slice(1) }, size: [360, 740], go: open("boat-shed") },
   { name: "video-passage", world: inPictures(...SHARED), go: async (page, engine) => {
     await look("boat-shed")(page, engine);
     for (const round of [1, 2, 3]) engine.emit({ type: "call.stats", callId: "c1", peers: SHARED.map(({ userId, path = "direct" }) => passing(userId, path, round)) });
@@ -179,6 +209,36 @@ const SHOTS: readonly Shot[] = [
     await page.getByText("Comes through well.").first().waitFor();
     await page.waitForTimeout(250);
   } },
+  { name: "listening", world: listening(inCall()), themes: ["light", "dark"], go: hears("boat-shed") },
+  { name: "listening-paused", world: listening(inCall(), { state: "paused", changedBy: "mateo" }), go: hears("boat-shed") },
+  { name: "listening-ended", world: listening(inCall(), { state: "paused", positionMs: 185_000, userId: "ada", deviceId: "ada-1" }), go: hears("boat-shed") },
+  { name: "listening-left", world: listening(inCall(), { state: "left" }), go: hears("boat-shed") },
+  { name: "listening-failed", world: listening(inCall(), { state: "failed", deviceId: "ada-1", userId: "ada", problem: "The file is damaged: its frames do not follow each other." }), go: hears("boat-shed") },
+  { name: "listening-long", world: listening(inCall(), { title: "W".repeat(128), lengthMs: 43_200_000, positionMs: 40_000_000 }), go: hears("boat-shed") },
+  { name: "listening-narrow", world: listening(inCall()), size: [360, 740], themes: ["light", "dark"], go: hears("boat-shed") },
+  { name: "listening-middle", world: listening(inCall()), size: [760, 700], go: hears("boat-shed") },
+  { name: "listening-rtl", world: listening(inCall()), go: turned(hears("boat-shed")) },
+  { name: "listening-narrow-rtl", world: listening(inCall()), size: [360, 740], go: turned(hears("boat-shed")) },
+  { name: "listening-elsewhere", world: listening(inCall()), themes: ["light", "dark"], go: hears("deliveries") },
+  { name: "listening-narrow-elsewhere", world: listening(inCall()), size: [360, 740], go: hears("deliveries") },
+  { name: "listening-video", world: listening(inPictures(...FOUR)), themes: ["light", "dark"], go: look("boat-shed") },
+  { name: "listening-video-two", world: listening(inPictures(...TWO)), size: [1000, 900], go: look("boat-shed") },
+  { name: "listening-video-narrow", world: listening(inPictures(...TWO)), size: [360, 740], go: look("boat-shed") },
+  { name: "listening-video-large", world: listening(inPictures(...FOUR)), themes: ["dark"], go: look("boat-shed", (page) => page.getByRole("button", { name: "Over the conversation" }).click()) },
+  { name: "listening-narrow-menu", world: inPictures(...TWO), size: [360, 740], go: async (page, engine) => {
+    await look("boat-shed")(page, engine);
+    await page.getByRole("button", { name: "View of the call" }).click();
+    await page.waitForTimeout(250);
+  } },
+  { name: "play-file", world: listening(inCall()), themes: ["light", "dark"], go: askForFile },
+  { name: "play-file-narrow", world: { ...inCall(), calls: inCall().calls.slice(0, 1) }, size: [360, 740], go: async (page) => {
+    await open("boat-shed")(page);
+    await page.getByRole("button", { name: "View of the call" }).click();
+    await page.getByRole("menuitem", { name: "Play a file together" }).click();
+    await page.getByRole("dialog", { name: "Play a file together" }).waitFor();
+    await page.waitForTimeout(250);
+  } },
+  { name: "play-file-rtl", world: listening(inCall()), go: turned(askForFile) },
   { name: "busy-narrow", world: busy(), size: [360, 740], themes: ["light", "dark"], go: open("boat-shed") },
   { name: "busy-middle", world: busy(), size: [960, 720], go: open("boat-shed") },
   { name: "busy-wide", world: busy(), size: [1600, 1000], themes: ["light", "dark"], go: open("boat-shed") },

@@ -11,6 +11,7 @@ import { PathBadge } from "@/components/path-badge";
 import { ConnectionLine } from "@/features/account/account-row";
 import { CallBar } from "@/features/call/call-bar";
 import { CallButton } from "@/features/call/call-button";
+import { CallDialogs } from "@/features/call/dialogs";
 import { IncomingCalls } from "@/features/call/incoming";
 import { Conversation } from "@/features/conversation/conversation";
 import { MessageText } from "@/features/conversation/message-text";
@@ -160,6 +161,7 @@ function Body({ name, roomId, docId }: { name: string; roomId: string; docId: st
           </div>
         )}
       </div>
+      <CallDialogs />
     </>
   );
 }

@@ -4,11 +4,13 @@ import { useBox } from "@/components/box";
 import { PathBadge } from "@/components/path-badge";
 import { ASPECT } from "@/features/call/arrange";
 import { CallControls } from "@/features/call/controls";
+import { Listening } from "@/features/call/listening";
 import { Face, Lasting, Muted, Problems, Refused } from "@/features/call/parts";
 import { CallStage, useArrangement } from "@/features/call/stage";
 import { problemsOf } from "@/state/call-quality";
 import { hasPictures, isIn } from "@/state/calls";
 import { useActions, useAppState } from "@/state/context";
+import { listeningOf } from "@/state/listening";
 import { ownAccount } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
@@ -16,6 +18,8 @@ const words = strings.call;
 
 /** The controls, and what stands around the pictures. */
 const BELOW = 64;
+/** What all listen to, under them. */
+const LISTENING = 44;
 const BESIDE = 16;
 const EDGES = "ps-6 pe-3 touch:ps-3";
 
@@ -38,6 +42,7 @@ function OwnCall({ room, call }: { room: Room; call: Call }) {
   const large = useAppState((state) => state.calls.look.large) && pictures;
   const section = useRef<HTMLElement>(null);
   const box = useBox(section);
+  const listens = useAppState((state) => listeningOf(call, state.calls.together) !== null);
   // One picture alone, in a window that is higher than wide, leaves the rest of the height to the conversation.
   const { arranged } = useArrangement(call);
   const alone = pictures && !large && box.width > 0 && arranged.rest.length + (arranged.large === null ? 0 : 1) === 1;
@@ -58,7 +63,7 @@ function OwnCall({ room, call }: { room: Room; call: Call }) {
     <section
       ref={section}
       aria-label={words.region(room.name)}
-      style={alone ? { maxHeight: `min(calc(100% - 230px), ${Math.ceil((box.width - BESIDE) / ASPECT) + BELOW}px)` } : undefined}
+      style={alone ? { maxHeight: `min(calc(100% - 230px), ${Math.ceil((box.width - BESIDE) / ASPECT) + BELOW + (listens ? LISTENING : 0)}px)` } : undefined}
       className={`flex flex-col flex-none bg-bg [--under:var(--bg)] ${shape}`}
     >
       {pictures && <CallStage call={call} />}
@@ -69,7 +74,7 @@ function OwnCall({ room, call }: { room: Room; call: Call }) {
             {call.screen ? words.showing : <Standing call={call} />}
           </p>
         ) : (
-          <ul aria-label={words.people} className="flex flex-wrap items-center gap-x-4 gap-y-1.5 flex-1 min-w-[200px]">
+          <ul aria-label={words.people} className="flex flex-wrap items-center gap-x-3 gap-y-1.5 flex-1 min-w-[200px]">
             <Own call={call} />
             {call.participants.map((participant) => (
               <Other key={participant.deviceId} call={call} participant={participant} />
@@ -79,6 +84,7 @@ function OwnCall({ room, call }: { room: Room; call: Call }) {
         <CallControls call={call} pictures={pictures} />
         {pictures && <span className="flex-1 touch:hidden" />}
       </div>
+      <Listening call={call} className={`pb-2 pe-3 touch:pe-2 touch:ps-0.5 ${pictures ? "ps-1.5" : "ps-[18px]"}`} />
       {!pictures && <Problems call={call} className={`pb-2 ${EDGES}`} />}
     </section>
   );

@@ -1,12 +1,14 @@
-import { Activity, Ellipsis, Eye, EyeOff, Maximize2, Mic, MicOff, Minimize2, MonitorOff, MonitorUp, PhoneOff, Settings2, Video, VideoOff } from "lucide-react";
+import { Activity, Ellipsis, Eye, EyeOff, Maximize2, Mic, MicOff, Minimize2, MonitorOff, MonitorUp, Music, PhoneOff, Settings2, Video, VideoOff } from "lucide-react";
 import { useEffect } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/client/error";
 import type { Call, MediaDevice } from "@/client/types";
 import { IconButton } from "@/components/icon-button";
 import { COMMAND_KEY } from "@/components/keys";
+import { NARROW, useMedia } from "@/components/media";
 import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
 import { useActions, useAppState } from "@/state/context";
+import { playedIn } from "@/state/listening";
 import { strings } from "@/strings/strings";
 
 const words = strings.call;
@@ -22,8 +24,9 @@ export type CallControlsProps = {
 /** What one sends, how the call is shown, and the way out. */
 export function CallControls({ call, pictures = false, small = false }: CallControlsProps) {
   const actions = useActions();
+  const narrow = useMedia(NARROW);
   return (
-    <div role="group" aria-label={words.controls} className="flex items-center gap-1 flex-none">
+    <div role="group" aria-label={words.controls} {...(small ? {} : { "data-kept-free": "" })} className="flex items-center gap-1 flex-none">
       <IconButton
         label={call.mic ? words.mute : words.unmute}
         keys={[COMMAND_KEY, "⇧", "M"]}
@@ -43,8 +46,9 @@ export function CallControls({ call, pictures = false, small = false }: CallCont
       >
         {call.screen ? <MonitorOff aria-hidden="true" /> : <MonitorUp aria-hidden="true" />}
       </IconButton>
+      {!small && !narrow && <PlayTogether call={call} />}
       {!small && <Devices />}
-      {!small && <View pictures={pictures} />}
+      {!small && <View call={call} pictures={pictures} narrow={narrow} />}
       {pictures && <Enlarge />}
       <IconButton label={words.leave} className="bg-danger-soft text-danger hover:bg-danger hover:text-surface" onClick={() => actions.leaveCall(call.roomId, call.callId)}>
         <PhoneOff aria-hidden="true" />
@@ -63,14 +67,32 @@ function Enlarge() {
   );
 }
 
-/** How it is shown, and how it gets through. */
-function View({ pictures }: { pictures: boolean }) {
+/** What the way to a file is called, and whether it may be gone now. */
+function usePlayTogether(call: Call): { label: string; opening: boolean } {
+  const plays = useAppState((state) => playedIn(call, state.calls.together) !== null);
+  const opening = useAppState((state) => state.calls.together.opening);
+  return { label: plays ? words.listening.openOther : words.listening.open, opening };
+}
+
+function PlayTogether({ call }: { call: Call }) {
   const actions = useActions();
+  const { label, opening } = usePlayTogether(call);
+  return (
+    <IconButton label={label} data-begins-listening="" disabled={opening} className="disabled:opacity-50" onClick={actions.playTogether}>
+      <Music aria-hidden="true" />
+    </IconButton>
+  );
+}
+
+/** How it is shown, and how it gets through. In a narrow window also what there is no room for beside it. */
+function View({ call, pictures, narrow }: { call: Call; pictures: boolean; narrow: boolean }) {
+  const actions = useActions();
+  const playTogether = usePlayTogether(call);
   const { arranged, self } = useAppState((state) => state.calls.look);
   return (
     <Menu
       trigger={
-        <IconButton label={words.view}>
+        <IconButton label={narrow ? words.viewAndMore : words.view} {...(narrow ? { "data-begins-listening": "" } : {})}>
           <Ellipsis aria-hidden="true" />
         </IconButton>
       }
@@ -89,6 +111,11 @@ function View({ pictures }: { pictures: boolean }) {
             {self ? words.hideSelf : words.showSelf}
           </MenuItem>
         </>
+      )}
+      {narrow && !playTogether.opening && (
+        <MenuItem icon={Music} onChoose={actions.playTogether}>
+          {playTogether.label}
+        </MenuItem>
       )}
       <MenuItem icon={Activity} onChoose={() => actions.show({ kind: "callPassage" })}>
         {words.passage.open}

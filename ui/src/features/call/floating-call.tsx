@@ -8,6 +8,7 @@ import { NARROW, useMedia } from "@/components/media";
 import { keyOf } from "@/features/call/arrange";
 import { CallControls } from "@/features/call/controls";
 import { floatAt, placeAt, type FloatPlace, type Surroundings } from "@/features/call/float";
+import { Listening } from "@/features/call/listening";
 import { Face, Lasting, Problems } from "@/features/call/parts";
 import { PictureView } from "@/features/call/picture";
 import { currentCall } from "@/state/calls";
@@ -44,6 +45,7 @@ function Floating({ call, name }: { call: Call; name: string }) {
     <section
       ref={panel}
       aria-label={words.elsewhere(name)}
+      data-kept-free=""
       style={corner ?? { visibility: "hidden" }}
       {...grip}
       className={`fixed z-20 w-[calc(var(--size-rooms)-24px)] touch:w-[256px] max-w-[calc(100%-24px)] grid grid-cols-[minmax(0,1fr)] gap-1.5 p-2 rounded-large border border-line bg-raised touch-none select-none [--under:var(--raised)] ${held ? "shadow-3 cursor-grabbing" : "shadow-2 cursor-grab"}`}
@@ -65,6 +67,7 @@ function Floating({ call, name }: { call: Call; name: string }) {
         </div>
       )}
       <Problems call={call} className="px-1" />
+      <Listening call={call} small />
       <div className="flex items-center gap-2">
         <div className="flex flex-1 gap-2 min-w-0 p-1 -m-1">
           {call.participants.slice(0, FACES_MAX).map((participant) => (

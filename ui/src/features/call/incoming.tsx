@@ -1,8 +1,9 @@
 import { Phone, PhoneOff, Video } from "lucide-react";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import type { Call } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { Button } from "@/components/button";
+import { useClearOfControls } from "@/features/call/clear-of-controls";
 import { ring } from "@/features/call/ring";
 import { ringingCalls } from "@/state/calls";
 import { useActions, useAppState } from "@/state/context";
@@ -11,7 +12,7 @@ import { strings } from "@/strings/strings";
 
 const words = strings.call;
 
-/** Who calls, over everything, until it is answered here or anywhere. It takes no focus from who is writing. */
+/** Who calls, until it is answered here or anywhere. It takes no focus from who is writing. */
 export function IncomingCalls({ className = "" }: { className?: string }) {
   const calls = useAppState((state) => ringingCalls(state.calls));
   const disturb = useAppState((state) => presenceOf(state, ownAccount(state)?.userId ?? "") !== "dnd");
@@ -23,6 +24,22 @@ export function IncomingCalls({ className = "" }: { className?: string }) {
       {calls.map((call) => (
         <Incoming key={call.callId} call={call} />
       ))}
+    </div>
+  );
+}
+
+/** The same, over everything but what one mutes and leaves another call with. */
+export function IncomingCallsOver() {
+  const rings = useAppState((state) => ringingCalls(state.calls).length > 0);
+  return rings ? <Over /> : null;
+}
+
+function Over() {
+  const sheet = useRef<HTMLDivElement>(null);
+  const top = useClearOfControls(sheet);
+  return (
+    <div ref={sheet} style={{ top }} className="fixed z-50 inset-x-3 mx-auto max-w-[460px]">
+      <IncomingCalls />
     </div>
   );
 }
@@ -45,7 +62,7 @@ function Incoming({ call }: { call: Call }) {
         <p className="truncate foreign font-strong text-ui">{title}</p>
         {room?.kind === "chat" && <p className="truncate foreign text-small text-ink-3">{words.incomingIn(room.name)}</p>}
       </div>
-      <div className="flex flex-wrap justify-end gap-2 ms-auto">
+      <div className="flex flex-wrap justify-end gap-2 ms-auto touch:grid touch:grid-cols-2 touch:w-full touch:[&>:nth-child(3)]:col-span-2">
         <Button tone="danger" onClick={() => actions.declineCall(call.roomId, call.callId)}>
           <PhoneOff aria-hidden="true" className="size-4 stroke-[1.75]" />
           {words.decline}

@@ -196,25 +196,30 @@ function Toolbar({ editor }: { editor: Editor }) {
   ];
 
   return (
-    <div role="toolbar" aria-label={words.tools.label} className="flex flex-none flex-wrap items-center gap-y-1 px-4 touch:px-2 py-1.5 border-b border-line">
-      {groups.map((group, at) => (
-        <div key={group[0]?.label} className={`flex ${at > 0 ? "ms-1.5 ps-1.5 border-s border-line" : ""}`}>
-          {group.map((tool) => (
-            <IconButton
-              key={tool.label}
-              label={tool.label}
-              {...(tool.keys === undefined ? {} : { keys: tool.keys })}
-              aria-pressed={tool.active}
-              className={tool.active ? "bg-selected text-ink" : ""}
-              // The text keeps the focus and its selection.
-              onMouseDown={(event) => event.preventDefault()}
-              onClick={tool.run}
-            >
-              <tool.icon aria-hidden="true" />
-            </IconButton>
+    // A line stands before each group, and that before the first of a row is cut off.
+    <div role="toolbar" aria-label={words.tools.label} className="flex-none px-4 touch:px-2 py-1.5 border-b border-line">
+      <div className="overflow-hidden p-1 -m-1">
+        <div className="flex flex-wrap items-center gap-y-1 -ms-[7px]">
+          {groups.map((group) => (
+            <div key={group[0]?.label} className="flex ps-1.5 me-1.5 border-s border-line">
+              {group.map((tool) => (
+                <IconButton
+                  key={tool.label}
+                  label={tool.label}
+                  {...(tool.keys === undefined ? {} : { keys: tool.keys })}
+                  aria-pressed={tool.active}
+                  className={tool.active ? "bg-selected text-ink" : ""}
+                  // The text keeps the focus and its selection.
+                  onMouseDown={(event) => event.preventDefault()}
+                  onClick={tool.run}
+                >
+                  <tool.icon aria-hidden="true" />
+                </IconButton>
+              ))}
+            </div>
           ))}
         </div>
-      ))}
+      </div>
     </div>
   );
 }

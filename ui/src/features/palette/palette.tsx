@@ -1,13 +1,13 @@
 import {
-  Activity, Bell, BellOff, Circle, Compass, FileDown, FileInput, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, Megaphone, MessageSquare, Mic, Monitor, MonitorUp, Moon, Newspaper, PanelRight, Pencil,
-  Phone, PhoneOff, Pin, Plus, Search, Settings, Star, StarOff, Sun, UserPlus, Video, Wifi, WifiOff, type LucideIcon,
+  Activity, Bell, BellOff, Circle, Compass, FileDown, FileInput, FilePlus, FileText, Hash, Inbox as InboxIcon, Keyboard, Link, Lock, LogOut, MailOpen, MapPin, Megaphone, MessageSquare, Mic, Monitor, MonitorUp, Moon, Music, Newspaper, PanelRight, Pause, Pencil,
+  Phone, PhoneOff, Pin, Play, Plus, Search, Settings, Square, Star, StarOff, Sun, UserPlus, Video, Wifi, WifiOff, type LucideIcon,
 } from "lucide-react";
 import { Command } from "cmdk";
 import { Dialog } from "radix-ui";
 import { useState, type ReactNode } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/client/error";
-import type { Call, Doc, Room } from "@/client/types";
+import type { Call, CallListening, Doc, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { useFocusReturn } from "@/components/focus";
 import { COMMAND_KEY, Keys } from "@/components/keys";
@@ -17,6 +17,7 @@ import { matchName, type Match } from "@/features/palette/match";
 import { currentCall } from "@/state/calls";
 import { useActions, useAppState } from "@/state/context";
 import { placeOf } from "@/state/links";
+import { playedIn } from "@/state/listening";
 import { useTheme } from "@/state/preferences";
 import { administers, listedRooms, mayManage, mayPost, openRoom, ownAccount, presenceOf, tellsNotifications } from "@/state/selectors";
 import type { Person } from "@/state/state";
@@ -184,6 +185,7 @@ function useCommands(): readonly Entry[] {
   const room = useAppState(openRoom);
   const call = useAppState((state) => currentCall(state.calls));
   const calls = useAppState((state) => state.calls.byRoom);
+  const played = useAppState((state) => (call === null ? null : playedIn(call, state.calls.together)));
   const inbox = useAppState(tellsNotifications);
   const announces = useAppState(administers);
   const refuse = (thrown: unknown): void => void toast.error(ApiError.from(thrown).message);
@@ -221,10 +223,16 @@ function useCommands(): readonly Entry[] {
     ...(of.readOnly === undefined ? [entry(strings.docs.import, FileInput, () => void add(of).catch(refuse))] : []),
   ];
 
+  const ofPlayed = ({ title, state }: CallListening): readonly Entry[] => [
+    state === "playing" ? entry(strings.call.listening.pauseIt(title), Pause, () => actions.listen({ action: "pause" })) : entry(strings.call.listening.playIt(title), Play, () => actions.listen({ action: "play" })),
+    entry(strings.call.listening.stopIt(title), Square, () => actions.listen({ action: "stop" })),
+  ];
   const inCall = (of: Call): readonly Entry[] => [
     entry(of.mic ? strings.call.mute : strings.call.unmute, Mic, actions.toggleMicrophone, [COMMAND_KEY, "⇧", "M"]),
     entry(of.camera ? strings.call.cameraOff : strings.call.cameraOn, Video, actions.toggleCamera, [COMMAND_KEY, "⇧", "O"]),
     entry(of.screen ? strings.call.screenOff : strings.call.screenOn, MonitorUp, actions.toggleScreen, [COMMAND_KEY, "⇧", "S"]),
+    entry(played === null ? strings.call.listening.open : strings.call.listening.openOther, Music, actions.playTogether),
+    ...(played === null ? [] : ofPlayed(played)),
     entry(strings.call.passage.title, Activity, () => actions.show({ kind: "callPassage" })),
     entry(strings.call.leave, PhoneOff, () => actions.leaveCall(of.roomId, of.callId)),
   ];
