@@ -16,6 +16,7 @@ import { Conversation } from "@/features/conversation/conversation";
 import { MessageText } from "@/features/conversation/message-text";
 import { Details } from "@/features/details/details";
 import { DocumentPane } from "@/features/documents/document-pane";
+import { useEditorAhead } from "@/features/documents/editor-ahead";
 import { Announcements } from "@/features/inbox/announcements";
 import { Feed } from "@/features/feed/feed";
 import { Inbox } from "@/features/inbox/inbox";
@@ -38,6 +39,7 @@ export function Shell() {
   const actions = useActions();
   const narrow = useMedia(NARROW);
   const sheet = useMedia(WITHOUT_DETAILS);
+  useEditorAhead();
   const roomId = useAppState((state) => state.openRoomId);
   const inbox = useAppState((state) => state.inboxOpen);
   const docOpen = useAppState((state) => state.openDocId !== null);
