@@ -17,8 +17,6 @@ export function Documents({ room }: { room: Room }) {
   const list = useAppState((state) => state.docs.get(room.roomId));
   const [archived, setArchived] = useState(false);
   useEffect(() => actions.readDocs(room.roomId), [actions, room.roomId]);
-  // One of them is opened next: what that takes is there by then. Where it does not come, the page asks again and says so.
-  useEffect(() => void import("@/features/documents/editor").catch(() => undefined), []);
   const create = mayPost(room) && (
     <Button onClick={() => actions.show({ kind: "createDoc", roomId: room.roomId })}>
       <Plus aria-hidden="true" className="size-4 stroke-[1.75]" />
