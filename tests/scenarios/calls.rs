@@ -6,7 +6,7 @@ use std::time::Duration;
 use momoland_media::devices::synthetic::Speech;
 use momoland_media::level::{correlation, rms};
 use serde_json::{Value, json};
-use support::{Momo, World, sound, wait_direct, wait_for, wait_until};
+use support::{Momo, PASSWORD, World, sound, wait_direct, wait_for, wait_until};
 
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -148,9 +148,14 @@ fn who_does_not_answer_has_missed_it_and_a_declined_call_is_over() {
     let room = world.room_of(&[&ada, &grace]);
     let folder = tempfile::tempdir().expect("a folder");
     two([&ada, &grace], folder.path());
+    let laptop = world.stranger("grace-laptop");
+    laptop.log_in(&world.server.address(), "grace", PASSWORD);
+    laptop.wait_server("online", WITHIN);
+    wait_until("the laptop is in the room", WITHIN, || laptop.room(&room).is_some());
     let mark = grace.mark();
     let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
     grace.wait_event(mark, "it rings", WITHIN, |event| event["type"] == "call.incoming");
+    laptop.wait_event(0, "it rings there, too", WITHIN, |event| event["type"] == "call.incoming");
     ada.ask("calls.leave", json!({ "callId": call }));
     let missed = grace.wait_event(mark, "it was missed", WITHIN, |event| event["type"] == "notification.new");
     assert_eq!(missed["notification"]["roomId"], room.as_str());
@@ -158,6 +163,14 @@ fn who_does_not_answer_has_missed_it_and_a_declined_call_is_over() {
     let entries = listed.as_array().into_iter().flatten();
     assert_eq!(entries.filter(|entry| entry["notificationId"] == missed["notification"]["notificationId"]).count(), 1);
     grace.refused_as("not_found", "calls.join", json!({ "callId": call }));
+    // Put away on one of her devices it is so on both, for good.
+    let unread = |device: &Momo| device.ask("notifications.list", json!({}))["unreadCount"].as_u64();
+    wait_until("the laptop missed it, too", WITHIN, || unread(&laptop) == Some(1));
+    grace.ask("notifications.markRead", json!({ "notificationId": missed["notification"]["notificationId"] }));
+    assert_eq!(unread(&grace), Some(0));
+    wait_until("the laptop knows", WITHIN, || unread(&laptop) == Some(0));
+    laptop.kill_and_start_again();
+    assert_eq!(unread(&laptop), Some(0));
 
     let (of_ada, of_grace) = (ada.mark(), grace.mark());
     let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();

@@ -2,7 +2,7 @@
 //! a window is given.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use momoland_media::cameras::synthetic::CAMERAS_ENV;
 use momoland_media::cameras::test_picture::{TestPicture, read};
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use support::{Momo, Shown, Viewer, World, sound, wait_direct, wait_until};
 
 const WITHIN: Duration = Duration::from_secs(20);
-/// A camera that is switched on again opens, and its first picture is a key picture.
-const SOON: Duration = Duration::from_secs(3);
+/// A window that is away for less is one that is loaded again.
+const AWAY: Duration = Duration::from_secs(5);
 /// Added to who is seen, of a screen.
 const SCREEN: u8 = 8;
 
@@ -113,6 +113,7 @@ fn what_a_camera_takes_is_seen_until_it_is_off_and_without_the_server() {
         seen.iter().filter_map(of_ada_now).any(|count| count > before + 60)
     });
     assert_counts_up(&seen, 1, 0);
+    let last = seen.iter().filter_map(of_ada_now).max().expect("a whole picture");
 
     // Off is off at once, and on again it is a picture again.
     ada.ask("calls.setMedia", json!({ "callId": call, "camera": false }));
@@ -122,8 +123,9 @@ fn what_a_camera_takes_is_seen_until_it_is_off_and_without_the_server() {
     let seen = grace_window.watch(Duration::from_secs(1));
     assert_eq!(seen.iter().filter(|shown| shown.tile == 0).count(), 0, "off, and seen");
     ada.ask("calls.setMedia", json!({ "callId": call, "camera": true }));
-    // Not as soon as it has counted as far as before: many were seen until then.
-    grace_window.wait_picture("she is seen again", SOON, |shown| shown.tile == 0 && counted(shown).is_some());
+    // It counts from the beginning. Not as soon as it has counted as far as before: many were seen until then.
+    let again = grace_window.wait_picture("she is seen again", WITHIN, |shown| of_ada_now(shown).is_some());
+    assert!(of_ada_now(&again).is_some_and(|count| count < last), "{last} were seen before");
 
     // A screen beside the face.
     ada.ask("calls.setMedia", json!({ "callId": call, "screen": true }));
@@ -158,11 +160,14 @@ fn who_closed_the_last_window_is_seen_no_more_and_a_page_that_is_loaded_again_ch
         (&grace["camera"], &grace["screen"]) == (&json!(camera), &json!(screen))
     };
     wait_until("camera and screen are on", WITHIN, || shows(true, true));
+    let left = Instant::now();
     window.close_page();
     window.open_page();
+    let away = left.elapsed();
     // Longer than a window may be away, and whatever it does without one is heard of each second.
     window.watch(Duration::from_secs(8));
-    assert!(shows(true, true), "it was loaded again, and that is all");
+    // A machine that stood still meanwhile proves nothing; how long it may be is told of in the engine's own test.
+    assert!(away >= AWAY || shows(true, true), "it was loaded again, and that is all");
     window.close_page();
     wait_until("both are off, and she is in the call", WITHIN, || shows(false, false));
     window.open_page();

@@ -1,39 +1,33 @@
 //! The machine's own screens in calls: what is drawn on a real X11 screen, with a number in it, is what the other sees.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use momoland_media::cameras::test_picture::{TestPicture, read};
 use serde_json::{Value, json};
 use support::display::Display;
-use support::{Viewer, World, sound, wait_until};
+use support::{Momo, Viewer, World, sound, wait_until};
 
 const WITHIN: Duration = Duration::from_secs(20);
 const PAPER: &str = "Paper on the desk";
+const BESIDE: &str = "BESIDE-1";
 
-fn view(window: &mut Viewer, call: &Value, of: &str) {
-    let tiles = json!([{ "deviceId": of, "source": "screen", "width": 1_920, "height": 1_080 }]);
-    window.ask("calls.view", json!({ "callId": call, "tiles": tiles }));
+/// Ada shows her screen in a call, and Grace's window looks at it.
+struct Showing {
+    _world: World,
+    ada: Momo,
+    window: Viewer,
+    call: Value,
 }
 
-fn wait_shown(window: &mut Viewer, what: &str, expected: TestPicture) -> (u16, u16) {
-    let shown = window.wait_picture(what, WITHIN, |shown| read(&shown.picture) == Some(expected));
-    (shown.picture.width(), shown.picture.height())
-}
-
-#[test]
-fn what_is_on_a_screen_or_in_a_window_is_seen_by_the_others_and_a_closed_window_is_said() {
+fn show(folder: &Path, display: &Display) -> Showing {
     let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
     let room = world.room_of(&[&ada, &grace]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut display = Display::start(folder.path(), (1_280, 720));
-    let whole = |count| TestPicture { who: 5, count };
-    let all = display.open("Wallpaper", (0, 0), &whole(1).draw(1_280, 720));
     // The machine's own devices, whatever there is: no sound is heard, and the screen is this one.
     ada.set_environment(vec![("DISPLAY".to_owned(), display.name().to_owned())]);
     ada.kill_and_start_again();
     ada.wait_server("online", WITHIN);
-    let mut window = Viewer::instead_of(&grace, &sound::environment(2, &folder.path().join("grace"), None));
-
+    let mut window = Viewer::instead_of(&grace, &sound::environment(2, &folder.join("grace"), None));
     let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
     window.wait_event("it rings", WITHIN, |event| event["type"] == "call.incoming");
     window.ask("calls.join", json!({ "callId": call }));
@@ -45,40 +39,98 @@ fn what_is_on_a_screen_or_in_a_window_is_seen_by_the_others_and_a_closed_window_
             .as_array()
             .is_some_and(|others| others.iter().any(|other| other["screen"] == true))
     });
-    let of = event["call"]["participants"][0]["deviceId"].as_str().expect("an id").to_owned();
-    view(&mut window, &call, &of);
-    assert_eq!(wait_shown(&mut window, "the whole screen", whole(1)), (1_280, 720));
+    let of = event["call"]["participants"][0]["deviceId"].clone();
+    let tiles = json!([{ "deviceId": of, "source": "screen", "width": 1_920, "height": 1_080 }]);
+    window.ask("calls.view", json!({ "callId": call, "tiles": tiles }));
+    Showing { _world: world, ada, window, call }
+}
+
+impl Showing {
+    /// What she is told of her call.
+    fn own(&self) -> Value {
+        self.ada.ask("calls.list", json!({}))["calls"][0].clone()
+    }
+
+    fn wait_gone(&self) {
+        wait_until("she is told that it is gone", WITHIN, || {
+            self.own()["picture"]["problem"].as_str().is_some_and(|problem| problem.contains("Choose another"))
+        });
+        assert_eq!(self.own()["part"], "in");
+    }
+
+    fn choose(&self, source: &Value) {
+        self.ada.ask("calls.setMedia", json!({ "callId": self.call, "screenSource": source }));
+    }
+
+    fn wait_shown(&mut self, what: &str, expected: TestPicture) -> (u16, u16) {
+        let shown = self.window.wait_picture(what, WITHIN, |shown| read(&shown.picture) == Some(expected));
+        (shown.picture.width(), shown.picture.height())
+    }
+}
+
+#[test]
+fn what_is_on_a_screen_or_in_a_window_is_seen_by_the_others_and_a_closed_window_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut display = Display::start(folder.path(), (1_280, 720));
+    let whole = |count| TestPicture { who: 5, count };
+    let all = display.open("Wallpaper", (0, 0), &whole(1).draw(1_280, 720));
+    let mut showing = show(folder.path(), &display);
+    assert_eq!(showing.wait_shown("the whole screen", whole(1)), (1_280, 720));
     let before = Instant::now();
     display.draw(all, &whole(2).draw(1_280, 720));
-    wait_shown(&mut window, "what is drawn on it now", whole(2));
+    showing.wait_shown("what is drawn on it now", whole(2));
     eprintln!("seen {} ms after it was drawn", before.elapsed().as_millis());
 
     // One window, by its name in the list, also under another one.
     let paper = TestPicture { who: 6, count: 9 };
     let above = display.open(PAPER, (300, 200), &paper.draw(640, 360));
-    let screens = ada.ask("calls.devices", json!({}))["screens"].clone();
+    let screens = showing.ada.ask("calls.devices", json!({}))["screens"].clone();
     let listed = screens.as_array().expect("a list");
     assert_eq!((&listed[0]["kind"], &listed[0]["isDefault"]), (&json!("screen"), &json!(true)), "{screens}");
     let of_name = |name: &str| listed.iter().find(|screen| screen["name"] == name && screen["kind"] == "window");
     assert!(of_name("Wallpaper").is_some(), "{screens}");
-    let chosen = of_name(PAPER).expect("it is listed")["sourceId"].clone();
-    ada.ask("calls.setMedia", json!({ "callId": call, "screenSource": chosen }));
-    assert_eq!(wait_shown(&mut window, "the window alone", paper), (640, 360));
+    showing.choose(&of_name(PAPER).expect("it is listed")["sourceId"]);
+    assert_eq!(showing.wait_shown("the window alone", paper), (640, 360));
     display.raise(all);
     let paper = TestPicture { who: 6, count: 10 };
     display.draw(above, &paper.draw(640, 360));
-    wait_shown(&mut window, "the window under another", paper);
+    showing.wait_shown("the window under another", paper);
+
+    // Minimised it is seen as it was; shown again, of the same size, what is drawn on it is seen.
+    display.minimise(above);
+    showing.wait_shown("the window as it was when it was minimised", paper);
+    display.restore(above);
+    let paper = TestPicture { who: 6, count: 11 };
+    display.draw(above, &paper.draw(640, 360));
+    showing.wait_shown("the window that is shown again", paper);
 
     // Closed it is gone, which is said, and the call goes on.
     display.close(above);
-    let own = || ada.ask("calls.list", json!({}))["calls"][0].clone();
-    wait_until("she is told that it is gone", WITHIN, || {
-        own()["picture"]["problem"].as_str().is_some_and(|problem| problem.contains("Choose another"))
-    });
-    assert_eq!(own()["part"], "in");
-    ada.ask("calls.setMedia", json!({ "callId": call, "screenSource": "" }));
-    wait_shown(&mut window, "the whole screen again", whole(2));
-    wait_until("nothing is wrong any more", WITHIN, || own()["picture"]["problem"].is_null());
+    showing.wait_gone();
+    showing.choose(&json!(""));
+    showing.wait_shown("the whole screen again", whole(2));
+    wait_until("nothing is wrong any more", WITHIN, || showing.own()["picture"]["problem"].is_null());
+}
+
+#[test]
+fn a_monitor_that_is_moved_is_followed_and_one_that_is_unplugged_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut display = Display::start(folder.path(), (1_280, 720));
+    let shown = |count| TestPicture { who: 4, count };
+    display.open("Left", (0, 0), &shown(1).draw(640, 360));
+    display.open("Below", (0, 360), &shown(2).draw(320, 180));
+    display.put_monitor(BESIDE, (0, 0), (640, 360));
+    let mut showing = show(folder.path(), &display);
+    let screens = showing.ada.ask("calls.devices", json!({}))["screens"].clone();
+    let listed = screens.as_array().expect("a list");
+    let beside = listed.iter().find(|screen| screen["name"] == BESIDE && screen["kind"] == "screen");
+    showing.choose(&beside.expect("it is listed")["sourceId"]);
+    assert_eq!(showing.wait_shown("what is on the monitor", shown(1)), (640, 360));
+    // No picture fails meanwhile: there is a screen wherever it was.
+    display.put_monitor(BESIDE, (0, 360), (320, 180));
+    assert_eq!(showing.wait_shown("what is on it at its new place", shown(2)), (320, 180));
+    display.unplug_monitor(BESIDE);
+    showing.wait_gone();
 }
 
 #[test]

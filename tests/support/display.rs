@@ -9,8 +9,9 @@ use std::process::{Command, Stdio};
 
 use momoland_media::video::picture::Picture;
 use x11rb::connection::Connection as _;
+use x11rb::protocol::randr::{ConnectionExt as _, MonitorInfo};
 use x11rb::protocol::xproto::{
-    AtomEnum, ChangeWindowAttributesAux, ConfigureWindowAux, ConnectionExt as _, CreateGCAux, CreateWindowAux,
+    Atom, AtomEnum, ChangeWindowAttributesAux, ConfigureWindowAux, ConnectionExt as _, CreateGCAux, CreateWindowAux,
     ImageFormat, PropMode, StackMode, Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
@@ -90,6 +91,47 @@ impl Display {
         self.connection.configure_window(window, &values).expect("it is asked").check().expect("it is above");
     }
 
+    /// Minimises a window, as a window manager does.
+    pub fn minimise(&self, window: Window) {
+        self.connection.unmap_window(window).expect("it is asked").check().expect("it was shown");
+    }
+
+    /// Shows a minimised window again, of the size and at the place that it had.
+    pub fn restore(&self, window: Window) {
+        self.connection.map_window(window).expect("it is asked").check().expect("it is shown");
+    }
+
+    /// Plugs a monitor in that shows this part of the screen, or has it show another.
+    pub fn put_monitor(&self, name: &str, (x, y): (i16, i16), (width, height): (u16, u16)) {
+        let name = self.atom(name);
+        let (primary, automatic, outputs) = (false, false, Vec::new());
+        let (width_in_millimeters, height_in_millimeters) = (u32::from(width) / 4, u32::from(height) / 4);
+        let monitor = MonitorInfo {
+            name,
+            primary,
+            automatic,
+            x,
+            y,
+            width,
+            height,
+            width_in_millimeters,
+            height_in_millimeters,
+            outputs,
+        };
+        // At once: nobody is to see that it is gone for a moment, where it was there before.
+        self.connection.grab_server().expect("it is asked");
+        let gone = self.connection.randr_delete_monitor(self.root, name).expect("it is asked");
+        gone.ignore_error();
+        self.connection.randr_set_monitor(self.root, monitor).expect("it is asked").check().expect("it is there");
+        self.connection.ungrab_server().expect("it is asked").check().expect("others go on");
+    }
+
+    /// Unplugs a monitor.
+    pub fn unplug_monitor(&self, name: &str) {
+        let gone = self.connection.randr_delete_monitor(self.root, self.atom(name));
+        gone.expect("it is asked").check().expect("it was there");
+    }
+
     /// Closes a window.
     pub fn close(&mut self, window: Window) {
         self.connection.destroy_window(window).expect("it is asked").check().expect("it was there");
@@ -121,10 +163,13 @@ impl Display {
 
     /// As a window manager does.
     fn list(&self) {
-        let list = self.connection.intern_atom(false, b"_NET_CLIENT_LIST").expect("it is asked");
-        let list = list.reply().expect("an atom").atom;
+        let list = self.atom("_NET_CLIENT_LIST");
         let windows: Vec<Window> = self.windows.keys().copied().collect();
         let told = self.connection.change_property32(PropMode::REPLACE, self.root, list, AtomEnum::WINDOW, &windows);
         told.expect("it is asked").check().expect("it is told");
+    }
+    fn atom(&self, name: &str) -> Atom {
+        let atom = self.connection.intern_atom(false, name.as_bytes()).expect("it is asked");
+        atom.reply().expect("an atom").atom
     }
 }

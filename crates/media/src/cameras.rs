@@ -84,6 +84,18 @@ pub trait Cameras: Send + Sync + std::fmt::Debug {
     /// What can be shown now, the main screen first.
     fn screens(&self) -> Vec<Screen>;
 
+    /// Whether there is a camera.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn look_for_camera(&self) -> Result<(), CameraError>;
+
+    /// Whether there is a screen.
+    ///
+    /// # Errors
+    /// As for cameras.
+    fn look_for_screen(&self) -> Result<(), CameraError>;
+
     /// Opens a camera, by its id, or the default one.
     ///
     /// # Errors
@@ -122,6 +134,14 @@ mod none {
 
         fn screens(&self) -> Vec<Screen> {
             Vec::new()
+        }
+
+        fn look_for_camera(&self) -> Result<(), CameraError> {
+            Err(CameraError::NotBuilt)
+        }
+
+        fn look_for_screen(&self) -> Result<(), CameraError> {
+            Err(CameraError::NotBuilt)
         }
 
         fn open_camera(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {

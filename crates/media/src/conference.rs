@@ -1,4 +1,7 @@
 //! A call as this machine hears it: one microphone encoded for everybody, everybody mixed into one output.
+//!
+//! The threads of the devices, of links and of whoever asks meet in one lock. What echo cancellation knows has a lock of its
+//! own, which only the devices' threads take: it computes for long.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,7 +41,6 @@ struct State {
     sequence: u16,
     timestamp: u32,
     muted: bool,
-    processing: Option<Processing>,
     speaking: Speaking,
     streams: BTreeMap<u64, Stream>,
     /// The file that is listened to, and whose.
@@ -53,6 +55,12 @@ pub enum Whose {
     Own,
     /// A person's.
     Person(u64),
+}
+
+/// What the devices' threads do. Where both locks are wanted, one is taken after the other, never within it.
+struct Sound {
+    state: Arc<Mutex<State>>,
+    processing: Option<Mutex<Processing>>,
 }
 
 /// See the module. Ends with its last handle.
@@ -75,7 +83,6 @@ impl Conference {
             sequence: 0,
             timestamp: 0,
             muted,
-            processing: Processing::from_environment(devices.hear_room()),
             speaking: Speaking::default(),
             streams: BTreeMap::new(),
             listening: None,
@@ -83,12 +90,14 @@ impl Conference {
         };
         let started = state.started;
         let state = Arc::new(Mutex::new(state));
-        let (capturing, playing) = (Arc::clone(&state), Arc::clone(&state));
+        let processing = Processing::from_environment(devices.hear_room()).map(Mutex::new);
+        let capturing = Arc::new(Sound { state: Arc::clone(&state), processing });
+        let playing = Arc::clone(&capturing);
         let keeper = Keeper::start(
             devices,
             choice,
-            Arc::new(move |frame| locked(&capturing).capture(frame)),
-            Arc::new(move |frame| *frame = locked(&playing).play()),
+            Arc::new(move |frame| capturing.capture(frame)),
+            Arc::new(move |frame| *frame = playing.play()),
         )?;
         Ok(Self { state, started, keeper: Arc::new(keeper) })
     }
@@ -188,7 +197,25 @@ impl Conference {
     }
 }
 
+impl Sound {
+    /// Cleaned also while nothing of it is sent: what is played is remembered until the microphone may have heard it, and
+    /// would pile up.
+    fn capture(&self, frame: &Frame) {
+        let cleaned = self.processing.as_ref().map(|processing| locked(processing).clean(frame));
+        locked(&self.state).capture(cleaned.as_ref().unwrap_or(frame));
+    }
+
+    fn play(&self) -> Frame {
+        let frame = locked(&self.state).play();
+        if let Some(processing) = &self.processing {
+            locked(processing).play(&frame);
+        }
+        frame
+    }
+}
+
 impl State {
+    /// Takes what was heard, as it is to be sent.
     fn capture(&mut self, frame: &Frame) {
         // Time goes on whatever is sent, so that a pause is known for one.
         self.timestamp = self.timestamp.wrapping_add(FRAME_SAMPLES as u32);
@@ -196,8 +223,6 @@ impl State {
             self.speaking = Speaking::default();
             return;
         }
-        let cleaned = self.processing.as_mut().map(|processing| processing.clean(frame));
-        let frame = cleaned.as_ref().unwrap_or(frame);
         self.speaking.hear(frame);
         match self.encoder.encode(frame) {
             Ok(Some(payload)) => {
@@ -221,11 +246,7 @@ impl State {
         let now_ms = elapsed_ms(self.started);
         let file = self.listening.as_mut().map(|(_, playout)| playout.pull(now_ms));
         let is_quiet = self.streams.is_empty() && file.is_none();
-        let frame = if is_quiet { SILENCE } else { mix(self.streams.values_mut().map(Stream::pull).chain(file)) };
-        if let Some(processing) = &mut self.processing {
-            processing.play(&frame);
-        }
-        frame
+        if is_quiet { SILENCE } else { mix(self.streams.values_mut().map(Stream::pull).chain(file)) }
     }
 }
 
@@ -233,12 +254,126 @@ fn elapsed_ms(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Conference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Conference").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::codec::Decoder;
+    use crate::devices::synthetic::Speech;
+    use crate::devices::{Device, DeviceError, OnCapture, OnPlay, Purpose, Running};
+    use crate::level::rms;
+    use crate::processing::room::Room;
+
+    const WITHIN: Duration = Duration::from_secs(20);
+
+    enum Opened {
+        Microphone(OnCapture),
+        Speakers(OnPlay),
+    }
+
+    /// Devices whose time the test makes.
+    #[derive(Debug)]
+    struct ByHand(mpsc::Sender<Opened>);
+
+    impl ByHand {
+        fn open(&self, opened: Opened) -> Result<Running, DeviceError> {
+            // The test may be over.
+            let _ = self.0.send(opened);
+            Ok(Running::new("by hand".to_owned(), Arc::default(), Box::new(())))
+        }
+    }
+
+    impl Devices for ByHand {
+        fn list(&self, _: Purpose) -> Vec<Device> {
+            Vec::new()
+        }
+
+        fn capture(&self, _: Option<&str>, on_capture: OnCapture) -> Result<Running, DeviceError> {
+            self.open(Opened::Microphone(on_capture))
+        }
+
+        fn play(&self, _: Option<&str>, on_play: OnPlay) -> Result<Running, DeviceError> {
+            self.open(Opened::Speakers(on_play))
+        }
+    }
+
+    /// Somebody who speaks all the time, in a room where the microphone hears the speakers.
+    struct Talk {
+        conference: Conference,
+        capture: OnCapture,
+        play: OnPlay,
+        sent: mpsc::Receiver<Packet>,
+        speech: Speech,
+        encoder: Encoder,
+        decoder: Decoder,
+        room: Room,
+    }
+
+    impl Talk {
+        fn begin() -> Self {
+            let (opened, devices) = mpsc::channel();
+            let (send, sent) = mpsc::channel();
+            let send: Send = Box::new(move |packet| send.send(packet.clone()).unwrap());
+            let conference = Conference::start(Arc::new(ByHand(opened)), Choice::default(), false, send).unwrap();
+            let (mut capture, mut play) = (None, None);
+            let (capture, play) = loop {
+                match devices.recv_timeout(WITHIN).expect("both are opened") {
+                    Opened::Microphone(on_capture) => capture = Some(on_capture),
+                    Opened::Speakers(on_play) => play = Some(on_play),
+                }
+                if let (Some(capture), Some(play)) = (&capture, &play) {
+                    break (Arc::clone(capture), Arc::clone(play));
+                }
+            };
+            let (encoder, decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
+            Self { conference, capture, play, sent, speech: Speech::new(4), encoder, decoder, room: Room::new() }
+        }
+
+        /// What is heard and what is sent of it, of so many frames.
+        fn go_on(&mut self, frames: usize) -> (Vec<f32>, Vec<f32>) {
+            let (mut heard, mut sent) = (Vec::new(), Vec::new());
+            for _ in 0..frames {
+                let n = self.room.frames();
+                if let Some(payload) = self.encoder.encode(&self.speech.next_frame()).unwrap() {
+                    let packet = Packet { sequence: n as u16, timestamp: (n * FRAME_SAMPLES) as u32, payload };
+                    self.conference.receive(1, packet);
+                }
+                let mut frame = SILENCE;
+                (self.play)(&mut frame);
+                let echo = self.room.hear(&frame);
+                (self.capture)(&echo);
+                heard.extend(echo);
+                sent.extend(self.sent.try_iter().flat_map(|packet| self.decoder.decode(&packet.payload).unwrap()));
+            }
+            (heard, sent)
+        }
+    }
+
+    #[test]
+    fn whoever_was_muted_is_heard_without_an_echo_at_once() {
+        let mut talk = Talk::begin();
+        talk.go_on(250);
+        talk.conference.set_muted(true);
+        let (_, sent) = talk.go_on(300);
+        assert_eq!(sent.len(), 0, "muted, and sent");
+        talk.conference.set_muted(false);
+        let (heard, sent) = talk.go_on(50);
+        let (heard, sent) = (rms(&heard), rms(&sent));
+        let quieter = 20.0 * (heard / sent.max(1e-9)).log10();
+        eprintln!("{quieter:.1} dB quieter");
+        assert!(heard > 0.01, "there is an echo: {heard}");
+        assert!(quieter >= 20.0, "{quieter:.1} dB");
     }
 }

@@ -101,7 +101,11 @@ pub struct Running {
 }
 
 impl Running {
-    fn new(name: String, problem: Arc<Mutex<Option<DeviceError>>>, held: Box<dyn std::any::Any + Send>) -> Self {
+    pub(crate) fn new(
+        name: String,
+        problem: Arc<Mutex<Option<DeviceError>>>,
+        held: Box<dyn std::any::Any + Send>,
+    ) -> Self {
         Self { name, problem, _held: held }
     }
 

@@ -26,7 +26,7 @@ impl RegisterName {
     pub const FAVOURITE: Self = Self(5);
     /// What was begun to be written in a room (`target`): value [`Draft`].
     pub const DRAFT: Self = Self(6);
-    /// Whether an author of feeds (`target`, the account's id and zeros) is followed: value [`Follow`].
+    /// Whether an author of feeds (`target`, the account's id [`padded`]) is followed: value [`Follow`].
     pub const FOLLOW: Self = Self(7);
     /// What was put away of a room's notifications (`target`), or for zero of those that no message stands for: value
     /// [`PutAway`].
@@ -220,13 +220,18 @@ impl Bounded for Follow {
     }
 }
 
+/// A shorter id as registers name it: with zeros behind.
+pub fn padded(id: [u8; 16]) -> [u8; 32] {
+    std::array::from_fn(|place| id.get(place).copied().unwrap_or(0))
+}
+
 /// Value of [`RegisterName::PUT_AWAY`] and [`RegisterName::ANNOUNCEMENTS`]: what was put away without being read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub struct PutAway {
     /// Everything up to here,
     #[n(0)]
     pub until: Hlc,
-    /// and these: ids of events, roster changes or notices, the shorter ones with zeros behind them; sorted.
+    /// and these: ids of events, roster changes, notices or calls, the shorter ones [`padded`]; sorted.
     #[n(1)]
     pub these: Vec<EventId>,
 }

@@ -314,7 +314,7 @@ export const strings = {
     name: "Name",
     signOutTitle: "Sign out of this device?",
     signOutBody: "Your rooms stay on the server and on your other devices. You can sign in again at any time.",
-    signOutUnsent: (n: number | undefined) => `${n === undefined ? "Some messages have" : count(n, "message has", "messages have")} not left this device yet. If you sign out now, ${n === 1 ? "it is" : "they are"} lost.`,
+    signOutUnsent: (n: number | undefined) => `${n === undefined ? "Some messages or choices have" : count(n, "message or choice has", "messages or choices have")} not left this device yet. If you sign out now, ${n === 1 ? "it is" : "they are"} lost.`,
     signOutWait: "Stay signed in",
     signOutAnyway: "Sign out and lose them",
   },

@@ -668,7 +668,7 @@ describe("signing out", () => {
     await page.getByRole("button", { name: "Settings" }).click();
     await page.getByRole("menuitem", { name: "Sign out" }).click();
     await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByText("2 messages have not left this device yet.").waitFor();
+    await page.getByText("2 messages or choices have not left this device yet.").waitFor();
     expect(started.world.account).not.toBeNull();
     await page.getByRole("button", { name: "Sign out and lose them" }).click();
     await page.getByRole("heading", { name: "Welcome to Momoland" }).waitFor();

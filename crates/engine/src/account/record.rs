@@ -26,9 +26,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use momoland_protocol::cbor;
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::Hlc;
-use momoland_protocol::id::{AccountId, LogId, NoticeId, RoomId, ServerKey};
+use momoland_protocol::id::{AccountId, EventId, LogId, NoticeId, RoomId, ServerKey};
 use momoland_protocol::limits;
-use momoland_protocol::register::{Draft, ReadMark, RegisterName};
+use momoland_protocol::register::{Draft, ReadMark, RegisterName, padded};
 use momoland_protocol::server::ChosenStatus;
 use momoland_protocol::signed::Signed;
 use momoland_store::kv::{Batch, Durability, KeyRange, Order, Store, StoreError};
@@ -147,12 +147,10 @@ impl Choice {
     }
 
     pub(crate) fn of_account(name: RegisterName, account: AccountId) -> Self {
-        let mut target = [0; 32];
-        target[..16].copy_from_slice(account.as_bytes());
-        Self { name, target }
+        Self { name, target: padded(account.0) }
     }
 
-    pub(crate) fn of_nothing(name: RegisterName) -> Self {
+    pub(crate) const fn of_nothing(name: RegisterName) -> Self {
         Self { name, target: [0; 32] }
     }
 }
@@ -164,11 +162,16 @@ pub(crate) struct Chosen {
     pub(crate) value: Vec<u8>,
 }
 
-/// A notification that no message stands for: what was done to this person, or an administrator told them.
+/// What the id of a missed call's notification begins with.
+pub(crate) const MISSED_CALL: &str = "call-";
+
+/// A notification that no message stands for: what was done to this person or published, a call that they missed, or what
+/// an administrator told them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Noted {
-    /// Of the roster change or notice that it is about, in hexadecimal: once noted it is the same one for ever.
+    /// Of the roster change, post, notice or call that it is about, in hexadecimal, a call's behind [`MISSED_CALL`]: once
+    /// noted it is the same one for ever.
     pub(crate) id: String,
     pub(crate) hlc: u64,
     pub(crate) personal: bool,
@@ -181,6 +184,15 @@ pub(crate) struct Noted {
     #[serde(default)]
     pub(crate) post: Option<String>,
     pub(crate) read: bool,
+}
+
+impl Noted {
+    /// As a register names it.
+    pub(crate) fn name(&self) -> Option<EventId> {
+        let id = self.id.strip_prefix(MISSED_CALL).unwrap_or(&self.id);
+        let short = || id.parse::<NoticeId>().ok().map(|short| EventId(padded(short.0)));
+        id.parse().ok().or_else(short)
+    }
 }
 
 /// What administrators told everybody.

@@ -168,7 +168,7 @@ impl Home {
     }
 
     fn new_timeline(&mut self, room: RoomId) -> &mut Timeline {
-        let (own, unread_from) = (self.account.id, self.unread_from(room));
+        let (own, own_room) = (self.account.id, &self.own_room);
         let (records, texts) = (&self.records, &self.texts);
         self.timelines.entry(room).or_insert_with(|| {
             let marks = records.marks(room.conversation()).unwrap_or_else(|error| {
@@ -176,7 +176,7 @@ impl Home {
                 Default::default()
             });
             let mut timeline = Timeline::new(room, own, marks, Arc::clone(texts));
-            timeline.set_unread_mark(unread_from);
+            timeline.set_unread_mark(own_room.unread_from(room));
             timeline
         })
     }

@@ -65,7 +65,7 @@ impl VideoPort {
 
     /// Whether a key picture is wanted at the other end. Once.
     pub(crate) fn takes_key(&self, source: Source) -> bool {
-        self.outgoing().takes_key(source)
+        self.outgoing().takes_key(self.now(), source)
     }
 
     /// Bits a second that the way is thought to carry; none where pictures pause.

@@ -10,7 +10,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use crate::video::picture::{Picture, SIDE_MAX};
 
 /// Where the colours of a pixel lie.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pixels {
     bytes: usize,
     red: usize,

@@ -74,6 +74,14 @@ impl Cameras for SyntheticCameras {
         screens.collect()
     }
 
+    fn look_for_camera(&self) -> Result<(), CameraError> {
+        if self.names().is_empty() { Err(CameraError::NoCamera) } else { Ok(()) }
+    }
+
+    fn look_for_screen(&self) -> Result<(), CameraError> {
+        Ok(())
+    }
+
     fn open_camera(&self, id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
         let mut names = self.names().into_iter();
         let name = match id {

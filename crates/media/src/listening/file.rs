@@ -275,13 +275,13 @@ impl std::fmt::Debug for SoundFile {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::devices::synthetic::Speech;
     use crate::level::correlation;
 
     /// A WAV file of 16 bits.
-    fn wav(rate: u32, channels: u16, samples: &[f32]) -> Vec<u8> {
+    pub(in crate::listening) fn wav(rate: u32, channels: u16, samples: &[f32]) -> Vec<u8> {
         let mut data = Vec::new();
         for sample in samples {
             (0..channels).for_each(|_| data.extend(((sample * 32_000.0) as i16).to_le_bytes()));
@@ -300,7 +300,7 @@ mod tests {
         file
     }
 
-    fn speech(seconds: usize) -> Vec<f32> {
+    pub(in crate::listening) fn speech(seconds: usize) -> Vec<f32> {
         let mut speech = Speech::new(9);
         (0..seconds * 50).flat_map(|_| speech.next_frame()).collect()
     }

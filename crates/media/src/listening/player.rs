@@ -159,3 +159,86 @@ impl Playing {
 fn locked(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+
+    use super::*;
+    use crate::codec::Decoder;
+    use crate::level::correlation;
+    use crate::listening::file::tests::{speech, wav};
+
+    const WITHIN: Duration = Duration::from_secs(30);
+
+    fn play(folder: &Path, said: &[f32]) -> (Player, Receiver<Packet>) {
+        let path = folder.join("Spoken.wav");
+        std::fs::write(&path, wav(48_000, 1, said)).unwrap();
+        let (send, packets) = channel();
+        let hand: Hand = Box::new(move |packet| drop(send.send(packet.clone())));
+        let file = SoundFile::open(&path).unwrap();
+        (Player::start(file, Encoder::music().unwrap(), Instant::now(), hand).unwrap(), packets)
+    }
+
+    fn next(packets: &Receiver<Packet>) -> Packet {
+        packets.recv_timeout(WITHIN).expect("it plays")
+    }
+
+    fn wait_end(player: &Player, length_ms: u64) {
+        let begun = Instant::now();
+        while player.progress() != (Progress { playing: false, position_ms: length_ms, problem: None }) {
+            assert!(begun.elapsed() < WITHIN, "{:?}", player.progress());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn heard(packets: &[Packet]) -> Vec<f32> {
+        let mut decoder = Decoder::new().unwrap();
+        packets.iter().flat_map(|packet| decoder.decode(&packet.payload).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_file_is_played_in_order_to_its_end_and_then_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = speech(1);
+        let (player, packets) = play(folder.path(), &said);
+        let mut all: Vec<Packet> = (0..50).map(|_| next(&packets)).collect();
+        wait_end(&player, 1_000);
+        player.set_playing(true);
+        all.extend((0..50).map(|_| next(&packets)));
+        wait_end(&player, 1_000);
+        assert!(packets.try_recv().is_err(), "more than twice the file");
+
+        let sequences: Vec<u16> = all.iter().map(|packet| packet.sequence).collect();
+        assert_eq!(sequences, (0..100).collect::<Vec<u16>>());
+        assert!(all.is_sorted_by(|one, other| one.timestamp < other.timestamp));
+        assert!(all.iter().all(|packet| packet.timestamp.is_multiple_of(FRAME_SAMPLES as u32)));
+        for (time, packets) in all.chunks(50).enumerate() {
+            let (alike, _) = correlation(&said[..24_000], &heard(packets), 1_920);
+            assert!(alike > 0.9, "{alike} alike, time {time}");
+        }
+    }
+
+    #[test]
+    fn a_jump_while_it_pauses_is_where_it_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = speech(40);
+        let (player, packets) = play(folder.path(), &said);
+        let mut all = vec![next(&packets)];
+        player.set_playing(false);
+        player.seek(39_000);
+        assert_eq!(player.progress(), Progress { playing: false, position_ms: 39_000, problem: None });
+        player.set_playing(true);
+        wait_end(&player, 40_000);
+        all.extend(packets.try_iter());
+        assert!(all.len() < 1_950, "{} frames: it did not jump", all.len());
+        let last = all.split_off(all.len() - 50);
+        let (alike, _) = correlation(&said[39 * 48_000..39 * 48_000 + 24_000], &heard(&last), 1_920);
+        assert!(alike > 0.9, "{alike} alike");
+
+        // It lets go of the file and of whom it hands to.
+        drop(player);
+        assert_eq!(packets.recv_timeout(WITHIN).err(), Some(RecvTimeoutError::Disconnected));
+    }
+}

@@ -74,6 +74,8 @@ impl Resampler {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::SAMPLE_RATE;
 
@@ -101,5 +103,37 @@ mod tests {
         resampler.push(&tone(96_000, 30_000.0, 96_000), &mut out);
         let loudest = out.iter().skip(2_000).fold(0.0_f32, |loudest, sample| loudest.max(sample.abs()));
         assert!(loudest < 0.005, "{loudest}");
+    }
+    proptest! {
+        #[test]
+        fn prop_any_pieces_give_the_same_sound_of_the_same_length(
+            rate in 4_000_u32..200_000,
+            samples in prop::collection::vec(-1.0_f32..1.0, 0..3_000),
+            pieces in prop::collection::vec(1_usize..900, 1..8),
+        ) {
+            let (mut whole, mut cut) = (VecDeque::new(), VecDeque::new());
+            let mut resampler = Resampler::new(rate, SAMPLE_RATE);
+            resampler.push(&samples, &mut whole);
+            resampler.finish(&mut whole);
+            let mut resampler = Resampler::new(rate, SAMPLE_RATE);
+            let mut rest = samples.as_slice();
+            for length in pieces.iter().cycle() {
+                let (piece, after) = rest.split_at(rest.len().min(*length));
+                resampler.push(piece, &mut cut);
+                // No more than a kernel is kept, however long the file is.
+                prop_assert!(resampler.held.len() <= 2 * resampler.half + 1 + resampler.step as usize);
+                rest = after;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            resampler.finish(&mut cut);
+            let length = samples.len() as f64 * f64::from(SAMPLE_RATE) / f64::from(rate);
+            prop_assert!((whole.len() as f64 - length).abs() <= 1.5, "{} of {length}", whole.len());
+            prop_assert!(cut.len().abs_diff(whole.len()) <= 1);
+            for (one, other) in whole.iter().zip(&cut) {
+                prop_assert!((one - other).abs() < 0.02, "{one} and {other}");
+            }
+        }
     }
 }

@@ -212,9 +212,10 @@ impl Outgoing {
         Some(usize::from(sequence.wrapping_sub(first)))
     }
 
-    /// Whether somebody waits for a key picture of a source. Once.
-    pub fn takes_key(&mut self, source: Source) -> bool {
-        std::mem::take(&mut self.flow(source).key_wanted)
+    /// Whether somebody waits for a key picture of a source. Once; and not while nothing of it would be sent: it costs
+    /// everybody as much as ten others, and the wish stands.
+    pub fn takes_key(&mut self, now: Duration, source: Source) -> bool {
+        !self.is_paused(now) && std::mem::take(&mut self.flow(source).key_wanted)
     }
 
     /// The next packet, if it is time for one.
@@ -324,7 +325,7 @@ mod tests {
         for (begun, n) in (0..3).map(|n| (1_000 * u64::from(n), 10 * n)) {
             outgoing.push(ms(begun), &picture(n, false, 100));
             assert_eq!(outgoing.poll(ms(begun)), None, "nothing can be made of it there");
-            assert!(outgoing.takes_key(Source::Camera));
+            assert!(outgoing.takes_key(ms(begun), Source::Camera));
             outgoing.push(ms(begun + 30), &picture(n + 1, true, 100));
             let first = drain(&mut outgoing, ms(begun + 30)).remove(0);
             outgoing.begin();
@@ -385,8 +386,8 @@ mod tests {
             outgoing.push(ms(0), &picture(id, id == 0, 20_000));
         }
         assert!(outgoing.waiting_bytes < 100_000, "{} bytes wait", outgoing.waiting_bytes);
-        assert!(outgoing.takes_key(Source::Camera));
-        assert!(!outgoing.takes_key(Source::Camera));
+        assert!(outgoing.takes_key(ms(0), Source::Camera));
+        assert!(!outgoing.takes_key(ms(0), Source::Camera));
         outgoing.push(ms(1), &picture(20, false, 100));
         assert_eq!(outgoing.waiting_bytes, 0, "nothing can be made of it there");
         outgoing.push(ms(2), &picture(21, true, 100));
@@ -396,11 +397,12 @@ mod tests {
     #[test]
     fn it_falls_silent_when_nothing_arrives() {
         let mut outgoing = Outgoing::default();
-        let mut late = 0;
+        let (mut late, mut late_keys) = (0, 0);
         for n in 0..300_u16 {
             let now = u64::from(n) * 10;
             if n % 3 == 0 {
-                let key = outgoing.takes_key(Source::Camera) || n == 0;
+                let key = outgoing.takes_key(ms(now), Source::Camera);
+                late_keys += u32::from(key && now > 1_000);
                 outgoing.push(ms(now), &picture(n, key, 3_000));
             }
             let sent = drain(&mut outgoing, ms(now)).len();
@@ -410,12 +412,12 @@ mod tests {
             }
         }
         assert!((5..40).contains(&late), "{late} packets in two seconds without a word");
+        assert_eq!(late_keys, 0, "key pictures for a way that carries none");
         // One of them is heard of, and it goes on.
         let newest = outgoing.sequence - 1;
-        let feedback =
-            Feedback { arrivals: vec![(newest, 5)], came: 1, newest: 1, key_camera: true, ..Feedback::default() };
+        let feedback = Feedback { arrivals: vec![(newest, 5)], came: 1, newest: 1, ..Feedback::default() };
         outgoing.hear(ms(3_000), &feedback);
-        assert!(outgoing.takes_key(Source::Camera));
+        assert!(outgoing.takes_key(ms(3_000), Source::Camera), "it was left out, and is wanted since");
         outgoing.push(ms(3_001), &picture(500, true, 3_000));
         assert!(outgoing.estimate(ms(3_001)).is_some());
         let mut sent = 0;

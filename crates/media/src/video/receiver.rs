@@ -306,7 +306,7 @@ mod tests {
         fn taken(&mut self, _: Arc<Picture>, _: u32) {}
 
         fn demand(&mut self) -> Option<Demand> {
-            let key = self.way.lock().unwrap().takes_key(Source::Camera);
+            let key = self.way.lock().unwrap().takes_key(self.started.elapsed(), Source::Camera);
             Some(Demand { bits_per_second: 400_000, key })
         }
 

@@ -33,6 +33,8 @@ pub trait Audience: Send {
 
 /// Between two attempts to open what would not open.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// Between two attempts to open what was chosen, while another camera runs in its place.
+const CHOSEN_EVERY: Duration = Duration::from_secs(3);
 /// A key picture goes out no more often, whoever asks for one: it costs as much as ten others.
 const KEY_EVERY: Duration = Duration::from_millis(250);
 
@@ -79,12 +81,24 @@ impl Sender {
         chosen: Option<String>,
         audience: Box<dyn Audience>,
     ) -> std::io::Result<Self> {
+        Self::start_trying(cameras, source, chosen, audience, CHOSEN_EVERY)
+    }
+
+    /// With another time than [`CHOSEN_EVERY`].
+    fn start_trying(
+        cameras: Arc<dyn Cameras>,
+        source: Source,
+        chosen: Option<String>,
+        audience: Box<dyn Audience>,
+        chosen_every: Duration,
+    ) -> std::io::Result<Self> {
         let state = SenderState::default();
         let control = Control { chosen, stop: false, state };
         let control = Arc::new(Mutex::new(control));
         let worker = Worker {
             cameras,
             source,
+            chosen_every,
             control: Arc::clone(&control),
             audience,
             key_wanted: false,
@@ -132,6 +146,7 @@ struct Encoding {
 struct Worker {
     cameras: Arc<dyn Cameras>,
     source: Source,
+    chosen_every: Duration,
     control: Arc<Mutex<Control>>,
     audience: Box<dyn Audience>,
     /// Asked for, and not made yet.
@@ -152,7 +167,7 @@ impl Worker {
             let chosen = locked(&self.control).chosen.clone();
             match self.open(chosen.as_deref()) {
                 Ok((source, refused)) => {
-                    if let Err(problem) = self.show(source, chosen.as_ref(), refused.as_ref()) {
+                    if let Err(problem) = self.show(source, chosen.as_ref(), refused) {
                         self.tell(None, Some(problem));
                         std::thread::sleep(RETRY_EVERY);
                     }
@@ -181,15 +196,25 @@ impl Worker {
         (control.state.name, control.state.problem) = (name, problem);
     }
 
-    /// Sends pictures until something else is wanted, or the source went.
+    /// Sends pictures until something else is wanted, or the source went. A camera that was chosen, and was refused, takes
+    /// the place of the other as soon as it can be had.
     fn show(
         &mut self,
         mut source: Box<dyn PictureSource>,
         chosen: Option<&String>,
-        refused: Option<&CameraError>,
+        mut refused: Option<CameraError>,
     ) -> Result<(), String> {
         let mut works = false;
+        let mut tried = Instant::now();
         loop {
+            if refused.is_some() && tried.elapsed() >= self.chosen_every {
+                match self.cameras.open_camera(chosen.map(String::as_str)) {
+                    Ok(wanted) => (source, refused, works) = (wanted, None, false),
+                    // It may be another reason than before.
+                    Err(error) => (refused, works) = (Some(error), false),
+                }
+                tried = Instant::now();
+            }
             let picture = Arc::new(source.next().map_err(|error| error.to_string())?);
             {
                 let control = locked(&self.control);
@@ -215,7 +240,7 @@ impl Worker {
             };
             // Not as soon as it is open: where it opens, and no picture ever goes through, the problem stays told.
             if went && !works {
-                self.tell(Some(source.name().to_owned()), refused.map(ToString::to_string));
+                self.tell(Some(source.name().to_owned()), refused.as_ref().map(ToString::to_string));
                 works = true;
             }
             self.measure();
@@ -331,6 +356,14 @@ mod tests {
             Vec::new()
         }
 
+        fn look_for_camera(&self) -> Result<(), CameraError> {
+            Ok(())
+        }
+
+        fn look_for_screen(&self) -> Result<(), CameraError> {
+            Err(CameraError::NoScreen)
+        }
+
         fn open_camera(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
             Ok(Box::new(Self(self.0, self.1)))
         }
@@ -386,12 +419,18 @@ mod tests {
         let seen = Seen::default();
         let cameras = Arc::new(SyntheticCameras::new(3).listed_in(list.clone()));
         let mirror = Box::new(Mirror(Arc::clone(&seen)));
-        let sender = Sender::start(cameras, Source::Camera, Some("hat".to_owned()), mirror).unwrap();
+        let hat = Some("hat".to_owned());
+        let sender = Sender::start_trying(cameras, Source::Camera, hat, mirror, Duration::from_millis(50)).unwrap();
         let is = |name: &str| sender.state().name.as_deref() == Some(name);
         wait("what was chosen is used", || is("hat") && seen.lock().unwrap().len() > 2);
 
         std::fs::write(&list, "desk\n").unwrap();
         wait("another is used, and why is said", || is("desk") && sender.state().problem.is_some());
+        // Both are there, and the one that was chosen is used.
+        std::fs::write(&list, "desk\nhat\n").unwrap();
+        wait("what was chosen is used again", || is("hat") && sender.state().problem.is_none());
+        std::fs::write(&list, "desk\n").unwrap();
+        wait("the other one again", || is("desk") && sender.state().problem.is_some());
         std::fs::write(&list, "").unwrap();
         wait("there is none, and that is said", || {
             sender.state().name.is_none() && sender.state().problem.is_some_and(|problem| problem.contains("No camera"))

@@ -74,7 +74,8 @@ impl Replica {
                 Some(_) => self.observe(hlc, now.wall),
                 None => self.clock = hlc,
             }
-            self.take_registers(now, Some(command), None, vec![register]);
+            self.hold_register(&register);
+            self.write_registers(now, Some(command), None, vec![register]);
         }
     }
 
@@ -87,26 +88,31 @@ impl Replica {
         for register in registers {
             self.register_is_there(link, &register);
             let it = register.get();
-            let Some(roster) = self.roster(room) else { return };
+            let Some(roster) = self.roster(room) else { break };
             let newer = self.registers.get(&it.key()).is_none_or(|held| register.supersedes(held));
-            let full = self.has_no_place_for(&register);
             let allowed = roster.version_of(it.roster).is_some_and(|version| {
                 roster.allows(it.device, version, Action(0)).is_ok_and(|account| account == it.account)
             });
             // Who is no member any more sets nothing, whatever roster it names: registers have no cuts.
             let member = roster.counts(it);
-            if !newer || !allowed || !member || full {
+            if !newer || !allowed || !member {
                 continue;
             }
             if register.verify(&it.device).is_err() {
                 self.outputs.push_back(Output::CloseLink { link, reason: CloseReason::Misbehaved });
                 break;
             }
+            // Last, since it takes a look at all that are held.
+            if self.has_no_place_for(&register) {
+                continue;
+            }
             self.observe(it.hlc, now.wall);
+            // At once: what follows in the frame is compared with it.
+            self.hold_register(&register);
             taken.push(register);
         }
         if !taken.is_empty() {
-            self.take_registers(now, None, Some(link), taken);
+            self.write_registers(now, None, Some(link), taken);
         }
     }
 
@@ -123,7 +129,19 @@ impl Replica {
         count >= count_max || bytes + register.size() > REGISTERS_BYTES_MAX
     }
 
-    fn take_registers(
+    fn hold_register(&mut self, register: &Signed<Register>) {
+        let key = register.get().key();
+        let replaced = self.registers.insert(key, register.clone());
+        if let Some(room) = self.rooms.get_mut(&key.room) {
+            room.registers = toggled(room.registers, register);
+            if let Some(replaced) = &replaced {
+                room.registers = toggled(room.registers, replaced);
+            }
+        }
+    }
+
+    /// Has registers that are held written, and passed on once they are.
+    fn write_registers(
         &mut self,
         now: Now,
         command: Option<CommandId>,
@@ -131,16 +149,6 @@ impl Replica {
         registers: Vec<Signed<Register>>,
     ) {
         self.registers_taken(now, link, &registers);
-        for register in &registers {
-            let key = register.get().key();
-            let replaced = self.registers.insert(key, register.clone());
-            if let Some(room) = self.rooms.get_mut(&key.room) {
-                room.registers = toggled(room.registers, register);
-                if let Some(replaced) = &replaced {
-                    room.registers = toggled(room.registers, replaced);
-                }
-            }
-        }
         let batch = registers.iter().cloned().map(Record::Register).collect();
         self.persist(Pending::Registers { command, registers, link }, batch);
     }
@@ -206,3 +214,6 @@ impl Replica {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,6 +84,8 @@ pub(super) async fn logout(engine: &Engine, params: LogoutParams) -> Result<Done
 /// Takes the account and all that is its from this data folder. The server that it was of, and its refresh token.
 async fn forget(engine: &Engine, force: bool) -> Result<(ServerAddress, String), ApiError> {
     let _finished = engine.forgetting().await;
+    // Where the disk takes nothing, or everything ends meanwhile, that is said below.
+    let _ = engine.with_home(|home| Ok(home.say_choices_at_last())).await?.await;
     // Counted and taken away in one step, so that nothing is written in between.
     let taken = engine.with_actor(move |actor| {
         let nobody = || ApiError::new(ErrorKind::Unauthorized, "Nobody is signed in here. Sign in first.");
@@ -96,11 +98,12 @@ async fn forget(engine: &Engine, force: bool) -> Result<(ServerAddress, String),
         }
         let unsent = home.unsent();
         if unsent > 0 && !force {
-            let messages = if unsent == 1 { "message has" } else { "messages have" };
+            let (what, them) =
+                if unsent == 1 { ("message or choice has", "it") } else { ("messages or choices have", "them") };
             return Err(ApiError::new(
                 ErrorKind::Conflict,
                 format!(
-                    "{unsent} {messages} not left this device yet. Connect first, or sign out anyway and lose them."
+                    "{unsent} {what} not left this device yet. Connect first, or sign out anyway and lose {them}."
                 ),
             )
             .with_count(unsent));

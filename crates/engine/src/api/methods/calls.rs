@@ -112,13 +112,12 @@ async fn can_show(camera: bool, screen: bool) -> Result<(), ApiError> {
     let found = tokio::task::spawn_blocking(move || {
         vp8::available().map_err(|error| ApiError::invalid(error.to_string()))?;
         let cameras = cameras::from_environment();
-        let refused = |error: CameraError| Err(ApiError::invalid(error.to_string()));
-        if camera && cameras.cameras().is_empty() {
-            // It says itself why there is none.
-            return refused(cameras.open_camera(None).err().unwrap_or(CameraError::NoCamera));
+        let refused = |error: CameraError| ApiError::invalid(error.to_string());
+        if camera {
+            cameras.look_for_camera().map_err(refused)?;
         }
-        if screen && cameras.screens().is_empty() {
-            return refused(cameras.open_screen(None).err().unwrap_or(CameraError::NoScreen));
+        if screen {
+            cameras.look_for_screen().map_err(refused)?;
         }
         Ok(())
     });

@@ -89,7 +89,7 @@ pub struct FollowParams {
     pub on: bool,
 }
 
-/// Whom this person follows: known to their devices alone.
+/// Whom this person follows: known to their devices and the server, and to no other account.
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Following {

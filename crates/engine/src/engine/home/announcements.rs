@@ -8,7 +8,7 @@ use momoland_protocol::cbor;
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::id::{EventId, NoticeId};
 use momoland_protocol::notice::{Notice, NoticeLevel};
-use momoland_protocol::register::{PutAway, RegisterName};
+use momoland_protocol::register::{PutAway, RegisterName, padded};
 use momoland_store::kv::{Batch, StoreError};
 use tokio::sync::oneshot;
 
@@ -22,7 +22,7 @@ use crate::api::types::{Announcement, NotificationLevel};
 const KEPT_MAX: usize = 256;
 
 /// Which announcements were put away, on all devices.
-const AWAY: Choice = Choice { name: RegisterName::ANNOUNCEMENTS, target: [0; 32] };
+const AWAY: Choice = Choice::of_nothing(RegisterName::ANNOUNCEMENTS);
 
 /// An announcement is remembered for so long after its end, milliseconds: no clock is further behind the server's.
 const REMEMBERED_MS: u64 = 86_400_000;
@@ -151,11 +151,9 @@ impl Home {
     }
 }
 
-/// As a register names it: with zeros behind.
+/// As a register names it.
 fn name_of(id: NoticeId) -> EventId {
-    let mut name = [0; 32];
-    name[..16].copy_from_slice(id.as_bytes());
-    EventId(name)
+    EventId(padded(id.0))
 }
 
 fn api(id: NoticeId, record: &AnnouncementRecord) -> Announcement {

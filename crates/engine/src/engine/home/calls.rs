@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use self::listening::Together;
 use self::pictures::{Pictures, Wanted};
 use super::Home;
-use crate::account::record::Noted;
+use crate::account::record::{MISSED_CALL, Noted};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{
@@ -431,7 +431,7 @@ impl Home {
             (roster.settings().name.clone(), format!("{name} called, and you missed it."))
         };
         self.note(Noted {
-            id: format!("call-{call}"),
+            id: format!("{MISSED_CALL}{call}"),
             hlc: Hlc::at(self.wall()).0,
             personal: false,
             title,

@@ -166,7 +166,7 @@ impl Home {
         for register in self.replica.registers(room) {
             timeline.apply_register(register.get(), own_chain);
         }
-        timeline.set_unread_mark(self.unread_from(room));
+        timeline.set_unread_mark(self.own_room.unread_from(room));
         let outdone = timeline.outdone().contains_key(&own);
         // It lies on disk already, if in another place: it may be shown before it is written here.
         if let Some((marks, noted)) = timeline.unwritten() {

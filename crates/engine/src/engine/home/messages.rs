@@ -8,7 +8,7 @@ use momoland_protocol::cbor;
 use momoland_protocol::content::{Mentions, MessageContent};
 use momoland_protocol::event::{Action, BodyBytes, EventPlace};
 use momoland_protocol::id::{ChainId, EventId, LogId, RoomId};
-use momoland_protocol::register::{DeliveredChain, DeliveryMark, RegisterName, UnreadFrom};
+use momoland_protocol::register::{DeliveredChain, DeliveryMark, RegisterName};
 use momoland_replica::input::{Command, Input};
 use momoland_replica::roster::Roster;
 use momoland_store::kv::Batch;
@@ -238,9 +238,10 @@ impl Home {
         self.replica.roster(room).is_some()
     }
 
-    /// Own messages, and documents with changes of one's own, that have not left this device.
+    /// Own messages, documents with changes of one's own, and choices that have not left this device.
     pub(crate) fn unsent(&self) -> u64 {
-        self.timelines.values().map(Timeline::unsent).sum::<u64>() + self.documents.unsent()
+        let messages: u64 = self.timelines.values().map(Timeline::unsent).sum();
+        messages + self.documents.unsent() + self.own_room.unsent()
     }
 
     /// Marks everything up to a message as read; an older message than before changes nothing.
@@ -296,13 +297,8 @@ impl Home {
         Ok(self.choose_one(Choice::of_room(RegisterName::UNREAD, room), cbor::encode(&mark)))
     }
 
-    /// From where on this person wants to count a room as unread again.
-    pub(in crate::engine) fn unread_from(&self, room: RoomId) -> Option<UnreadFrom> {
-        self.own_room.read(Choice::of_room(RegisterName::UNREAD, room))
-    }
-
     pub(super) fn show_unread(&mut self, room: RoomId) {
-        let mark = self.unread_from(room);
+        let mark = self.own_room.unread_from(room);
         if let Some(timeline) = self.timelines.get_mut(&room) {
             timeline.set_unread_mark(mark);
             self.dirty.insert(room);

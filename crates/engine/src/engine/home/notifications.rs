@@ -29,6 +29,9 @@ use crate::projection::timeline::{Entry, Timeline};
 /// Notes that no message stands for; the oldest beyond are dropped.
 const NOTED_MAX: usize = 500;
 
+/// What was put away of them.
+const OF_NOTES: Choice = Choice::of_nothing(RegisterName::PUT_AWAY);
+
 /// Characters of a message that a notification shows.
 pub(super) const BODY_CHARS_MAX: usize = 400;
 
@@ -103,6 +106,13 @@ impl Inbox {
     pub(super) fn arrived(&mut self, room: RoomId, message: EventId) {
         self.arrived.push((room, message));
     }
+
+    /// Whoever was put away by its time needs no name any more; what is not here keeps its.
+    pub(super) fn leave_out_settled(&self, away: &mut PutAway) {
+        let older = self.noted.values().take_while(|noted| Hlc(noted.hlc) <= away.until);
+        let older: BTreeSet<EventId> = older.filter_map(Noted::name).collect();
+        away.these.retain(|name| !older.contains(name));
+    }
 }
 
 impl Home {
@@ -119,29 +129,49 @@ impl Home {
         }
         // It is listed.
         self.inbox.read.clear();
+        self.inbox.stale.clear();
+        self.dirty.clear();
         Ok(())
     }
 
     /// Notes and announcements that were put away here before there was an own room, for this person's other devices.
     fn share_what_was_put_away(&mut self) {
         let mut batch = Batch::new();
-        let choice = Choice::of_nothing(RegisterName::PUT_AWAY);
-        let read: Vec<&Noted> = self.inbox.noted.values().filter(|noted| noted.read).collect();
-        if self.own_room.is_unknown(choice) && !read.is_empty() {
-            // Up to the oldest that was not, and of the rest the newest.
-            let unread = self.inbox.noted.values().filter(|noted| !noted.read).map(|noted| noted.hlc).min();
-            let until =
-                read.iter().map(|noted| noted.hlc).filter(|hlc| unread.is_none_or(|unread| *hlc < unread)).max();
-            let mut away = PutAway { until: Hlc(until.unwrap_or_default()), these: Vec::new() };
-            let rest = read.iter().rev().filter(|noted| noted.hlc > away.until.0).take(PutAway::THESE_MAX);
-            let rest: Vec<EventId> = rest.filter_map(|noted| id_of(noted)).collect();
-            rest.into_iter().for_each(|id| away.insert(id));
-            self.choose(&mut batch, choice, cbor::encode(&away));
+        if self.own_room.is_unknown(OF_NOTES) && self.inbox.noted.values().any(|noted| noted.read) {
+            let away = self.notes_away(|noted| noted.read);
+            self.choose(&mut batch, OF_NOTES, cbor::encode(&away));
         }
         self.share_announcements_put_away(&mut batch);
         if !batch.is_empty() {
             self.persistence.write(batch);
         }
+    }
+
+    /// What is put away of notes, with `which` of those that are here: by their names, since one that was written earlier may
+    /// come later. What does not fit is put away by its time, as far as nothing else is unread or still to come by then.
+    fn notes_away(&self, which: impl Fn(&Noted) -> bool) -> PutAway {
+        let before = self.own_room.put_away(OF_NOTES);
+        let (mut here, mut by_name) = (BTreeSet::new(), Vec::new());
+        for noted in self.inbox.noted.values() {
+            let Some(name) = noted.name() else { continue };
+            here.insert(name);
+            if which(noted) || before.these.binary_search(&name).is_ok() {
+                by_name.push((which(noted), Hlc(noted.hlc), name));
+            }
+        }
+        by_name.sort_unstable_by(|one, other| other.cmp(one));
+        let by_time = by_name.split_off(by_name.len().min(PutAway::THESE_MAX));
+        let unread = self.inbox.noted.values().find(|noted| !noted.read && !which(noted)).map(|noted| Hlc(noted.hlc));
+        let now = Hlc::at(self.wall());
+        let may = |hlc: &Hlc| *hlc <= now && unread.is_none_or(|unread| *hlc < unread);
+        let until = by_time.into_iter().map(|(_, hlc, _)| hlc).filter(may).max();
+        let elsewhere = before.these.iter().filter(|name| !here.contains(name));
+        let these = by_name.iter().map(|(_, _, name)| name).chain(elsewhere).take(PutAway::THESE_MAX);
+        let mut these: Vec<EventId> = these.copied().collect();
+        these.sort_unstable();
+        let mut away = PutAway { until: before.until.max(until.unwrap_or_default()), these };
+        self.inbox.leave_out_settled(&mut away);
+        away
     }
 
     /// A page of notifications, the newest first.
@@ -186,10 +216,7 @@ impl Home {
                 chosen.push((choice, away));
             }
             if self.inbox.noted.values().any(|noted| !noted.read) {
-                let newest = self.inbox.noted.values().map(|noted| Hlc(noted.hlc)).max().unwrap_or_default();
-                let choice = Choice::of_nothing(RegisterName::PUT_AWAY);
-                let until = self.own_room.put_away(choice).until.max(newest);
-                chosen.push((choice, PutAway { until, these: Vec::new() }));
+                chosen.push((OF_NOTES, self.notes_away(|noted| !noted.read)));
             }
             for (choice, away) in chosen {
                 self.choose(&mut batch, choice, cbor::encode(&away));
@@ -197,12 +224,11 @@ impl Home {
             return Ok(self.persistence.keep(batch));
         };
         if let Some(noted) = self.inbox.noted.values().find(|noted| noted.id == id) {
-            let choice = Choice::of_nothing(RegisterName::PUT_AWAY);
-            let mut away = self.own_room.put_away(choice);
-            if let Some(id) = id_of(noted).filter(|_| !noted.read) {
-                away.these.retain(|known| self.inbox.noted.values().any(|noted| id_of(noted) == Some(*known)));
-                away.insert(id);
-                self.choose(&mut batch, choice, cbor::encode(&away));
+            let mut away = self.own_room.put_away(OF_NOTES);
+            if let Some(name) = noted.name().filter(|_| !noted.read) {
+                self.inbox.leave_out_settled(&mut away);
+                away.insert(name);
+                self.choose(&mut batch, OF_NOTES, cbor::encode(&away));
             }
             return Ok(self.persistence.keep(batch));
         }
@@ -214,7 +240,8 @@ impl Home {
         if self.wanted(room).is_some_and(|wanted| timeline.concern(&entry, wanted).is_some()) {
             let choice = Choice::of_room(RegisterName::PUT_AWAY, room);
             let mut away = self.own_room.put_away(choice);
-            timeline.put_away(&mut away, message);
+            timeline.leave_out_settled(&mut away);
+            away.insert(message);
             self.choose(&mut batch, choice, cbor::encode(&away));
         }
         Ok(self.persistence.keep(batch))
@@ -227,7 +254,7 @@ impl Home {
     }
 
     pub(super) fn show_noted_away(&mut self) {
-        let away = self.own_room.put_away(Choice::of_nothing(RegisterName::PUT_AWAY));
+        let away = self.own_room.put_away(OF_NOTES);
         let mut batch = Batch::new();
         for noted in self.inbox.noted.values_mut().filter(|noted| !noted.read && is_away(&away, noted)) {
             noted.read = true;
@@ -470,20 +497,13 @@ fn cursor_of(noted: &Noted) -> Cursor {
     Cursor { hlc: noted.hlc, id: noted.id.clone() }
 }
 
-/// As a register names it.
-fn id_of(noted: &Noted) -> Option<EventId> {
-    padded(&noted.id)
-}
-
 fn is_away(away: &PutAway, noted: &Noted) -> bool {
-    id_of(noted).is_some_and(|id| away.has(Hlc(noted.hlc), id))
-}
-
-/// An id in hexadecimal, with zeros behind a shorter one.
-fn padded(id: &str) -> Option<EventId> {
-    format!("{id:0<64}").parse().ok()
+    noted.name().is_some_and(|id| away.has(Hlc(noted.hlc), id))
 }
 
 fn is_direct(roster: &Roster) -> bool {
     roster.kind() == RoomKind::Direct
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ use momoland_protocol::cbor::{self, Bounded};
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::id::{DeviceId, RoomId};
 use momoland_protocol::limits::REGISTER_VALUE_BYTES_MAX;
-use momoland_protocol::register::{PutAway, Register, RegisterKey, RegisterName};
+use momoland_protocol::register::{PutAway, Register, RegisterKey, RegisterName, UnreadFrom};
 use momoland_protocol::roster::{Founder, Genesis, History, Posting, Role, RosterOp, Settings, Visibility};
 use momoland_protocol::signed::Signed;
 use momoland_replica::input::Command;
@@ -95,6 +95,11 @@ impl OwnRoom {
         self.read(choice).unwrap_or_default()
     }
 
+    /// From where on a room is to count as unread again.
+    pub(in crate::engine) fn unread_from(&self, room: RoomId) -> Option<UnreadFrom> {
+        self.read(Choice::of_room(RegisterName::UNREAD, room))
+    }
+
     /// Whether nobody ever chose anything of it.
     pub(super) fn is_unknown(&self, choice: Choice) -> bool {
         self.newest(choice).is_none()
@@ -113,6 +118,11 @@ impl OwnRoom {
 
     fn is_due(&self) -> bool {
         self.unwritten.values().any(|unwritten| unwritten.step == Step::Due)
+    }
+
+    /// Choices that no register says yet, and that one may still say.
+    pub(super) fn unsent(&self) -> u64 {
+        self.unwritten.values().filter(|unwritten| unwritten.step != Step::Refused).count() as u64
     }
 
     fn try_refused_again(&mut self) {
@@ -231,15 +241,36 @@ impl Home {
         }
         // One that was unset begins anew.
         if matches!(choice.name, RegisterName::PUT_AWAY | RegisterName::ANNOUNCEMENTS) && !heard.is_empty() {
-            let read = |value: &[u8]| cbor::decode::<PutAway>(value, REGISTER_VALUE_BYTES_MAX).unwrap_or_default();
-            let mut both = read(&before);
-            both.add(&read(&heard));
-            if !self.own_room.put_away(choice).covers(&both) {
-                self.choose(&mut batch, choice, cbor::encode(&both));
-            }
+            self.add_up(&mut batch, choice, &before, &heard);
         }
         if !batch.is_empty() {
             self.persistence.write(batch);
+        }
+    }
+
+    /// Adds to what another device put away what was so here before, and is not settled since. Nothing of what the other one
+    /// said is left out, or the two might go on correcting each other; and what a later version said stays as it is.
+    fn add_up(&mut self, batch: &mut Batch, choice: Choice, before: &[u8], heard: &[u8]) {
+        let read = |value: &[u8]| cbor::decode::<PutAway>(value, REGISTER_VALUE_BYTES_MAX).ok();
+        let Some(heard) = read(heard) else { return };
+        let mut both = read(before).unwrap_or_default();
+        both.until = both.until.max(heard.until);
+        self.leave_out_settled(choice, &mut both);
+        both.add(&heard);
+        if !self.own_room.put_away(choice).covers(&both) {
+            self.choose(batch, choice, cbor::encode(&both));
+        }
+    }
+
+    fn leave_out_settled(&self, choice: Choice, away: &mut PutAway) {
+        // Announcements are put away by name alone, and not read anywhere else.
+        if choice.name != RegisterName::PUT_AWAY {
+            return;
+        }
+        if choice.target == [0; 32] {
+            self.inbox.leave_out_settled(away);
+        } else if let Some(timeline) = self.timelines.get(&RoomId(choice.target)) {
+            timeline.leave_out_settled(away);
         }
     }
 
@@ -251,6 +282,13 @@ impl Home {
     /// The last of what was chosen, before the store is closed.
     pub(super) fn write_choices_at_last(&mut self) {
         self.write_choices_due(Instant::now() + WRITE_EVERY);
+    }
+
+    /// Before a sign-out counts what would be lost: what only waits for its turn is written. Answered once that was tried.
+    pub(crate) fn say_choices_at_last(&mut self) -> oneshot::Receiver<bool> {
+        self.write_choices_at_last();
+        // What is handed to the disk is done in order.
+        self.persistence.keep(Batch::new())
     }
 
     fn write_choices_due(&mut self, now: Instant) {

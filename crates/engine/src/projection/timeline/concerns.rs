@@ -80,11 +80,10 @@ impl Timeline {
         entry.order.hlc <= self.reads_after() || away.has(entry.order.hlc, entry.id)
     }
 
-    /// Puts one message away; what was read since needs no entry any more, and what is not here yet keeps its.
-    pub(crate) fn put_away(&self, away: &mut PutAway, message: EventId) {
+    /// What was read since, or is put away by its time, needs no name any more; what is not here yet keeps its.
+    pub(crate) fn leave_out_settled(&self, away: &mut PutAway) {
         let after = self.reads_after().max(away.until);
         away.these.retain(|id| self.get(*id).is_none_or(|entry| entry.order.hlc > after));
-        away.insert(message);
     }
 
     /// Puts away everything that is here.

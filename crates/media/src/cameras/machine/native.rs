@@ -1,12 +1,13 @@
 //! Cameras and screens of Windows and macOS: by Media Foundation and AVFoundation (`nokhwa`), and the systems' own pictures of
 //! what is on the screen (`xcap`).
 
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::time::Duration;
 
 use nokhwa::utils::{ApiBackend, CameraFormat, CameraInfo, FrameFormat, RequestedFormat, RequestedFormatType};
 use nokhwa::{Camera, NokhwaError};
 
+use super::{Pace, STUCK_AFTER, first_whole};
 use crate::cameras::convert::{self, Pixels};
 use crate::cameras::{CameraError, PictureSource, Screen};
 use crate::devices::Device;
@@ -23,10 +24,6 @@ const WANTED: [FrameFormat; 6] = [
 ];
 const SIZE: (u32, u32) = (1_280, 720);
 const RATE: u32 = 30;
-/// Damaged pictures in a row that are passed over.
-const DAMAGED_MAX: u32 = 30;
-/// Between two pictures of a screen: as many as are ever sent.
-const SCREEN_EVERY: Duration = Duration::from_micros(66_667);
 /// How long a person may take to answer whether the camera may be used.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// What Windows says where its settings forbid the camera.
@@ -47,6 +44,10 @@ fn id_of(camera: &CameraInfo) -> String {
 pub(super) fn cameras() -> Vec<Device> {
     let cameras = listed().into_iter().enumerate();
     cameras.map(|(n, camera)| Device { id: id_of(&camera), name: camera.human_name(), is_default: n == 0 }).collect()
+}
+
+pub(super) fn look_for_camera() -> Result<(), CameraError> {
+    if listed().is_empty() { Err(CameraError::NoCamera) } else { Ok(()) }
 }
 
 /// macOS asks the person once.
@@ -80,6 +81,27 @@ pub(super) fn camera(id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraE
     if !is_allowed() {
         return Err(CameraError::NotAllowed(name));
     }
+    let (opened, is_open) = mpsc::sync_channel(1);
+    let (give, pictures) = mpsc::sync_channel(1);
+    let (id, of_thread) = (id_of(&found), name.clone());
+    // On a thread of its own: macOS lets who asks a camera that went for a picture wait for ever.
+    let run = move || match open(&found, &of_thread) {
+        Ok(camera) => {
+            let _ = opened.send(Ok(()));
+            take(&of_thread, camera, &give);
+        }
+        Err(error) => {
+            let _ = opened.send(Err(error));
+        }
+    };
+    let begun = std::thread::Builder::new().name("camera-taking".to_owned()).spawn(run);
+    begun.map_err(|error| CameraError::Refused(name.clone(), error.to_string()))?;
+    let taking = Taking { id, name, pictures };
+    is_open.recv().unwrap_or_else(|_| Err(taking.silent()))?;
+    Ok(Box::new(taking))
+}
+
+fn open(found: &CameraInfo, name: &str) -> Result<Camera, CameraError> {
     let mut refused = CameraError::NoCamera;
     for format in WANTED {
         let wanted = CameraFormat::new_from(SIZE.0, SIZE.1, format, RATE);
@@ -90,16 +112,62 @@ pub(super) fn camera(id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraE
             Ok(camera)
         });
         match opened {
-            Ok(camera) => return Ok(Box::new(Taking { name, camera })),
-            Err(error) => refused = refusal(&name, &error),
+            Ok(camera) => return Ok(camera),
+            Err(error) => refused = refusal(name, &error),
         }
     }
     Err(refused)
 }
 
+/// Gives pictures until nobody takes them any more, or the camera goes.
+fn take(name: &str, mut camera: Camera, give: &SyncSender<Result<Picture, CameraError>>) {
+    loop {
+        match first_whole(name, || next(&mut camera).map_err(|error| refusal(name, &error))) {
+            // One that nobody had the time for is left out.
+            Ok(picture) => {
+                if let Err(TrySendError::Disconnected(_)) = give.try_send(Ok(picture)) {
+                    return;
+                }
+            }
+            Err(error) => {
+                let _ = give.send(Err(error));
+                return;
+            }
+        }
+    }
+}
+
+/// The next picture; none where it was damaged.
+fn next(camera: &mut Camera) -> Result<Option<Picture>, NokhwaError> {
+    let taken = camera.frame()?;
+    let (width, height) = (taken.resolution().width() as usize, taken.resolution().height() as usize);
+    let (size, data) = ((width, height), taken.buffer());
+    Ok(match taken.source_frame_format() {
+        FrameFormat::NV12 => convert::from_nv12(data, size, width),
+        FrameFormat::YUYV => convert::from_yuyv(data, size, 2 * width),
+        FrameFormat::MJPEG => convert::from_jpeg(data),
+        FrameFormat::RAWRGB => convert::from_pixels(data, size, 3 * width, Pixels::RGB),
+        FrameFormat::RAWBGR => convert::from_pixels(data, size, 3 * width, Pixels::BGR),
+        FrameFormat::GRAY => convert::from_pixels(data, size, width, Pixels::GREY),
+    })
+}
+
+/// A camera whose pictures a thread takes.
 struct Taking {
+    id: String,
     name: String,
-    camera: Camera,
+    pictures: Receiver<Result<Picture, CameraError>>,
+}
+
+impl Taking {
+    /// Why it gives no pictures, and says nothing of it.
+    fn silent(&self) -> CameraError {
+        if listed().iter().any(|camera| id_of(camera) == self.id) {
+            CameraError::Refused(self.name.clone(), "it gives no pictures any more".to_owned())
+        } else {
+            CameraError::Unplugged(self.name.clone())
+        }
+    }
 }
 
 impl PictureSource for Taking {
@@ -108,23 +176,7 @@ impl PictureSource for Taking {
     }
 
     fn next(&mut self) -> Result<Picture, CameraError> {
-        for _ in 0..DAMAGED_MAX {
-            let taken = self.camera.frame().map_err(|error| refusal(&self.name, &error))?;
-            let (width, height) = (taken.resolution().width() as usize, taken.resolution().height() as usize);
-            let (size, data) = ((width, height), taken.buffer());
-            let picture = match taken.source_frame_format() {
-                FrameFormat::NV12 => convert::from_nv12(data, size, width),
-                FrameFormat::YUYV => convert::from_yuyv(data, size, 2 * width),
-                FrameFormat::MJPEG => convert::from_jpeg(data),
-                FrameFormat::RAWRGB => convert::from_pixels(data, size, 3 * width, Pixels::RGB),
-                FrameFormat::RAWBGR => convert::from_pixels(data, size, 3 * width, Pixels::BGR),
-                FrameFormat::GRAY => convert::from_pixels(data, size, width, Pixels::GREY),
-            };
-            if let Some(picture) = picture {
-                return Ok(picture);
-            }
-        }
-        Err(CameraError::Refused(self.name.clone(), "its pictures are damaged".to_owned()))
+        self.pictures.recv_timeout(STUCK_AFTER).unwrap_or_else(|_| Err(self.silent()))
     }
 }
 
@@ -182,20 +234,26 @@ pub(super) fn screens() -> Vec<Screen> {
     listed.collect()
 }
 
+/// Windows, of which there are many, are not asked.
+pub(super) fn look_for_screen() -> Result<(), CameraError> {
+    let monitors = xcap::Monitor::all().unwrap_or_default();
+    if monitors.is_empty() { Err(CameraError::NoScreen) } else { Ok(()) }
+}
+
 fn find(id: Option<&str>) -> Result<(Looked, String, String), CameraError> {
     all().into_iter().find(|(_, known, _)| id.is_none_or(|id| id == known)).ok_or(CameraError::NoScreen)
 }
 
 pub(super) fn screen(id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
     let (looked, id, name) = find(id)?;
-    Ok(Box::new(Looking { looked, id, name, next: Instant::now() }))
+    Ok(Box::new(Looking { looked, id, name, pace: Pace::default() }))
 }
 
 struct Looking {
     looked: Looked,
     id: String,
     name: String,
-    next: Instant,
+    pace: Pace,
 }
 
 impl PictureSource for Looking {
@@ -204,9 +262,7 @@ impl PictureSource for Looking {
     }
 
     fn next(&mut self) -> Result<Picture, CameraError> {
-        let now = Instant::now();
-        std::thread::sleep(self.next.saturating_duration_since(now));
-        self.next = self.next.max(now) + SCREEN_EVERY;
+        self.pace.wait();
         let seen = match self.looked.picture() {
             Err(error) => {
                 tracing::debug!(%error, "a screen is looked for again");

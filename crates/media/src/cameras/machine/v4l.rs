@@ -4,7 +4,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use linuxvideo::format::{PixFormat, PixelFormat};
 use linuxvideo::stream::ReadStream;
@@ -12,6 +11,7 @@ use linuxvideo::{CapabilityFlags, Fract};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::{STUCK_AFTER, first_whole};
 use crate::cameras::{CameraError, PictureSource, convert};
 use crate::devices::Device;
 use crate::video::picture::Picture;
@@ -30,10 +30,6 @@ const WANTED: [(PixelFormat, u32, u32); 6] = [
 /// Pictures a second: at least, and as asked for.
 const RATE_MIN: u32 = 20;
 const RATE: u32 = 30;
-/// A camera that gives nothing for so long is stuck.
-const STUCK_AFTER: Duration = Duration::from_secs(5);
-/// Damaged pictures in a row that are passed over.
-const DAMAGED_MAX: u32 = 30;
 
 /// A camera's device file, and its name for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +91,10 @@ pub(super) fn cameras() -> Vec<Device> {
         is_default: n == 0,
     });
     listed.collect()
+}
+
+pub(super) fn look_for_camera() -> Result<(), CameraError> {
+    if nodes(Path::new(LIST)).iter().any(may_be_camera) { Ok(()) } else { Err(CameraError::NoCamera) }
 }
 
 pub(super) fn camera(id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
@@ -174,12 +174,8 @@ impl PictureSource for Named {
     }
 
     fn next(&mut self) -> Result<Picture, CameraError> {
-        for _ in 0..DAMAGED_MAX {
-            if let Some(picture) = self.camera.next().map_err(|error| refusal(&self.name, &error))? {
-                return Ok(picture);
-            }
-        }
-        Err(CameraError::Refused(self.name.clone(), "its pictures are damaged".to_owned()))
+        let Self { name, camera } = self;
+        first_whole(name, || camera.next().map_err(|error| refusal(name, &error)))
     }
 }
 

@@ -13,17 +13,18 @@ use x11rb::protocol::composite::{ConnectionExt as _, Redirect};
 use x11rb::protocol::randr::ConnectionExt as _;
 use x11rb::protocol::xfixes::ConnectionExt as _;
 use x11rb::protocol::xproto::{
-    AtomEnum, ConnectionExt as _, Drawable, GetImageReply, ImageFormat, ImageOrder, MapState, Pixmap, Window,
+    AtomEnum, ConnectionExt as _, Drawable, Format, GetImageReply, ImageFormat, ImageOrder, MapState, Pixmap, Window,
 };
 use x11rb::rust_connection::RustConnection;
 
+use super::Pace;
 use crate::cameras::convert::{self, Pixels};
 use crate::cameras::{CameraError, PictureSource, Screen};
 use crate::devices::Device;
 use crate::video::picture::Picture;
 
-/// Between two pictures: as many as are ever sent of a screen.
-const EVERY: Duration = Duration::from_micros(66_667);
+/// How often monitors are taken anew: they are plugged in, turned and set to other sizes.
+const MONITORS_EVERY: Duration = Duration::from_secs(1);
 /// Windows that are listed.
 const WINDOWS_MAX: u32 = 200;
 /// Letters of a window's name, in fours.
@@ -142,10 +143,7 @@ impl Desktop {
     fn picture(&self, image: GetImageReply, area: &Area, pointer: Option<(i16, i16)>) -> Option<Picture> {
         let setup = self.connection.setup();
         let format = setup.pixmap_formats.iter().find(|format| format.depth == image.depth)?;
-        if format.bits_per_pixel != 32 || !(24..=32).contains(&image.depth) {
-            return None;
-        }
-        let pixels = if setup.image_byte_order == ImageOrder::LSB_FIRST { Pixels::BGRX } else { Pixels::XRGB };
+        let pixels = pixels_of(format, setup.image_byte_order)?;
         let size = (usize::from(area.width), usize::from(area.height));
         let mut data = image.data;
         if let Some(corner) = pointer.filter(|_| setup.image_byte_order == ImageOrder::LSB_FIRST) {
@@ -179,6 +177,12 @@ impl Desktop {
     }
 }
 
+/// Eight bits a colour. In 30 bits each has ten, across bytes.
+fn pixels_of(format: &Format, order: ImageOrder) -> Option<Pixels> {
+    let is_known = format.bits_per_pixel == 32 && matches!(format.depth, 24 | 32);
+    is_known.then(|| if order == ImageOrder::LSB_FIRST { Pixels::BGRX } else { Pixels::XRGB })
+}
+
 pub(super) fn screens() -> Vec<Screen> {
     let Ok(desktop) = Desktop::open() else { return Vec::new() };
     let monitors = desktop.monitors().into_iter().enumerate().map(|(n, area)| Screen {
@@ -190,6 +194,11 @@ pub(super) fn screens() -> Vec<Screen> {
         is_window: true,
     });
     monitors.chain(windows).collect()
+}
+
+/// A desktop has one.
+pub(super) fn look_for_screen() -> Result<(), CameraError> {
+    Desktop::open().map(drop)
 }
 
 pub(super) fn screen(id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
@@ -208,19 +217,17 @@ pub(super) fn screen(id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraE
         None => {
             let of_id = |area: &Area| id.is_none_or(|id| id.strip_prefix("screen:") == Some(&area.name));
             let area = desktop.monitors().into_iter().find(of_id).ok_or(CameraError::NoScreen)?;
-            (area.name.clone(), Looked::Monitor(area))
+            (area.name.clone(), Looked::Monitor { area, found: Instant::now() })
         }
     };
-    Ok(Box::new(Looking { desktop, name, what, next: Instant::now() }))
+    Ok(Box::new(Looking { desktop, name, what, pace: Pace::default() }))
 }
 
 enum Looked {
-    Monitor(Area),
+    /// Where it was, and when that was asked for.
+    Monitor { area: Area, found: Instant },
     /// With its own pixels, of this size, where it has some.
-    Window {
-        window: Window,
-        own: Option<(Pixmap, u16, u16)>,
-    },
+    Window { window: Window, own: Option<(Pixmap, u16, u16)> },
 }
 
 /// A screen or window that is looked at.
@@ -228,7 +235,7 @@ struct Looking {
     desktop: Desktop,
     name: String,
     what: Looked,
-    next: Instant,
+    pace: Pace,
 }
 
 impl Looking {
@@ -236,14 +243,12 @@ impl Looking {
     fn look(&mut self) -> Result<Option<Picture>, ReplyError> {
         let Self { desktop, what, .. } = self;
         let (of, area, corner) = match what {
-            Looked::Monitor(area) => (desktop.root, area.clone(), (area.left, area.top)),
+            Looked::Monitor { area, .. } => (desktop.root, area.clone(), (area.left, area.top)),
             Looked::Window { window, own } => {
                 let shape = desktop.connection.get_geometry(*window)?.reply()?;
                 let corner = desktop.connection.translate_coordinates(*window, desktop.root, 0, 0)?.reply()?;
                 let (width, height) = (shape.width, shape.height);
-                if desktop.composes
-                    && own.is_none_or(|(_, had_width, had_height)| (had_width, had_height) != (width, height))
-                {
+                if desktop.composes {
                     follow(desktop, *window, own, (width, height));
                 }
                 // What it was, where it has no other pixels any more: it is minimised.
@@ -257,18 +262,18 @@ impl Looking {
         Ok(desktop.picture(image, &area, pointer))
     }
 
-    /// Looks anew where it is: a monitor may have another size now.
+    /// Where a monitor is now: it may have another place or size, or be gone.
     fn find_again(&mut self) -> Result<(), CameraError> {
-        if let Looked::Monitor(area) = &mut self.what {
-            self.desktop = Desktop::open()?;
-            let found = self.desktop.monitors().into_iter().find(|other| other.name == area.name);
-            *area = found.ok_or(CameraError::NoScreen)?;
+        if let Looked::Monitor { area, found } = &mut self.what {
+            let now = self.desktop.monitors().into_iter().find(|other| other.name == area.name);
+            (*area, *found) = (now.ok_or(CameraError::NoScreen)?, Instant::now());
         }
         Ok(())
     }
 }
 
-/// A window that changed its size has other pixels.
+/// A window gets other pixels each time that it is shown and whenever its size changes. While it is minimised it has none,
+/// and what it had last is kept.
 fn follow(desktop: &Desktop, window: Window, own: &mut Option<(Pixmap, u16, u16)>, (width, height): (u16, u16)) {
     let Ok(pixmap) = desktop.connection.generate_id() else { return };
     let named = desktop.connection.composite_name_window_pixmap(window, pixmap);
@@ -285,9 +290,10 @@ impl PictureSource for Looking {
     }
 
     fn next(&mut self) -> Result<Picture, CameraError> {
-        let now = Instant::now();
-        std::thread::sleep(self.next.saturating_duration_since(now));
-        self.next = self.next.max(now) + EVERY;
+        self.pace.wait();
+        if matches!(self.what, Looked::Monitor { found, .. } if found.elapsed() >= MONITORS_EVERY) {
+            self.find_again()?;
+        }
         let seen = match self.look() {
             Err(error) => {
                 tracing::debug!(%error, "a screen is looked for again");
@@ -299,5 +305,22 @@ impl PictureSource for Looking {
         seen.ok_or_else(|| {
             CameraError::Refused(self.name.clone(), "its colours are of a kind that is not known".to_owned())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_of_ten_bits_are_not_taken_for_eight() {
+        let of = |depth, bits_per_pixel, order| pixels_of(&Format { depth, bits_per_pixel, scanline_pad: 32 }, order);
+        for depth in [24, 32] {
+            assert_eq!(of(depth, 32, ImageOrder::LSB_FIRST), Some(Pixels::BGRX));
+            assert_eq!(of(depth, 32, ImageOrder::MSB_FIRST), Some(Pixels::XRGB));
+        }
+        for (depth, bits_per_pixel) in [(30, 32), (16, 16), (24, 24)] {
+            assert_eq!(of(depth, bits_per_pixel, ImageOrder::LSB_FIRST), None, "{depth} in {bits_per_pixel}");
+        }
     }
 }

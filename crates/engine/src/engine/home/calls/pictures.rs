@@ -36,8 +36,25 @@ pub(super) struct Pictures {
     screen: Option<Sender>,
     shared: Arc<Shared>,
     others: BTreeMap<u64, Other>,
+    leaving: Leaving,
+}
+
+/// How long the last window has been closed.
+#[derive(Debug, Default)]
+struct Leaving {
     /// Since when nobody looks, where somebody did, milliseconds.
-    left_ms: Option<u64>,
+    since_ms: Option<u64>,
+}
+
+impl Leaving {
+    /// Whether nobody has looked for so long that they left. Told of often.
+    fn is_over(&mut self, nobody_looks: bool, now_ms: u64) -> bool {
+        if !nobody_looks {
+            self.since_ms = None;
+            return false;
+        }
+        *self.since_ms.get_or_insert(now_ms) + LEFT_MS <= now_ms
+    }
 }
 
 #[derive(Debug)]
@@ -216,11 +233,8 @@ impl Pictures {
     /// Whether the last window was closed a while ago while a picture of this person is shown: nothing tells them any
     /// more that it is. A window that is loaded again is back sooner.
     pub(super) fn are_left(&mut self, now_ms: u64) -> bool {
-        if !self.gallery.is_left() || (self.camera.is_none() && self.screen.is_none()) {
-            self.left_ms = None;
-            return false;
-        }
-        *self.left_ms.get_or_insert(now_ms) + LEFT_MS <= now_ms
+        let is_shown = self.camera.is_some() || self.screen.is_some();
+        self.leaving.is_over(is_shown && self.gallery.is_left(), now_ms)
     }
 
     pub(super) fn set_round_trip(&self, device: DeviceId, round_trip: Duration) {
@@ -286,5 +300,27 @@ impl Pictures {
         };
         let sent = SentPictures { video: sent(&self.camera), screen: sent(&self.screen) };
         (sent.video.is_some() || sent.screen.is_some()).then_some(sent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_is_loaded_again_is_not_taken_for_one_that_was_closed() {
+        let mut leaving = Leaving::default();
+        assert!(!leaving.is_over(false, 1_000));
+        // It is away for a moment, twice, and each is a moment of its own.
+        for begun_ms in [2_000, 9_000] {
+            assert!(!leaving.is_over(true, begun_ms));
+            assert!(!leaving.is_over(true, begun_ms + LEFT_MS - 1));
+            assert!(!leaving.is_over(false, begun_ms + LEFT_MS + 10));
+        }
+        assert!(!leaving.is_over(true, 20_000));
+        assert!(leaving.is_over(true, 20_000 + LEFT_MS));
+        assert!(leaving.is_over(true, 90_000));
+        assert!(!leaving.is_over(false, 90_001), "it is open again");
+        assert!(!leaving.is_over(true, 90_002));
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use momoland_protocol::id::RosterHash;
+use momoland_protocol::id::{EventId, RosterHash};
 use momoland_protocol::roster::{Countersignature, CountersignedChange};
 use momoland_store::kv::{Durability, KeyRange, Order, Store};
 
@@ -54,12 +54,15 @@ async fn what_earlier_versions_kept_on_the_device_alone_moves_into_the_own_room_
         assert_eq!(home.draft(RoomId(of_other)).unwrap().text, long, "what no register holds stays where it is");
         let away = home.own_room.put_away(Choice::of_room(RegisterName::PUT_AWAY, room));
         assert_eq!((away.until, away.these.len()), (Hlc(77), 1));
-        assert_eq!(home.unread_from(room).unwrap().after, Hlc(55));
+        assert_eq!(home.own_room.unread_from(room).unwrap().after, Hlc(55));
         assert_eq!(home.following().people.len(), 1);
+        assert!(home.dirty.is_empty(), "fronts read the list");
         if start == 1 {
             // Nothing of it waits any more once the room is there.
+            assert_eq!(home.unsent(), 6, "a sign-out would lose it");
             found(&mut device);
             device.until(|home| home.own_room.unwritten.is_empty()).await;
+            assert_eq!(device.home.unsent(), 0);
         }
         let registers = device.home.replica.registers(device.home.own_room.id).count();
         assert_eq!(registers, if start == 0 { 0 } else { 6 });
@@ -81,16 +84,66 @@ async fn a_register_is_written_at_most_every_two_seconds_and_the_last_value_at_t
         let register = home.replica.registers(own).next().map(|register| said(register.get()));
         register.and_then(|(_, chosen)| crate::account::record::DraftRecord::of(&chosen)).map(|draft| draft.text)
     };
+    // Time stands still: what is not due is not, however slow the machine is.
+    tokio::time::pause();
     for text in ["h", "ha", "half"] {
         drop(device.home.set_draft(room, text.to_owned(), None).unwrap());
         device.home.settle();
     }
-    device.until(|home| home.own_room.unwritten.get(&choice).is_some_and(|waits| waits.step == Step::Due)).await;
+    assert_eq!(device.home.own_room.unwritten[&choice].step, Step::Due);
     assert_eq!(said(&device.home).as_deref(), Some("h"), "the others wait");
-    let due = device.home.next_choice().unwrap();
-    assert!(due > Instant::now() && due <= Instant::now() + WRITE_EVERY);
+    assert_eq!(device.home.next_choice(), Some(Instant::now() + WRITE_EVERY));
     device.home.close(None).await;
     let device = Device::start(store);
     assert_eq!(said(&device.home).as_deref(), Some("half"));
     assert_eq!(device.home.draft(room).unwrap().text, "half");
+}
+
+/// Another device's register, of a later time than anything here.
+fn hear(home: &mut Home, choice: Choice, value: Vec<u8>) {
+    let Choice { name, target } = choice;
+    let (account, device, room) = (home.account.id, DeviceId([2; 32]), home.own_room.id);
+    let hlc = home.own_room.next(choice, home.wall());
+    home.own_register(&Register { account, device, room, name, target, roster: RosterHash::ZERO, hlc, value });
+}
+
+// Rules: RG5
+#[tokio::test]
+async fn what_is_settled_here_is_not_put_away_again() {
+    let mut device = Device::start(Arc::new(HeldStore::default()));
+    let room = device.create_room().await;
+    let mut answered = device.home.send_message(room, "read".to_owned(), None).unwrap();
+    let mut sent = None;
+    device
+        .until(|_| {
+            sent = answered.try_recv().ok();
+            sent.is_some()
+        })
+        .await;
+    let (read, unknown) = (sent.unwrap().unwrap(), EventId([7; 32]));
+    let home = &mut device.home;
+    home.mark_read(room, read).unwrap();
+    let choice = Choice::of_room(RegisterName::PUT_AWAY, room);
+    let mut away = PutAway::default();
+    away.insert(read);
+    drop(home.choose_one(choice, cbor::encode(&away)));
+    hear(home, choice, cbor::encode(&PutAway::default()));
+    assert_eq!(home.own_room.put_away(choice).these, [], "the other one knows that it was read");
+    away.insert(unknown);
+    drop(home.choose_one(choice, cbor::encode(&away)));
+    hear(home, choice, cbor::encode(&PutAway::default()));
+    assert_eq!(home.own_room.put_away(choice).these, [unknown], "it may be unread there");
+}
+
+#[tokio::test]
+async fn what_a_later_version_put_away_is_left_as_it_is() {
+    let mut device = Device::start(Arc::new(HeldStore::default()));
+    let home = &mut device.home;
+    let choice = Choice::of_nothing(RegisterName::PUT_AWAY);
+    let mut away = PutAway::default();
+    away.insert(EventId([7; 32]));
+    drop(home.choose_one(choice, cbor::encode(&away)));
+    let of_later_version = vec![0x61, b'?'];
+    hear(home, choice, of_later_version.clone());
+    assert_eq!(home.own_room.value(choice), of_later_version);
 }
