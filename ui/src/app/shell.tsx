@@ -1,5 +1,5 @@
 import { Dialog } from "radix-ui";
-import { lazy, Suspense, useEffect } from "react";
+import { lazy, Suspense } from "react";
 import type { Room } from "@/client/types";
 import { useFocusReturn } from "@/components/focus";
 import { NARROW, WITHOUT_DETAILS, useMedia } from "@/components/media";
@@ -51,11 +51,6 @@ export function Shell() {
   usePresence();
 
   const pane = !sheet && details.pane && roomId !== null;
-  // Where documents are listed one of them is opened next: what that takes is there by then. Where it does not come, the page asks again and says so.
-  const listsDocs = details.tab === "documents" && roomId !== null && (pane || (sheet && details.sheet));
-  useEffect(() => {
-    if (listsDocs) void import("@/features/documents/editor").catch(() => undefined);
-  }, [listsDocs]);
   return (
     <div className="flex flex-col h-full">
       <IncomingCallsOver />
