@@ -254,12 +254,6 @@ impl PutAway {
         }
     }
 
-    /// Puts away whatever `other` has put away.
-    pub fn add(&mut self, other: &Self) {
-        self.until = self.until.max(other.until);
-        other.these.iter().for_each(|id| self.insert(*id));
-    }
-
     /// Whether everything that `other` has put away is so here.
     pub fn covers(&self, other: &Self) -> bool {
         other.until <= self.until && other.these.iter().all(|id| self.these.binary_search(id).is_ok())

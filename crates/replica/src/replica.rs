@@ -1,7 +1,7 @@
 //! The replica: one state machine over all rooms, logs and links of a device or a relay.
 //!
-//! Drivers (the engine's `replication`, the server's `relay`) call [`Replica::handle_input`] with one input, drain
-//! [`Replica::poll_output`] to `None`, and sleep until [`Replica::poll_timeout`]. `events` takes and writes events,
+//! Drivers (the engine's `replication`, the server's `relay`) call [`Replica::handle_input`] with one input, or with all that
+//! the disk answered at once, drain [`Replica::poll_output`] to `None`, and sleep until [`Replica::poll_timeout`]. `events` takes and writes events,
 //! `rosters` follows membership, `sync` decides what goes to whom, `digests` what the relay lists instead.
 //!
 //! Not here: what a body means, whom to connect to (`overlay`, later), any effect.
@@ -380,7 +380,8 @@ impl Replica {
         }
     }
 
-    /// The next thing to do; drain to `None` after each input or time-out, or after several `Persisted` that came at once.
+    /// The next thing to do; drain to `None` after each input or time-out, or after several `Persisted` and `Loaded`
+    /// that came at once.
     pub fn poll_output(&mut self) -> Option<Output> {
         while self.outputs.is_empty()
             && let Some(link) = self.served_next.pop_first()

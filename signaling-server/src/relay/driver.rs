@@ -47,6 +47,9 @@ use crate::shutdown::Phase;
 /// Bytes of events kept in memory, so that what was just stored is not read again to be forwarded.
 const RECENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// Frames of events that are kept as they travel, for the next link: of more logs at once than this some are encoded anew.
+const ENCODED_MAX: usize = 8;
+
 /// Loads that read the disk at once. More wait; each link has at most one.
 const LOADS_AT_ONCE_MAX: usize = 4;
 
@@ -102,8 +105,8 @@ struct Driver {
     handle: RelayHandle,
     replica: Replica,
     links: BTreeMap<LinkId, Link>,
-    /// The last frame of events, as it travels: mostly the next link is sent the same.
-    encoded: Option<(Frame, Bytes)>,
+    /// The last frames of events, as they travel, until all is said: mostly the next link is sent the same.
+    encoded: VecDeque<(ServerFrame, Bytes)>,
     registry: Registry,
     presence: Presence,
     typing: Typing,
@@ -220,7 +223,7 @@ impl Driver {
             handle,
             replica,
             links: BTreeMap::new(),
-            encoded: None,
+            encoded: VecDeque::new(),
             registry: Registry::default(),
             presence: Presence::new(last_seen),
             typing: Typing::default(),
@@ -395,6 +398,7 @@ impl Driver {
         while let Some(output) = self.replica.poll_output() {
             self.handle_output(output);
         }
+        self.encoded.clear();
     }
 
     fn handle_output(&mut self, output: Output) {
@@ -435,12 +439,17 @@ impl Driver {
             return;
         }
         link.window.sent(events_bytes);
-        let bytes = match self.encoded.take().filter(|(last, _)| *last == frame) {
-            Some((_, bytes)) => bytes,
-            None => outbox::encode(&ServerFrame::Replication(frame.clone())),
+        let frame = ServerFrame::Replication(frame);
+        let bytes = match self.encoded.iter().find(|(known, _)| *known == frame) {
+            Some((_, bytes)) => bytes.clone(),
+            None => {
+                let bytes = outbox::encode(&frame);
+                self.encoded.truncate(ENCODED_MAX - 1);
+                self.encoded.push_front((frame, bytes.clone()));
+                bytes
+            }
         };
-        link.outbox.push_encoded(bytes.clone(), events_bytes);
-        self.encoded = Some((frame, bytes));
+        link.outbox.push_encoded(bytes, events_bytes);
     }
 
     fn notice(&mut self, notice: Notice) {

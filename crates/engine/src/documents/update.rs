@@ -72,6 +72,25 @@ pub(crate) struct Update {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ranges(BTreeMap<u32, u32>);
 
+/// What structs are called, whatever they are.
+#[derive(Debug, Default)]
+pub(crate) struct Ids(BTreeMap<u64, Ranges>);
+
+impl Ids {
+    pub(crate) fn take(&mut self, update: &Update) {
+        for (client, structs) in &update.structs {
+            let ranges = self.0.entry(*client).or_default();
+            structs.iter().for_each(|it| ranges.insert(it.clock, it.end()));
+        }
+    }
+
+    fn holds(&self, id: Id) -> bool {
+        self.0
+            .get(&id.client)
+            .is_some_and(|ranges| ranges.within(id.clock, id.clock.saturating_add(1)).next().is_some())
+    }
+}
+
 /// Where a struct lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lies {
@@ -272,6 +291,15 @@ impl Update {
         follows || self.structs.values().flatten().any(|it| it.names().any(|id| other.holds(id)))
     }
 
+    /// The same of any of these.
+    pub(crate) fn builds_on_ids(&self, ids: &Ids) -> bool {
+        let follows = self.structs.iter().any(|(client, structs)| {
+            let before = structs.first().and_then(|first| first.clock.checked_sub(1));
+            before.is_some_and(|clock| ids.holds(Id { client: *client, clock }))
+        });
+        follows || self.structs.values().flatten().any(|it| it.names().any(|id| ids.holds(id)))
+    }
+
     /// What one client wrote into an empty document, as if it had written it into another one: between `left` and `right`
     /// there, after having written `by` clocks. Where there is neither, roots of both have one name.
     pub(crate) fn grafted(mut self, by: u32, left: Option<Id>, right: Option<Id>) -> Self {
@@ -331,9 +359,15 @@ impl Update {
         text
     }
 
+    /// The struct that a clock is in.
+    fn find(&self, id: Id) -> Option<&Struct> {
+        let structs = self.structs.get(&id.client)?;
+        let place = structs.partition_point(|it| it.clock <= id.clock).checked_sub(1)?;
+        structs.get(place).filter(|it| id.clock < it.end())
+    }
+
     fn holds(&self, id: Id) -> bool {
-        let Some(structs) = self.structs.get(&id.client) else { return false };
-        structs.iter().any(|it| (it.clock..it.end()).contains(&id.clock))
+        self.find(id).is_some()
     }
 
     /// Cuts it into updates that are at most `limit` bytes each, in the order in which they build on each other.

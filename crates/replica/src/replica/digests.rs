@@ -335,9 +335,7 @@ impl Replica {
         };
         self.tickets.values().any(written)
     }
-}
 
-impl Replica {
     /// The other end takes so many bytes more. Where it took none before, what it was not listed meanwhile is due.
     pub(super) fn credit(&mut self, now: Now, id: LinkId, bytes: usize) {
         let Some(link) = self.links.get_mut(id) else { return };

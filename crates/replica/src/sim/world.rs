@@ -296,13 +296,17 @@ impl World {
     }
 
     pub(crate) fn input(&mut self, node: Node, input: Input) {
+        self.take(node, input);
+        self.drain(node);
+    }
+
+    fn take(&mut self, node: Node, input: Input) {
         self.tell(|| format!("{node} <- {input:?}"));
         if let (0, Input::Roster(changes)) = (node, &input) {
             self.server.note_ordered(changes);
         }
         let now = self.now(node);
         self.machines[node].replica.handle_input(now, input);
-        self.drain(node);
     }
 
     fn drain(&mut self, node: Node) {
@@ -396,15 +400,23 @@ impl World {
                 }
             }
             Step::Sync(node) => {
-                let told = durability::forgotten(self, node);
-                if let Some(answer) = self.machines[node].disk.sync() {
+                // A relay is told of all that one sync brought to its disk before it says anything.
+                let together = self.now_ms.is_multiple_of(2);
+                loop {
+                    let told = durability::forgotten(self, node);
+                    let Some(answer) = self.machines[node].disk.sync() else { break };
                     if let Input::Persisted { result: Ok(()), .. } = &answer {
                         told.iter().for_each(|event| {
                             self.acknowledged.remove(&(node, *event));
                         });
                     }
-                    self.input(node, answer);
+                    self.take(node, answer);
+                    let next = self.machines[node].disk.write_due();
+                    if !(together && next.is_some_and(|due| due.at_ms <= self.now_ms)) {
+                        break;
+                    }
                 }
+                self.drain(node);
             }
             Step::Load(node) => {
                 if let Some(answer) = self.machines[node].disk.load() {

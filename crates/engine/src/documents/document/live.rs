@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use momoland_protocol::event::{EventHeader, EventOrder};
+use momoland_protocol::event::EventHeader;
 use momoland_protocol::id::{ChainId, DeviceId, Seq};
 use momoland_protocol::limits;
 use yrs::updates::decoder::Decode as _;
@@ -12,7 +12,7 @@ use yrs::{ClientID, ReadTxn as _, Transact as _};
 use super::clients::{BOUND_FROM, is_bound};
 use super::{Document, Edit, EditRefusal, Page, clock_in};
 use crate::documents::depths::Depths;
-use crate::documents::update::{Id, Update, UpdateError};
+use crate::documents::update::{Id, Ids, Update, UpdateError};
 
 /// How long what somebody types is shown before an event says it, milliseconds: three times as long as an event waits.
 pub(super) const LIVE_HOLDS_MS: u64 = 10_000;
@@ -162,51 +162,62 @@ impl Document {
         Ok(self.unissued())
     }
 
-    /// Makes the changes of own events again that build on what a cut of the roster took from everybody, at once or by way
-    /// of others that do: else what their author saw stored would be in no copy any more. `cut` is what it took, `done` the
-    /// places of those that were made again before. `None` where there is none.
+    /// Makes own changes again that build on what a cut of the roster took from everybody, at once or by way of others that
+    /// do, whether an event says them already or not: else what their author saw stored would be in no copy any more.
+    /// `cut` is what it took, `done` the places of those events that were made again before. `None` where there is nothing.
     pub(crate) fn write_anew(
         &mut self,
-        mut cut: Vec<(EventOrder, Update)>,
+        mut cut: Vec<(EventHeader, Update)>,
         done: &BTreeSet<(ChainId, Seq)>,
     ) -> Option<MadeAnew> {
-        if cut.is_empty() || self.waiting.is_empty() {
+        // What nobody took in while it counted is nothing that others build on.
+        cut.retain(|(header, update)| self.writes_under_own_ids(header, update).is_some());
+        let is_own = |header: &EventHeader| header.device == self.own && !done.contains(&(header.chain(), header.seq));
+        if cut.is_empty() || !(self.leans || self.waiting.iter().any(|(header, ..)| is_own(header))) {
             return None;
         }
-        let mut own: Vec<(EventOrder, Update)> = Vec::new();
-        let mut places = BTreeSet::new();
+        let mut gone = Ids::default();
+        cut.iter().for_each(|(_, update)| gone.take(update));
+        let (mut own, mut lost) = (Vec::new(), cut);
         let mut waiting: Vec<&(EventHeader, u64, Update)> = self.waiting.iter().collect();
         loop {
             let before = waiting.len();
             waiting.retain(|(header, _, update)| {
-                let gone = cut.iter().chain(&own).any(|(_, other)| update.builds_on(other));
-                let place = (header.chain(), header.seq);
-                if gone && header.device == self.own && !done.contains(&place) {
-                    own.push((header.order(), update.clone()));
-                    places.insert(place);
-                } else if gone {
-                    cut.push((header.order(), update.clone()));
+                if !update.builds_on_ids(&gone) {
+                    return true;
                 }
-                !gone
+                gone.take(update);
+                if is_own(header) { &mut own } else { &mut lost }.push((header.clone(), update.clone()));
+                false
             });
             if waiting.len() == before {
                 break;
             }
         }
-        if own.is_empty() {
+        let with_unissued = self.leans && self.unissued.builds_on_ids(&gone);
+        if own.is_empty() && !with_unissued {
             return None;
         }
-        let [own, lost] = [own, cut].map(|mut updates| {
-            updates.sort_by_key(|(order, _)| *order);
+        let places = own.iter().map(|(header, _)| (header.chain(), header.seq)).collect();
+        let [mut own, lost] = [own, lost].map(|mut updates| {
+            updates.sort_by_key(|(header, _)| header.order());
             updates.into_iter().fold(Update::default(), |mut all, (_, update)| {
                 all.absorb(update);
                 all
             })
         });
+        let unissued = with_unissued.then(|| std::mem::take(&mut self.unissued));
+        if let Some(unissued) = &unissued {
+            own.absorb(unissued.clone());
+            self.leans = false;
+        }
         match self.make_again(&own, &lost) {
             Ok(()) => Some(MadeAnew { update: self.unissued(), places }),
             Err(error) => {
                 tracing::error!(log = %self.log, %error, "own changes beside what was cut could not be made again");
+                if let Some(unissued) = unissued {
+                    (self.unissued, self.leans) = (unissued, true);
+                }
                 None
             }
         }

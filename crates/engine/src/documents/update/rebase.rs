@@ -69,13 +69,6 @@ impl Update {
         }
         result
     }
-
-    /// The struct that a clock is in.
-    fn find(&self, id: Id) -> Option<&Struct> {
-        let structs = self.structs.get(&id.client)?;
-        let place = structs.partition_point(|it| it.clock <= id.clock).checked_sub(1)?;
-        structs.get(place).filter(|it| id.clock < it.end())
-    }
 }
 
 impl<K: Fn(u64) -> u32> Rebase<'_, K> {

@@ -40,7 +40,7 @@ use crate::api::events::Event;
 use crate::documents::awareness::Awareness;
 use crate::documents::document::{Document, Edit, Folded, Standing};
 use crate::documents::packing;
-use crate::documents::records::{DocumentRecords, Noted, Reached};
+use crate::documents::records::{DocumentRecords, Noted, Reached, WrittenAnew};
 use crate::documents::rights::{Rights, Verdict};
 
 /// How long own changes wait for more before they become an event.
@@ -89,6 +89,8 @@ pub(in crate::engine) struct Documents {
     records: DocumentRecords,
     shelf: BTreeMap<LogId, Shelved>,
     journal: Journal,
+    /// Own events that were made again since the start.
+    anew: BTreeMap<LogId, WrittenAnew>,
     /// How much is read beside a snapshot before a new one is made.
     fold_limits: FoldLimits,
     /// Edits that were asked for and not begun.
@@ -169,6 +171,7 @@ impl Documents {
             records,
             shelf: BTreeMap::new(),
             journal: Journal::default(),
+            anew: BTreeMap::new(),
             fold_limits: FoldLimits::PRODUCT,
             together: None,
             changed: BTreeSet::new(),
@@ -462,6 +465,7 @@ impl Home {
     fn forget_document(&mut self, log: LogId) {
         self.documents.changed.remove(&log);
         self.documents.awareness.forget(log);
+        self.documents.anew.remove(&log);
         let Some(shelved) = self.documents.shelf.remove(&log) else { return };
         let mut batch = Batch::new();
         match self.documents.records.forget(&mut batch, log) {

@@ -120,9 +120,9 @@ impl OwnRoom {
         self.unwritten.values().any(|unwritten| unwritten.step == Step::Due)
     }
 
-    /// Choices that no register says yet, and that one may still say.
+    /// Choices that no register says yet.
     pub(super) fn unsent(&self) -> u64 {
-        self.unwritten.values().filter(|unwritten| unwritten.step != Step::Refused).count() as u64
+        self.unwritten.len() as u64
     }
 
     fn try_refused_again(&mut self) {
@@ -252,11 +252,17 @@ impl Home {
     /// said is left out, or the two might go on correcting each other; and what a later version said stays as it is.
     fn add_up(&mut self, batch: &mut Batch, choice: Choice, before: &[u8], heard: &[u8]) {
         let read = |value: &[u8]| cbor::decode::<PutAway>(value, REGISTER_VALUE_BYTES_MAX).ok();
-        let Some(heard) = read(heard) else { return };
-        let mut both = read(before).unwrap_or_default();
-        both.until = both.until.max(heard.until);
-        self.leave_out_settled(choice, &mut both);
-        both.add(&heard);
+        let Some(mut both) = read(heard) else { return };
+        let mut own = read(before).unwrap_or_default();
+        both.until = both.until.max(own.until);
+        own.until = both.until;
+        self.leave_out_settled(choice, &mut own);
+        // What has no place beside it counts again.
+        for id in own.these {
+            if both.these.len() < PutAway::THESE_MAX {
+                both.insert(id);
+            }
+        }
         if !self.own_room.put_away(choice).covers(&both) {
             self.choose(batch, choice, cbor::encode(&both));
         }
@@ -276,12 +282,14 @@ impl Home {
 
     /// Writes the registers that are due.
     pub(in crate::engine) fn write_choices(&mut self) {
-        self.write_choices_due(Instant::now());
+        let now = Instant::now();
+        self.write_choices_due(now, now);
     }
 
     /// The last of what was chosen, before the store is closed.
     pub(super) fn write_choices_at_last(&mut self) {
-        self.write_choices_due(Instant::now() + WRITE_EVERY);
+        let now = Instant::now();
+        self.write_choices_due(now, now + WRITE_EVERY);
     }
 
     /// Before a sign-out counts what would be lost: what only waits for its turn is written. Answered once that was tried.
@@ -291,12 +299,13 @@ impl Home {
         self.persistence.keep(Batch::new())
     }
 
-    fn write_choices_due(&mut self, now: Instant) {
+    /// Those whose turn comes until then.
+    fn write_choices_due(&mut self, now: Instant, until: Instant) {
         if !self.own_room.is_due() || !self.writes_in_own_room() {
             return;
         }
         let own = &mut self.own_room;
-        own.not_before.retain(|_, at| *at > now);
+        own.not_before.retain(|_, at| *at > until);
         let mut due = Vec::new();
         for (choice, unwritten) in &mut own.unwritten {
             if unwritten.step == Step::Due && !own.not_before.contains_key(choice) {

@@ -111,6 +111,11 @@ impl Journal {
         }
     }
 
+    /// Whether that is not on its way yet: an event that says it goes behind.
+    pub(super) fn notes_written_anew(&self, log: LogId) -> bool {
+        self.queue.iter().any(|entry| entry.log == log && entry.anew.is_some())
+    }
+
     /// What is to be written next, in the order in which it came.
     pub(super) fn next_batch(&mut self) -> Option<Batch> {
         if self.queue.is_empty() {

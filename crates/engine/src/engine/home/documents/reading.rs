@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use momoland_protocol::event::EventOrder;
+use momoland_protocol::event::EventHeader;
 use momoland_protocol::id::{ChainId, LogId, Seq};
 use momoland_store::kv::Batch;
 use tokio::time::Instant;
@@ -20,6 +20,9 @@ use crate::engine::Home;
 /// Documents that stay in memory though nobody has them open. More: those that were used longest ago go.
 const IDLE_DOCUMENTS_MAX: usize = 16;
 
+/// What a change of the roster took from everybody.
+type Cut = Vec<(EventHeader, Update)>;
+
 impl Home {
     /// A document that this person may see, in memory.
     pub(super) fn document(&mut self, log: LogId) -> Result<&mut Document, ApiError> {
@@ -27,7 +30,8 @@ impl Home {
         let shelved = self.documents.shelf.get(&log).ok_or_else(no_such_document)?;
         self.require_member(shelved.room).map_err(|_| no_such_document())?;
         if shelved.document.is_none() {
-            let document = self.read_document(log, true)?;
+            let (mut document, cut) = self.read_document(log, true)?;
+            self.write_anew(log, &mut document, cut)?;
             if let Some(shelved) = self.documents.shelf.get_mut(&log) {
                 shelved.document = Some(document);
             }
@@ -41,13 +45,13 @@ impl Home {
     }
 
     /// Folds what is on disk of a document. Blocks on the disk, for as long as what no snapshot says takes.
-    pub(super) fn read_document(&mut self, log: LogId, journal: bool) -> Result<Document, ApiError> {
+    fn read_document(&mut self, log: LogId, journal: bool) -> Result<(Document, Cut), ApiError> {
         let FoldedLog { mut document, snapshot, cut } = self.source(log)?.fold()?;
         if let Some(snapshot) = snapshot {
             self.keep_snapshot(log, snapshot);
         }
         if !journal {
-            return Ok(document);
+            return Ok((document, cut));
         }
         let journal = self.documents.records.journal(log).map_err(|error| unreadable(log, &error))?;
         let mut batch = Batch::new();
@@ -62,34 +66,39 @@ impl Home {
             }
         }
         self.persistence.write(batch);
-        if !cut.is_empty() && self.may_edit(log).is_ok() {
-            journalled.extend(self.write_anew(log, &mut document, cut)?);
-        }
         if let Some(shelved) = self.documents.shelf.get_mut(&log)
             && document.has_unissued()
         {
             shelved.journalled.extend(journalled);
             shelved.issue_at = Some(Instant::now());
         }
-        Ok(document)
+        Ok((document, cut))
     }
 
-    /// Makes the changes of own events again that build on what a cut took. The journal's entries that say so.
-    fn write_anew(
-        &mut self,
-        log: LogId,
-        document: &mut Document,
-        cut: Vec<(EventOrder, Update)>,
-    ) -> Result<BTreeSet<u64>, ApiError> {
-        let mut anew = self.documents.records.written_anew(log).map_err(|error| unreadable(log, &error))?;
+    /// Makes own changes again that build on what a cut took, where this person may write, once each.
+    fn write_anew(&mut self, log: LogId, document: &mut Document, cut: Cut) -> Result<(), ApiError> {
+        if cut.is_empty() || self.may_edit(log).is_err() {
+            return Ok(());
+        }
+        // The note may still be on its way to the disk.
+        let mut anew = match self.documents.anew.get(&log) {
+            Some(anew) => anew.clone(),
+            None => self.documents.records.written_anew(log).map_err(|error| unreadable(log, &error))?,
+        };
         let done: BTreeSet<(ChainId, Seq)> = anew.places.iter().copied().collect();
-        let Some(MadeAnew { update, places }) = document.write_anew(cut, &done) else { return Ok(BTreeSet::new()) };
+        let Some(MadeAnew { update, places }) = document.write_anew(cut, &done) else { return Ok(()) };
         tracing::info!(%log, "own changes were written beside what a change of the room took back: they are made again");
         anew.places.extend(places);
+        self.documents.anew.insert(log, anew.clone());
         self.documents.journal.seal(log);
         let added = self.documents.journal.add(log, &update, Vec::new());
+        let Some(shelved) = self.documents.shelf.get_mut(&log) else { return Ok(()) };
+        let numbers = std::mem::replace(&mut shelved.journalled, added);
+        (shelved.leans_since, shelved.issue_at) = (None, Some(Instant::now()));
+        // One batch: a kill finds the old changes, or the new ones with the note of it.
+        self.documents.journal.replace(log, numbers);
         self.documents.journal.note_written_anew(log, anew);
-        Ok(added)
+        Ok(())
     }
 
     /// An event of a document is stored: after some, what it adds up to is folded, so that it opens fast, here or after a
@@ -142,11 +151,12 @@ impl Home {
             return;
         };
         let may_edit = self.may_edit(log).is_ok();
-        let read = self.read_document(log, may_edit).map(|mut document| {
+        let read = self.read_document(log, may_edit).and_then(|(mut document, cut)| {
             if may_edit {
                 document.recover(&before.unissued());
+                self.write_anew(log, &mut document, cut)?;
             }
-            document
+            Ok(document)
         });
         match read {
             Ok(document) => {
@@ -180,7 +190,7 @@ impl Home {
         let Some(before) = self.documents.shelf.get_mut(&log).and_then(|shelved| shelved.document.take()) else {
             return;
         };
-        let rebased = self.read_document(log, false).map(|mut document| {
+        let rebased = self.read_document(log, false).map(|(mut document, _)| {
             let update = document.rebase(&before);
             (document, update)
         });

@@ -3,7 +3,7 @@
 //! A [`Source`] holds all that judges the events as it was when it was taken. Whoever installs what came out looks
 //! whether that still holds; a snapshot is looked at anew each time it is read, so writing one that does not is harmless.
 
-use momoland_protocol::event::{Action, Event as LogEvent, EventHeader, EventOrder};
+use momoland_protocol::event::{Action, Event as LogEvent, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, EventId, LogId, Seq};
 use momoland_replica::roster::Roster;
 use momoland_store::event_log::EventReader;
@@ -49,7 +49,7 @@ struct Read {
     /// Those that nothing can be said of yet.
     unjudged: Vec<(ChainId, Seq)>,
     /// Those of them that a change of the roster took from everybody.
-    cut: Vec<(EventOrder, Update)>,
+    cut: Vec<(EventHeader, Update)>,
 }
 
 /// What a document's events add up to.
@@ -58,7 +58,7 @@ pub(super) struct FoldedLog {
     /// What is worth writing down, so that the next time less is read.
     pub(super) snapshot: Option<Vec<u8>>,
     /// What a change of the roster took from everybody.
-    pub(super) cut: Vec<(EventOrder, Update)>,
+    pub(super) cut: Vec<(EventHeader, Update)>,
 }
 
 /// How much is read beside a snapshot before a new one is made.
@@ -191,7 +191,7 @@ impl Source {
         let Some(update) = event.content().and_then(packing::unpack) else { return };
         let counts = self.roster.counts_event(header);
         if !counts && let Ok(update) = Update::decode(&update) {
-            read.cut.push((header.order(), update));
+            read.cut.push((header.clone(), update));
         }
         let author = self.roster.account_of(header.device).filter(|_| counts);
         let judged = author.and_then(|author| Some((author, standing(&self.rights, header, author)?)));

@@ -42,6 +42,11 @@ impl Home {
             shelved.issue_at = None;
             return;
         }
+        if self.documents.journal.notes_written_anew(log) {
+            // Else a kill would find the event without the note, and all would be said once more.
+            shelved.issue_at = Some(Instant::now() + ISSUE_AFTER);
+            return;
+        }
         (shelved.issue_at, shelved.issue_until) = (None, None);
         let Some(document) = shelved.document.as_mut().filter(|document| document.has_unissued()) else { return };
         if document.leans() {

@@ -135,6 +135,21 @@ async fn what_is_settled_here_is_not_put_away_again() {
     assert_eq!(home.own_room.put_away(choice).these, [unknown], "it may be unread there");
 }
 
+// Rules: RG5
+#[tokio::test]
+async fn of_more_names_than_have_place_those_that_the_other_said_stay() {
+    let mut device = Device::start(Arc::new(HeldStore::default()));
+    let home = &mut device.home;
+    let choice = Choice::of_nothing(RegisterName::PUT_AWAY);
+    let names =
+        |from: u8| PutAway { until: Hlc::default(), these: (from..from + 60).map(|it| EventId([it; 32])).collect() };
+    drop(home.choose_one(choice, cbor::encode(&names(100))));
+    hear(home, choice, cbor::encode(&names(1)));
+    let away = home.own_room.put_away(choice);
+    assert!(away.covers(&names(1)), "else the two would go on correcting each other");
+    assert_eq!(away.these.len(), PutAway::THESE_MAX);
+}
+
 #[tokio::test]
 async fn what_a_later_version_put_away_is_left_as_it_is() {
     let mut device = Device::start(Arc::new(HeldStore::default()));
