@@ -2,6 +2,7 @@
 //
 // Prints one JSON line a figure; called by `./dev bench desktop`. Medians over RUNS fresh starts of the built programs.
 import { readFileSync, readdirSync } from "node:fs";
+import { median } from "./median.mjs";
 import { until } from "./processes.mjs";
 import { Stage } from "./stage.mjs";
 
@@ -45,10 +46,6 @@ report("desktop.server_idle_pss", median(servers), "MB");
 
 function report(figure, value, unit) {
   console.log(JSON.stringify({ figure, ours: Math.round(value * 10) / 10, reference: null, ratio: null, unit, target: null, met: null }));
-}
-
-function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 /** The fields of /proc/PID/stat after the name, which may hold spaces itself. Field n of proc(5) is at n - 3. */

@@ -3,7 +3,8 @@
 // recording of somebody's says (MOMOLAND_TRACE; github.com/josephg/editing-traces). Called by `./dev bench desktop --trace`.
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import { makeRoom, median, openBrowser, openEngine, openWindow, report, withServer } from "./figures.mjs";
+import { makeRoom, openBrowser, openEngine, openWindow, report, withServer } from "./figures.mjs";
+import { median } from "./median.mjs";
 
 const TITLE = "The finished paper";
 const SHORT_TITLE = "A short note";
@@ -74,7 +75,7 @@ async function timesToText(page, title, head, last) {
           }
         }
         if (performance.now() - began > patienceMs) fail(new Error(`${of} is nowhere to be seen`));
-        else if (times.last === undefined) requestAnimationFrame(look);
+        else if (times.first === undefined || times.last === undefined) requestAnimationFrame(look);
       };
       button.click();
       look();

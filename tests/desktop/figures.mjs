@@ -1,11 +1,11 @@
 // What measurements of the window share: the real programs in a folder of their own, and figures as lines of JSON.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "../../ui/node_modules/playwright-core/index.mjs";
+import { freePort } from "./processes.mjs";
 
 const BIN = process.env.MOMOLAND_BIN_DIR;
 if (BIN === undefined) throw new Error("MOMOLAND_BIN_DIR says where momo and momoland-server are");
@@ -107,22 +107,9 @@ async function until(what, holds) {
   throw new Error(`in vain: ${what}`);
 }
 
-function freePort() {
-  return new Promise((done) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => done(port));
-    });
-  });
-}
-
 export function megabytes(pid) {
   const pss = /^Pss:\s+(\d+) kB/mu.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
   return Number(pss[1]) / 1_024;
-}
-
-export function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 export function report(figure, ours, unit, target = null, reference = null, ratioMax = null) {

@@ -3,7 +3,8 @@
 // with optimised programs.
 //
 // Where the disk is slow to sync, `TMPDIR=/dev/shm` fills the rooms in a fraction of the time.
-import { makeRoom, median, megabytes, openBrowser, openEngine, openWindow, report, withServer } from "./figures.mjs";
+import { makeRoom, megabytes, openBrowser, openEngine, openWindow, report, withServer } from "./figures.mjs";
+import { median } from "./median.mjs";
 
 const LONG = Number(process.env.MOMOLAND_BENCH_MESSAGES ?? 100_000);
 const SHORT = 100;

@@ -101,6 +101,20 @@ test("a refused wish is said in the room, and no longer shown", async () => {
   expect([refused?.roomId, refused?.error.message, together.wished]).toEqual(["shed", "Nothing is played in this call.", null]);
 });
 
+test("a refused wish takes no later one with it", async () => {
+  const { client, store, actions } = stand({ listening: PLAYED });
+  const refusals: ((reason: Error) => void)[] = [];
+  client.call = () => new Promise((_, refuse) => refusals.push(refuse));
+  actions.listen({ action: "seek", positionMs: 20_000 });
+  actions.listen({ action: "seek", positionMs: 30_000 });
+  refusals.shift()?.(new Error("Nothing is played in this call."));
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(store.getState().calls.together.wished?.positionMs).toBe(30_000);
+  refusals.shift()?.(new Error("Nothing is played in this call."));
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(store.getState().calls.together.wished).toBeNull();
+});
+
 test("at its end it plays from the beginning, however it came there", async () => {
   const { client, actions, answer } = stand({ listening: { ...PLAYED, positionMs: 60_000 } });
   actions.listen({ action: "play" });
@@ -148,6 +162,19 @@ test("in the desktop window the system's dialog asks, once at a time, and who ch
   expect(store.getState().calls.together.opening).toBe(true);
   await answer();
   expect(store.getState().calls.together.opening).toBe(false);
+});
+
+test("a file goes to the call that it was chosen for, whichever one is in by then", async () => {
+  vi.stubGlobal("isTauri", true);
+  const { client, store, actions, answer } = stand();
+  const choices: ((path: string | null) => void)[] = [];
+  mockIPC(() => new Promise((resolve) => choices.push(resolve)));
+  actions.playTogether();
+  await answer();
+  store.dispatch({ type: "event", event: { type: "call.changed", call: { ...CALL, part: "out" } }, now: 2 });
+  store.dispatch({ type: "event", event: { type: "call.changed", call: { ...CALL, callId: "c2", roomId: "tides" } }, now: 3 });
+  choices.shift()?.("/home/ada/low-water.mp3");
+  await vi.waitFor(() => expect(client.calls).toEqual([{ method: "calls.play", params: { callId: "c1", path: "/home/ada/low-water.mp3" } }]));
 });
 
 test("what the dialog or the engine refuses is said in the room", async () => {

@@ -4,7 +4,7 @@ import type { Client } from "@/client/client";
 import { chooseSound, hasFileDialog } from "@/client/desktop";
 import type { CallMedia } from "@/client/types";
 import { currentCall, type CallLook } from "@/state/calls";
-import { isAtEnd, playedIn, positionAt, versionOf, type Together } from "@/state/listening";
+import { isAtEnd, playedIn, positionAt, versionOf, type Together, type Wished } from "@/state/listening";
 import { createPictures } from "@/state/pictures";
 import type { Store } from "@/state/store";
 
@@ -44,12 +44,10 @@ export function createCallActions(client: Client, store: Store) {
 
   const setTogether = (together: Partial<Together>): void => store.dispatch({ type: "calls", calls: { type: "together", together } });
 
-  async function play(path: string): Promise<void> {
-    const call = currentCall(store.getState().calls);
-    if (call === null) return;
+  async function play(callId: string, path: string): Promise<void> {
     setTogether({ opening: true });
     try {
-      await client.call("calls.play", { callId: call.callId, path });
+      await client.call("calls.play", { callId, path });
     } finally {
       setTogether({ opening: false });
     }
@@ -63,20 +61,25 @@ export function createCallActions(client: Client, store: Store) {
     if (call?.listening === undefined || played === null) return;
     const { callId, roomId, listening } = call;
     const again = wish.action === "play" && isAtEnd(played);
+    let wished: Wished | null = null;
+    const forget = (): void => {
+      // There may be a later one in its place.
+      if (wished !== null && store.getState().calls.together.wished === wished) setTogether({ wished: null });
+    };
     if (wish.action !== "stop") {
       const at = Date.now();
       const positionMs = wish.action === "seek" ? wish.positionMs : again ? 0 : positionAt(played, at);
       const state = wish.action === "play" || (wish.action === "seek" && played.state === "playing") ? "playing" : "paused";
-      const wished = { of: versionOf(listening), state, positionMs, at } as const;
+      wished = { of: versionOf(listening), state, positionMs, at };
       setTogether({ wished });
-      setTimeout(() => store.getState().calls.together.wished === wished && setTogether({ wished: null }), WISH_SHOWN_MS);
+      setTimeout(forget, WISH_SHOWN_MS);
     }
     try {
       // Somebody may have moved it to its end, which is not the same as having played to it.
       if (again) await client.call("calls.playback", { callId, action: "seek", positionMs: 0 });
       await client.call("calls.playback", { callId, ...wish });
     } catch (thrown) {
-      setTogether({ wished: null });
+      forget();
       store.dispatch({ type: "calls", calls: { type: "refused", roomId, error: ApiError.from(thrown) } });
     }
   }
@@ -101,7 +104,7 @@ export function createCallActions(client: Client, store: Store) {
       const call = currentCall(store.getState().calls);
       if (call !== null) await client.call("calls.setMedia", { callId: call.callId, screen: true, screenSource });
     },
-    /** Plays a file to everybody in the call, by its path on the engine's machine. A refusal is for whoever asked. */
+    /** Plays a file to everybody in a call, by its path on the engine's machine. A refusal is for whoever asked. */
     playFile: play,
     /** Asks for a file to be played to everybody: in the system's dialog where there is one, else for its path. */
     playTogether: () => {
@@ -114,7 +117,7 @@ export function createCallActions(client: Client, store: Store) {
       }
       void ask("play", call.roomId, async () => {
         const path = await chooseSound();
-        if (path !== null) await play(path);
+        if (path !== null) await play(call.callId, path);
       });
     },
     listen: (wish: ListenWish) => void listen(wish),

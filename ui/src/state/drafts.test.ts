@@ -85,6 +85,19 @@ test("what another device sent is no draft here any more once the room is left",
   expect(store.getState().drafts.has("shed")).toBe(false);
 });
 
+test("an answer without a word yet, of which the engine keeps nothing, is still one when one comes back", async () => {
+  const { actions, store } = setup();
+  store.dispatch({ type: "openRoom", roomId: "shed" });
+  actions.setReply("shed", "origin");
+  await vi.runAllTimersAsync();
+  expect(store.getState().rooms?.get("shed")).not.toHaveProperty("draftReplyTo");
+  store.dispatch({ type: "event", now: 0, event: { type: "room.changed", room: room({}) } });
+  store.dispatch({ type: "openRoom", roomId: "tides" });
+  expect(store.getState().drafts.get("shed")).toEqual({ text: "", replyTo: "origin", saved: true });
+  store.dispatch({ type: "event", now: 0, event: { type: "room.changed", room: room({}) } });
+  expect(store.getState().drafts.get("shed")?.replyTo).toBe("origin");
+});
+
 test("a window that goes tells of all that waits", () => {
   const { actions, told } = setup();
   actions.setDraft("shed", "one");

@@ -443,8 +443,10 @@ function withKeptDraft(state: State, roomId: string, text: string, replyTo: stri
   const next = { ...room };
   delete next.draft;
   delete next.draftReplyTo;
-  if (text !== "") next.draft = text;
-  if (replyTo !== undefined) next.draftReplyTo = replyTo;
+  if (text !== "") {
+    next.draft = text;
+    if (replyTo !== undefined) next.draftReplyTo = replyTo;
+  }
   return { ...state, rooms: new Map(state.rooms).set(roomId, next) };
 }
 
@@ -457,6 +459,8 @@ function mergedDrafts(state: State, { drafts }: Drafts): ReadonlyMap<string, Dra
 /** A draft of another device. Never in the room that is open: nobody's composer changes under their hands. */
 function takeDraft(state: State, room: Room): State {
   const held = state.drafts.get(room.roomId);
+  // The engine keeps no answer without a word.
+  if (held?.text === "" && room.draft === undefined) return state;
   if (room.roomId === state.openRoomId || held?.saved === false || (held?.text === room.draft && held?.replyTo === room.draftReplyTo)) return state;
   return withDraft(state, room.roomId, room.draft === undefined ? null : draftOf(room.draft, room.draftReplyTo, true));
 }

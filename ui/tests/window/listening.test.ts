@@ -32,9 +32,6 @@ function tell(engine: FakeEngine, listening: CallListening): void {
 
 const moment = (slider: Locator): Promise<string | null> => slider.getAttribute("aria-valuetext");
 
-/** The engine answers nothing that it does, so that only what was wished is seen. */
-const keepSilent = (engine: FakeEngine): void => engine.answer({ "calls.playback": () => ({}) });
-
 describe("a file is begun", () => {
   test("by its path, by the keyboard alone, and the focus comes back", async () => {
     const { page, engine, bar, strip } = await inCall();
@@ -141,7 +138,8 @@ describe("a file that is played", () => {
 
   test("is moved in by the keys, each hold said once it is let go", async () => {
     const { page, engine, slider } = await inCall(played());
-    keepSilent(engine);
+    // Its word on one key must not come between two later ones.
+    engine.answer({ "calls.playback": () => ({}) });
     await slider.focus();
     const sought = (): unknown[] => asked(engine, "calls.playback").map((params) => (params as { positionMs: number }).positionMs);
     for (let times = 0; times < 3; times += 1) await page.keyboard.down("ArrowRight");
@@ -163,7 +161,6 @@ describe("a file that is played", () => {
     await page.evaluate((dir) => {
       document.documentElement.dir = dir;
     }, direction);
-    keepSilent(engine);
     const box = await slider.boundingBox();
     if (box === null) throw new Error("it is not there");
     const y = box.y + box.height / 2;

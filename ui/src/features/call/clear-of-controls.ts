@@ -9,7 +9,7 @@ const GAP = 12;
 export function useClearOfControls(sheet: RefObject<HTMLElement | null>): number {
   const [top, setTop] = useState(GAP);
   // What decides whether there are controls, and where.
-  const shown = useAppState((state) => `${currentCall(state.calls)?.callId ?? ""} ${state.openRoomId ?? ""} ${state.openDocId ?? ""} ${state.inboxOpen} ${state.feedOpen} ${state.calls.look.large}`);
+  const shown = useAppState((state) => `${currentCall(state.calls)?.callId ?? ""} ${state.openRoomId ?? ""} ${state.openDocId ?? ""} ${state.inboxOpen} ${state.feedOpen} ${state.calls.look.large} ${state.announcements.length}`);
 
   const settle = useEffectEvent(() => {
     const own = sheet.current?.getBoundingClientRect();

@@ -97,7 +97,8 @@ function usePosition(listening: CallListening): number {
 function Moment({ listening, lengthMs }: { listening: CallListening; lengthMs: number }) {
   const actions = useActions();
   const positionMs = usePosition(listening);
-  return <SeekBar positionMs={positionMs} lengthMs={lengthMs} onSeek={(to) => actions.listen({ action: "seek", positionMs: to })} className="flex-[2] basis-[200px] @max-[440px]:order-last @max-[440px]:basis-full" />;
+  // What is held in one file is not let go in the next.
+  return <SeekBar key={`${listening.deviceId} ${listening.title}`} positionMs={positionMs} lengthMs={lengthMs} onSeek={(to) => actions.listen({ action: "seek", positionMs: to })} className="flex-[2] basis-[200px] @max-[440px]:order-last @max-[440px]:basis-full" />;
 }
 
 /** Of a file whose length nobody knows. */

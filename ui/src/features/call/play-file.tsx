@@ -15,7 +15,10 @@ const words = strings.call.listening;
 export function PlayFileDialog() {
   const actions = useActions();
   const attempt = useAttempt();
-  const inCall = useAppState((state) => currentCall(state.calls) !== null);
+  const current = useAppState(({ calls }) => currentCall(calls)?.callId);
+  /** The call that it was asked in: a file for one is not for the next. */
+  const [callId] = useState(current);
+  const over = callId === undefined || current !== callId;
   const replaced = useAppState(({ calls }) => {
     const call = currentCall(calls);
     return call === null ? null : (playedIn(call, calls.together)?.title ?? null);
@@ -26,13 +29,13 @@ export function PlayFileDialog() {
 
   const { closeOverlay } = actions;
   useEffect(() => {
-    if (!inCall) closeOverlay();
-  }, [inCall, closeOverlay]);
+    if (over) closeOverlay();
+  }, [over, closeOverlay]);
 
   async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     setChecked(true);
-    if (path !== "" && (await attempt.run(() => actions.playFile(path)))) actions.closeOverlay();
+    if (!over && path !== "" && (await attempt.run(() => actions.playFile(callId, path)))) actions.closeOverlay();
   }
 
   return (

@@ -27,10 +27,10 @@ export function SeekBar({ positionMs, lengthMs, onSeek, className = "" }: SeekBa
     return box === undefined || box.width === 0 ? at : clamp(((clientX - box.left) / box.width) * lengthMs, lengthMs);
   }
 
-  function letGo(): void {
-    if (held === null) return;
+  function letGo(to = held?.at): void {
+    if (to === undefined) return;
     setHeld(null);
-    onSeek(Math.round(held.at));
+    onSeek(Math.round(to));
   }
 
   function onKeyDown(event: KeyboardEvent): void {
@@ -68,7 +68,7 @@ export function SeekBar({ positionMs, lengthMs, onSeek, className = "" }: SeekBa
           setHeld({ at: pointedAt(event), pointer: event.pointerId });
         }}
         onPointerMove={(event) => held?.pointer === event.pointerId && setHeld({ at: pointedAt(event), pointer: event.pointerId })}
-        onPointerUp={(event) => held?.pointer === event.pointerId && letGo()}
+        onPointerUp={(event) => held?.pointer === event.pointerId && letGo(pointedAt(event))}
         onPointerCancel={(event) => held?.pointer === event.pointerId && setHeld(null)}
         onKeyDown={onKeyDown}
         onKeyUp={() => held?.pointer === null && letGo()}
