@@ -25,7 +25,7 @@ struct Music {
 impl Music {
     fn write(folder: &Path) -> Self {
         let mut speech = Speech::new(77);
-        let samples: Vec<f32> = (0..60 * 50).flat_map(|_| speech.next_frame()).collect();
+        let samples: Vec<f32> = (0..180 * 50).flat_map(|_| speech.next_frame()).collect();
         let path = folder.join("Low water.wav");
         std::fs::write(&path, sound::wav(&samples)).expect("the folder is ours");
         Self { path, coarse: sound::coarse(&samples) }
@@ -127,7 +127,7 @@ fn all_in_a_call_hear_the_same_moment_of_a_file_and_any_may_change_it() {
     let is_told = |event: &Value| event["type"] == "call.changed" && event["call"]["listening"]["title"] == "Low water";
     let told = grace.wait_event(mark, "what is played", WITHIN, is_told)["call"]["listening"].clone();
     assert_eq!((&told["state"], &told["userId"]), (&json!("playing"), &json!(ada.user_id())));
-    assert_eq!(told["lengthMs"], 60_000);
+    assert_eq!(told["lengthMs"], 180_000);
     wait_together(&music, &[(&ada, at_ada), (&grace, at_grace)]);
 
     grace.ask("calls.playback", act("pause"));

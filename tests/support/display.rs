@@ -168,6 +168,7 @@ impl Display {
         let told = self.connection.change_property32(PropMode::REPLACE, self.root, list, AtomEnum::WINDOW, &windows);
         told.expect("it is asked").check().expect("it is told");
     }
+
     fn atom(&self, name: &str) -> Atom {
         let atom = self.connection.intern_atom(false, name.as_bytes()).expect("it is asked");
         atom.reply().expect("an atom").atom

@@ -212,6 +212,10 @@ impl Listening {
     }
 
     fn take(&mut self, mut heard: Played, clocks: Clocks) -> Step {
+        // Who comes later is not told of what ended before.
+        if self.played.is_none() && heard.is_over() {
+            return Step::Nothing;
+        }
         let yields = self.plays_here();
         let mut is_news = true;
         if let Some(known) = &self.played {
@@ -380,6 +384,24 @@ mod tests {
         assert_eq!(all[1].hear(device(2), forged, NOW), Step::Nothing, "nobody could ever change it");
         assert!(all[1].retain(|device| device == self::device(2)), "who plays is gone, and with them the file");
         assert!(all[1].current().is_none() && all[1].played().unwrap().is_gone);
+    }
+
+    // Rules: CA8
+    #[test]
+    fn who_comes_when_a_file_ended_is_told_of_the_next_only() {
+        let mut all = all();
+        all[0].begin("one".to_owned(), None, NOW);
+        let mut late = all.split_off(2).remove(0);
+        carry(&mut all, 1_000);
+        assert_eq!(all[0].wish(Wish::Stop, NOW), Some(Step::Obey(Wish::Stop)));
+        assert_eq!(carry(&mut all, 2_000), [(1, Step::Changed)], "who heard it is told of its end");
+        let said = all[0].say(0, 3_000);
+        assert_eq!(said.len(), 1);
+        assert_eq!(late.hear(device(0), said[0].clone(), NOW), Step::Nothing);
+        assert!(late.played().is_none());
+        all[0].begin("other".to_owned(), None, NOW);
+        let said = all[0].say(0, 3_000);
+        assert_eq!(late.hear(device(0), said[0].clone(), NOW), Step::Changed);
     }
 
     // Rules: CA9

@@ -200,6 +200,11 @@ impl SoundFile {
                 self.ended = true;
                 Ok(())
             }
+            // So does one that was cut off.
+            Err(Error::IoError(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                self.end();
+                Ok(())
+            }
             Err(error) => Err(refused(error)),
         }
     }
@@ -217,6 +222,11 @@ impl SoundFile {
                 }
                 // It was cut off.
                 Err(Error::IoError(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    self.end();
+                    break;
+                }
+                // Another stream follows in the same file: the first is what its length tells of.
+                Err(Error::ResetRequired) => {
                     self.end();
                     break;
                 }
@@ -332,6 +342,32 @@ pub(super) mod tests {
         for position_ms in [4_000, 1_000_000, u64::MAX] {
             file.seek(position_ms).unwrap();
             assert!(file.next_frame().unwrap().is_none(), "{position_ms}");
+        }
+    }
+
+    #[test]
+    fn a_moment_behind_where_a_file_was_cut_off_is_its_end() {
+        // MP3, one channel at 44.1 kHz and 128 kbit/s: frames of 417 bytes, silent ones.
+        let mut silent = [0; 417];
+        silent[..4].copy_from_slice(&[0xff, 0xfb, 0x90, 0xc0]);
+        // The first tells that a thousand follow, which are 26 s.
+        let mut cut_off = silent;
+        cut_off[21..25].copy_from_slice(b"Xing");
+        cut_off[25..33].copy_from_slice(&[0, 0, 0, 1, 0, 0, 3, 0xe8]);
+        let mut cut_off = cut_off.to_vec();
+        (0..100).for_each(|_| cut_off.extend(silent));
+        cut_off.extend(&silent[..200]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Cut off.mp3");
+        std::fs::write(&path, cut_off).unwrap();
+        let mut file = SoundFile::open(&path).unwrap();
+        assert!(file.length_ms().is_some_and(|length_ms| length_ms > 20_000), "{:?}", file.length_ms());
+        for _ in 0..2 {
+            file.seek(20_000).unwrap();
+            assert!(file.next_frame().unwrap().is_none());
+            file.seek(1_000).unwrap();
+            let seconds = all(&mut file).len() as f64 / f64::from(SAMPLE_RATE);
+            assert!((1.5..1.7).contains(&seconds), "{seconds} s are left of 2.6");
         }
     }
 

@@ -113,6 +113,8 @@ impl Playing {
                         shared.progress.position_ms += FRAME_MS;
                     }
                 }
+                // Meanwhile it was sought: it goes on from there.
+                Ok(Some(false)) if shared.seek_ms.is_some() => at_end = false,
                 Ok(Some(false)) => {
                     at_end = true;
                     shared.progress.playing = false;

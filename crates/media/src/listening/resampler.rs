@@ -104,6 +104,7 @@ mod tests {
         let loudest = out.iter().skip(2_000).fold(0.0_f32, |loudest, sample| loudest.max(sample.abs()));
         assert!(loudest < 0.005, "{loudest}");
     }
+
     proptest! {
         #[test]
         fn prop_any_pieces_give_the_same_sound_of_the_same_length(

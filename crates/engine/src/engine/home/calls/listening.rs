@@ -33,7 +33,6 @@ impl Home {
         let own = self.key.device();
         let Some(sound) = &self.calling.sound else { return Err(refusal(Refusal::NoSuchCall)) };
         let together = self.calling.together.get_or_insert_with(|| Together::new(room, own));
-        together.player = None;
         let ports = std::sync::Arc::clone(&sound.ports);
         let (title, length_ms) = (file.title().to_owned(), file.length_ms());
         let player = sound
