@@ -39,7 +39,7 @@ pub(crate) use self::server::RequestFailure;
 /// The layout of the engine's store: `EventLog`'s keys and the engine's own. Raised with every change to either. Schema 3
 /// keeps what people chose as registers; what stood elsewhere is taken over when an account is opened
 /// (`account::record::earlier`).
-const SCHEMA: SchemaVersion = SchemaVersion(3);
+pub const SCHEMA: SchemaVersion = SchemaVersion(3);
 
 /// Bytes of the store's pages that are kept in memory: the newest screens of some rooms. What is read at the start is read
 /// once, and the system keeps the files' pages as well.

@@ -18,7 +18,7 @@ pub mod fuzzing;
 
 pub use crate::account::keys::KeyVault;
 pub use crate::calls::PictureStream;
-pub use crate::engine::{Engine, EngineConfig, EventStream, KeyStorage, OpenError};
+pub use crate::engine::{Engine, EngineConfig, EventStream, KeyStorage, OpenError, SCHEMA};
 
 /// What a front logs unless it is told otherwise. The WebRTC stack warns of what is normal while a link opens.
 pub const LOG_FILTER: &str =

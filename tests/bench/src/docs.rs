@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use momoland_store::kv::{KeyRange, Order, SchemaVersion, SledStore, Store as _};
+use momoland_engine::SCHEMA;
+use momoland_store::kv::{KeyRange, Order, SledStore, Store as _};
 use serde_json::{Value, json};
 use support::Server;
 use yrs::updates::decoder::Decode as _;
@@ -53,9 +54,6 @@ const OPENINGS: usize = 5;
 
 /// What the server may send while two direct peers type, of the bytes that it is sent: acknowledgements, and no updates.
 const DIGEST_RATIO_MAX: f64 = 0.2;
-
-/// The version of the store that engines write.
-const SCHEMA: SchemaVersion = SchemaVersion(2);
 
 /// The seed of what is typed where no trace is given.
 const SEED: u64 = 7;
