@@ -28,7 +28,7 @@ use yrs::{
 };
 
 use super::graft::{Between, graft, id_of};
-use super::update::units;
+use super::update::{UpdateError, units};
 
 /// Stands for what is no text: a picture, a rule, a mention.
 const OBJECT: char = '\u{fffc}';
@@ -395,55 +395,56 @@ impl Line {
         before: bool,
         blocks: &[(&XmlElementTemplate, &str)],
     ) -> Vec<Self> {
-        if blocks.len() < GRAFTED_FROM {
-            let mut lines: Vec<Self> = Vec::with_capacity(blocks.len());
-            let mut beside = element.clone();
-            for (template, text) in blocks {
-                let Some(mut line) = Self::beside(txn, &beside, fragment, before, template) else { break };
-                line.insert(txn, 0, text);
-                if !before && let Some(element) = line.element() {
-                    beside = element;
-                }
-                lines.push(line);
+        if blocks.len() >= GRAFTED_FROM {
+            match Self::graft_beside(txn, element, before, blocks) {
+                Ok(lines) => return lines,
+                Err(error) => tracing::error!(%error, "lines could not be put in at once: they go in one by one"),
             }
-            return lines;
         }
+        let mut lines: Vec<Self> = Vec::with_capacity(blocks.len());
+        let mut beside = element.clone();
+        for (template, text) in blocks {
+            let Some(mut line) = Self::beside(txn, &beside, fragment, before, template) else { break };
+            line.insert(txn, 0, text);
+            if !before && let Some(element) = line.element() {
+                beside = element;
+            }
+            lines.push(line);
+        }
+        lines
+    }
+
+    fn graft_beside(
+        txn: &mut TransactionMut<'_>,
+        element: &XmlElementRef,
+        before: bool,
+        blocks: &[(&XmlElementTemplate, &str)],
+    ) -> Result<Vec<Self>, UpdateError> {
         let own = id_of(&XmlOut::Element(element.clone()));
         let between = match before {
             true => Between { left: element.siblings(txn).next_back().as_ref().and_then(id_of), right: own },
             false => Between { left: own, right: element.siblings(txn).next().as_ref().and_then(id_of) },
         };
-        let grafted = graft(txn, between, |content, writing| {
+        graft(txn, between, |content, writing| {
             for (template, text) in blocks.iter().rev() {
                 let block = template.insert(writing, |txn, new| content.insert(txn, 0, new));
                 if !text.is_empty() {
                     block.insert(writing, 0, XmlTextPrelim::new(*text));
                 }
             }
-        });
-        if grafted.is_err() {
-            // What `yrs` wrote itself is always read.
-            return Vec::new();
-        }
-        let made = |node: XmlOut| node.into_xml_element();
-        let mut elements: Vec<XmlElementRef> = match before {
-            true => std::iter::from_fn({
-                let mut siblings = element.siblings(txn);
-                move || siblings.next_back()
-            })
-            .take(blocks.len())
-            .filter_map(made)
-            .collect(),
-            false => element.siblings(txn).take(blocks.len()).filter_map(made).collect(),
-        };
-        if before {
-            elements.reverse();
-        }
-        let line = |element: XmlElementRef| {
+        })?;
+        let mut siblings = element.siblings(txn);
+        let next = || if before { siblings.next_back() } else { siblings.next() };
+        let made = std::iter::from_fn(next).take(blocks.len()).filter_map(XmlOut::into_xml_element);
+        let lines = made.map(|element| {
             let children = element.children(txn).collect();
             Self::of(element, children, txn)
-        };
-        elements.into_iter().map(line).collect()
+        });
+        let mut lines: Vec<Self> = lines.collect();
+        if before {
+            lines.reverse();
+        }
+        Ok(lines)
     }
 
     /// What holds it.
