@@ -47,6 +47,19 @@ test("what is typed is in the engine's replica, under the id that it gave, and w
   expect(await text(page).textContent()).toContain("The sleepers go first.");
 });
 
+test("what is typed into new lines stands as it was typed", async () => {
+  const { page, engine } = await openWindow(busy());
+  await openPlan(page);
+  await text(page).click();
+  const lines = Array.from({ length: 20 }, (_, at) => `: line ${at}`);
+  for (const line of lines) {
+    await page.keyboard.type(line);
+    await page.keyboard.press("Enter");
+  }
+  await until("the engine has the last", () => held(engine).includes("line 19"));
+  for (const line of lines) expect(held(engine)).toContain(`<paragraph>${line}</paragraph>`);
+});
+
 test("undo takes back one's own, not what others wrote", async () => {
   const { page, engine } = await openWindow(busy());
   await openPlan(page);
