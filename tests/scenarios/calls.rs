@@ -86,6 +86,24 @@ fn what_is_said_is_heard_until_somebody_hangs_up_with_or_without_the_server() {
             && event["call"]["participants"].as_array().is_some_and(|others| others.is_empty())
     };
     ada.wait_event(of_ada, "she is alone", WITHIN, left);
+    // Grace hung up, and so told of the call; Ada, who was left alone by her word, tells nothing more.
+    ada.ask("calls.leave", json!({ "callId": call }));
+    wait_until("the call is told of", WITHIN, || told_calls(&ada, &room).len() == 1);
+    let told = told_calls(&grace, &room);
+    let [entry] = told.as_slice() else { panic!("one entry: {told:?}") };
+    assert_eq!((&entry["call"]["outcome"], &entry["call"]["callId"]), (&json!("held"), &call));
+    assert_eq!(entry["call"]["userIds"].as_array().map(Vec::len), Some(2));
+    assert!(entry["call"]["lengthMs"].as_u64() > Some(1_000), "{entry}");
+    grace.refused_as(
+        "invalid",
+        "messages.edit",
+        json!({ "roomId": room, "messageId": entry["messageId"], "text": "?" }),
+    );
+}
+
+/// What a room tells of calls that are over.
+fn told_calls(person: &Momo, room: &str) -> Vec<Value> {
+    person.messages(room).into_iter().filter(|message| !message["call"].is_null()).collect()
 }
 
 /// Waits until nothing but silence is heard for 100 ms.
@@ -179,6 +197,19 @@ fn who_does_not_answer_has_missed_it_and_a_declined_call_is_over() {
     ada.ask("calls.leave", json!({ "callId": call }));
     ada.wait_event(of_ada, "it ended", WITHIN, |event| is_call(event, "ended"));
     grace.wait_event(of_grace, "it ended", WITHIN, |event| is_call(event, "ended"));
+    // Both calls are entries of the room, at everybody's, and unread nowhere.
+    for person in [&ada, &grace, &laptop] {
+        let told = || told_calls(person, &room);
+        wait_until("both calls are told of", WITHIN, || told().len() == 2);
+        for entry in told() {
+            assert_eq!(
+                (&entry["call"]["from"], &entry["call"]["outcome"]),
+                (&json!(ada.user_id()), &json!("unanswered"))
+            );
+            assert_eq!((&entry["call"]["lengthMs"], &entry["text"]), (&json!(0), &json!("")));
+        }
+        assert_eq!(person.room(&room).expect("it is there")["unreadCount"], 0);
+    }
     let told = grace.events_since(of_grace);
     assert!(!told.iter().any(|event| event["type"] == "notification.new"), "who declined did not miss it");
     ada.refused_as("invalid", "calls.start", json!({ "roomId": room, "media": "hologram" }));

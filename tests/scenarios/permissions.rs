@@ -397,7 +397,7 @@ impl Modified {
 }
 
 fn text(text: &str) -> Vec<u8> {
-    cbor::encode(&MessageContent { text: text.to_owned(), sent_at: UnixMillis::now(), mentions: None })
+    cbor::encode(&MessageContent { text: text.to_owned(), sent_at: UnixMillis::now(), mentions: None, call: None })
 }
 
 #[test]

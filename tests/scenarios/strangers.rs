@@ -188,7 +188,8 @@ fn c08_a_modified_client_that_ignores_its_removal_gets_nothing_from_the_server_a
     // It goes on as if nothing had happened: says that it is in the room, asks for everything, types, and writes under
     // the roster in which it still had the right.
     let log = id.conversation();
-    let content = MessageContent { text: "I am still here".to_owned(), sent_at: UnixMillis::now(), mentions: None };
+    let content =
+        MessageContent { text: "I am still here".to_owned(), sent_at: UnixMillis::now(), mentions: None, call: None };
     let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).expect("it is short");
     let header = EventHeader {
         log,

@@ -21,6 +21,9 @@ pub const TEXT_BYTES_MAX: usize = 32 * 1024;
 /// Accounts that one message mentions.
 pub const MENTIONS_MAX: usize = 64;
 
+/// Accounts that the entry of a call names.
+pub const CALL_ACCOUNTS_MAX: usize = 32;
+
 /// UTF-8 bytes of the emoji of a reaction. The longest in use, a family with skin tones, has 41.
 pub const EMOJI_BYTES_MAX: usize = 64;
 

@@ -3,13 +3,15 @@
 
 use momoland_protocol::cbor::{self, Bounded, DecodeError};
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::content::{Mentions, MessageContent, ReactionContent};
+use momoland_protocol::content::{CallEntry, CallOutcome, Mentions, MessageContent, ReactionContent};
 use momoland_protocol::document::{Announcement, DocumentUpdate, Editors, NewDocument};
 use momoland_protocol::event::{Action, Body, BodyBytes, Event, EventHeader, EventPlace};
-use momoland_protocol::id::{AccountId, BodyHash, ChainId, EventId, Incarnation, LogId, RosterHash, Seq, SetHash};
+use momoland_protocol::id::{
+    AccountId, BodyHash, CallId, ChainId, EventId, Incarnation, LogId, RosterHash, Seq, SetHash,
+};
 use momoland_protocol::limits::{
-    BODY_BYTES_MAX, DOCUMENT_EDITORS_MAX, DOCUMENT_TITLE_CHARS_MAX, DOCUMENT_UPDATE_BYTES_MAX, EMOJI_BYTES_MAX,
-    FRAME_BYTES_MAX, MENTIONS_MAX, REGISTER_VALUE_BYTES_MAX, ROOM_NAME_CHARS_MAX, TARGETS_MAX,
+    BODY_BYTES_MAX, CALL_ACCOUNTS_MAX, DOCUMENT_EDITORS_MAX, DOCUMENT_TITLE_CHARS_MAX, DOCUMENT_UPDATE_BYTES_MAX,
+    EMOJI_BYTES_MAX, FRAME_BYTES_MAX, MENTIONS_MAX, REGISTER_VALUE_BYTES_MAX, ROOM_NAME_CHARS_MAX, TARGETS_MAX,
 };
 use momoland_protocol::register::PutAway;
 use momoland_protocol::replication::{ChainRange, Frame};
@@ -193,6 +195,7 @@ fn what_messages_and_reactions_may_say() {
         text: "Who comes?".to_owned(),
         sent_at: UnixMillis(1),
         mentions: Some(Mentions { accounts, room }),
+        call: None,
     };
     let (one, other) = (AccountId([1; 16]), AccountId([2; 16]));
     assert!(!refused(&message(vec![one, other], false)) && !refused(&message(Vec::new(), true)));
@@ -200,6 +203,24 @@ fn what_messages_and_reactions_may_say() {
     assert!(refused(&message(vec![other, one], false)) && refused(&message(vec![one, one], false)));
     let many = (0..=MENTIONS_MAX).map(|number| AccountId([u8::try_from(number).unwrap(); 16])).collect();
     assert!(refused(&message(many, false)));
+    let call = |accounts: Vec<AccountId>| MessageContent {
+        text: String::new(),
+        sent_at: UnixMillis(1),
+        mentions: None,
+        call: Some(CallEntry {
+            call: CallId([3; 16]),
+            from: one,
+            video: false,
+            began: UnixMillis(1),
+            length_ms: 0,
+            accounts,
+            outcome: CallOutcome::Unanswered,
+        }),
+    };
+    assert!(!refused(&call(vec![one])) && !refused(&call(vec![one, other])));
+    assert!(refused(&call(Vec::new())) && refused(&call(vec![other, one])) && refused(&call(vec![one, one])));
+    let many = (0..=CALL_ACCOUNTS_MAX).map(|number| AccountId([u8::try_from(number).unwrap(); 16])).collect();
+    assert!(refused(&call(many)));
     let reaction = |emoji: &str| ReactionContent { emoji: emoji.to_owned(), on: true }.check_bounds();
     assert!(reaction("\u{1f44d}").is_ok());
     for emoji in ["", "a b", "a\0", "a\n", &"x".repeat(EMOJI_BYTES_MAX + 1)] {

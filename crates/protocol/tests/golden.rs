@@ -12,7 +12,9 @@ use momoland_protocol::certificate::{
     DeviceCertificate, REGISTRATION_CONTEXT, VOUCH_CONTEXT, Vouch, registration_message,
 };
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::content::{DeletionContent, Mentions, MessageContent, PinContent, ReactionContent};
+use momoland_protocol::content::{
+    CallEntry, CallOutcome, DeletionContent, Mentions, MessageContent, PinContent, ReactionContent,
+};
 use momoland_protocol::document::{
     Announcement, DocumentChange, DocumentCut, DocumentSignal, DocumentUpdate, Editors, EditorsChange, NewDocument,
     client_seed,
@@ -223,10 +225,21 @@ fn chosen() -> ChosenStatus {
 }
 
 fn objects(vectors: &mut Vectors) {
-    let message = MessageContent { text: "Low water is at 10:40.".to_owned(), sent_at: AT, mentions: None };
+    let message = MessageContent { text: "Low water is at 10:40.".to_owned(), sent_at: AT, mentions: None, call: None };
     vectors.value("content.message", &message);
     let mentions = Mentions { accounts: vec![AccountId([1; 16]), AccountId([2; 16])], room: true };
     vectors.value("content.message.mentions", &MessageContent { mentions: Some(mentions), ..message });
+    let call = CallEntry {
+        call: CallId([3; 16]),
+        from: AccountId([1; 16]),
+        video: true,
+        began: AT,
+        length_ms: 754_000,
+        accounts: vec![AccountId([1; 16]), AccountId([2; 16])],
+        outcome: CallOutcome::Held,
+    };
+    let entry = MessageContent { text: String::new(), sent_at: AT, mentions: None, call: Some(call) };
+    vectors.value("content.call", &entry);
     vectors.value("content.reaction", &ReactionContent { emoji: "\u{1f44d}".to_owned(), on: true });
     vectors.value("content.pin", &PinContent { on: false });
     vectors.value("content.deletion", &DeletionContent {});
@@ -260,7 +273,12 @@ fn objects(vectors: &mut Vectors) {
     let message = registration_message("ada", key(1).device());
     vectors.bytes("registration.proof", &key(1).sign(REGISTRATION_CONTEXT, &message).0);
 
-    let plain = Body::Plain(cbor::encode(&MessageContent { text: "hello".to_owned(), sent_at: AT, mentions: None }));
+    let plain = Body::Plain(cbor::encode(&MessageContent {
+        text: "hello".to_owned(),
+        sent_at: AT,
+        mentions: None,
+        call: None,
+    }));
     let sealed = Body::Sealed { epoch: 3, nonce: [8; 24], ciphertext: vec![1, 2, 3] };
     vectors.value("event.post", &event(&plain, Action::POST, Vec::new()));
     vectors.value("event.reply", &event(&plain, Action::POST, vec![EventId([7; 32])]));

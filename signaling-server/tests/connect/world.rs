@@ -536,7 +536,7 @@ impl Connected {
     pub(crate) async fn say(&mut self, room: RoomId, text: &str) -> CommandId {
         self.device.commands += 1;
         let id = CommandId(self.device.commands);
-        let content = MessageContent { text: text.to_owned(), sent_at: UnixMillis::now(), mentions: None };
+        let content = MessageContent { text: text.to_owned(), sent_at: UnixMillis::now(), mentions: None, call: None };
         let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).unwrap();
         let command =
             Command::Append { log: room.conversation(), action: Action::POST, targets: Vec::new(), place: None, body };

@@ -263,7 +263,7 @@ impl Member {
 
     /// Writes a message, which goes out when somebody is there.
     pub(crate) async fn say(&mut self, room: RoomId, text: String) {
-        let content = MessageContent { text, sent_at: UnixMillis::now(), mentions: None };
+        let content = MessageContent { text, sent_at: UnixMillis::now(), mentions: None, call: None };
         let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).expect("a short body");
         let (action, targets) = (Action::POST, Vec::new());
         let command = Command::Append { log: room.conversation(), action, targets, place: None, body };

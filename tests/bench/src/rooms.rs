@@ -106,7 +106,7 @@ async fn client(folder: &Path, messages: usize) -> (Momo, Server) {
         for number in 0..messages {
             let at = UnixMillis(began.0 + number as u64 * MESSAGE_EVERY_MS);
             let text = format!("{number}: low water is at ten, and the slip is free until noon; bring the pump.");
-            let content = MessageContent { text, sent_at: at, mentions: None };
+            let content = MessageContent { text, sent_at: at, mentions: None, call: None };
             writer.append(room, Action::POST, Vec::new(), &content, at).await;
         }
         writer.reconnect(server.port()).await;

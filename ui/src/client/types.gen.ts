@@ -257,7 +257,12 @@ mentions: Array<string>,
 /**
  * Whether everybody is.
  */
-mentionsRoom: boolean, files: Array<MessageFile>, state: DeliveryState, };
+mentionsRoom: boolean, files: Array<MessageFile>, 
+/**
+ * It is no message but tells of a call that is over; its text is empty. More than one may tell of one call: the
+ * longest counts.
+ */
+call?: MessageCall, state: DeliveryState, };
 
 export type Reaction = { emoji: string, 
 /**
@@ -266,6 +271,22 @@ export type Reaction = { emoji: string,
 userIds: Array<string>, };
 
 export type MessageFile = { fileId: string, };
+
+export type MessageCall = { callId: string, 
+/**
+ * The user id of who called.
+ */
+from: string, media: CallMedia, beganAt: number, 
+/**
+ * Milliseconds until one was alone in it; 0 where nobody answered.
+ */
+lengthMs: number, 
+/**
+ * The user ids of who was in it.
+ */
+userIds: Array<string>, outcome: MessageCallOutcome, };
+
+export type MessageCallOutcome = "held" | "unanswered" | "declined" | "busy";
 
 export type MarkReadParams = { roomId: string, 
 /**

@@ -227,7 +227,7 @@ export function createActions(client: Client, store: Store, sync: Sync) {
       const state = store.getState();
       const ownId = ownAccount(state)?.userId;
       const timeline = state.timelines.get(roomId);
-      const last = timeline?.kind === "ready" ? timeline.messages.findLast((message) => message.author === ownId && message.deletedAt === undefined) : undefined;
+      const last = timeline?.kind === "ready" ? timeline.messages.findLast((message) => message.author === ownId && message.deletedAt === undefined && message.call === undefined) : undefined;
       if (last === undefined) return;
       store.dispatch({ type: "editor", messageId: last.messageId, text: state.editors.get(last.messageId)?.text ?? last.text });
       store.dispatch({ type: "jump", roomId, messageId: last.messageId });

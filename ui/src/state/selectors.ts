@@ -120,6 +120,11 @@ export function mentionsMe(message: Message, ownId: string): boolean {
   return message.author !== ownId && (message.mentionsRoom || message.mentions.includes(ownId));
 }
 
+/** Under whose name a message stands: a call under that of who called, whoever told of its end. */
+export function sayerOf(message: Message): string {
+  return message.call?.from ?? message.author;
+}
+
 export type MessageTools = { reply: boolean; react: boolean; edit: boolean; delete: boolean; pin: boolean };
 
 /** What the reader may do with a message. The engine decides; this spares people what it would refuse. */
@@ -127,7 +132,8 @@ export function toolsFor(room: Room, message: Message, ownId: string): MessageTo
   const alive = message.deletedAt === undefined;
   const posts = alive && mayPost(room);
   const own = message.author === ownId;
-  return { reply: posts, react: posts, edit: posts && own, delete: alive && ((own && mayPost(room)) || mayManage(room)), pin: posts };
+  const call = message.call !== undefined;
+  return { reply: posts, react: posts, edit: posts && own && !call, delete: alive && ((own && mayPost(room)) || mayManage(room)), pin: posts && !call };
 }
 
 // People

@@ -1,10 +1,10 @@
 // Calls as a person has them: in a room's head, over everything when somebody calls, and small while one reads elsewhere.
 import AxeBuilder from "@axe-core/playwright";
 import { describe, expect, test } from "vitest";
-import type { Call, CallParticipant, CallPeerStats } from "@/client/types";
+import type { Call, CallParticipant, CallPeerStats, Message, MessageCall } from "@/client/types";
 import { Refused } from "./fake-engine.js";
-import { asked, openRoom, openWindow, until, type Opened } from "./harness.js";
-import { tidewater } from "./tidewater.js";
+import { asked, focused, log, openRoom, openWindow, until, type Opened } from "./harness.js";
+import { message, tidewater } from "./tidewater.js";
 
 const INGRID: CallParticipant = { userId: "ingrid", deviceId: "ingrid-1", mic: true, speaking: true, camera: false, screen: false, since: 1, path: "direct" };
 const MATEO: CallParticipant = { userId: "mateo", deviceId: "mateo-1", mic: false, speaking: false, camera: false, screen: false, since: 1, path: "turn" };
@@ -28,6 +28,35 @@ async function ringing(): Promise<Opened> {
   opened.engine.emit({ type: "call.changed", call: rung });
   return opened;
 }
+
+test("a call that is over is told of in its room, and who missed one calls back from there", async () => {
+  const world = tidewater();
+  const told = (from: string, clock: string, more: Partial<MessageCall> = {}): Message => ({
+    ...message(from, clock, ""), call: { callId: `${from}-${clock}`, from, media: "audio", beganAt: 1, lengthMs: 754_000, userIds: ["ada", "ingrid"], outcome: "held", ...more },
+  });
+  world.messages.get("boat-shed")?.push(told("ingrid", "09:40"), told("mateo", "09:50", { media: "video", lengthMs: 0, userIds: ["mateo"], outcome: "unanswered" }));
+  const { page, engine } = await openWindow(world);
+  await openRoom(page, "boat-shed");
+  await log(page).getByText("with you").waitFor();
+  const held = log(page).getByRole("article", { name: /^Ingrid Solheim, 09:40/ });
+  expect(await held.getByRole("button", { name: "Call back" }).count()).toBe(0);
+  await held.focus();
+  for (const key of ["F2", "p", "c"]) await page.keyboard.press(key);
+  expect([await page.getByRole("textbox", { name: "Edit the message" }).count(), asked(engine, "messages.pin").length]).toEqual([0, 0]);
+  const missed = log(page).getByRole("article", { name: /^Mateo Ruiz, 09:50/ });
+  await missed.getByText("Missed video call").waitFor();
+  const { violations } = await new AxeBuilder({ page }).include("[role=log]").analyze();
+  expect(violations).toEqual([]);
+  // By keys: into the message, and to the button in it.
+  await missed.focus();
+  await page.keyboard.press("ArrowRight");
+  expect(await focused(page)).toBe("Call back");
+  await page.keyboard.press("Enter");
+  await until("it rings", () => asked(engine, "calls.start").length > 0);
+  expect(asked(engine, "calls.start")).toEqual([{ roomId: "boat-shed", media: "video" }]);
+  await page.getByRole("region", { name: "Call in boat-shed" }).waitFor();
+  expect(await missed.getByRole("button", { name: "Call back" }).isDisabled()).toBe(true);
+});
 
 describe("a call that one makes", () => {
   test("rings, is answered, muted by button and keys, and left", async () => {

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { CallListening, CallPeerStats } from "@/client/types";
+import type { CallListening, CallPeerStats, Message, MessageCall } from "@/client/types";
 import { openBrowser } from "./browser.js";
 import { Refused, startFakeEngine, type FakeEngine, type World } from "./fake-engine.js";
 import { sceneOf } from "./scenes.js";
@@ -69,6 +69,22 @@ function inCall(): World {
       { ...call, callId: "c2", roomId: "deliveries", part: "ringing", mic: false, participants: [{ userId: "yuki", deviceId: "yuki-1", mic: true, speaking: false, camera: false, screen: false, since, path: "direct" }] },
     ],
   };
+}
+
+/** Calls that are over, of each kind, between messages. */
+function afterCalls(): World {
+  const world = busy();
+  const told = (from: string, clock: string, more: Partial<MessageCall>): Message => ({
+    ...message(from, clock, ""), call: { callId: `${from}-${clock}`, from, media: "audio", beganAt: 1, lengthMs: 0, userIds: [from], outcome: "unanswered", ...more },
+  });
+  world.messages.get("boat-shed")?.push(
+    told("ingrid", "09:40", { lengthMs: 754_000, userIds: ["ada", "ingrid", "mateo"], outcome: "held" }),
+    told("mateo", "09:55", { media: "video" }),
+    message("mateo", "09:56", "Call me when you are back on the hill."),
+    told("ada", "10:02", { outcome: "busy" }),
+    told("ada", "10:05", { media: "video", lengthMs: 48_000, userIds: ["ada", "mateo"], outcome: "held" }),
+  );
+  return world;
 }
 
 type Seen = { userId: string; camera?: boolean; screen?: boolean; mic?: boolean; speaking?: boolean; path?: "direct" | "turn" | "relay" };
@@ -209,6 +225,8 @@ const SHOTS: readonly Shot[] = [
     await page.getByText("Comes through well.").first().waitFor();
     await page.waitForTimeout(250);
   } },
+  { name: "calls-over", world: afterCalls(), themes: ["light", "dark"], go: open("boat-shed") },
+  { name: "calls-over-narrow", world: afterCalls(), size: [360, 740], go: open("boat-shed") },
   { name: "listening", world: listening(inCall()), themes: ["light", "dark"], go: hears("boat-shed") },
   { name: "listening-paused", world: listening(inCall(), { state: "paused", changedBy: "mateo" }), go: hears("boat-shed") },
   { name: "listening-ended", world: listening(inCall(), { state: "paused", positionMs: 185_000, userId: "ada", deviceId: "ada-1" }), go: hears("boat-shed") },

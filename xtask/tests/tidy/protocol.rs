@@ -63,7 +63,7 @@ fn rule_of(name: &str) -> Option<&'static str> {
         "feed.comment" => Some("comment-content"),
         "feed.hide" => Some("hide-content"),
         "location.live" => Some("live-position"),
-        "content.message" | "content.message.mentions" => Some("message-content"),
+        "content.message" | "content.message.mentions" | "content.call" => Some("message-content"),
         "content.reaction" => Some("reaction-content"),
         "content.pin" => Some("pin-content"),
         "content.deletion" => Some("deletion-content"),

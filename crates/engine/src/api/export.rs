@@ -27,7 +27,7 @@ pub fn typescript() -> String {
         ProfileParams, ChangePasswordParams, NetStatus, DoctorParams, Diagnosis, Check, CheckSubject, CheckState, PeerStatus, SetOnlineParams, SetPolicyParams, CreateRoomParams,
         RoomCreated, Rooms, Room, Directory, DirectoryRoom, JoinRoomParams, RoomParams, InviteParams, Invite, Members,
         Member, SetRoleParams, RemoveMemberParams, UpdateRoomParams, DirectParams, SendParams, Sent, ListMessagesParams,
-        Messages, Message, Reaction, MessageFile, MarkReadParams, MessageParams, EditParams, ReactParams, PinParams,
+        Messages, Message, Reaction, MessageFile, MessageCall, MessageCallOutcome, MarkReadParams, MessageParams, EditParams, ReactParams, PinParams,
         OneMessage, Pins, Receipts, Receipt, ReceiptState, SetDraftParams, Drafts, Draft, SetTypingParams,
         ListPresenceParams, PresenceList, UserPresence, SetPresenceParams, SetIdleParams, NotifyLevel, SetNotifyParams, SetFavouriteParams, ShareLocationParams, LocationPrecision,
         SharedLocation, StopLocationParams, Locations, Location, PublishParams, Published, EditPostParams,

@@ -584,7 +584,40 @@ pub struct Message {
     /// Whether everybody is.
     pub mentions_room: bool,
     pub files: Vec<MessageFile>,
+    /// It is no message but tells of a call that is over; its text is empty. More than one may tell of one call: the
+    /// longest counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub call: Option<MessageCall>,
     pub state: DeliveryState,
+}
+
+/// A call that is over, as a device tells that was in it at its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageCall {
+    pub call_id: String,
+    /// The user id of who called.
+    pub from: String,
+    pub media: CallMedia,
+    #[ts(type = "number")]
+    pub began_at: u64,
+    /// Milliseconds until one was alone in it; 0 where nobody answered.
+    #[ts(type = "number")]
+    pub length_ms: u64,
+    /// The user ids of who was in it.
+    pub user_ids: Vec<String>,
+    pub outcome: MessageCallOutcome,
+}
+
+/// What came of a call. `declined` and `busy` are said of calls between two people alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum MessageCallOutcome {
+    Held,
+    Unanswered,
+    Declined,
+    Busy,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]

@@ -14,7 +14,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use momoland_protocol::call::{CallSignal, CallState};
 use momoland_protocol::clock::UnixMillis;
+use momoland_protocol::content::CallOutcome;
 use momoland_protocol::id::{AccountId, CallId, DeviceId, RoomId};
+
+use super::record::{Over, Record};
 
 /// A device in a call says so this often, milliseconds.
 const SAY_EVERY_MS: u64 = 1_000;
@@ -48,7 +51,7 @@ pub(crate) enum Refusal {
 }
 
 /// What is to be told or sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Output {
     Say {
         room: RoomId,
@@ -67,6 +70,13 @@ pub(crate) enum Output {
         room: RoomId,
         call: CallId,
         why: Ended,
+    },
+    /// This device is the one to tell in the room what became of a call.
+    Over {
+        room: RoomId,
+        call: CallId,
+        video: bool,
+        over: Over,
     },
     /// It rang here, or would have, and this person did not answer.
     Missed {
@@ -121,6 +131,7 @@ pub(crate) struct Call {
     said_ms: u64,
     /// What this call was named before it met the other one.
     former: Option<CallId>,
+    record: Record,
 }
 
 impl Call {
@@ -184,6 +195,7 @@ impl Calls {
         let mut call = Call::new(id, Part::Calling { since_ms: now_ms }, direct, wall);
         call.said_ms = now_ms;
         (call.camera, call.video) = (camera, camera);
+        call.record.entered(self.own, wall);
         self.rooms.insert(room, call);
         self.say(room, now_ms);
         self.outputs.push_back(Output::Changed { room });
@@ -208,6 +220,7 @@ impl Calls {
             }
             (call.part, call.since, call.mic) = (Part::In, wall, true);
             (call.camera, call.screen) = (false, false);
+            call.record.entered(self.own, wall);
         }
         if camera {
             call.turn_camera(true);
@@ -256,7 +269,12 @@ impl Calls {
     }
 
     /// Keeps what still belongs: devices to their rooms, and rooms to this account.
-    pub(crate) fn retain(&mut self, is_here: impl Fn(RoomId) -> bool, belongs: impl Fn(RoomId, DeviceId) -> bool) {
+    pub(crate) fn retain(
+        &mut self,
+        is_here: impl Fn(RoomId) -> bool,
+        belongs: impl Fn(RoomId, DeviceId) -> bool,
+        now_ms: u64,
+    ) {
         let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
         for room in rooms {
             if !is_here(room) {
@@ -264,7 +282,7 @@ impl Calls {
                 continue;
             }
             let gone = self.others(room, |device, _| !belongs(room, device));
-            gone.into_iter().for_each(|device| self.went(room, device));
+            gone.into_iter().for_each(|device| self.went(room, device, false, now_ms));
         }
     }
 
@@ -281,7 +299,7 @@ impl Calls {
             let known = self.rooms.get(&room).filter(|call| call.id == id || call.former == Some(id));
             let Some(call) = known else { return };
             match (state, call.part) {
-                (CallState::Left, _) => self.went(room, device),
+                (CallState::Left, _) => self.went(room, device, true, now_ms),
                 (CallState::Declined, Part::Rung { .. }) if is_own => self.end(room, Ended::Elsewhere),
                 (CallState::Declined, Part::Calling { .. }) if call.direct && !is_own => {
                     self.end(room, Ended::Declined)
@@ -328,6 +346,7 @@ impl Calls {
             return;
         }
         let before = call.others.insert(device, Participant { account, since, mic, camera, screen, heard_ms: now_ms });
+        call.record.came(device, account, since, call.others.len(), now_ms);
         let changed = before.is_none_or(|before| {
             (before.mic, before.camera, before.screen, before.since) != (mic, camera, screen, since)
         });
@@ -366,12 +385,11 @@ impl Calls {
         others.filter(|(device, other)| which(**device, other)).map(|(device, _)| *device).collect()
     }
 
-    /// A device is in a room's call no more.
-    fn went(&mut self, room: RoomId, device: DeviceId) {
+    /// A device is in a room's call no more, as it said or as its silence does.
+    fn went(&mut self, room: RoomId, device: DeviceId, said: bool, now_ms: u64) {
         let Some(call) = self.rooms.get_mut(&room) else { return };
-        if call.others.remove(&device).is_none() {
-            return;
-        }
+        let Some(gone) = call.others.remove(&device) else { return };
+        call.record.went(call.others.len(), said, gone.heard_ms, now_ms);
         match call.part {
             Part::Rung { .. } if call.others.is_empty() => self.end(room, Ended::Unanswered),
             Part::Out if call.others.is_empty() => self.end(room, Ended::Left),
@@ -388,6 +406,14 @@ impl Calls {
         if call.is_in() {
             let signal = CallSignal { call: call.id, state: CallState::Left };
             self.outputs.push_back(Output::Say { room, signal });
+            let refused = match why {
+                Ended::Declined => Some(CallOutcome::Declined),
+                Ended::Busy => Some(CallOutcome::Busy),
+                Ended::Left | Ended::Unanswered | Ended::Elsewhere | Ended::Removed => None,
+            };
+            // Who is removed can say no more.
+            let over = call.record.over(call.others.len(), refused).filter(|_| why != Ended::Removed);
+            self.outputs.extend(over.map(|over| Output::Over { room, call: call.id, video: call.video, over }));
         }
         self.outputs.push_back(Output::Ended { room, call: call.id, why });
         if let (Part::Rung { .. }, Ended::Unanswered, Some(from)) = (call.part, why, call.from) {
@@ -423,7 +449,7 @@ impl Calls {
         let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
         for room in rooms {
             let gone = self.others(room, |_, other| other.heard_ms + SILENT_MS <= now_ms);
-            gone.into_iter().for_each(|device| self.went(room, device));
+            gone.into_iter().for_each(|device| self.went(room, device, false, now_ms));
             let Some(call) = self.rooms.get(&room) else { continue };
             match call.part {
                 Part::Calling { since_ms } | Part::Rung { since_ms } if since_ms + RING_MS <= now_ms => {
@@ -459,6 +485,7 @@ impl Call {
             since,
             said_ms: 0,
             former: None,
+            record: Record::new(),
         }
     }
 }
@@ -553,6 +580,37 @@ mod tests {
         let call = CallId([5; 16]);
         assert!(told.contains(&(0, Output::Ended { room: ROOM, call, why: Ended::Declined })));
         assert!(all.iter().all(|calls| calls.list().next().is_none()), "it is over on all three");
+    }
+
+    // Rules: CA10
+    #[test]
+    fn one_device_tells_what_became_of_a_call() {
+        let told_by = |told: &[(usize, Output)]| {
+            let over = told.iter().filter_map(|(at, it)| match it {
+                Output::Over { over, .. } => Some((*at, over.outcome)),
+                _ => None,
+            });
+            over.collect::<Vec<_>>()
+        };
+        let mut all = [calls(1), calls(2)];
+        start(&mut all[0], 5);
+        carry(&mut all, 0);
+        all[1].answer(ROOM, false, 0, UnixMillis(2)).unwrap();
+        carry(&mut all, 0);
+        all[1].leave(ROOM).unwrap();
+        assert_eq!(told_by(&carry(&mut all, 60_000)), [(1, CallOutcome::Held)], "who hung up, and not the other");
+
+        for (outcome, decline) in [(CallOutcome::Declined, true), (CallOutcome::Unanswered, false)] {
+            let mut all = [calls(1), calls(2), calls(2)];
+            start(&mut all[0], 5);
+            carry(&mut all, 0);
+            if decline {
+                all[1].decline(ROOM).unwrap();
+            } else {
+                all.iter_mut().for_each(|calls| calls.handle_timeout(RING_MS));
+            }
+            assert_eq!(told_by(&carry(&mut all, RING_MS)), [(0, outcome)], "the caller alone");
+        }
     }
 
     // Rules: CA1

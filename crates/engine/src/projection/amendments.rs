@@ -165,7 +165,7 @@ impl Amendment {
         let about = header.amended()?;
         let what = match header.action {
             Action::EDIT => {
-                let MessageContent { text: _, sent_at: _, mentions: meant } = event.content()?;
+                let MessageContent { text: _, sent_at: _, mentions: meant, call: _ } = event.content()?;
                 What::Edit { is_meant: mentions(meant.as_ref(), own) }
             }
             Action::REACT => {

@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn text(bytes: usize) -> Arc<MessageContent> {
-        Arc::new(MessageContent { text: "a".repeat(bytes), sent_at: UnixMillis(0), mentions: None })
+        Arc::new(MessageContent { text: "a".repeat(bytes), sent_at: UnixMillis(0), mentions: None, call: None })
     }
 
     #[test]

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use momoland_protocol::clock::{Hlc, UnixMillis};
-use momoland_protocol::content::MessageContent;
+use momoland_protocol::content::{CallEntry, CallOutcome, MessageContent};
 use momoland_protocol::event::{Action, Event, EventOrder, EventPlace};
 use momoland_protocol::id::{AccountId, ChainId, EventId, LogId, RoomId, Seq};
 use momoland_protocol::limits;
@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use self::entries::Entries;
 pub(crate) use self::entries::Entry;
-use crate::api::types::{DeliveryState, Message, Reaction};
+use crate::api::types::{CallMedia, DeliveryState, Message, MessageCall, MessageCallOutcome, Reaction};
 use crate::projection::amendments::{self, Amendment, Amendments, Deleted, Edited};
 use crate::projection::texts::{Texts, TextsRead};
 
@@ -122,10 +122,12 @@ impl Timeline {
     pub(crate) fn apply(&mut self, event: &Event, author: AccountId, roster_version: u64, now: UnixMillis) -> Applied {
         let header = event.header.get();
         let order = header.order();
-        let what = if header.action == Action::POST {
+        let is_call = header.action == Action::CALL;
+        let what = if header.action == Action::POST || is_call {
             let id = event.id();
             let content = event.content::<MessageContent>();
-            if event.body.is_some() && content.is_none() {
+            let says_nothing = |content: &MessageContent| is_call && content.call.is_none();
+            if event.body.is_some() && content.as_ref().is_none_or(says_nothing) {
                 return Applied::Nothing;
             }
             let is_meant = content.as_ref().is_some_and(|it| amendments::mentions(it.mentions.as_ref(), self.own));
@@ -137,7 +139,8 @@ impl Timeline {
                 roster_version,
                 state: DeliveryState::Stored,
                 has_text: content.is_some(),
-                is_meant,
+                is_meant: is_meant && !is_call,
+                is_call,
             })
         } else {
             match Amendment::of(event, author, roster_version, self.own) {
@@ -425,12 +428,13 @@ impl Timeline {
         moved
     }
 
-    /// Messages of others after one's own mark, and how many of them mean this person. Deleted ones count nowhere.
+    /// Messages of others after one's own mark, and how many of them mean this person. Deleted ones count nowhere, nor do
+    /// calls: who missed one is told of that by itself.
     pub(crate) fn unread(&self) -> Unread {
         let after = self.reads_after();
         let newer = self.entries.newest_first().take_while(|entry| entry.order.hlc > after);
         let mut unread = Unread::default();
-        for entry in newer.filter(|entry| entry.author != self.own) {
+        for entry in newer.filter(|entry| entry.author != self.own && !entry.is_call) {
             if let Seen::Text { is_meant, .. } = self.seen(&entry) {
                 unread.messages = unread.messages.saturating_add(1);
                 unread.mentions += u32::from(is_meant);
@@ -580,6 +584,7 @@ impl Timeline {
             mentions: Vec::new(),
             mentions_room: false,
             files: Vec::new(),
+            call: None,
             state: entry.state,
         };
         match (seen, said) {
@@ -590,6 +595,8 @@ impl Timeline {
                     message.mentions = mentions.accounts.iter().map(ToString::to_string).collect();
                     message.mentions_room = mentions.room;
                 }
+                let call = first.as_ref().and_then(|first| first.call.as_ref());
+                message.call = call.filter(|_| entry.is_call).map(api_call);
                 message.reactions = reactions;
                 message.pinned = pinned;
             }
@@ -708,6 +715,24 @@ pub(crate) struct Unread {
 pub(crate) enum Receipt {
     Delivered,
     Read,
+}
+
+fn api_call(call: &CallEntry) -> MessageCall {
+    let CallEntry { call, from, video, began, length_ms, accounts, outcome } = call;
+    MessageCall {
+        call_id: call.to_string(),
+        from: from.to_string(),
+        media: if *video { CallMedia::Video } else { CallMedia::Audio },
+        began_at: began.0,
+        length_ms: *length_ms,
+        user_ids: accounts.iter().map(ToString::to_string).collect(),
+        outcome: match outcome {
+            CallOutcome::Held => MessageCallOutcome::Held,
+            CallOutcome::Unanswered => MessageCallOutcome::Unanswered,
+            CallOutcome::Declined => MessageCallOutcome::Declined,
+            CallOutcome::Busy => MessageCallOutcome::Busy,
+        },
+    }
 }
 
 fn reactions(by_emoji: Vec<(&'static str, Vec<AccountId>)>) -> Vec<Reaction> {

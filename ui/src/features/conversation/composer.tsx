@@ -9,7 +9,7 @@ import { useEmojiChoice } from "@/features/conversation/emoji-choice";
 import { excerpt } from "@/features/conversation/quote";
 import { TextBox } from "@/features/conversation/text-box";
 import { useActions, useAppState } from "@/state/context";
-import { mayPost } from "@/state/selectors";
+import { mayPost, ownAccount, sayerOf } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.composer;
@@ -124,12 +124,13 @@ export function Composer({ room }: { room: Room }) {
 
 /** What is being answered, above the answer. */
 function ReplyBar({ room, messageId }: { room: Room; messageId: string }) {
+  const ownId = useAppState((state) => ownAccount(state)?.userId ?? "");
   const actions = useActions();
   const message = useAppState((state) => {
     const timeline = state.timelines.get(room.roomId);
     return timeline?.kind === "ready" ? timeline.messages.find((each) => each.messageId === messageId) : undefined;
   });
-  const name = useAppState((state) => (message === undefined ? "" : (state.people.get(message.author)?.displayName ?? strings.somebody)));
+  const name = useAppState((state) => (message === undefined ? "" : (state.people.get(sayerOf(message))?.displayName ?? strings.somebody)));
   return (
     <div className="flex items-center gap-2 ps-3.5 pe-1.5 pt-1.5">
       <Reply aria-hidden="true" className="flex-none size-3.5 text-ink-3 rtl:-scale-x-100" />
@@ -139,7 +140,7 @@ function ReplyBar({ room, messageId }: { room: Room; messageId: string }) {
         ) : (
           <>
             <b className="flex-none max-w-[50%] truncate foreign font-medium">{words.replyingTo(name)}</b>
-            <span className="truncate foreign text-ink-2">{excerpt(message)}</span>
+            <span className="truncate foreign text-ink-2">{excerpt(message, ownId)}</span>
           </>
         )}
       </p>

@@ -7,6 +7,7 @@ import { useMinute } from "@/components/clock";
 import { EmojiPopover } from "@/components/emoji/emoji-picker";
 import type { AnchoredMenuProps } from "@/components/menu";
 import { useWindowFocus } from "@/components/window-focus";
+import { oneEntryACall } from "@/features/conversation/call-summary";
 import { useEmojiChoice } from "@/features/conversation/emoji-choice";
 import { plainText } from "@/features/conversation/markdown";
 import { MessageRow, UnsentRow } from "@/features/conversation/message-row";
@@ -16,7 +17,7 @@ import { growsAbove, rowsOf, type Row } from "@/features/conversation/rows";
 import { dayName } from "@/features/conversation/times";
 import { coversRoom } from "@/state/calls";
 import { useActions, useAppState } from "@/state/context";
-import { asChanged, ownAccount, toolsFor } from "@/state/selectors";
+import { asChanged, ownAccount, sayerOf, toolsFor } from "@/state/selectors";
 import type { Timeline } from "@/state/state";
 import { strings } from "@/strings/strings";
 
@@ -56,7 +57,10 @@ export function MessageList({ room, timeline }: MessageListProps) {
   const unreadAbove = useAppState((state) => state.marker?.unread ?? 0);
   const jump = useAppState((state) => (state.jump?.roomId === room.roomId ? state.jump : null));
 
-  const messages = useMemo(() => (changes.length === 0 ? timeline.messages : timeline.messages.map((message) => asChanged(message, changes, ownId))), [timeline.messages, changes, ownId]);
+  const messages = useMemo(() => {
+    const shown = oneEntryACall(timeline.messages);
+    return changes.length === 0 ? shown : shown.map((message) => asChanged(message, changes, ownId));
+  }, [timeline.messages, changes, ownId]);
   const byId = useMemo(() => new Map(messages.map((message) => [message.messageId, message])), [messages]);
   const rows = useMemo(() => rowsOf({ messages, unsent, firstNew, complete: timeline.next === null }), [messages, timeline.next, unsent, firstNew]);
   const [shown, setShown] = useState({ rows, above: false });
@@ -128,7 +132,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
   }, [seeksNew, letGoOfNew]);
 
   // One's own message is always worth seeing, wherever one was reading.
-  const newestOwnId = newest?.author === ownId ? newest.messageId : undefined;
+  const newestOwnId = newest?.author === ownId && newest.call === undefined ? newest.messageId : undefined;
   const sentId = useRef(newestOwnId);
   useLayoutEffect(() => {
     if (newestOwnId !== undefined && newestOwnId !== sentId.current) toEnd();
@@ -317,6 +321,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
   function runKey(event: KeyboardEvent, message: Message, article: HTMLElement): boolean {
     const tools = toolsFor(room, message, ownId);
     const alive = message.deletedAt === undefined;
+    const copies = alive && message.call === undefined;
     const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
     const { x, y, width } = article.getBoundingClientRect();
     if (key === TOOL_KEYS.react && tools.react) commands.openPicker(message, article);
@@ -324,7 +329,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
     else if (key === TOOL_KEYS.edit && tools.edit) commands.edit(message);
     else if (key === TOOL_KEYS.remove && tools.delete) commands.remove(message);
     else if (key === TOOL_KEYS.pin && tools.pin) commands.pin(message);
-    else if (key === TOOL_KEYS.copyText && alive && window.getSelection()?.isCollapsed !== false) commands.copyText(message);
+    else if (key === TOOL_KEYS.copyText && copies && window.getSelection()?.isCollapsed !== false) commands.copyText(message);
     else if (key === TOOL_KEYS.copyLink) commands.copyLink(message);
     else if (key === TOOL_KEYS.markUnread) commands.markUnread(message);
     else if (key === TOOL_KEYS.receipts && alive) commands.receipts(message);
@@ -375,7 +380,7 @@ export function MessageList({ room, timeline }: MessageListProps) {
             key={row.key}
             room={room}
             message={row.message}
-            name={people.get(row.message.author)?.displayName ?? (row.message.author === ownId ? (account?.displayName ?? "") : strings.somebody)}
+            name={people.get(sayerOf(row.message))?.displayName ?? (sayerOf(row.message) === ownId ? (account?.displayName ?? "") : strings.somebody)}
             ownId={ownId}
             head={row.head}
             origin={row.message.replyTo === undefined ? undefined : (byId.get(row.message.replyTo) ?? null)}
@@ -558,7 +563,7 @@ function Announcer({ newest, ownId, name }: { newest: Message | undefined; ownId
   const arrived = newest !== undefined && newest.messageId !== openedAt && newest.author !== ownId;
   return (
     <p aria-live="polite" className="sr-only">
-      {arrived && newest.deletedAt === undefined && words.arrived(name, plainText(newest.text, SAID_CHARACTERS_MAX))}
+      {arrived && newest.deletedAt === undefined && newest.call === undefined && words.arrived(name, plainText(newest.text, SAID_CHARACTERS_MAX))}
     </p>
   );
 }

@@ -4,6 +4,7 @@ import type { Message, Room } from "@/client/types";
 import { Avatar } from "@/components/avatar";
 import { exactTime } from "@/components/clock";
 import { Button } from "@/components/button";
+import { CallEntry } from "@/features/conversation/call-entry";
 import { Delivery } from "@/features/conversation/delivery";
 import { MessageEditor } from "@/features/conversation/message-editor";
 import { MessageText } from "@/features/conversation/message-text";
@@ -12,7 +13,7 @@ import { Quote } from "@/features/conversation/quote";
 import { Reactions } from "@/features/conversation/reactions";
 import { clockTime } from "@/features/conversation/times";
 import { useAppState } from "@/state/context";
-import { mentionsMe, toolsFor } from "@/state/selectors";
+import { mentionsMe, sayerOf, toolsFor } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 import type { Unsent } from "@/state/state";
 
@@ -73,7 +74,7 @@ export const MessageRow = memo(function MessageRow({ room, message, name, ownId,
       >
         {head ? (
           <div className="pt-0.5">
-            <Avatar userId={message.author} name={name} />
+            <Avatar userId={sayerOf(message)} name={name} />
           </div>
         ) : (
           <div className="text-end leading-(--lead-body) opacity-0 pane:group-hover:opacity-100 group-focus-visible:opacity-100 group-has-focus-visible:opacity-100">{clock}</div>
@@ -94,6 +95,8 @@ export const MessageRow = memo(function MessageRow({ room, message, name, ownId,
           {origin !== undefined && !deleted && <Quote origin={origin} onJump={() => message.replyTo !== undefined && commands.jump(message.replyTo)} />}
           {deleted ? (
             <DeletedMark id={bodyId} message={message} />
+          ) : message.call !== undefined ? (
+            <CallEntry id={bodyId} room={room} call={message.call} ownId={ownId} />
           ) : editor !== undefined ? (
             <MessageEditor room={room} message={message} editor={editor} />
           ) : (

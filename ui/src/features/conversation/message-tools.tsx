@@ -92,7 +92,7 @@ export function MessageMenu({ message, tools, commands, at, anchor, onClose, onC
         </MenuItem>
       )}
       {tools.reply && <MenuLine />}
-      {alive && (
+      {alive && message.call === undefined && (
         <MenuItem icon={Copy} keys={[TOOL_KEYS.copyText]} onChoose={() => commands.copyText(message)}>
           {words.copyText}
         </MenuItem>

@@ -1,7 +1,9 @@
 import type { Message } from "@/client/types";
+import { callSummary } from "@/features/conversation/call-summary";
 import { plainText } from "@/features/conversation/markdown";
 import { paintable } from "@/features/conversation/text";
 import { useAppState } from "@/state/context";
+import { ownAccount, sayerOf } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.conversation;
@@ -14,7 +16,8 @@ export type QuoteProps = {
 
 /** One line of what a message answers. It leads there. */
 export function Quote({ origin, onJump }: QuoteProps) {
-  const name = useAppState((state) => (origin === null ? null : (state.people.get(origin.author)?.displayName ?? strings.somebody)));
+  const ownId = useAppState((state) => ownAccount(state)?.userId ?? "");
+  const name = useAppState((state) => (origin === null ? null : (state.people.get(sayerOf(origin))?.displayName ?? strings.somebody)));
   return (
     <button
       type="button"
@@ -30,7 +33,7 @@ export function Quote({ origin, onJump }: QuoteProps) {
         <>
           <b className="flex-none max-w-[40%] truncate foreign font-medium text-ink">{name}</b>
           <span dir="auto" className="min-w-0 truncate foreign">
-            {excerpt(origin)}
+            {excerpt(origin, ownId)}
           </span>
         </>
       )}
@@ -39,6 +42,7 @@ export function Quote({ origin, onJump }: QuoteProps) {
 }
 
 /** What stands for a message where there is one line for it. Nothing of what was deleted. */
-export function excerpt(message: Message): string {
+export function excerpt(message: Message, ownId: string): string {
+  if (message.call !== undefined) return callSummary(message.call, ownId);
   return message.deletedAt === undefined ? plainText(paintable(message.text.slice(0, 2_000))) : words.quoteDeleted;
 }

@@ -20,6 +20,11 @@ describe("groups", () => {
     expect(shape(rows([message("a", { sentAt: NOON }), message("b", { sentAt: NOON, author: "yuki" }), message("c", { sentAt: NOON })]))).toEqual(["day", "*a", "*b", "*c"]);
   });
 
+  test("a call stands by itself", () => {
+    const told = message("b", { sentAt: NOON, call: { callId: "c", from: "yuki", media: "audio", beganAt: NOON, lengthMs: 0, userIds: ["yuki"], outcome: "unanswered" } });
+    expect(shape(rows([message("a", { sentAt: NOON }), told, message("c", { sentAt: NOON })]))).toEqual(["day", "*a", "*b", "*c"]);
+  });
+
   test("midnight and what is new begin one too", () => {
     const midnight = new Date(2026, 10, 26).getTime();
     const messages = [message("a", { sentAt: midnight - MINUTE }), message("b", { sentAt: midnight }), message("c", { sentAt: midnight + MINUTE })];

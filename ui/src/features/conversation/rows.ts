@@ -35,7 +35,8 @@ export function rowsOf({ messages, unsent, firstNew, complete }: RowsInput): rea
     if (newDay) rows.push({ kind: "day", key: `day-${message.messageId}`, at: message.sentAt });
     const isNew = message.messageId === firstNew;
     if (isNew) rows.push({ kind: "new", key: "new" });
-    const head = newDay || isNew || before?.author !== message.author || Math.abs(message.sentAt - before.sentAt) >= GROUP_MS;
+    const call = message.call !== undefined || before?.call !== undefined;
+    const head = newDay || isNew || call || before?.author !== message.author || Math.abs(message.sentAt - before.sentAt) >= GROUP_MS;
     rows.push({ kind: "message", key: message.messageId, message, head });
     before = message;
   }

@@ -80,7 +80,7 @@ export function DeleteMessageDialog({ room, messageId }: { room: Room; messageId
 
   return (
     <Dialog title={words.deleteTitle} body={other === null ? words.deleteBody : words.deleteBodyOther(other)} closeLabel={strings.close} onClose={actions.closeOverlay}>
-      {message !== undefined && <p className="max-h-24 overflow-hidden px-3 py-2 rounded-control bg-sunken text-ink-2 foreign whitespace-pre-wrap line-clamp-4">{message.text.slice(0, 400)}</p>}
+      {message !== undefined && message.text !== "" && <p className="max-h-24 overflow-hidden px-3 py-2 rounded-control bg-sunken text-ink-2 foreign whitespace-pre-wrap line-clamp-4">{message.text.slice(0, 400)}</p>}
       {attempt.error !== null && <Refusal>{attempt.error.message}</Refusal>}
       <DialogActions>
         <Button onClick={actions.closeOverlay}>{strings.cancel}</Button>

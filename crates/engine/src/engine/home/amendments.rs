@@ -27,6 +27,9 @@ impl Home {
         if entry.author != self.account.id {
             return Err(forbidden("Only its author can edit a message."));
         }
+        if entry.is_call {
+            return Err(ApiError::invalid("The entry of a call has no text to edit."));
+        }
         not_deleted(timeline, &entry)?;
         if timeline.message(&entry).map_err(|error| unreadable(room, &error))?.text == text {
             return Ok(None);

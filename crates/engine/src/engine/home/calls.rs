@@ -17,15 +17,18 @@ use momoland_media::{FRAME_MS, Packet, Sound as SoundOf};
 use momoland_protocol::call::CallSignal;
 use momoland_protocol::cbor;
 use momoland_protocol::clock::Hlc;
+use momoland_protocol::content::{CallEntry, MessageContent};
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal, kind};
+use momoland_protocol::event::Action;
 use momoland_protocol::id::{AccountId, CallId, DeviceId, RoomId, random};
 use momoland_protocol::limits;
 use momoland_protocol::roster::{Role, RoomKind};
+use momoland_replica::input::Command;
 use tokio::time::Instant;
 
 use self::listening::Together;
 use self::pictures::{Pictures, Wanted};
-use super::Home;
+use super::{Home, body_of};
 use crate::account::record::{MISSED_CALL, Noted};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
@@ -33,7 +36,7 @@ use crate::api::types::{
     AudioStats, Call as ApiCall, CallDevices, CallEnd, CallMedia, CallPart, CallParticipant, CallPeerStats, CallSound,
     CallStats, MediaDevice, NotificationLevel, ScreenKind, ScreenSource, SetCallMediaParams,
 };
-use crate::calls::{Call, Calls, Ended, Gallery, Output, Part, Refusal, Tile};
+use crate::calls::{Call, Calls, Ended, Gallery, Output, Over, Part, Refusal, Tile};
 use crate::link::{AudioPort, AudioSink};
 
 /// The sound of links, by connection.
@@ -300,7 +303,7 @@ impl Home {
             let role = replica.roster(room).and_then(|roster| roster.role_of_device(device));
             role.is_some_and(|(_, role)| role >= Role::Member)
         };
-        self.calling.calls.retain(|room| has_voice(room, own), has_voice);
+        self.calling.calls.retain(|room| has_voice(room, own), has_voice, now_ms);
         self.carry_calls();
         self.look_for_windows(now_ms);
         self.carry_listening(false);
@@ -413,12 +416,30 @@ impl Home {
                     };
                     self.tell_call(call);
                 }
+                Output::Over { room, call, video, over } => self.tell_over(room, call, video, over),
                 Output::Missed { room, call, from } => self.note_missed(room, call, from),
             }
         }
         self.sound_follows();
         self.pictures_follow();
         self.carry_listening(false);
+    }
+
+    /// Tells in a room of its call that is over.
+    fn tell_over(&mut self, room: RoomId, call: CallId, video: bool, over: Over) {
+        let Over { from, began, met, until_ms, accounts, outcome } = over;
+        let now = self.now();
+        let until = now.wall.0.saturating_sub(now.mono.0.saturating_sub(until_ms.unwrap_or(now.mono.0)));
+        let length_ms = met.map_or(0, |met| until.saturating_sub(met.0));
+        let accounts = accounts.into_iter().collect();
+        let entry = CallEntry { call, from, video, began, length_ms, accounts, outcome };
+        let content = MessageContent { text: String::new(), sent_at: now.wall, mentions: None, call: Some(entry) };
+        let may_write =
+            self.replica.roster(room).is_some_and(|it| it.writes_under(self.key.device(), Action::CALL).is_ok());
+        let Some(body) = body_of(&content).ok().filter(|_| may_write) else { return };
+        let (log, action, targets) = (room.conversation(), Action::CALL, Vec::new());
+        // Nobody waits for it.
+        drop(self.append(Command::Append { log, action, targets, place: None, body }));
     }
 
     /// Lists what this person missed.

@@ -111,7 +111,7 @@ impl Home {
     /// What a message or an edit says, with whom it names.
     pub(super) fn message_body(&self, room: RoomId, text: String) -> Result<BodyBytes, ApiError> {
         let mentions = if text.contains('@') { self.mentions(room, &text)? } else { None };
-        let content = MessageContent { text, sent_at: self.now().wall, mentions };
+        let content = MessageContent { text, sent_at: self.now().wall, mentions, call: None };
         cbor::Bounded::check_bounds(&content).map_err(|_| {
             ApiError::invalid(
                 "A message holds at most 32 KiB of text, and no NUL character. Shorten it, or send a file.",

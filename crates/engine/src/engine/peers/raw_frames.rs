@@ -97,7 +97,7 @@ impl Eve {
 
     /// The next message of her chain in a room, under a roster of her choice.
     fn message(&self, room: RoomId, seq: u64, prev: EventId, roster: RosterHash, text: &str) -> WireEvent {
-        let content = MessageContent { text: text.to_owned(), sent_at: UnixMillis::now(), mentions: None };
+        let content = MessageContent { text: text.to_owned(), sent_at: UnixMillis::now(), mentions: None, call: None };
         let body = BodyBytes::new(&Body::Plain(cbor::encode(&content))).unwrap();
         let header = EventHeader {
             log: room.conversation(),

@@ -33,7 +33,8 @@ pub(crate) struct Wanted {
 impl Timeline {
     /// Why a message concerns this person; `None` where it does not, or is deleted.
     pub(crate) fn concern(&self, entry: &Entry, wanted: Wanted) -> Option<Concern> {
-        if entry.author == self.own || wanted.level == NotifyLevel::None {
+        // Of a call that was missed this person is told by itself.
+        if entry.author == self.own || entry.is_call || wanted.level == NotifyLevel::None {
             return None;
         }
         let Seen::Text { is_meant, .. } = self.seen(entry) else { return None };

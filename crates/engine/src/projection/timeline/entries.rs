@@ -34,6 +34,8 @@ pub(crate) struct Entry {
     pub(super) has_text: bool,
     /// Whether this person is meant by it, as it was first written.
     pub(super) is_meant: bool,
+    /// Whether it tells of a call that is over.
+    pub(crate) is_call: bool,
 }
 
 impl Entry {
@@ -58,6 +60,7 @@ struct Row {
     state: DeliveryState,
     has_text: bool,
     is_meant: bool,
+    is_call: bool,
     replies: bool,
 }
 
@@ -111,6 +114,7 @@ impl Entries {
             state: entry.state,
             has_text: entry.has_text,
             is_meant: entry.is_meant,
+            is_call: entry.is_call,
             replies: entry.reply_to.is_some(),
         };
         self.by_id.insert(part_of(entry.id, entry.order.hlc));
@@ -183,6 +187,7 @@ impl Entries {
             state: row.state,
             has_text: row.has_text,
             is_meant: row.is_meant,
+            is_call: row.is_call,
         }
     }
 

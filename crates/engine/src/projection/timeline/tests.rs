@@ -3,13 +3,16 @@ mod amendments;
 use std::cell::RefCell;
 
 use momoland_protocol::cbor;
+use momoland_protocol::content::DeletionContent;
 use momoland_protocol::event::{Body, BodyBytes, EventHeader};
-use momoland_protocol::id::{DeviceId, Incarnation, RosterHash};
+use momoland_protocol::id::{CallId, DeviceId, Incarnation, RosterHash};
 use momoland_protocol::register::DeliveredChain;
 use momoland_protocol::signed::{SecretKey, Signed};
 use proptest::prelude::*;
 
+use super::concerns::Wanted;
 use super::*;
+use crate::api::types::NotifyLevel;
 use crate::projection::texts::ReadEvents;
 
 const ROOM: RoomId = RoomId([7; 32]);
@@ -53,8 +56,16 @@ impl Author {
         ChainId { device: self.device(), incarnation: Incarnation([9; 16]) }
     }
 
+    /// Tells of a call that is over.
+    fn call(&mut self, outcome: CallOutcome, at: UnixMillis) -> Event {
+        let (call, accounts) = (CallId([3; 16]), vec![self.account]);
+        let entry = CallEntry { call, from: self.account, video: false, began: at, length_ms: 0, accounts, outcome };
+        let content = MessageContent { text: String::new(), sent_at: at, mentions: None, call: Some(entry) };
+        self.write(Action::CALL, None, &content, at)
+    }
+
     fn post(&mut self, text: &str, at: UnixMillis) -> Event {
-        let content = MessageContent { text: text.to_owned(), sent_at: at, mentions: None };
+        let content = MessageContent { text: text.to_owned(), sent_at: at, mentions: None, call: None };
         self.write(Action::POST, None, &content, at)
     }
 
@@ -131,6 +142,35 @@ fn register(account: AccountId, name: RegisterName, value: Vec<u8>) -> Register 
         hlc: Hlc::at(NOW),
         value,
     }
+}
+
+// Rules: CA10
+#[test]
+fn a_call_that_is_over_is_listed_and_unread_nowhere() {
+    let mut grace = Author::new(GRACE, 2);
+    let mut timeline = timeline();
+    let told = grace.call(CallOutcome::Unanswered, NOW);
+    let id = told.id();
+    assert_eq!(timeline.apply(&told, GRACE, 0, NOW), Applied::New(id));
+    let entry = timeline.get(id).unwrap();
+    let message = timeline.message(&entry).unwrap();
+    let call = message.call.unwrap();
+    assert_eq!((call.from, call.outcome), (GRACE.to_string(), MessageCallOutcome::Unanswered));
+    assert_eq!((message.text.as_str(), timeline.unread()), ("", Unread::default()));
+    assert_eq!(timeline.concern(&entry, Wanted { level: NotifyLevel::All, direct: true }), None);
+
+    // Who tells of no call tells nothing, and a message does not pass for a call.
+    let content = |call| MessageContent { text: "hello".to_owned(), sent_at: NOW, mentions: None, call };
+    let empty = grace.write(Action::CALL, None, &content(None), NOW);
+    assert_eq!(timeline.apply(&empty, GRACE, 0, NOW), Applied::Nothing);
+    let entry = told.content::<MessageContent>().unwrap().call;
+    let disguised = grace.write(Action::POST, None, &content(entry), NOW);
+    timeline.apply(&disguised, GRACE, 0, NOW);
+    assert_eq!(timeline.message(&timeline.get(disguised.id()).unwrap()).unwrap().call, None);
+
+    let deletion = grace.amend(&told, Action::RETRACT, &DeletionContent {}, NOW);
+    timeline.apply(&deletion, GRACE, 0, NOW);
+    assert_eq!(timeline.message(&timeline.get(id).unwrap()).unwrap().call, None, "deleted like any message");
 }
 
 proptest! {

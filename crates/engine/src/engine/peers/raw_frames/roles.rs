@@ -68,7 +68,7 @@ async fn raw_frames_count_as_far_as_their_role_reaches() {
         stage.eve.say(Frame::Room { room: of, version: 2, head: stage.head(of) });
     }
     let words = |text: &str| {
-        cbor::encode(&MessageContent { text: text.to_owned(), sent_at: UnixMillis::now(), mentions: None })
+        cbor::encode(&MessageContent { text: text.to_owned(), sent_at: UnixMillis::now(), mentions: None, call: None })
     };
     // She writes while she may, and once more for each role what is hers by then.
     let (mut own, mut hers) = (Vec::new(), Vec::new());

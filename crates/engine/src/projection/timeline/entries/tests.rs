@@ -22,6 +22,7 @@ fn entry(number: usize, (hlc, device, twin, replies): (u64, u8, bool, bool)) -> 
         state: DeliveryState::Stored,
         has_text: true,
         is_meant: number.is_multiple_of(3),
+        is_call: number.is_multiple_of(5),
     }
 }
 

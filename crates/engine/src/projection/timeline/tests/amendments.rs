@@ -8,7 +8,7 @@ const EMOJI: [&str; 3] = ["👍", "❤️", "🎉"];
 const CAROL: AccountId = AccountId([3; 16]);
 
 fn edit(text: &str, at: UnixMillis) -> MessageContent {
-    MessageContent { text: text.to_owned(), sent_at: at, mentions: None }
+    MessageContent { text: text.to_owned(), sent_at: at, mentions: None, call: None }
 }
 
 fn react(emoji: &str, on: bool) -> ReactionContent {
@@ -359,6 +359,7 @@ fn who_is_meant_counts_until_the_message_is_read_or_deleted() {
     let mut grace = Author::new(GRACE, 2);
     let meant = |accounts: Vec<AccountId>, room| MessageContent {
         mentions: Some(Mentions { accounts, room }),
+        call: None,
         ..edit("hear, hear", NOW)
     };
     let mut timeline = timeline();
