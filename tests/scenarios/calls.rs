@@ -251,6 +251,48 @@ fn a_device_that_goes_is_replaced_and_who_has_none_hears_of_it() {
 }
 
 #[test]
+fn devices_are_tried_out_before_a_call_and_what_was_chosen_is_kept() {
+    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+    let room = world.room_of(&[&ada, &grace]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let at_ada = folder.path().join("ada");
+    with_devices(&ada, 1, &at_ada);
+    ada.wait_server("online", WITHIN);
+
+    let mark = ada.mark();
+    ada.ask("calls.test", json!({ "on": true, "camera": true }));
+    let loud = |event: &Value| event["type"] == "call.test" && event["level"].as_f64() > Some(0.01);
+    ada.wait_event(mark, "the microphone has a level", WITHIN, loud);
+    let named = |event: &Value| event["sound"]["microphone"] == "desk" && event["picture"]["camera"].is_string();
+    ada.wait_event(mark, "the devices are named", WITHIN, named);
+    assert!(rms(&hear(&at_ada, 4_800)) == 0.0, "nothing is played unasked");
+    ada.ask("calls.test", json!({ "on": true, "sound": true }));
+    wait_until("the sound is heard", WITHIN, || rms(&hear(&at_ada, 960)) > 0.02);
+
+    // What is chosen is used at once, and kept over restarts.
+    let mark = ada.mark();
+    ada.ask("calls.setMedia", json!({ "microphone": "headset", "processing": false }));
+    ada.wait_event(mark, "another is tried", WITHIN, |event| event["sound"]["microphone"] == "headset");
+    ada.ask("calls.test", json!({ "on": false }));
+    let over = |event: &Value| event["type"] == "call.test" && event["sound"].is_null();
+    ada.wait_event(mark, "it is over", WITHIN, over);
+    ada.kill_and_start_again();
+    let devices = ada.ask("calls.devices", json!({}));
+    assert_eq!((&devices["chosenMicrophone"], &devices["processing"]), (&json!("headset"), &json!(false)));
+
+    // A call takes the devices, and nothing is tried out meanwhile; who is gone tries nothing out.
+    let mark = ada.mark();
+    ada.ask("calls.test", json!({ "on": true }));
+    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
+    ada.wait_event(mark, "the trial is over", WITHIN, over);
+    ada.refused_as("conflict", "calls.test", json!({ "on": true }));
+    ada.ask("calls.leave", json!({ "callId": call }));
+    let mark = ada.mark();
+    ada.ask("calls.test", json!({ "on": true }));
+    ada.wait_event(mark, "it ends where nobody asks for it again", WITHIN, over);
+}
+
+#[test]
 fn by_turn_alone_people_hear_each_other_and_figures_tell_how() {
     let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
     let room = world.room_of(&[&ada, &grace]);

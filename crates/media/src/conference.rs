@@ -14,7 +14,7 @@ use crate::level::{Speaking, mix};
 use crate::listening::file::SoundFile;
 use crate::listening::player::{Hand, Player};
 use crate::listening::playout::Playout;
-use crate::processing::Processing;
+use crate::processing::Cleaner;
 use crate::stream::{Stream, StreamStats};
 use crate::{FRAME_SAMPLES, Frame, Packet, SILENCE};
 
@@ -60,7 +60,7 @@ pub enum Whose {
 /// What the devices' threads do. Where both locks are wanted, one is taken after the other, never within it.
 struct Sound {
     state: Arc<Mutex<State>>,
-    processing: Option<Mutex<Processing>>,
+    cleaner: Arc<Cleaner>,
 }
 
 /// See the module. Ends with its last handle.
@@ -68,15 +68,22 @@ struct Sound {
 pub struct Conference {
     state: Arc<Mutex<State>>,
     started: Instant,
+    cleaner: Arc<Cleaner>,
     keeper: Arc<Keeper>,
 }
 
 impl Conference {
-    /// Opens devices, soon. Muted or not from the first frame on.
+    /// Opens devices, soon. Muted or not from the first frame on; `processing`: see [`Self::set_processing`].
     ///
     /// # Errors
     /// A [`ConferenceError`]; nothing is open then.
-    pub fn start(devices: Arc<dyn Devices>, choice: Choice, muted: bool, send: Send) -> Result<Self, ConferenceError> {
+    pub fn start(
+        devices: Arc<dyn Devices>,
+        choice: Choice,
+        processing: bool,
+        muted: bool,
+        send: Send,
+    ) -> Result<Self, ConferenceError> {
         let state = State {
             encoder: Encoder::new()?,
             send,
@@ -90,8 +97,8 @@ impl Conference {
         };
         let started = state.started;
         let state = Arc::new(Mutex::new(state));
-        let processing = Processing::from_environment(devices.hear_room()).map(Mutex::new);
-        let capturing = Arc::new(Sound { state: Arc::clone(&state), processing });
+        let cleaner = Arc::new(Cleaner::new(devices.hear_room(), processing));
+        let capturing = Arc::new(Sound { state: Arc::clone(&state), cleaner: Arc::clone(&cleaner) });
         let playing = Arc::clone(&capturing);
         let keeper = Keeper::start(
             devices,
@@ -99,7 +106,7 @@ impl Conference {
             Arc::new(move |frame| capturing.capture(frame)),
             Arc::new(move |frame| *frame = playing.play()),
         )?;
-        Ok(Self { state, started, keeper: Arc::new(keeper) })
+        Ok(Self { state, started, cleaner, keeper: Arc::new(keeper) })
     }
 
     /// Uses other devices from now on.
@@ -110,6 +117,11 @@ impl Conference {
     /// The devices that are used, and why one is missing.
     pub fn in_use(&self) -> InUse {
         self.keeper.in_use()
+    }
+
+    /// Frees what the microphone hears of echo and noise from now on, or leaves it as it is.
+    pub fn set_processing(&self, on: bool) {
+        self.cleaner.set(on);
     }
 
     /// Muted: nothing of the microphone is encoded or sent.
@@ -201,15 +213,13 @@ impl Sound {
     /// Cleaned also while nothing of it is sent: what is played is remembered until the microphone may have heard it, and
     /// would pile up.
     fn capture(&self, frame: &Frame) {
-        let cleaned = self.processing.as_ref().map(|processing| locked(processing).clean(frame));
-        locked(&self.state).capture(cleaned.as_ref().unwrap_or(frame));
+        let cleaned = self.cleaner.clean(frame);
+        locked(&self.state).capture(&cleaned);
     }
 
     fn play(&self) -> Frame {
         let frame = locked(&self.state).play();
-        if let Some(processing) = &self.processing {
-            locked(processing).play(&frame);
-        }
+        self.cleaner.play(&frame);
         frame
     }
 }
@@ -326,7 +336,7 @@ mod tests {
             let (opened, devices) = mpsc::channel();
             let (send, sent) = mpsc::channel();
             let send: Send = Box::new(move |packet| send.send(packet.clone()).unwrap());
-            let conference = Conference::start(Arc::new(ByHand(opened)), Choice::default(), false, send).unwrap();
+            let conference = Conference::start(Arc::new(ByHand(opened)), Choice::default(), true, false, send).unwrap();
             let (mut capture, mut play) = (None, None);
             let (capture, play) = loop {
                 match devices.recv_timeout(WITHIN).expect("both are opened") {

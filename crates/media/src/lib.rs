@@ -17,6 +17,7 @@ pub mod processing;
 pub mod stream;
 pub mod listening;
 pub mod conference;
+pub mod trial;
 pub mod devices;
 pub mod video;
 pub mod cameras;

@@ -3,10 +3,13 @@
 //! By `sonora`, WebRTC's own processing in Rust: echo cancellation (AEC3), noise suppression, gain. It finds out by itself how
 //! much later the microphone hears what is played, and that it hears none of it, as with headphones.
 //!
-//! `MOMOLAND_MEDIA_PROCESSING=off` leaves the sound of the machine's devices as it is, and `on` processes synthetic ones, too.
+//! `MOMOLAND_MEDIA_PROCESSING=off` leaves the sound of the machine's devices as it is, whatever is wanted, and `on` has synthetic
+//! ones processed, too, where it is.
 
 #[cfg(test)]
 pub(crate) mod room;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sonora::config::{AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, MaxProcessingRate};
 use sonora::config::{NoiseSuppression, Pipeline};
@@ -50,17 +53,60 @@ impl Default for Processing {
     }
 }
 
-impl Processing {
-    /// One, unless the environment says otherwise, for devices that hear a room.
-    pub fn from_environment(hears_room: bool) -> Option<Self> {
-        let is_on = match std::env::var(PROCESSING_ENV).as_deref() {
-            Ok("on") => true,
-            Ok("off") => false,
-            _ => hears_room,
-        };
-        is_on.then(Self::default)
+/// Processing that can be switched while sound runs. It computes for long, so only the devices' threads wait for it.
+pub struct Cleaner {
+    hears_room: bool,
+    processing: Mutex<Option<Processing>>,
+}
+
+impl Cleaner {
+    /// For devices that hear a room, or do not; the environment may say otherwise.
+    #[must_use]
+    pub fn new(hears_room: bool, wanted: bool) -> Self {
+        let cleaner = Self { hears_room, processing: Mutex::new(None) };
+        cleaner.set(wanted);
+        cleaner
     }
 
+    /// Whether it is wanted from now on.
+    pub fn set(&self, wanted: bool) {
+        let is_on = match std::env::var(PROCESSING_ENV).as_deref() {
+            Ok("on") => wanted,
+            Ok("off") => false,
+            _ => wanted && self.hears_room,
+        };
+        if self.processing().is_some() != is_on {
+            // Made anew each time: what it knew of the room may be long ago. Made, and dropped, while nobody waits.
+            let other = is_on.then(Processing::default);
+            let _before = std::mem::replace(&mut *self.processing(), other);
+        }
+    }
+
+    /// This is played next.
+    pub fn play(&self, frame: &Frame) {
+        if let Some(processing) = &mut *self.processing() {
+            processing.play(frame);
+        }
+    }
+
+    /// What was heard, as it is to be sent.
+    #[must_use]
+    pub fn clean(&self, frame: &Frame) -> Frame {
+        self.processing().as_mut().map_or(*frame, |processing| processing.clean(frame))
+    }
+
+    fn processing(&self) -> MutexGuard<'_, Option<Processing>> {
+        self.processing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Cleaner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cleaner").finish_non_exhaustive()
+    }
+}
+
+impl Processing {
     /// This is played next.
     pub fn play(&mut self, frame: &Frame) {
         let mut unused = [0.0; HALF];

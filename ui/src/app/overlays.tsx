@@ -87,6 +87,7 @@ export function Overlays() {
         )
       );
     case "shareScreen":
+    case "tryDevices":
     case "playFile":
     case "callPassage":
       return <CallDialogs />;

@@ -14,7 +14,7 @@ import type {
   RoomParams, Rooms, SendNotificationParams, SendParams, Sent, SetAuthorParams, SetCallMediaParams, SetDraftParams,
   SetEditorsParams, SetFavouriteParams, SetIdleParams, SetNotifyParams, SetOnlineParams, SetPolicyParams,
   SetPostingParams, SetPresenceParams, SetRoleParams, SetTypingParams, ShareLocationParams, SharedLocation, SignedIn,
-  StartCallParams, StopLocationParams, UpdateDocParams, UpdateRoomParams, ViewCallParams, Whoami,
+  StartCallParams, StopLocationParams, TestCallParams, UpdateDocParams, UpdateRoomParams, ViewCallParams, Whoami,
 } from "@/client/types";
 
 export type Methods = {
@@ -94,6 +94,7 @@ export type Methods = {
   "calls.leave": { params: CallParams; result: Done };
   "calls.setMedia": { params: SetCallMediaParams; result: Done };
   "calls.devices": { params: NoParams; result: CallDevices };
+  "calls.test": { params: TestCallParams; result: Done };
   "calls.list": { params: NoParams; result: CallList };
   "calls.play": { params: PlayParams; result: Done };
   "calls.playback": { params: PlaybackParams; result: Done };

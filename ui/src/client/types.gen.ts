@@ -936,6 +936,16 @@ export type ListeningState = "playing" | "paused" | "stopped" | "failed" | "left
 
 export type CallParams = { callId: string, };
 
+export type TestCallParams = { on: boolean, 
+/**
+ * Whether the camera is tried too: `calls.view` without a call shows it.
+ */
+camera?: boolean, 
+/**
+ * Plays a short sound.
+ */
+sound?: boolean, };
+
 export type SetCallMediaParams = { 
 /**
  * Without it: the call that this device is in.
@@ -968,13 +978,21 @@ cameraDevice?: string,
 /**
  * The screen or window to show, by its id of `calls.devices`; an empty one for the main screen.
  */
-screenSource?: string, };
+screenSource?: string, 
+/**
+ * Whether what the microphone hears is freed of echo and noise, and made as loud as speech.
+ */
+processing?: boolean, };
 
 export type CallDevices = { microphones: Array<MediaDevice>, speakers: Array<MediaDevice>, cameras: Array<MediaDevice>, screens: Array<ScreenSource>, 
 /**
  * The microphone that was chosen; without it the system's choice is used.
  */
-chosenMicrophone?: string, chosenSpeakers?: string, chosenCamera?: string, };
+chosenMicrophone?: string, chosenSpeakers?: string, chosenCamera?: string, 
+/**
+ * Whether what the microphone hears is freed of echo and noise.
+ */
+processing: boolean, };
 
 export type MediaDevice = { deviceId: string, name: string, isDefault: boolean, };
 
@@ -1006,7 +1024,11 @@ deviceId: string, source: PictureSource,
  */
 width: number, height: number, };
 
-export type ViewCallParams = { callId: string, 
+export type ViewCallParams = { 
+/**
+ * Without it: the camera that is tried out (`calls.test`).
+ */
+callId?: string, 
 /**
  * All that this window shows, 12 at most; none: no pictures.
  */
@@ -1158,6 +1180,10 @@ postIds: Array<string>, } | { "type": "feed.changed", roomId: string, policy: Fe
 /**
  * Whether this person does not want to be disturbed: it is listed, and nothing pops up or rings.
  */
-silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "announcement.gone", announcementId: string, } | { "type": "activity.new", activity: Activity, } | { "type": "call.incoming", callId: string, roomId: string, from: string, media: CallMedia, } | { "type": "call.changed", call: Call, } | { "type": "call.stats", callId: string, peers: Array<CallPeerStats>, } | { "type": "resync", };
+silent: boolean, unreadCount: number, } | { "type": "notification.changed", notificationIds: Array<string>, state: NotificationState, unreadCount: number, } | { "type": "announcement.new", announcement: Announcement, } | { "type": "announcement.gone", announcementId: string, } | { "type": "activity.new", activity: Activity, } | { "type": "call.incoming", callId: string, roomId: string, from: string, media: CallMedia, } | { "type": "call.changed", call: Call, } | { "type": "call.stats", callId: string, peers: Array<CallPeerStats>, } | { "type": "call.test", 
+/**
+ * How loud the microphone was, 0 to 1.
+ */
+level: number, speaking: boolean, sound?: CallSound, picture?: CallPicture, } | { "type": "resync", };
 
 export type ErrorKind = "unauthorized" | "forbidden" | "not_found" | "invalid" | "conflict" | "rate_limited" | "offline" | "internal";

@@ -16,6 +16,11 @@ const WISH_SHOWN_MS = 2_000;
 /** What is wished of the file that all listen to. */
 export type ListenWish = { action: "play" | "pause" | "stop" } | { action: "seek"; positionMs: number };
 
+export type Trying = { setCamera: (on: boolean) => void; stop: () => void };
+
+/** The engine ends a trial that nobody asked for in ten seconds. */
+const TRY_EVERY_MS = 4_000;
+
 export function createCallActions(client: Client, store: Store) {
   /** Somebody who presses twice means it once. What is asked of another kind waits for nothing: one can always mute, and leave. */
   const asking = new Set<Asked>();
@@ -130,10 +135,30 @@ export function createCallActions(client: Client, store: Store) {
     setCallLook: (look: Partial<CallLook>) => store.dispatch({ type: "calls", calls: { type: "look", look } }),
     readCallDevices: () => void refreshDevices().catch(() => undefined),
     refreshCallDevices: refreshDevices,
-    async chooseCallDevice(chosen: { microphone: string } | { speakers: string } | { cameraDevice: string }): Promise<void> {
+    async chooseCallDevice(chosen: { microphone: string } | { speakers: string } | { cameraDevice: string } | { processing: boolean }): Promise<void> {
       await client.call("calls.setMedia", chosen);
       await refreshDevices();
     },
+    /** Tries the devices out until it is stopped, or a call takes them; the camera only where that is asked for. Says why where that cannot be. */
+    tryDevices(onRefused: (error: ApiError) => void): Trying {
+      let over = false;
+      let camera = false;
+      const ask = (): void => void client.call("calls.test", { on: true, camera }).catch((thrown: unknown) => !over && onRefused(ApiError.from(thrown)));
+      ask();
+      const timer = setInterval(ask, TRY_EVERY_MS);
+      return {
+        setCamera(on) {
+          camera = on;
+          ask();
+        },
+        stop() {
+          over = true;
+          clearInterval(timer);
+          client.call("calls.test", { on: false }).catch(() => undefined);
+        },
+      };
+    },
+    playTestSound: (): Promise<unknown> => client.call("calls.test", { on: true, sound: true }),
     dismissCallRefusal: () => store.dispatch({ type: "calls", calls: { type: "refusalGone" } }),
   };
 }

@@ -1,6 +1,6 @@
 // What the window knows of calls: one to a room at most, as the engine tells them, and how the own one
 // is shown. Pure.
-import type { Call, CallDevices, CallEnd, CallPeerStats, Event } from "@/client/types";
+import type { Call, CallDevices, CallEnd, CallPeerStats, CallPicture, CallSound, Event } from "@/client/types";
 import type { ApiError } from "@/client/error";
 import { linkQualityOf, type LinkQuality } from "@/state/call-quality";
 import { NOTHING_TOGETHER, versionOf, type Together } from "@/state/listening";
@@ -29,6 +29,8 @@ export type CallsState = {
   /** Where a call could not be made or joined, and why. */
   refused: { roomId: string; error: ApiError } | null;
   devices: CallDevices | null;
+  /** What is heard and seen while devices are tried out. */
+  trial: Trial | null;
   /** Which of the others spoke last, by device. */
   speaker: string | null;
   /** What is listened to in the call that this window is in. */
@@ -36,9 +38,11 @@ export type CallsState = {
   look: CallLook;
 };
 
+export type Trial = { level: number; speaking: boolean; sound: CallSound; picture?: CallPicture };
+
 const LOOK: CallLook = { arranged: "auto", pinned: null, self: true, large: false };
 
-export const INITIAL_CALLS: CallsState = { byRoom: new Map(), links: new Map(), figures: new Map(), ended: null, refused: null, devices: null, speaker: null, together: NOTHING_TOGETHER, look: LOOK };
+export const INITIAL_CALLS: CallsState = { byRoom: new Map(), links: new Map(), figures: new Map(), ended: null, refused: null, devices: null, trial: null, speaker: null, together: NOTHING_TOGETHER, look: LOOK };
 
 export type CallsAction =
   | { type: "list"; calls: readonly Call[] }
@@ -65,7 +69,11 @@ export function reduceCalls(state: CallsState, action: CallsAction): CallsState 
   }
 }
 
-export function callsEvent(state: CallsState, event: Extract<Event, { type: "call.changed" | "call.stats" }>): CallsState {
+export function callsEvent(state: CallsState, event: Extract<Event, { type: "call.changed" | "call.stats" | "call.test" }>): CallsState {
+  if (event.type === "call.test") {
+    const { level, speaking, sound, picture } = event;
+    return { ...state, trial: sound === undefined ? null : { level, speaking, sound, ...(picture === undefined ? {} : { picture }) } };
+  }
   if (event.type === "call.stats") {
     const participants = currentCall(state)?.participants ?? [];
     const links = event.peers.map((peer): [string, LinkQuality] => {

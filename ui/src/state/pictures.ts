@@ -24,6 +24,9 @@ export const PAUSE_MS = 150;
 /** Larger than any screen; beyond it the engine would refuse the whole list. */
 const SIDE_MAX = 8_192;
 
+/** Stands for no call. */
+const TRIAL = "";
+
 type Watched = PictureOf & { width: number; height: number; draw: (picture: Picture) => void };
 
 export function createPictures(client: Client, store: Store): Watcher {
@@ -36,7 +39,11 @@ export function createPictures(client: Client, store: Store): Watcher {
   let asking = false;
   let pacedUntil = 0;
 
-  const callId = (): string | null => currentCall(store.getState().calls)?.callId ?? null;
+  /** The call that this window is in; `TRIAL` while the camera is tried out instead. */
+  const callId = (): string | null => {
+    const { calls } = store.getState();
+    return currentCall(calls)?.callId ?? (calls.trial === null ? null : TRIAL);
+  };
 
   /** All that is on the screen. Where it is more than the engine takes, the largest. */
   function wanted(): readonly Watched[] {
@@ -57,7 +64,7 @@ export function createPictures(client: Client, store: Store): Watcher {
     if (asked?.callId === of && asked.key === key && asked.list.every((each, at) => each === list[at])) return;
     asking = true;
     try {
-      const { view } = await client.call("calls.view", { callId: of, tiles });
+      const { view } = await client.call("calls.view", of === TRIAL ? { tiles } : { callId: of, tiles });
       asked = { callId: of, key, list, view };
       for (const picture of early.values()) show(picture);
     } catch {

@@ -275,6 +275,7 @@ function reduceEvent(state: State, event: Event, now: number): State {
       return state;
     case "call.changed":
     case "call.stats":
+    case "call.test":
       return { ...state, calls: callsEvent(state.calls, event) };
     case "presence.changed": {
       const person = state.people.get(event.userId);

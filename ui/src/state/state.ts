@@ -121,6 +121,7 @@ export type Overlay =
   | { kind: "feedAuthors" }
   | { kind: "map"; roomId: string }
   | { kind: "shareScreen" }
+  | { kind: "tryDevices" }
   | { kind: "playFile" }
   | { kind: "callPassage" }
   | { kind: "profile" }

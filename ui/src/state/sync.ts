@@ -263,6 +263,7 @@ export function createSync(client: Client, store: Store): Sync {
       case "call.incoming":
       case "call.changed":
       case "call.stats":
+      case "call.test":
         break;
       case "location.changed":
         // Whether the last point stays for others to see is not told.
@@ -355,6 +356,7 @@ function listsOf(event: Event): readonly string[] {
     case "ranking.changed":
     case "call.incoming":
     case "call.stats":
+    case "call.test":
     case "feed.changed":
     case "follow.changed":
       return [];

@@ -86,6 +86,8 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
   let opened = 0;
   // Not from one, so that a window which takes a list's first number for its own is found out.
   let viewed: FakeEngine["viewed"] = { view: 40, tiles: [] };
+  let processing = true;
+  let chosenMicrophone = "";
 
   function putCall(call: Call): void {
     world.calls = [...world.calls.filter((each) => each.roomId !== call.roomId), ...(call.part === "ended" ? [] : [call])];
@@ -282,6 +284,8 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
       "calls.devices": () => ({
         microphones: [{ deviceId: "built-in", name: "Built-in microphone", isDefault: true }, { deviceId: "headset", name: "Headset", isDefault: false }],
         speakers: [{ deviceId: "built-in", name: "Built-in speakers", isDefault: true }],
+        processing,
+        ...(chosenMicrophone === "" ? {} : { chosenMicrophone }),
         cameras: [{ deviceId: "lid", name: "Camera in the lid", isDefault: true }, { deviceId: "desk", name: "Camera on the desk", isDefault: false }],
         screens: [
           { sourceId: "main", name: "Main screen", kind: "screen", isDefault: true },
@@ -297,7 +301,15 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
       "calls.join": ({ callId, camera = false }) => partInCall(callId, "in", camera),
       "calls.decline": ({ callId }) => partInCall(callId, "ended"),
       "calls.leave": ({ callId }) => partInCall(callId, "ended"),
-      "calls.setMedia": ({ mic, camera, screen }) => {
+      "calls.test": ({ on, camera }) => {
+        if (on && world.calls.some(({ part }) => part === "in")) throw new Refused("conflict", "You are in a call, which has the devices. Leave it to try them out.");
+        if (!on) emit({ type: "call.test", level: 0, speaking: false });
+        else emit({ type: "call.test", level: 0.05, speaking: true, sound: { microphone: "Built-in microphone", speakers: "Built-in speakers" }, ...(camera === true ? { picture: { camera: "Camera in the lid" } } : {}) });
+        return {};
+      },
+      "calls.setMedia": ({ mic, camera, screen, microphone, processing: processed }) => {
+        chosenMicrophone = microphone ?? chosenMicrophone;
+        processing = processed ?? processing;
         const call = world.calls.find((each) => each.part === "in" || each.part === "calling");
         const more = { ...(mic === undefined ? {} : { mic }), ...(camera === undefined ? {} : { camera }), ...(screen === undefined ? {} : { screen }) };
         if (call !== undefined && Object.keys(more).length > 0) putCall({ ...call, ...more });

@@ -115,6 +115,22 @@ function listening(world: World, more: Partial<CallListening> = {}): World {
   return { ...world, calls: world.calls.filter(({ part }) => part === "in").map(({ sound, ...call }) => ({ ...call, sound: { speakers: sound?.speakers ?? "" }, listening: played })) };
 }
 
+/** The devices, tried out with the camera. */
+async function tryDevices(page: Page, engine: FakeEngine): Promise<void> {
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox").fill("camera, mic");
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Camera, microphone and speakers" });
+  await dialog.getByRole("button", { name: "Try the camera" }).click();
+  await expect
+    .poll(async () => {
+      engine.picture({ deviceId: "ada-1", source: "camera" }, sceneOf("ada-1", "camera"));
+      return dialog.getByRole("img").count();
+    }, { timeout: 10_000, interval: 200 })
+    .toBe(1);
+  await page.waitForTimeout(300);
+}
+
 const turned = (then: (page: Page, engine: FakeEngine) => Promise<void>) => async (page: Page, engine: FakeEngine) => {
   await page.evaluate(() => {
     document.documentElement.dir = "rtl";
@@ -225,6 +241,8 @@ const SHOTS: readonly Shot[] = [
     await page.getByText("Comes through well.").first().waitFor();
     await page.waitForTimeout(250);
   } },
+  { name: "try-devices", world: busy(), themes: ["light", "dark"], go: tryDevices },
+  { name: "try-devices-narrow", world: busy(), size: [360, 740], go: tryDevices },
   { name: "calls-over", world: afterCalls(), themes: ["light", "dark"], go: open("boat-shed") },
   { name: "calls-over-narrow", world: afterCalls(), size: [360, 740], go: open("boat-shed") },
   { name: "listening", world: listening(inCall()), themes: ["light", "dark"], go: hears("boat-shed") },

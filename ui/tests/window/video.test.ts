@@ -390,7 +390,7 @@ describe("showing one's screen", () => {
 
   test("says that there is nothing to show, and looks again", async () => {
     const { page, engine, stage } = await inCall(call());
-    const none = { microphones: [], speakers: [], cameras: [], screens: [] };
+    const none = { microphones: [], speakers: [], cameras: [], processing: true, screens: [] };
     engine.answer({ "calls.devices": () => none });
     await stage.getByRole("button", { name: "Show your screen" }).click();
     const dialog = page.getByRole("dialog", { name: "What do you want to show?" });

@@ -40,6 +40,7 @@ use crate::api::types::NotificationLevel;
 use crate::projection::timeline::Marks;
 
 const ACCOUNT: &[u8] = b"Aa";
+const MEDIA: &[u8] = b"Ac";
 const ANNOUNCEMENTS: &[u8] = b"Ab";
 const DRAFTS: &[u8] = b"Ad";
 const NOTED: &[u8] = b"Ai";
@@ -54,6 +55,17 @@ const STATUS_BYTES_MAX: usize = limits::STATUS_TEXT_CHARS_MAX * 4 + 64;
 
 /// Names read at once when the store is opened.
 const PROFILES_MAX: usize = 100_000;
+
+/// The devices of this machine that are used in calls, by their ids; the system's choice where there is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct MediaRecord {
+    pub(crate) microphone: Option<String>,
+    pub(crate) speakers: Option<String>,
+    pub(crate) camera: Option<String>,
+    /// The microphone's sound goes out as it is, with echo and noise.
+    pub(crate) unprocessed: bool,
+}
 
 /// The account that is signed in on this data folder.
 #[derive(Debug, Clone)]
@@ -238,7 +250,7 @@ impl Records {
 
     pub(crate) fn remove_account(&self) -> Result<(), StoreError> {
         let mut batch = Batch::new();
-        for key in [ACCOUNT, STATUS] {
+        for key in [ACCOUNT, MEDIA, STATUS] {
             batch.delete(key);
         }
         self.earlier()?.delete(&mut batch);
@@ -248,6 +260,16 @@ impl Records {
             }
         }
         self.store.commit(batch, Durability::Synced)
+    }
+
+    /// What was chosen for calls; an unreadable record counts as none.
+    pub(crate) fn media(&self) -> Result<MediaRecord, StoreError> {
+        let bytes = self.store.get(MEDIA)?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+    }
+
+    pub(crate) fn put_media(batch: &mut Batch, media: &MediaRecord) {
+        batch.put(MEDIA, to_json(media));
     }
 
     pub(crate) fn chosen_status(&self) -> Result<ChosenStatus, StoreError> {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::api::types::{
-    Activity, Announcement, Call, CallMedia, CallPeerStats, Comment, Doc, FeedOrder, FeedPolicy, Member, Message,
-    NetStatus, Notification, NotificationState, PeerStatus, Post, PresenceStatus, Room,
+    Activity, Announcement, Call, CallMedia, CallPeerStats, CallPicture, CallSound, Comment, Doc, FeedOrder,
+    FeedPolicy, Member, Message, NetStatus, Notification, NotificationState, PeerStatus, Post, PresenceStatus, Room,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -154,6 +154,19 @@ pub enum Event {
     /// Each second of the call that this device is in: as `calls.stats` has it.
     #[serde(rename = "call.stats")]
     CallStats { call_id: String, peers: Vec<CallPeerStats> },
+    /// Ten times a second while the devices are tried out (`calls.test`), and without `sound` once that is over.
+    #[serde(rename = "call.test")]
+    CallTest {
+        /// How loud the microphone was, 0 to 1.
+        level: f32,
+        speaking: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        sound: Option<CallSound>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        picture: Option<CallPicture>,
+    },
     /// Events were dropped because this front did not read them in time: read the lists again.
     #[serde(rename = "resync")]
     Resync {},

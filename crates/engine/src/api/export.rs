@@ -41,7 +41,7 @@ pub fn typescript() -> String {
         Notifications, Notification, NotificationKind, NotificationLevel, NotificationState,
         MarkNotificationsReadParams, SendNotificationParams, NotificationSent, AnnounceParams, Announced,
         Announcements, Announcement, AnnouncementParams, ListActivityParams, Activities, Activity, ActivityKind,
-        StartCallParams, CallMedia, JoinCallParams, PlayParams, PlaybackParams, PlaybackAction, CallListening, ListeningState, CallParams, SetCallMediaParams, CallDevices, MediaDevice, ScreenSource,
+        StartCallParams, CallMedia, JoinCallParams, PlayParams, PlaybackParams, PlaybackAction, CallListening, ListeningState, CallParams, TestCallParams, SetCallMediaParams, CallDevices, MediaDevice, ScreenSource,
         ScreenKind, CallSound, CallPicture, PictureSource, Tile, ViewCallParams, CallView, CallStarted, CallList, CallPart, CallEnd, Call,
         CallParticipant, CallStats, CallPeerStats, AudioStats, VideoStats, SentPictures, SentVideo, Event,
         ErrorKind,

@@ -175,6 +175,7 @@ async fn dispatch(engine: &Engine, method: &str, params: Value) -> Outcome {
         "calls.leave" => calls::leave,
         "calls.setMedia" => calls::set_media,
         "calls.devices" => calls::devices,
+        "calls.test" => calls::test,
         "calls.list" => calls::list,
         "calls.stats" => calls::stats,
         "calls.view" => calls::view,

@@ -200,7 +200,7 @@ impl Home {
         let profiles = records.profiles()?.into_iter().collect();
         let own_presence = OwnPresence { chosen: records.chosen_status()?, idle: false };
         let dialer = Dialer::new(key.device(), u64::from_be_bytes(random()));
-        let calling = Calling::new(account.id);
+        let calling = Calling::new(account.id, records.media()?);
         let own_room = OwnRoom::new(&own_genesis(&account));
         let mut home = Self {
             account,

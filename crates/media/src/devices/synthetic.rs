@@ -115,6 +115,13 @@ impl Synthetic {
         Self { list: Some(list), ..self }
     }
 
+    /// Writing down what is played.
+    #[cfg(test)]
+    #[must_use]
+    pub(crate) fn recorded_in(self, capture: PathBuf) -> Self {
+        Self { capture: Some(capture), ..self }
+    }
+
     /// What there is now.
     fn names(&self) -> Vec<String> {
         match &self.list {

@@ -1,4 +1,4 @@
-import { Keyboard, LogOut, Megaphone, Pencil, Settings, Wifi, WifiOff } from "lucide-react";
+import { Keyboard, LogOut, Megaphone, Mic, Pencil, Settings, Wifi, WifiOff } from "lucide-react";
 import { Popover } from "radix-ui";
 import { toast } from "sonner";
 import { ApiError } from "@/client/error";
@@ -81,6 +81,9 @@ export function AccountRow() {
             {strings.announce.open}
           </MenuItem>
         )}
+        <MenuItem icon={Mic} onChoose={() => actions.show({ kind: "tryDevices" })}>
+          {strings.call.trying.open}
+        </MenuItem>
         <MenuItem icon={Keyboard} keys={[COMMAND_KEY, "/"]} onChoose={() => actions.show({ kind: "shortcuts" })}>
           {words.shortcuts}
         </MenuItem>

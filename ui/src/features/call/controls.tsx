@@ -1,12 +1,13 @@
-import { Activity, Ellipsis, Eye, EyeOff, Maximize2, Mic, MicOff, Minimize2, MonitorOff, MonitorUp, Music, PhoneOff, Settings2, Video, VideoOff } from "lucide-react";
+import { Activity, AudioLines, Ellipsis, Eye, EyeOff, Maximize2, Mic, MicOff, Minimize2, MonitorOff, MonitorUp, Music, PhoneOff, Settings2, Video, VideoOff } from "lucide-react";
 import { useEffect } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/client/error";
-import type { Call, MediaDevice } from "@/client/types";
+import type { Call } from "@/client/types";
 import { IconButton } from "@/components/icon-button";
 import { COMMAND_KEY } from "@/components/keys";
 import { NARROW, useMedia } from "@/components/media";
 import { Menu, MenuChoice, MenuItem, MenuLine } from "@/components/menu";
+import { optionsOf } from "@/features/call/device-options";
 import { useActions, useAppState } from "@/state/context";
 import { playedIn } from "@/state/listening";
 import { strings } from "@/strings/strings";
@@ -157,11 +158,11 @@ function Devices() {
         onValue={(speakers) => void actions.chooseCallDevice({ speakers }).catch(refuse)}
         options={optionsOf(devices?.speakers ?? [])}
       />
+      <MenuLine />
+      <MenuItem icon={AudioLines} onChoose={() => actions.show({ kind: "tryDevices" })}>
+        {words.trying.more}
+      </MenuItem>
     </Menu>
   );
 }
 
-function optionsOf(devices: readonly MediaDevice[]): { value: string; label: string }[] {
-  const first = devices.find((device) => device.isDefault);
-  return [{ value: "", label: devices.length === 0 ? words.noDevices : words.systemChoice(first?.name ?? "") }, ...devices.map(({ deviceId, name }) => ({ value: deviceId, label: name }))];
-}

@@ -259,6 +259,7 @@ function useCommands(): readonly Entry[] {
     ),
     ...(["light", "dark", "system"] as const).map((theme) => entry(words.theme(strings.account.themes[theme]), themes[theme], () => setTheme(theme))),
     ...(["online", "away", "dnd"] as const).map((status) => entry(words.status(strings.account.statuses[status]), status === "dnd" ? BellOff : Circle, () => void actions.setPresence(status, ownText).catch(refuse))),
+    entry(strings.call.trying.open, Mic, () => actions.show({ kind: "tryDevices" })),
     entry(strings.account.shortcuts, Keyboard, () => actions.show({ kind: "shortcuts" }), [COMMAND_KEY, "/"]),
     entry(strings.account.editName, Pencil, () => actions.show({ kind: "profile" })),
     entry(offline ? strings.account.goOnline : strings.account.goOffline, offline ? Wifi : WifiOff, () => {

@@ -11,7 +11,8 @@ use super::id;
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::types::{
     CallDevices, CallList, CallMedia, CallParams, CallStarted, CallStats, CallView, Done, JoinCallParams, NoParams,
-    PictureSource, PlayParams, PlaybackAction, PlaybackParams, SetCallMediaParams, StartCallParams, ViewCallParams,
+    PictureSource, PlayParams, PlaybackAction, PlaybackParams, SetCallMediaParams, StartCallParams, TestCallParams,
+    ViewCallParams,
 };
 use crate::calls::{TILES_MAX, Tile};
 use crate::engine::Engine;
@@ -54,6 +55,11 @@ pub(super) async fn devices(engine: &Engine, _: NoParams) -> Result<CallDevices,
     });
     let (devices, screens) = found.await.unwrap_or_default();
     engine.with_home(move |home| Ok(home.call_devices(devices, screens))).await
+}
+
+pub(super) async fn test(engine: &Engine, params: TestCallParams) -> Result<Done, ApiError> {
+    can_show(params.on && params.camera == Some(true), false).await?;
+    engine.with_home(move |home| home.try_devices(&params).map(|()| Done {})).await
 }
 
 pub(super) async fn list(engine: &Engine, _: NoParams) -> Result<CallList, ApiError> {
@@ -100,7 +106,7 @@ pub(super) async fn view(engine: &Engine, params: ViewCallParams) -> Result<Call
         Ok(Tile { device, source, width: tile.width, height: tile.height })
     });
     let tiles: Vec<Tile> = tiles.collect::<Result<_, ApiError>>()?;
-    engine.with_home(move |home| Ok(CallView { view: home.view_call(&params.call_id, front, tiles)? })).await
+    engine.with_home(move |home| Ok(CallView { view: home.view_call(params.call_id.as_deref(), front, tiles)? })).await
 }
 
 /// Refuses to show what cannot be shown here, and says why.

@@ -63,6 +63,22 @@ pub struct SetCallMediaParams {
     /// The screen or window to show, by its id of `calls.devices`; an empty one for the main screen.
     #[ts(optional)]
     pub screen_source: Option<String>,
+    /// Whether what the microphone hears is freed of echo and noise, and made as loud as speech.
+    #[ts(optional)]
+    pub processing: Option<bool>,
+}
+
+/// Tries the devices out before a call. Asked again within ten seconds, or it ends by itself.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TestCallParams {
+    pub on: bool,
+    /// Whether the camera is tried too: `calls.view` without a call shows it.
+    #[ts(optional)]
+    pub camera: Option<bool>,
+    /// Plays a short sound.
+    #[ts(optional)]
+    pub sound: Option<bool>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
@@ -158,6 +174,8 @@ pub struct CallDevices {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub chosen_camera: Option<String>,
+    /// Whether what the microphone hears is freed of echo and noise.
+    pub processing: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -221,7 +239,9 @@ pub struct Tile {
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ViewCallParams {
-    pub call_id: String,
+    /// Without it: the camera that is tried out (`calls.test`).
+    #[ts(optional)]
+    pub call_id: Option<String>,
     /// All that this window shows, 12 at most; none: no pictures.
     pub tiles: Vec<Tile>,
 }

@@ -1,10 +1,11 @@
 //! Calls as fronts make them, their signals, and the sound of the one that this device is in; its pictures are in
-//! [`pictures`], files that all listen to in [`listening`].
+//! [`pictures`], files that all listen to in [`listening`], what devices do before a call in [`trial`].
 
 mod listening;
 mod pictures;
+mod trial;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,8 +29,9 @@ use tokio::time::Instant;
 
 use self::listening::Together;
 use self::pictures::{Pictures, Wanted};
+use self::trial::Trying;
 use super::{Home, body_of};
-use crate::account::record::{MISSED_CALL, Noted};
+use crate::account::record::{MISSED_CALL, MediaRecord, Noted};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{
@@ -53,8 +55,11 @@ pub(in crate::engine) struct Calling {
     calls: Calls,
     sound: Option<Sound>,
     choice: Choice,
+    /// Whether the microphone's sound is freed of echo and noise.
+    processing: bool,
     pictures: Pictures,
     together: Option<Together>,
+    trying: Option<Trying>,
 }
 
 #[derive(Debug)]
@@ -77,13 +82,18 @@ impl Sound {
 }
 
 impl Calling {
-    pub(in crate::engine) fn new(own: AccountId) -> Self {
+    pub(in crate::engine) fn new(own: AccountId, chosen: MediaRecord) -> Self {
+        let MediaRecord { microphone, speakers, camera, unprocessed } = chosen;
+        let mut pictures = Pictures::default();
+        pictures.chosen_camera = camera;
         Self {
             calls: Calls::new(own),
             sound: None,
-            choice: Choice::default(),
-            pictures: Pictures::default(),
+            choice: Choice { microphone, speakers },
+            processing: !unprocessed,
+            pictures,
             together: None,
+            trying: None,
         }
     }
 }
@@ -137,6 +147,7 @@ impl Home {
     }
 
     pub(crate) fn set_call_media(&mut self, params: SetCallMediaParams) -> Result<(), ApiError> {
+        let before = self.chosen_media();
         let chosen = |id: String| Some(id).filter(|id| !id.is_empty());
         if let Some(microphone) = params.microphone {
             self.calling.choice.microphone = chosen(microphone);
@@ -150,9 +161,10 @@ impl Home {
         if let Some(screen) = params.screen_source {
             self.calling.pictures.chosen_screen = chosen(screen);
         }
-        if let Some(sound) = &self.calling.sound {
-            sound.conference.choose(self.calling.choice.clone());
+        if let Some(processing) = params.processing {
+            self.calling.processing = processing;
         }
+        self.devices_chosen(&before);
         if params.mic.is_some() || params.camera.is_some() || params.screen.is_some() {
             let room = match &params.call_id {
                 Some(call) => self.call_room(call)?,
@@ -172,8 +184,9 @@ impl Home {
         Ok(())
     }
 
-    /// What a front shows of a call from now on.
-    pub(crate) fn view_call(&self, call: &str, front: u64, tiles: Vec<Tile>) -> Result<u32, ApiError> {
+    /// What a front shows of a call from now on, or without one of the camera that is tried out.
+    pub(crate) fn view_call(&self, call: Option<&str>, front: u64, tiles: Vec<Tile>) -> Result<u32, ApiError> {
+        let Some(call) = call else { return self.view_trial(front, tiles) };
         let room = self.call_room(call)?;
         self.calling.calls.get(room).filter(|call| call.is_in()).ok_or_else(|| refusal(Refusal::NoSuchCall))?;
         let look = self.calling.pictures.gallery.look(front, tiles);
@@ -198,6 +211,7 @@ impl Home {
             chosen_camera: self.calling.pictures.chosen_camera.clone(),
             chosen_microphone: self.calling.choice.microphone.clone(),
             chosen_speakers: self.calling.choice.speakers.clone(),
+            processing: self.calling.processing,
         }
     }
 
@@ -290,7 +304,8 @@ impl Home {
 
     pub(super) fn next_call(&self) -> Option<Instant> {
         let look = self.calling.sound.as_ref().map(|sound| sound.looked_ms + LOOK_EVERY_MS);
-        let at = [self.calling.calls.poll_timeout(), look].into_iter().flatten().min();
+        let tell = self.calling.trying.as_ref().map(Trying::next_ms);
+        let at = [self.calling.calls.poll_timeout(), look, tell].into_iter().flatten().min();
         at.map(|at| self.instant_of(at))
     }
 
@@ -308,6 +323,7 @@ impl Home {
         self.look_for_windows(now_ms);
         self.carry_listening(false);
         self.look_at_sound(now_ms);
+        self.look_at_trial(now_ms);
     }
 
     /// Tells who speaks, what became of the devices, and figures, when it is time.
@@ -469,11 +485,13 @@ impl Home {
         if self.calling.sound.is_some() {
             return Ok(());
         }
+        self.end_trial();
         let ports: Arc<Mutex<Ports>> = Arc::default();
         let of_sound = Arc::clone(&ports);
         let conference = Conference::start(
             devices::from_environment(),
             self.calling.choice.clone(),
+            self.calling.processing,
             true,
             Box::new(move |packet| send_to(&of_sound, SoundOf::Voice, packet)),
         );
@@ -515,7 +533,12 @@ impl Home {
     fn pictures_follow(&mut self) {
         let own = self.key.device();
         let Some((_, call)) = self.calling.calls.current() else {
-            self.calling.pictures.end(own);
+            if self.calling.trying.as_ref().is_some_and(|trying| trying.camera) {
+                let (links, shown) = (BTreeMap::new(), BTreeSet::new());
+                self.calling.pictures.follow(own, Wanted { camera: true, screen: false, links, shown });
+            } else {
+                self.calling.pictures.end(own);
+            }
             return;
         };
         let shown = call.others.iter().flat_map(|(device, other)| {
