@@ -4,7 +4,8 @@ import type { Client } from "@/client/client";
 import { chooseSound, hasFileDialog } from "@/client/desktop";
 import type { CallMedia } from "@/client/types";
 import { currentCall, type CallLook } from "@/state/calls";
-import { isAtEnd, playedIn, positionAt, versionOf, type Together, type Wished } from "@/state/listening";
+import { fileOf, isAtEnd, playedIn, positionAt, versionOf, type Together, type Wished } from "@/state/listening";
+import { ownAccount } from "@/state/selectors";
 import { createPictures } from "@/state/pictures";
 import type { Store } from "@/state/store";
 
@@ -75,7 +76,7 @@ export function createCallActions(client: Client, store: Store) {
       const at = Date.now();
       const positionMs = wish.action === "seek" ? wish.positionMs : again ? 0 : positionAt(played, at);
       const state = wish.action === "play" || (wish.action === "seek" && played.state === "playing") ? "playing" : "paused";
-      wished = { of: versionOf(listening), state, positionMs, at };
+      wished = { of: versionOf(listening), file: fileOf(listening), by: ownAccount(store.getState())?.userId ?? "", state, positionMs, at };
       setTogether({ wished });
       setTimeout(forget, WISH_SHOWN_MS);
     }

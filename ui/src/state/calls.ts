@@ -3,7 +3,7 @@
 import type { Call, CallDevices, CallEnd, CallPeerStats, CallPicture, CallSound, Event } from "@/client/types";
 import type { ApiError } from "@/client/error";
 import { linkQualityOf, type LinkQuality } from "@/state/call-quality";
-import { NOTHING_TOGETHER, versionOf, type Together } from "@/state/listening";
+import { isAnswered, NOTHING_TOGETHER, type Together } from "@/state/listening";
 
 /** How this window shows the call that it is in. */
 export type CallLook = {
@@ -105,10 +105,10 @@ function settled(next: CallsState, held: Call | null): CallsState {
   return { ...state, speaker: speakerOf(call, state.speaker), look: lies ? { ...state.look, large: false } : state.look };
 }
 
-/** What was wished of a file is no longer shown once the engine has said something new of it. */
+/** What was wished of a file is no longer shown once the engine has answered it. */
 function heard(state: CallsState, call: Call | null): CallsState {
   const { wished } = state.together;
-  const stands = wished === null || (call?.listening !== undefined && versionOf(call.listening) === wished.of);
+  const stands = wished === null || (call?.listening !== undefined && !isAnswered(call.listening, wished));
   return stands ? state : { ...state, together: { ...state.together, wished: null } };
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Call, CallListening } from "@/client/types";
 import { callsEvent, INITIAL_CALLS, reduceCalls, type CallsState } from "@/state/calls";
-import { isAtEnd, listeningOf, NOTHING_TOGETHER, playedIn, positionAt, versionOf } from "@/state/listening";
+import { fileOf, isAnswered, isAtEnd, listeningOf, NOTHING_TOGETHER, playedIn, positionAt, versionOf } from "@/state/listening";
 
 const played = (more: Partial<CallListening> = {}): CallListening => ({ deviceId: "bo-1", userId: "bo", title: "Low water", lengthMs: 60_000, state: "playing", positionMs: 10_000, at: 1_000, ...more });
 const call = (listening?: CallListening): Call => ({
@@ -25,8 +25,18 @@ test("its end is where it is paused with nothing after", () => {
   expect([isAtEnd(played({ state: "paused", positionMs: 60_000 })), isAtEnd(played({ state: "paused" })), isAtEnd(played({ positionMs: 60_000 }))]).toEqual([true, false, false]);
 });
 
+test("an answer to an older wish of one's own takes no later one's place, and what others do counts at once", () => {
+  const wished = { of: versionOf(played()), file: fileOf(played()), by: "ada", state: "playing", positionMs: 40_000, at: 2_000 } as const;
+  const says = (more: Partial<CallListening>): boolean => isAnswered(played({ changedBy: "ada", at: 2_500, ...more }), wished);
+  expect(says({ positionMs: 20_000 })).toBe(false);
+  expect(says({ positionMs: 40_400, state: "paused" })).toBe(false);
+  expect(says({ positionMs: 40_400 })).toBe(true);
+  expect(says({ positionMs: 20_000, changedBy: "bo" })).toBe(true);
+  expect([says({ title: "Another" }), says({ state: "stopped" }), says({ deviceId: "ada-1" })]).toEqual([true, true, true]);
+});
+
 test("what was wished is shown until the engine says something new of it", () => {
-  const wish = { type: "together", together: { wished: { of: versionOf(played()), state: "paused", positionMs: 30_000, at: 2_000 } } } as const;
+  const wish = { type: "together", together: { wished: { of: versionOf(played()), file: fileOf(played()), by: "ada", state: "paused", positionMs: 30_000, at: 2_000 } } } as const;
   const wished = reduceCalls(told(INITIAL_CALLS, call(played())), wish);
   expect(listeningOf(call(played()), wished.together)).toMatchObject({ title: "Low water", state: "paused", positionMs: 30_000 });
   // Somebody speaks: that says nothing of the file.

@@ -2,10 +2,14 @@
 // not said to be done yet. Pure.
 import type { Call, CallListening } from "@/client/types";
 
-/** What somebody here wished of a file, shown at once. The engine's next word of the file takes its place. */
+/** What somebody here wished of a file, shown at once. What the engine says that answers it takes its place: see `isAnswered`. */
 export type Wished = {
   /** The version of what was known when it was wished. */
   of: string;
+  /** The file, by who has it and its title. */
+  file: string;
+  /** Who wished it: whoever uses this window. */
+  by: string;
   state: "playing" | "paused";
   positionMs: number;
   at: number;
@@ -24,6 +28,25 @@ export const NOTHING_TOGETHER: Together = { opening: false, wished: null, putAwa
 /** Another one for whatever the engine says that is new. */
 export function versionOf({ deviceId, title, state, positionMs, at }: CallListening): string {
   return JSON.stringify([deviceId, title, state, positionMs, at]);
+}
+
+export function fileOf({ deviceId, title }: CallListening): string {
+  return JSON.stringify([deviceId, title]);
+}
+
+/** A word that is this near to a wish answers it, milliseconds. */
+const NEAR_MS = 1_500;
+
+/**
+ * Whether what the engine says now is later than a wish. A word of one's own change that is another than was wished answers an
+ * older wish, where keys follow each other quickly; what somebody else did counts at once.
+ */
+export function isAnswered(listening: CallListening, wished: Wished): boolean {
+  if (versionOf(listening) === wished.of) return false;
+  if (isOver(listening) || fileOf(listening) !== wished.file || listening.changedBy !== wished.by) return true;
+  const now = Math.max(listening.at, wished.at);
+  const { state, positionMs, at } = wished;
+  return listening.state === state && Math.abs(positionAt(listening, now) - positionAt({ ...listening, state, positionMs, at }, now)) < NEAR_MS;
 }
 
 /** Whether it is at an end that it does not come back from. */
@@ -48,7 +71,7 @@ export function listeningOf({ listening }: Call, { wished, putAway }: Together):
   if (listening === undefined) return null;
   const version = versionOf(listening);
   if (isOver(listening)) return version === putAway ? null : listening;
-  if (wished?.of !== version) return listening;
+  if (wished === null || isAnswered(listening, wished)) return listening;
   const { state, positionMs, at } = wished;
   return { ...listening, state, positionMs, at };
 }
