@@ -22,6 +22,7 @@ mod bus;
 mod choice;
 mod failure;
 mod instance;
+mod kept;
 mod keychain;
 mod links;
 mod settings;
@@ -42,6 +43,7 @@ use tracing_subscriber::EnvFilter;
 use crate::arguments::Arguments;
 use crate::failure::Failure;
 use crate::instance::Door;
+use crate::kept::Kept;
 use crate::keychain::Keychain;
 use crate::links::{Link, Links};
 use crate::settings::Settings;
@@ -134,12 +136,15 @@ fn run_window(
         .manage(bridge::Pictures::default())
         .manage(links)
         .manage(Settings::open(data_dir))
+        .manage(Kept::open(data_dir))
         .invoke_handler(tauri::generate_handler![
             bridge::rpc,
             bridge::subscribe,
             bridge::pictures,
             bridge::picture_drawn,
             choice::choose_sound,
+            kept::kept,
+            kept::keep,
             links::watch_links,
             links::keep_links
         ])
@@ -201,7 +206,10 @@ fn look_after_window(app: &AppHandle, event: &RunEvent, data_dir: &Path) {
                 }
             }
         }
-        RunEvent::ExitRequested { .. } => window::remember(app, data_dir),
+        RunEvent::ExitRequested { .. } => {
+            window::remember(app, data_dir);
+            app.state::<Kept>().write();
+        }
         _ => {}
     }
 }

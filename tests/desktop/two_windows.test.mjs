@@ -96,6 +96,7 @@ describe("two desktop windows", { timeout: 600_000 }, () => {
 
   it("has everything on its disk after a restart, with the server stopped", async () => {
     const said = (await grace.messages()).map(({ text }) => text);
+    await grace.createRoom("Left at once");
     const application = grace.applicationPid();
     signal(application, "SIGTERM");
     await until("the window's process is gone", () => !isRunning(application));
@@ -103,6 +104,9 @@ describe("two desktop windows", { timeout: 600_000 }, () => {
     await server.process.stop();
 
     grace = await stage.openWindow("grace", 1);
+    // The room that was open, although the process was told to end a moment later.
+    await grace.find("heading", "Left at once");
+    await grace.press("button", ROOM);
     await grace.find("heading", ROOM);
     await until("everything that was said is there again", async () => {
       const read = (await grace.messages()).map(({ text }) => text);

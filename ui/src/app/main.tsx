@@ -1,12 +1,12 @@
 import "@fontsource-variable/inter/index.css";
 import "@/styles/window.css";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "@/app/app";
 import { openMomoland } from "@/client/momoland";
 import { socketOf } from "@/client/stage";
 import { createActions } from "@/state/actions";
-import { applyTheme } from "@/state/preferences";
+import { applyTheme, loadPreferences } from "@/state/preferences";
 import { createAppStore } from "@/state/store";
 import { createSync } from "@/state/sync";
 import { strings } from "@/strings/strings";
@@ -19,9 +19,15 @@ const element = document.getElementById("root");
 if (element === null) throw new Error("index.html has no #root");
 const root = createRoot(element);
 
-applyTheme();
+function begin(page: ReactNode): void {
+  void loadPreferences().then(() => {
+    applyTheme();
+    root.render(page);
+  });
+}
+
 if (window.location.pathname === DEMO_PAGE) {
-  root.render(
+  begin(
     <Suspense>
       <Demo />
     </Suspense>,
@@ -33,5 +39,5 @@ if (window.location.pathname === DEMO_PAGE) {
   const store = createAppStore();
   const sync = createSync(client, store);
   sync.start();
-  root.render(<App model={{ store, actions: createActions(client, store, sync) }} />);
+  begin(<App model={{ store, actions: createActions(client, store, sync) }} />);
 }

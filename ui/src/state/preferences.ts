@@ -1,6 +1,8 @@
-// What a person chose for this window alone. Kept by the webview, never sent anywhere; where it keeps nothing (a browser
-// can be told so), it holds until the window is closed.
+// What a person chose for this window alone, never sent anywhere. The desktop keeps it in a file of its own, since webviews
+// write their storage seconds later; a browser in its storage, and where that keeps nothing (it can be told so), it holds
+// until the page is closed.
 import { useSyncExternalStore } from "react";
+import { keepValue, readKept } from "@/client/desktop";
 
 export type Theme = "light" | "dark" | "system";
 
@@ -16,16 +18,34 @@ const DEFAULT_SERVER = "http://127.0.0.1:7420";
 const listeners = new Set<() => void>();
 /** What the webview did not keep. */
 const unkept = new Map<string, string>();
+/** What the desktop's file has, by the last that was said. */
+let ofDesktop: Map<string, string> | null = null;
+
+/** Reads what the desktop keeps. To be waited for before anything here is asked; where it fails, the webview keeps it. */
+export async function loadPreferences(): Promise<void> {
+  const kept = await readKept().catch(() => null);
+  ofDesktop = kept === null ? null : new Map(kept);
+}
 
 function read(key: string): string | null {
   try {
-    return unkept.get(key) ?? window.localStorage.getItem(key);
+    // What an earlier version kept in the webview's storage goes on counting.
+    return unkept.get(key) ?? ofDesktop?.get(key) ?? window.localStorage.getItem(key);
   } catch {
     return null;
   }
 }
 
 function keep(key: string, value: string): void {
+  if (ofDesktop === null) {
+    keepHere(key, value);
+    return;
+  }
+  ofDesktop.set(key, value);
+  keepValue(key, value).catch(() => keepHere(key, value));
+}
+
+function keepHere(key: string, value: string): void {
   try {
     window.localStorage.setItem(key, value);
     unkept.delete(key);
