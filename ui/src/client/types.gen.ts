@@ -668,6 +668,10 @@ export type OpenedDoc = { doc: Doc,
  */
 clientId: number, 
 /**
+ * Its first blocks, as ProseMirror's JSON has them in the schema of the window's editor: what a screen shows, or less.
+ */
+beginning: Array<unknown>, 
+/**
  * All of it, as one update.
  */
 update: string, stateVector: string, 

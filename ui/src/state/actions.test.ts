@@ -117,3 +117,36 @@ test("rooms open where the webview keeps nothing, and the last one holds while t
   actions.openStartingRoom();
   expect(store.getState().openRoomId).toBe("dm-bo");
 });
+
+test("the engine is asked for a document at the click, once, and what no page takes is closed", async () => {
+  const { client, actions } = setup();
+  const doc = { docId: "plan", roomId: "shed", title: "Plan", author: "ada", editing: "members" as const, editors: [], createdAt: 0, changedAt: 0, archived: false, deleted: false };
+  client.answers["docs.open"] = () => ({ doc, clientId: 7, beginning: [], update: "AAA=", stateVector: "AA==", present: [] });
+  client.answers["docs.close"] = () => ({});
+  const said = (): string[] => client.calls.filter(({ method }) => method.startsWith("docs.")).map(({ method, params }) => `${method} ${(params as { docId: string }).docId}`);
+  actions.openDoc("plan");
+  expect(said()).toEqual(["docs.open plan"]);
+  await expect(actions.docLine("plan").open()).resolves.toMatchObject({ clientId: 7 });
+  expect(said()).toEqual(["docs.open plan"]);
+  // A page that is there already asks nothing.
+  actions.openDoc("plan");
+  // Another round is another call.
+  await actions.docLine("plan").open();
+  expect(said()).toEqual(["docs.open plan", "docs.open plan"]);
+  actions.openDoc("rules");
+  actions.openDoc("tides");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(said().slice(2)).toEqual(["docs.open rules", "docs.open tides", "docs.close rules"]);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(said().slice(5)).toEqual(["docs.close tides"]);
+});
+
+test("a document that the engine refuses is refused to whoever opens it", async () => {
+  const { client, actions } = setup();
+  client.answers["docs.open"] = () => {
+    throw new ApiError("internal", "Its bytes are damaged.");
+  };
+  actions.openDoc("plan");
+  await vi.advanceTimersByTimeAsync(0);
+  await expect(actions.docLine("plan").open()).rejects.toThrow("Its bytes are damaged.");
+});

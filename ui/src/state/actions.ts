@@ -16,6 +16,8 @@ import type { Change, Overlay, State, Unsent } from "@/state/state";
 
 /** While somebody types, peers are told again this often; their windows forget it a little later. */
 const TYPING_REPEAT_MS = 3_000;
+/** What was asked for at a click and is on no page by then is closed. */
+const ASKED_MS_MAX = 10_000;
 /** So long after the last key somebody is no longer typing. */
 const TYPING_IDLE_MS = 4_000;
 
@@ -31,6 +33,8 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     else if (event.type === "room.removed") following.stop(event.roomId);
   });
   let lastUnsent = 0;
+  /** Asked for at the click; an editor takes it. */
+  let asked: { docId: string; line: DocLine; late: ReturnType<typeof setTimeout> } | null = null;
   let lastChange = 0;
 
   /** Typing is a courtesy: it is lossy by design, and nobody is told when it does not get through. */
@@ -108,6 +112,29 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     if (account !== null) rememberRoom(account.userId, roomId);
     void sync.readMembers(roomId);
     void sync.readTimeline(roomId);
+  }
+
+  /** The engine opens a document while the window still turns to it. Its page takes the line over before anything is heard on it. */
+  function askForDoc(docId: string | null): void {
+    forgetAsked();
+    if (docId === null || docId === store.getState().openDocId) return;
+    const line = createDocLine(client, docId);
+    line.ask();
+    asked = { docId, line, late: setTimeout(forgetAsked, ASKED_MS_MAX) };
+  }
+
+  function forgetAsked(): void {
+    asked?.line.close();
+    if (asked !== null) clearTimeout(asked.late);
+    asked = null;
+  }
+
+  function takeAsked(docId: string): DocLine | null {
+    if (asked?.docId !== docId) return null;
+    const { line, late } = asked;
+    clearTimeout(late);
+    asked = null;
+    return line;
   }
 
   /** Brings a message before the eyes, in whatever room and however far back it is. */
@@ -359,6 +386,7 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     readDocs: (roomId: string) => void sync.readDocs(roomId),
     openDoc(docId: string | null): void {
       stopTyping();
+      askForDoc(docId);
       store.dispatch({ type: "openDoc", docId });
     },
     async createDoc(params: CreateDocParams): Promise<void> {
@@ -398,7 +426,7 @@ export function createActions(client: Client, store: Store, sync: Sync) {
       await client.call("docs.import", params);
     },
     /** The way between an editor and the engine's copy of its document. */
-    docLine: (docId: string): DocLine => createDocLine(client, docId),
+    docLine: (docId: string): DocLine => takeAsked(docId) ?? createDocLine(client, docId),
     readPinned: (roomId: string) => void sync.readPinned(roomId),
     discard: (unsent: Unsent) => store.dispatch({ type: "unsentGone", id: unsent.id }),
     /** A key was pressed in a composer. */

@@ -12,6 +12,8 @@ export type DocLineEvent =
   | { kind: "again" };
 
 export type DocLine = {
+  /** Asks the engine before there is somebody to listen; the next `open` has the answer. */
+  ask: () => void;
   open: () => Promise<OpenedDoc>;
   /** Answers once it is on this device's disk. */
   update: (update: Uint8Array) => Promise<void>;
@@ -26,9 +28,17 @@ export type DocLine = {
 export function createDocLine(client: Client, docId: string): DocLine {
   // Which of this device's editors it is, once it is open.
   let editor: { clientId?: number } = {};
+  let asked: Promise<OpenedDoc> | null = null;
   return {
+    ask() {
+      asked = client.call("docs.open", { docId });
+      // Whoever opens it hears of a refusal.
+      asked.catch(() => undefined);
+    },
     async open() {
-      const opened = await client.call("docs.open", { docId });
+      const answer = asked ?? client.call("docs.open", { docId });
+      asked = null;
+      const opened = await answer;
       editor = { clientId: opened.clientId };
       return opened;
     },
@@ -40,7 +50,12 @@ export function createDocLine(client: Client, docId: string): DocLine {
       return { update: fromBase64(state.update), stateVector: fromBase64(state.stateVector) };
     },
     awareness: (state) => void client.call("docs.awareness", { docId, ...editor, state }).catch(() => undefined),
-    close: () => void client.call("docs.close", { docId }).catch(() => undefined),
+    close() {
+      // What was asked for and is not here yet can be closed once it is.
+      void Promise.resolve(asked)
+        .then(() => client.call("docs.close", { docId }))
+        .catch(() => undefined);
+    },
     listen(listener) {
       const offs = [
         client.onEvent((event) => {

@@ -791,6 +791,7 @@ export const strings = {
     by: (name: string, when: string) => `${name}, ${when}`,
     back: (room: string) => `Back to ${room}`,
     failed: "This document could not be read.",
+    editorFailed: "The editor for documents could not be loaded.",
     saved: "Saved on this device",
     saving: "Saving…",
     notSaved: "What you wrote is not saved.",

@@ -34,6 +34,155 @@ function writes(engine: FakeEngine, words: string): void {
   engine.emit({ type: "doc.update", docId: "plan", update: Buffer.from(update).toString("base64") });
 }
 
+/** A page of everything that documents hold, many screens long. */
+function writeEverything(engine: FakeEngine): void {
+  const replica = new Y.Doc();
+  const line = (words: string) => ["paragraph", {}, words] as const;
+  const item = (words: string) => ["listItem", {}, [line(words)]] as const;
+  const row = (cell: string, ...words: string[]) => ["tableRow", {}, words.map((each) => [cell, {}, [line(each)]] as const)] as const;
+  const blocks: Written[] = [
+    ["heading", { level: 1 }, "Slipway"],
+    line("The sleepers are oak, and what is written about them is longer than a line is wide, so that it goes on in the next one and in that after it. ".repeat(2)),
+    line(""),
+    ["bulletList", {}, [item("rail"), item("winch")]],
+    ["orderedList", { start: 3 }, [item("third")]],
+    ["taskList", {}, [["taskItem", { checked: true }, [line("greased")]], ["taskItem", { checked: false }, [line("lowered")]]]],
+    ["blockquote", {}, [line("Low water is at ten.")]],
+    ["codeBlock", {}, "tide --next\ntide --last"],
+    ["horizontalRule", {}, ""],
+    ["table", {}, [row("tableHeader", "Tide", "At"), row("tableCell", "low", "10:14")]],
+    ...Array.from({ length: 200 }, (_, at) => line(`Line ${at}`)),
+  ];
+  write(replica.getXmlFragment("default"), blocks);
+  engine.world.replicas.set("plan", replica);
+}
+
+type Written = readonly [name: string, attributes: Readonly<Record<string, string | number | boolean>>, within: string | readonly Written[]];
+
+/** A type of Yjs can be filled once it is in a document. */
+function write(into: Y.XmlFragment, blocks: readonly Written[]): void {
+  for (const [name, attributes, within] of blocks) {
+    const element = new Y.XmlElement<Record<string, string | number | boolean>>(name);
+    into.push([element as Y.XmlElement]);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    if (typeof within !== "string") write(element, within);
+    else if (within !== "") element.push([new Y.XmlText(within)]);
+  }
+}
+
+/** Runs in a page, before it does: notes where the blocks stand as long as there is no editor, and lets `window.whenBegun` act then. */
+function watchBeginning(): void {
+  const page = window as unknown as { begun?: string[]; whenBegun?: () => void };
+  const blocks = "h1, p, li, input, blockquote, pre, hr, table, td, th";
+  addEventListener("DOMContentLoaded", () => {
+    new MutationObserver(() => {
+      const beginning = document.querySelector("[inert].prose");
+      if (beginning === null || page.begun !== undefined) return;
+      page.begun = [...beginning.querySelectorAll(blocks)].map((block) => `${block.nodeName} ${JSON.stringify(block.getBoundingClientRect())}`);
+      page.whenBegun?.();
+    }).observe(document.body, { childList: true, subtree: true });
+  });
+}
+
+describe("before the editor is there", () => {
+  test("the first blocks stand where it will have them, and nobody can do anything to them", async () => {
+    const { page, engine } = await openWindow(busy(), { before: watchBeginning });
+    writeEverything(engine);
+    await openPlan(page);
+    const [begun, edited, top] = await text(page).evaluate((editor) => [
+      (window as unknown as { begun?: string[] }).begun ?? [],
+      [...editor.querySelectorAll("h1, p, li, input, blockquote, pre, hr, table, td, th")].map((block) => `${block.nodeName} ${JSON.stringify(block.getBoundingClientRect())}`),
+      editor.closest(".scroller")?.scrollTop,
+    ] as const);
+    expect(begun.length).toBeGreaterThan(40);
+    expect(edited.slice(0, begun.length)).toEqual(begun);
+    expect(edited.length).toBeGreaterThan(begun.length);
+    expect(top).toBe(0);
+    expect(await page.locator("[inert].prose").count()).toBe(0);
+  });
+
+  test("a press puts the caret where it was", async () => {
+    const { page, engine } = await openWindow(busy(), { before: watchBeginning });
+    writeEverything(engine);
+    await page.evaluate(() => {
+      (window as unknown as { whenBegun?: () => void }).whenBegun = () => {
+        const line = [...document.querySelectorAll("[inert].prose > p")].find((each) => each.textContent === "Line 3");
+        const { right, top, height } = line?.getBoundingClientRect() ?? new DOMRect();
+        document.elementFromPoint(right - 5, top + height / 2)?.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, clientX: right - 5, clientY: top + height / 2 }));
+      };
+    });
+    await openPlan(page);
+    await until("the editor has the focus", () => text(page).evaluate((editor) => document.activeElement === editor));
+    await page.keyboard.type(" and more");
+    await until("the engine has it", () => held(engine).includes("<paragraph>Line 3 and more</paragraph>"));
+  });
+
+  test("another document can be opened, and only that is", async () => {
+    const { page, engine } = await openWindow(busy());
+    writeEverything(engine);
+    await openRoom(page, "boat-shed");
+    await page.getByRole("tab", { name: "Documents" }).click();
+    await page.getByRole("button", { name: /Slipway plan/ }).waitFor();
+    await page.evaluate(() => {
+      for (const title of ["Slipway plan", "Rules of the shed"]) [...document.querySelectorAll("button")].find((each) => each.textContent.includes(title))?.click();
+    });
+    await page.getByRole("textbox", { name: "Text of Rules of the shed" }).waitFor();
+    await until("the other is closed", () => asked(engine, "docs.close").length > 0);
+    expect(asked(engine, "docs.close")).toEqual([{ docId: "plan" }]);
+    await page.getByRole("button", { name: /Slipway plan/ }).click();
+    await text(page).getByText("Line 199").waitFor();
+    await page.getByRole("button", { name: "Back to boat-shed" }).click();
+    await page.getByRole("button", { name: /Slipway plan/ }).click();
+    await text(page).getByText("Line 199").waitFor();
+    expect(asked(engine, "docs.open")).toHaveLength(4);
+    await until("each is closed but the last", () => asked(engine, "docs.close").length === 3);
+  });
+
+  test("it is said where the editor itself cannot be had, and it is fetched again", async () => {
+    const { page } = await openWindow(busy());
+    await page.route(/assets\/editor-/u, (route) => route.abort());
+    await openRoom(page, "boat-shed");
+    await page.getByRole("tab", { name: "Documents" }).click();
+    await page.getByRole("button", { name: /Slipway plan/ }).click();
+    await page.getByRole("alert").getByText("The editor for documents could not be loaded.").waitFor();
+    await page.unroute(/assets\/editor-/u);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await text(page).waitFor();
+  });
+});
+
+test("a short document goes on at its end, a long one begins at its beginning", async () => {
+  const { page, engine } = await openWindow(busy());
+  writes(engine, "One");
+  writes(engine, "Two");
+  await openPlan(page);
+  const typed = async (words: string): Promise<void> => {
+    await until("the editor has the focus", () => text(page).evaluate((editor) => document.activeElement === editor));
+    await page.keyboard.type(words);
+  };
+  await typed(" and three");
+  await until("the engine has it", () => held(engine).includes("<paragraph>Two and three</paragraph>"));
+  await page.getByRole("button", { name: "Back to boat-shed" }).click();
+  writeEverything(engine);
+  await page.getByRole("button", { name: /Slipway plan/ }).click();
+  await typed("The ");
+  await until("the engine has it", () => held(engine).includes(">The Slipway</heading>"));
+});
+
+test("what others wrote is not made into links by whoever opens it", async () => {
+  const { page, engine } = await openWindow(busy());
+  writes(engine, "See https://tides.example/");
+  writes(engine, "and the almanac.");
+  await openPlan(page);
+  writes(engine, "Or https://moon.example/ today.");
+  await text(page).getByText("Or https").waitFor();
+  await text(page).getByText("and the almanac.").click();
+  await page.keyboard.type(" https://wind.example/ ");
+  await until("one's own is one", () => held(engine).includes("https://wind.example/</link>"));
+  expect(await text(page).locator("a").count()).toBe(1);
+  expect(held(engine)).not.toMatch(/(tides|moon)\.example\/<\/link>/u);
+});
+
 test("what is typed is in the engine's replica, under the id that it gave, and what others write is on the page", async () => {
   const { page, engine } = await openWindow(busy());
   await openPlan(page);

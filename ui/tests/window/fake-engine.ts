@@ -4,9 +4,11 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { yXmlFragmentToProseMirrorRootNode } from "@tiptap/y-tiptap";
 import * as Y from "yjs";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Method, Params, Result } from "@/client/methods";
+import { SCHEMA } from "@/features/documents/extensions";
 import type { PictureOf } from "@/state/pictures";
 import { messageOf, type Scene } from "./scenes.js";
 import type { Activity, Announcement, Call, CallListening, CallPart, Comment, Doc, DocPresence, Draft, ErrorKind, Event, FeedPolicy, Hidden, Location, Member, Message, NetStatus, Notification, OwnAccount, Post, Receipt, Room, Tile } from "@/client/types";
@@ -15,6 +17,9 @@ const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
 // Radix and Sonner put style elements in while they run; scripts are only ours.
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
+
+/** Of a document's beginning. */
+const BEGINNING_BLOCKS_MAX = 64;
 
 export const FEED_ROOM = "public-feed";
 /** A feed in which everybody posts, read by somebody who moderates it. */
@@ -349,7 +354,7 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
       "docs.open": ({ docId }) => {
         opened += 1;
         const replica = replicaOf(docId);
-        return { doc: docOf(docId), clientId: 1_000 + opened, update: base64(Y.encodeStateAsUpdate(replica)), stateVector: base64(Y.encodeStateVector(replica)), present: world.present };
+        return { doc: docOf(docId), clientId: 1_000 + opened, beginning: beginningOf(replica), update: base64(Y.encodeStateAsUpdate(replica)), stateVector: base64(Y.encodeStateVector(replica)), present: world.present };
       },
       "docs.close": () => ({}),
       "docs.update": ({ docId, update }) => {
@@ -442,6 +447,11 @@ export async function startFakeEngine(world: World): Promise<FakeEngine> {
     const replica = new Y.Doc();
     world.replicas.set(docId, replica);
     return replica;
+  }
+
+  /** As the engine has it. */
+  function beginningOf(replica: Y.Doc): unknown[] {
+    return (yXmlFragmentToProseMirrorRootNode(replica.getXmlFragment("default"), SCHEMA).toJSON() as { content?: unknown[] }).content?.slice(0, BEGINNING_BLOCKS_MAX) ?? [];
   }
 
   function docOf(docId: string): Doc {

@@ -498,6 +498,12 @@ impl Document {
         rich::read(&page.content, &page.doc.transact())
     }
 
+    /// The first of them, as many as are seen at once.
+    pub(crate) fn beginning(&self) -> Vec<Block> {
+        let page = self.shown();
+        rich::read_beginning(&page.content, &page.doc.transact())
+    }
+
     /// Takes an update that an editor on this machine made; all of it or nothing. What is new in it; empty where that is
     /// nothing.
     ///

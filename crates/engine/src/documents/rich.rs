@@ -1,7 +1,8 @@
 //! A document as a tree of blocks, on its way in or out: the nodes and marks of TipTap's schema, free of Yjs.
 //!
 //! `page` reads it from a document and writes it into one, `markdown_in` and `markdown_out` speak CommonMark with GitHub's
-//! tables, task lists and strikethrough, `html_out` writes a page of its own. Only what the editor's schema knows is made
+//! tables, task lists and strikethrough, `html_out` writes a page of its own, `editor_out` what the window shows until its
+//! editor has the document. Only what the editor's schema knows is made
 //! here: an editor throws away what it does not know, for everybody.
 //!
 //! # Invariants
@@ -11,15 +12,17 @@
 //!    `prop_markdown_comes_back`.
 //! 3. No input nests deeper than the editor or a stack can bear. Test: `what_nests_too_deep_lies_flat`.
 
+mod editor_out;
 mod html_out;
 mod markdown_in;
 mod markdown_out;
 mod page;
 
+pub(crate) use editor_out::to_editor;
 pub(crate) use html_out::to_html;
 pub(crate) use markdown_in::from_markdown;
 pub(crate) use markdown_out::to_markdown;
-pub(super) use page::{read, replace, write};
+pub(super) use page::{read, read_beginning, replace, write};
 
 /// What may be linked to: the window opens nothing else.
 const SCHEMES: [&str; 4] = ["http", "https", "mailto", "momoland"];

@@ -34,8 +34,16 @@ const FROM_ENGINE = Symbol("from the engine");
 
 type Remote = { userId: string; clientId: number; heardAt: number };
 
-/** `onReset` is called when the replica counts no more; the session is closed then and a new one has to be opened. */
-export async function openDocSession(line: DocLine, onReset: () => void): Promise<DocSession> {
+export type SessionOptions = {
+  /** Aborted when nobody wants the session any more: what is under way then ends in a rejection. */
+  gone: AbortSignal;
+  /** The first blocks, long before all is taken in, which waits until this is done. */
+  onBeginning: (blocks: readonly unknown[]) => Promise<void>;
+  /** The replica counts no more; the session is closed and a new one has to be opened. */
+  onReset: () => void;
+};
+
+export async function openDocSession(line: DocLine, { gone, onBeginning, onReset }: SessionOptions): Promise<DocSession> {
   const heard: Parameters<Parameters<DocLine["listen"]>[0]>[0][] = [];
   let hear = (event: (typeof heard)[number]): void => void heard.push(event);
   // Listening begins before the answer, so that nothing falls between the two.
@@ -43,6 +51,9 @@ export async function openDocSession(line: DocLine, onReset: () => void): Promis
   let opened;
   try {
     opened = await line.open();
+    if (!gone.aborted) await onBeginning(opened.beginning);
+    if (gone.aborted) line.close();
+    gone.throwIfAborted();
   } catch (thrown) {
     off();
     throw thrown;

@@ -1,5 +1,5 @@
 import { Archive, ArchiveRestore, ChevronLeft, Ellipsis, FileCode, FileDown, FileInput, FileText, History, Lock, Settings, Trash } from "lucide-react";
-import { lazy, Suspense, useCallback, useState, useSyncExternalStore } from "react";
+import { useCallback, useState, useSyncExternalStore } from "react";
 import { toast } from "sonner";
 import { ApiError } from "@/client/error";
 import type { Doc, ExportFormat, Room } from "@/client/types";
@@ -10,14 +10,14 @@ import { Menu, MenuItem, MenuLine } from "@/components/menu";
 import { Middle } from "@/components/middle";
 import { chooseFile, formatOf, saveFile } from "@/components/text-files";
 import type { DocSession } from "@/features/documents/doc-session";
+import { Failed, Loading } from "@/features/documents/stand-ins";
+import { useFetchedEditor } from "@/features/documents/editor-ahead";
 import { useActions, useAppState } from "@/state/context";
 import { mayManage, openRoom, ownAccount } from "@/state/selectors";
 import { strings } from "@/strings/strings";
 
 const words = strings.docs;
 const FACES_MAX = 5;
-/** The editor and Yjs come when the first document is opened. */
-const DocEditor = lazy(() => import("@/features/documents/editor"));
 
 /** The open document, in the place of its room's conversation. */
 export function DocumentPane() {
@@ -60,19 +60,26 @@ export function DocumentPane() {
               {doc.readOnly}
             </p>
           )}
-          <Suspense
-            fallback={
-              <div className="relative flex-1" aria-busy="true">
-                <div className="loading-line" />
-              </div>
-            }
-          >
-            <DocEditor key={doc.docId} docId={doc.docId} title={doc.title} readOnly={doc.readOnly ?? null} nameOf={nameOf} onSession={setSession} />
-          </Suspense>
+          <Body key={doc.docId} doc={doc} nameOf={nameOf} onSession={setSession} />
         </>
       )}
     </Middle>
   );
+}
+
+type BodyProps = { doc: Doc; nameOf: (userId: string) => string; onSession: (session: DocSession | null) => void };
+
+/** The editor, or what stands in for it until it is fetched. */
+function Body({ doc, nameOf, onSession }: BodyProps) {
+  const fetched = useFetchedEditor();
+  switch (fetched.kind) {
+    case "fetching":
+      return <Loading />;
+    case "failed":
+      return <Failed sentence={words.editorFailed} onAgain={fetched.again} />;
+    case "fetched":
+      return <fetched.DocEditor docId={doc.docId} title={doc.title} readOnly={doc.readOnly ?? null} nameOf={nameOf} onSession={onSession} />;
+  }
 }
 
 function SavingLine({ session }: { session: DocSession }) {

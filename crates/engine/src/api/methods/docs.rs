@@ -50,10 +50,11 @@ pub(super) async fn open(engine: &Engine, params: DocParams) -> Result<OpenedDoc
     engine
         .with_home(move |home| {
             let client_id = home.open_document(document)?;
+            let beginning = rich::to_editor(&home.document_beginning(document)?);
             let (update, state_vector) = home.document_state(document, None)?;
             let doc = home.doc(document).ok_or_else(no_such_document)?;
             let (update, state_vector) = (STANDARD.encode(update), STANDARD.encode(state_vector));
-            Ok(OpenedDoc { doc, client_id, update, state_vector, present: home.awareness(document) })
+            Ok(OpenedDoc { doc, client_id, beginning, update, state_vector, present: home.awareness(document) })
         })
         .await
 }

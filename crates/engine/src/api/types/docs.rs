@@ -89,6 +89,10 @@ pub struct OpenedDoc {
     /// The Yjs client id for this editor: each that is opened gets another one.
     #[ts(type = "number")]
     pub client_id: u64,
+    /// Its first blocks, to be shown until all is taken in: ProseMirror's JSON of nodes in the schema of the window's editor.
+    /// They are bounded, and need not be all that an editor makes of the update.
+    #[ts(type = "Array<unknown>")]
+    pub beginning: Vec<serde_json::Value>,
     /// All of it, as one update.
     pub update: String,
     pub state_vector: String,

@@ -15,26 +15,78 @@ use super::{Block, Cell, Inline, Item, ListKind, Marks, push_text, safe_address}
 use crate::documents::graft::{Between, graft, id_of};
 use crate::documents::update::UpdateError;
 
+/// Blocks of a document's beginning: as many lines as fit on no screen.
+const BEGINNING_BLOCKS_MAX: usize = 96;
+
+/// Characters of it, with those of the block that passes this.
+const BEGINNING_LENGTH_MAX: usize = 12_000;
+
+/// Characters of one block in it: a longer one ends it, and is not in it. What it is for is over sooner than such a block is drawn.
+const BEGINNING_BLOCK_LENGTH_MAX: usize = 48_000;
+
 /// All blocks of a document.
 pub(in crate::documents) fn read<T: ReadTxn>(fragment: &XmlFragmentRef, txn: &T) -> Vec<Block> {
     blocks_of(fragment.children(txn), txn)
 }
 
+/// The first blocks, bounded however long the document is.
+pub(in crate::documents) fn read_beginning<T: ReadTxn>(fragment: &XmlFragmentRef, txn: &T) -> Vec<Block> {
+    let mut beginning = Vec::new();
+    let mut length = 0;
+    for child in fragment.children(txn) {
+        let at = beginning.len();
+        read_child(child, txn, &mut beginning);
+        let added = beginning.iter().skip(at).map(length_of).sum::<usize>();
+        if added > BEGINNING_BLOCK_LENGTH_MAX {
+            beginning.truncate(at);
+            break;
+        }
+        length += added;
+        if beginning.len() >= BEGINNING_BLOCKS_MAX || length >= BEGINNING_LENGTH_MAX {
+            break;
+        }
+    }
+    beginning
+}
+
+/// About how many characters a block takes up: one that is empty takes up a line.
+fn length_of(block: &Block) -> usize {
+    const LINE: usize = 40;
+    let inline = |piece: &Inline| match piece {
+        Inline::Text(text, _) => text.len(),
+        Inline::Break => LINE,
+    };
+    let all = |blocks: &[Block]| blocks.iter().map(length_of).sum::<usize>();
+    let within = match block {
+        Block::Paragraph(line) | Block::Heading(_, line) => line.iter().map(inline).sum(),
+        Block::Quote(blocks) => all(blocks),
+        Block::Code { text, .. } => text.len(),
+        Block::Rule => 0,
+        Block::List(_, items) => items.iter().map(|item| all(&item.blocks)).sum(),
+        Block::Table(rows) => rows.iter().flatten().map(|cell| all(&cell.blocks)).sum(),
+    };
+    within + LINE
+}
+
 fn blocks_of<T: ReadTxn>(children: impl Iterator<Item = XmlOut>, txn: &T) -> Vec<Block> {
     let mut blocks = Vec::new();
     for child in children {
-        match child {
-            XmlOut::Text(text) => {
-                // It lies in the container itself, without a block.
-                let mut line = Vec::new();
-                read_text(&text, txn, &mut line);
-                blocks.push(Block::Paragraph(line));
-            }
-            XmlOut::Fragment(_) => {}
-            XmlOut::Element(element) => read_block(&element, txn, &mut blocks),
-        }
+        read_child(child, txn, &mut blocks);
     }
     blocks
+}
+
+fn read_child<T: ReadTxn>(child: XmlOut, txn: &T, blocks: &mut Vec<Block>) {
+    match child {
+        XmlOut::Text(text) => {
+            // It lies in the container itself, without a block.
+            let mut line = Vec::new();
+            read_text(&text, txn, &mut line);
+            blocks.push(Block::Paragraph(line));
+        }
+        XmlOut::Fragment(_) => {}
+        XmlOut::Element(element) => read_block(&element, txn, blocks),
+    }
 }
 
 fn read_block<T: ReadTxn>(element: &XmlElementRef, txn: &T, blocks: &mut Vec<Block>) {

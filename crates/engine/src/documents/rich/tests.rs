@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use yrs::updates::decoder::Decode as _;
 use yrs::{ReadTxn as _, Transact as _};
 
@@ -248,6 +249,75 @@ fn everything_that_the_editor_knows_is_read() {
         "**b** [l](https://momoland.example/)",
         &[Block::Paragraph(vec![Inline::Text("b".to_owned(), bold), text(" "), Inline::Text("l".to_owned(), link)])],
     );
+}
+
+#[test]
+fn the_window_is_shown_what_its_editor_knows() {
+    let line =
+        |words: &str| json!({ "type": "paragraph", "content": [{ "type": "text", "text": words, "marks": [] }] });
+    let check =
+        |markdown: &str, expected: Value| assert_eq!(Value::from(to_editor(&from_markdown(markdown))), expected);
+    check(
+        "# Plan\n\n- [x] done\n\n3. three\n\n- plain\n\n> quoted\n\n---",
+        json!([
+            { "type": "heading", "attrs": { "level": 1 }, "content": [{ "type": "text", "text": "Plan", "marks": [] }] },
+            { "type": "taskList", "content": [{ "type": "taskItem", "attrs": { "checked": true }, "content": [line("done")] }] },
+            { "type": "orderedList", "attrs": { "start": 3 }, "content": [{ "type": "listItem", "content": [line("three")] }] },
+            { "type": "bulletList", "content": [{ "type": "listItem", "content": [line("plain")] }] },
+            { "type": "blockquote", "content": [line("quoted")] },
+            { "type": "horizontalRule" },
+        ]),
+    );
+    check(
+        "```rust\nfn main() {}\n```\n\n| a |\n| --- |\n| b |",
+        json!([
+            {
+                "type": "codeBlock", "attrs": { "language": "rust" },
+                "content": [{ "type": "text", "text": "fn main() {}", "marks": [] }],
+            },
+            {
+                "type": "table",
+                "content": [
+                    { "type": "tableRow", "content": [{ "type": "tableHeader", "content": [line("a")] }] },
+                    { "type": "tableRow", "content": [{ "type": "tableCell", "content": [line("b")] }] },
+                ],
+            },
+        ]),
+    );
+    check(
+        "[**b**](https://momoland.example/)\\\n`c`",
+        json!([{
+            "type": "paragraph",
+            "content": [
+                {
+                    "type": "text", "text": "b",
+                    "marks": [{ "type": "link", "attrs": { "href": "https://momoland.example/" } }, { "type": "bold" }],
+                },
+                { "type": "hardBreak" },
+                { "type": "text", "text": "c", "marks": [{ "type": "code" }] },
+            ],
+        }]),
+    );
+    // An editor knows no text of no length.
+    assert_eq!(to_editor(&[Block::Code { language: None, text: String::new() }])[0]["content"], json!([]));
+}
+
+#[test]
+fn a_beginning_is_the_first_blocks_and_bounded() {
+    let check = |blocks: &[Block], expected: usize| {
+        let page = page_of(blocks);
+        let beginning = read_beginning(&page.content, &page.doc.transact());
+        assert_eq!(beginning, blocks[..expected]);
+    };
+    let paragraph = |length: usize| Block::Paragraph(vec![text(&"a".repeat(length))]);
+    check(&[], 0);
+    check(&vec![paragraph(1); 3], 3);
+    check(&vec![paragraph(1); 500], 96);
+    // The one that passes the bound is in it, so that there is something where the first is long.
+    check(&vec![paragraph(5_000); 500], 3);
+    check(&[paragraph(20_000), paragraph(1)], 1);
+    // What takes as long to draw as an editor ends it.
+    check(&[paragraph(1), paragraph(1_000_000), paragraph(1)], 1);
 }
 
 #[test]

@@ -230,6 +230,11 @@ impl Home {
         Ok((title.ok_or_else(no_such_document)?, blocks))
     }
 
+    /// The first blocks of a document, as many as are seen at once.
+    pub(crate) fn document_beginning(&mut self, log: LogId) -> Result<Vec<Block>, ApiError> {
+        Ok(self.document(log)?.beginning())
+    }
+
     /// Puts blocks at the end of a document; answered once that is on disk.
     pub(crate) fn append_to_document(&mut self, log: LogId, blocks: &[Block]) -> Result<Written, ApiError> {
         self.may_edit(log)?;
