@@ -83,6 +83,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Any other error halts the store (invariant 4).
     fn commit(&self, batch: Batch, durability: Durability) -> Result<(), StoreError>;
 
+    /// Says that a long read is over: what it brought into memory beyond what the store keeps there anyway may go.
+    fn rest(&self) {}
+
     /// Bytes that the store occupies on its disk, or in memory where it has none.
     ///
     /// # Errors

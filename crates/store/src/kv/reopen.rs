@@ -98,6 +98,12 @@ impl<S: Store> Store for ReopenStore<S> {
         self.state().store()?.commit(batch, durability)
     }
 
+    fn rest(&self) {
+        if let Ok(store) = self.state().store() {
+            store.rest();
+        }
+    }
+
     fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.state().store()?.size_on_disk()
     }

@@ -101,9 +101,12 @@ impl Looks {
             self.keys.push_back(key());
         }
         self.records += 1;
-        if self.records < RECORDS_A_TURN {
-            return;
+        if self.records >= RECORDS_A_TURN {
+            self.let_go(db, folder);
         }
+    }
+
+    fn let_go(&mut self, db: &sled::Db, folder: &Folder) {
         self.records = 0;
         let looked = guarded(|| {
             for _ in 0..LOOKS_A_SHARD {
@@ -453,6 +456,15 @@ impl Store for SledStore {
                 commits.halted = Some(error.clone());
             }
         })
+    }
+
+    fn rest(&self) {
+        let Ok(db) = self.db() else { return };
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        // A page of a range or two is nothing to be let go of.
+        if looks.records >= LOOKS_PAGES * LOOKS_STRIDE {
+            looks.let_go(db, &self.folder);
+        }
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {
