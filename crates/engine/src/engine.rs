@@ -43,7 +43,7 @@ pub const SCHEMA: SchemaVersion = SchemaVersion(3);
 
 /// Bytes of the store's pages that are kept in memory: the newest screens of some rooms. What is read at the start is read
 /// once, and the system keeps the files' pages as well.
-const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+const CACHE_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Events that a front may be behind. More: it gets [`Event::Resync`] and reads its lists again.
 const EVENTS_BEHIND_MAX: usize = 8_192;

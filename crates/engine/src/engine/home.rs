@@ -272,7 +272,7 @@ impl Home {
         home.open_announcements()?;
         home.open_inbox()?;
         // All that was written was read for this, and most of it is held no more.
-        store.rest();
+        store.rest()?;
         allocator::give_back();
         Ok(home)
     }

@@ -88,6 +88,8 @@ pub struct SledStore {
 #[derive(Debug, Default)]
 struct Looks {
     records: usize,
+    /// How often it was made to.
+    turns: usize,
     keys: VecDeque<Vec<u8>>,
 }
 
@@ -101,13 +103,11 @@ impl Looks {
             self.keys.push_back(key());
         }
         self.records += 1;
-        if self.records >= RECORDS_A_TURN {
-            self.let_go(db, folder);
+        if self.records < RECORDS_A_TURN {
+            return;
         }
-    }
-
-    fn let_go(&mut self, db: &sled::Db, folder: &Folder) {
         self.records = 0;
+        self.turns += 1;
         let looked = guarded(|| {
             for _ in 0..LOOKS_A_SHARD {
                 for key in &self.keys {
@@ -458,13 +458,9 @@ impl Store for SledStore {
         })
     }
 
-    fn rest(&self) {
-        let Ok(db) = self.db() else { return };
-        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        // A page of a range or two is nothing to be let go of.
-        if looks.records >= LOOKS_PAGES * LOOKS_STRIDE {
-            looks.let_go(db, &self.folder);
-        }
+    /// What sled has let go of lies between what it holds of every page for good, so little of it goes back to the system.
+    fn is_swollen(&self) -> bool {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).turns > 0
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {
