@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::Bytes;
-use momoland_feed::{Cursor, Feed, Order, Post, Snapshots};
+use momoland_feed::{Cursor, Feed, Listed, Order, Post, Snapshots};
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::Event;
 use momoland_protocol::id::{ChainId, RoomId, Seq, ServerKey, random};
@@ -80,6 +80,11 @@ impl PublicFeed {
         }
     }
 
+    /// Everything that was stored of it was folded.
+    pub fn folded(&self) {
+        self.held().feed.rest();
+    }
+
     /// The room is gone, with everything in it.
     pub fn forget(&self, room: RoomId) {
         if room == self.room {
@@ -91,14 +96,15 @@ impl PublicFeed {
     pub fn first(&self, by: Order, limit: usize, now: UnixMillis) -> Page {
         let mut held = self.held();
         let Held { feed, snapshots } = &mut *held;
-        snapshots.first(feed, by, limit, now)
+        read(feed, snapshots.first(feed, by, limit, now))
     }
 
     /// The page behind a cursor. `None`: it is too old.
     pub fn next(&self, cursor: Cursor, limit: usize) -> Option<Page> {
         let mut held = self.held();
         let Held { feed, snapshots } = &mut *held;
-        snapshots.next(feed, cursor, limit)
+        let listed = snapshots.next(feed, cursor, limit)?;
+        Some(read(feed, listed))
     }
 
     /// What was answered to this question less than a second ago.
@@ -118,4 +124,8 @@ impl PublicFeed {
         // A panic while it was held left at most one event half counted.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn read(feed: &Feed, (ids, next): Listed) -> Page {
+    (ids.into_iter().filter_map(|id| feed.post(id)).collect(), next)
 }

@@ -31,7 +31,7 @@ use crate::calls::{Gallery, PictureStream};
 use self::actor::{Call, EngineActor};
 use self::healing::{Disk, look_for_room};
 pub(crate) use self::home::{
-    DocumentHistory, DocumentVersion, Home, Listed, Stored, no_such_document, no_such_message, no_such_room, refused,
+    DocumentHistory, DocumentVersion, FeedToRead, Home, Listed, Stored, no_such_document, no_such_message, no_such_room, refused,
     unreadable,
 };
 pub(crate) use self::server::RequestFailure;
@@ -43,7 +43,7 @@ pub const SCHEMA: SchemaVersion = SchemaVersion(3);
 
 /// Bytes of the store's pages that are kept in memory: the newest screens of some rooms. What is read at the start is read
 /// once, and the system keeps the files' pages as well.
-const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+const CACHE_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Events that a front may be behind. More: it gets [`Event::Resync`] and reads its lists again.
 const EVENTS_BEHIND_MAX: usize = 8_192;

@@ -13,9 +13,12 @@ use momoland_protocol::event::{Action, Event, EventOrder, EventPlace};
 use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
 use momoland_protocol::id::{AccountId, ChainId, EventId, Seq};
 
-use crate::item::{Hidden, Item, Number, Ranked, Removal, Said, What, Written, encoded};
+use crate::item::{Hidden, Item, Number, Ranked, Removal, Said, What, Written};
+use crate::likes::Word;
+use crate::lists::Lists;
 use crate::names::{Names, Stamp};
 use crate::rank::{Order, Rank};
+use crate::texts::{InMemory, Texts};
 
 /// How far ahead of the clock something may be and still be shown at once, milliseconds.
 const AHEAD_MAX_MS: u64 = 10 * 60 * 1000;
@@ -66,6 +69,23 @@ pub struct Comment {
     pub hidden: Option<Hidden>,
 }
 
+/// What is known of a post or comment that is shown, without a look at what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The event that said it.
+    pub id: EventId,
+    /// Of a comment: its post.
+    pub comment_on: Option<EventId>,
+    /// Who wrote it.
+    pub author: AccountId,
+    /// When it was written, by the clock of its order.
+    pub hlc: Hlc,
+    /// Where moderators hid it.
+    pub hidden: Option<Hidden>,
+    /// Where what it says is to be read; `None` where the feed itself knows it.
+    pub text: Option<EventPlace>,
+}
+
 /// What an event changed for those who look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -89,9 +109,13 @@ pub struct Page<T> {
 }
 
 /// The posts of one feed.
-#[derive(Debug, Clone, Default)]
-pub struct Feed {
-    items: Items,
+#[derive(Debug, Clone)]
+pub struct Feed<T: Texts = InMemory> {
+    texts: T,
+    items: Items<T::Text>,
+    /// What was said of items that somebody likes them, and their threads.
+    words: Lists<Word>,
+    threads: Lists<Number>,
     /// Posts that are shown, by each of [`ORDERS`], those that are read first last.
     ranked: [Vec<Number>; ORDERS.len()],
     names: Names,
@@ -100,29 +124,35 @@ pub struct Feed {
 }
 
 /// What events are about, whether it is here itself or not.
-#[derive(Debug, Clone, Default)]
-struct Items {
-    all: Vec<Item>,
+#[derive(Debug, Clone)]
+struct Items<X> {
+    all: Vec<Item<X>>,
     /// Of each id the first bytes, and its number.
-    by_id: BTreeSet<(u64, Number)>,
+    by_id: BTreeSet<(Part, Number)>,
 }
 
-impl Items {
-    fn get(&self, number: Number) -> Option<&Item> {
-        self.all.get(usize::try_from(number).ok()?)
+impl<X> Default for Items<X> {
+    fn default() -> Self {
+        Self { all: Vec::new(), by_id: BTreeSet::new() }
+    }
+}
+
+impl<X> Items<X> {
+    fn get(&self, number: Number) -> Option<&Item<X>> {
+        self.all.get(number.index())
     }
 
-    fn get_mut(&mut self, number: Number) -> Option<&mut Item> {
-        self.all.get_mut(usize::try_from(number).ok()?)
+    fn get_mut(&mut self, number: Number) -> Option<&mut Item<X>> {
+        self.all.get_mut(number.index())
     }
 
     fn number(&self, id: EventId) -> Option<Number> {
         let part = part_of(id);
-        let mut alike = self.by_id.range((part, 0)..=(part, Number::MAX)).map(|(_, number)| *number);
+        let mut alike = self.by_id.range((part, Number::FIRST)..=(part, Number::LAST)).map(|(_, number)| *number);
         alike.find(|number| self.get(*number).is_some_and(|item| item.id == id))
     }
 
-    fn find(&self, id: EventId) -> Option<&Item> {
+    fn find(&self, id: EventId) -> Option<&Item<X>> {
         self.get(self.number(id)?)
     }
 
@@ -131,7 +161,7 @@ impl Items {
         if let Some(number) = self.number(id) {
             return Some(number);
         }
-        let number = Number::try_from(self.all.len()).ok()?;
+        let number = Number::at(self.all.len())?;
         self.all.push(Item::new(id));
         self.by_id.insert((part_of(id), number));
         Some(number)
@@ -142,13 +172,35 @@ impl Items {
     }
 }
 
-fn part_of(id: EventId) -> u64 {
-    id.0.first_chunk().map_or(0, |part| u64::from_be_bytes(*part))
+/// What of an id it is found by.
+type Part = [u8; 8];
+
+fn part_of(id: EventId) -> Part {
+    id.0.first_chunk().copied().unwrap_or_default()
 }
 
 const ORDERS: [Order; 3] = [Order::New, Order::Top, Order::Hot];
 
-impl Feed {
+impl Default for Feed<InMemory> {
+    fn default() -> Self {
+        Self::new(InMemory)
+    }
+}
+
+impl<T: Texts> Feed<T> {
+    /// An empty one, whose texts are kept and found there.
+    pub fn new(texts: T) -> Self {
+        Self {
+            texts,
+            items: Items::default(),
+            words: Lists::default(),
+            threads: Lists::default(),
+            ranked: Default::default(),
+            names: Names::default(),
+            generation: 0,
+        }
+    }
+
     /// Takes a stored event of the feed's log by an author who may do what it does.
     pub fn apply(&mut self, event: &Event, author: AccountId, roster_version: u64) -> Option<Change> {
         let header = event.header.get();
@@ -156,20 +208,24 @@ impl Feed {
         let target = header.targets.first().copied();
         match header.action {
             Action::PUBLISH => {
-                let what = What::Post(event.content::<PostContent>().map(|content| encoded(&content)));
+                let what = What::Post(event.content::<PostContent>().map(|content| self.texts.take(&content)));
                 self.write(id, order, author, roster_version, what)
             }
             Action::COMMENT => {
                 let post = self.items.number_or_new(target?)?;
                 let reply_to = header.targets.get(1).and_then(|answered| self.items.number_or_new(*answered));
-                let content = event.content::<CommentContent>().map(|content| encoded(&content));
-                self.write(id, order, author, roster_version, What::Comment { post, reply_to, content })
+                let text = event.content::<CommentContent>().map(|content| self.texts.take(&content));
+                self.write(id, order, author, roster_version, What::Comment { post, reply_to, text })
             }
             Action::LIKE => {
                 let on = event.content::<LikeContent>()?.on;
                 let number = self.items.number_or_new(target?)?;
                 let item = self.items.get_mut(number)?;
-                item.likes.say(&mut self.names, author, order, roster_version, on);
+                let held = (&mut self.words, &mut self.names);
+                item.likes.say(held, author, order, roster_version, on);
+                if self.words.is_due() {
+                    self.settle_lists();
+                }
                 self.amended(number)
             }
             Action::EDIT => {
@@ -198,31 +254,35 @@ impl Feed {
         order: EventOrder,
         author: AccountId,
         roster_version: u64,
-        what: What,
+        what: What<T::Text>,
     ) -> Option<Change> {
-        let stamp = Stamp::of(order, &mut self.names)?;
+        let stamp = Stamp::of(order, author, &mut self.names)?;
         let roster_version = u32::try_from(roster_version).unwrap_or(u32::MAX);
         let number = self.items.number_or_new(id)?;
         let item = self.items.get_mut(number)?;
         if item.written.is_some() {
             return None;
         }
-        item.written = Some(Written { stamp, roster_version, author, what });
+        item.written = Some(Written { stamp, roster_version, what });
         let post = item.comment_on();
         if let Some(post) = post {
             let (items, names) = (&self.items, &self.names);
             let earlier = |comment: &Number| items.order(names, *comment) < Some(order);
-            let at = items.get(post)?.thread.partition_point(earlier);
-            self.items.get_mut(post)?.thread.insert(at, number);
+            let at = self.threads.get(&items.get(post)?.thread).partition_point(earlier);
+            let thread = &mut self.items.get_mut(post)?.thread;
+            self.threads.change(thread, |thread| thread.insert(at, number));
+            if self.threads.is_due() {
+                self.settle_lists();
+            }
         }
         self.settle(number);
         match post {
-            Some(_) => self.comment_of(number).map(|_| Change::Commented(id)),
-            None => self.post_of(number).map(|_| Change::Published(id)),
+            Some(_) => Some(Change::Commented(id)),
+            None => self.items.get(number)?.is_shown_post(&self.names).then_some(Change::Published(id)),
         }
     }
 
-    fn amend(&mut self, target: EventId, change: impl FnOnce(&mut Item)) -> Option<Change> {
+    fn amend(&mut self, target: EventId, change: impl FnOnce(&mut Item<T::Text>)) -> Option<Change> {
         let number = self.items.number_or_new(target)?;
         change(self.items.get_mut(number)?);
         self.amended(number)
@@ -237,11 +297,25 @@ impl Feed {
         })
     }
 
+    /// Gives back what it grew by while many events came, before it goes on as it is.
+    pub fn rest(&mut self) {
+        self.settle_lists();
+        self.items.all.shrink_to_fit();
+        // Made of what is in order already, it has no room to grow in.
+        self.items.by_id = std::mem::take(&mut self.items.by_id).into_iter().collect();
+        self.ranked.iter_mut().for_each(Vec::shrink_to_fit);
+    }
+
+    fn settle_lists(&mut self) {
+        self.words.settle(self.items.all.iter_mut().map(|item| &mut item.likes.words));
+        self.threads.settle(self.items.all.iter_mut().map(|item| &mut item.thread));
+    }
+
     /// Ranks a post anew, or counts a comment where it is shown.
     fn settle(&mut self, number: Number) {
         self.generation = self.generation.wrapping_add(1);
         let Some(item) = self.items.get_mut(number) else { return };
-        let post = if item.is_shown_comment() { item.comment_on() } else { None };
+        let post = if item.is_shown_comment(&self.names) { item.comment_on() } else { None };
         let before = std::mem::replace(&mut item.counted_for, post);
         if let Some(before) = before.and_then(|before| self.items.get_mut(before)) {
             before.comments = before.comments.saturating_sub(1);
@@ -254,12 +328,12 @@ impl Feed {
 
     fn rerank(&mut self, number: Number) {
         let Some(item) = self.items.get(number) else { return };
-        let shown = item.written.as_ref().filter(|_| item.is_shown_post());
-        let shown = shown.map(|written| Ranked { hlc: written.stamp.hlc, likes: item.likes.count() });
+        let shown = item.written.as_ref().filter(|_| item.is_shown_post(&self.names));
+        let shown = shown.map(|written| Ranked::new(written.stamp.hlc(), item.likes.count()));
         if item.ranked == shown {
             return;
         }
-        let published = |ranked: Option<Ranked>| ranked.map(|ranked| ranked.hlc);
+        let published = |ranked: Option<Ranked>| ranked.map(|ranked| ranked.hlc());
         let stays = published(item.ranked) == published(shown);
         // Likes move nothing among the newest.
         let moves = |(by, _): &(Order, &mut Vec<Number>)| !(stays && *by == Order::New);
@@ -292,10 +366,10 @@ impl Feed {
         is_post_cut: impl Fn(ChainId, Seq, Hlc, u64) -> bool,
     ) -> bool {
         let (mut changed, mut lost) = (Vec::new(), BTreeSet::new());
-        for (number, item) in (0..).zip(&mut self.items.all) {
+        for (index, item) in self.items.all.iter_mut().enumerate() {
             let post = item.comment_on();
-            if item.take_back(&self.names, &is_cut, &is_post_cut) {
-                changed.push(number);
+            if item.take_back(&mut self.words, &self.names, &is_cut, &is_post_cut) {
+                changed.extend(Number::at(index));
                 if item.written.is_none() {
                     lost.extend(post);
                 }
@@ -305,7 +379,8 @@ impl Feed {
             let Some(mut thread) = self.items.get_mut(post).map(|post| std::mem::take(&mut post.thread)) else {
                 continue;
             };
-            thread.retain(|comment| self.items.get(*comment).is_some_and(|comment| comment.written.is_some()));
+            let is_written = |comment: &Number| self.items.get(*comment).is_some_and(|it| it.written.is_some());
+            self.threads.change(&mut thread, |thread| thread.retain(is_written));
             if let Some(post) = self.items.get_mut(post) {
                 post.thread = thread;
             }
@@ -321,22 +396,37 @@ impl Feed {
         self.items.find(id)?.written.as_ref()?.stamp.place(&self.names)
     }
 
-    /// A post, where it is shown.
-    pub fn post(&self, id: EventId) -> Option<Post> {
-        self.post_of(self.items.number(id)?)
+    /// What is known of a post that is shown, or of a comment that was not taken back, under such a post.
+    pub fn standing(&self, id: EventId) -> Option<Standing> {
+        let item = self.items.find(id)?;
+        let written = item.written.as_ref()?;
+        let post = item.comment_on().map_or(Some(item), |post| self.items.get(post))?;
+        let is_comment = post.id != id;
+        if !post.is_shown_post(&self.names) || is_comment && !item.is_shown_comment(&self.names) {
+            return None;
+        }
+        Some(Standing {
+            id,
+            comment_on: is_comment.then_some(post.id),
+            author: written.stamp.author(&self.names)?,
+            hlc: written.stamp.hlc(),
+            hidden: item.hidden(),
+            text: written.stamp.place(&self.names).filter(|_| item.needs_text(&self.names)),
+        })
     }
 
-    fn post_of(&self, number: Number) -> Option<Post> {
-        let item = self.items.get(number)?;
+    /// A post, where it is shown.
+    pub fn post(&self, id: EventId) -> Option<Post> {
+        let item = self.items.find(id)?;
         let written = item.written.as_ref()?;
-        let (PostContent { title, body, tags, sent_at }, edited) = item.post()?;
+        let (PostContent { title, body, tags, sent_at }, edited) = item.post(&self.texts, &self.names)?;
         Some(Post {
             id: item.id,
-            author: written.author,
+            author: written.stamp.author(&self.names)?,
             title,
             body,
             tags,
-            published_at: written.stamp.hlc.wall(),
+            published_at: written.stamp.hlc().wall(),
             edited_at: edited.then_some(sent_at),
             likes: item.likes.count(),
             hidden: item.hidden(),
@@ -344,35 +434,35 @@ impl Feed {
         })
     }
 
-    /// Who wrote a post or comment, and when by the clock of its order.
-    pub fn written(&self, id: EventId) -> Option<(AccountId, Hlc)> {
-        self.items.find(id)?.written.as_ref().map(|written| (written.author, written.stamp.hlc))
+    /// Whether moderators hid a post; `None` where there is none that is shown.
+    pub fn is_hidden(&self, id: EventId) -> Option<bool> {
+        self.items.find(id).filter(|item| item.is_shown_post(&self.names)).map(Item::is_hidden)
     }
 
-    /// Whether moderators hid a post or comment.
-    pub fn is_hidden(&self, id: EventId) -> bool {
-        self.items.find(id).is_some_and(|item| item.hidden().is_some())
+    /// Who wrote a post or comment, and when by the clock of its order.
+    pub fn written(&self, id: EventId) -> Option<(AccountId, Hlc)> {
+        let stamp = &self.items.find(id)?.written.as_ref()?.stamp;
+        Some((stamp.author(&self.names)?, stamp.hlc()))
+    }
+
+    /// The post of a comment, where it is shown.
+    pub fn post_of(&self, comment: EventId) -> Option<EventId> {
+        let post = self.items.get(self.items.find(comment)?.comment_on()?)?;
+        Some(post.id).filter(|_| post.is_shown_post(&self.names))
     }
 
     /// A comment, where its post is shown.
     pub fn comment(&self, id: EventId) -> Option<Comment> {
-        let number = self.items.number(id)?;
-        let post = self.items.get(number)?.comment_on()?;
-        self.items.get(post).filter(|post| post.is_shown_post())?;
-        self.comment_of(number)
-    }
-
-    fn comment_of(&self, number: Number) -> Option<Comment> {
-        let item = self.items.get(number)?;
+        let item = self.items.find(id)?;
         let written = item.written.as_ref()?;
         let What::Comment { post, reply_to, .. } = &written.what else { return None };
         Some(Comment {
             id: item.id,
-            post: self.items.get(*post)?.id,
+            post: self.items.get(*post).filter(|post| post.is_shown_post(&self.names))?.id,
             reply_to: reply_to.and_then(|answered| self.items.get(answered)).map(|answered| answered.id),
-            author: written.author,
-            text: item.comment_text(),
-            sent_at: written.stamp.hlc.wall(),
+            author: written.stamp.author(&self.names)?,
+            text: item.comment_text(&self.texts, &self.names),
+            sent_at: written.stamp.hlc().wall(),
             likes: item.likes.count(),
             hidden: item.hidden(),
         })
@@ -380,7 +470,7 @@ impl Feed {
 
     /// Whether somebody likes a post or comment.
     pub fn likes(&self, account: AccountId, id: EventId) -> bool {
-        self.items.find(id).is_some_and(|item| item.likes.is_liked_by(&self.names, account))
+        self.items.find(id).is_some_and(|item| item.likes.is_liked_by(&self.words, &self.names, account))
     }
 
     /// The ids of all posts that are shown by now, first those that are read first.
@@ -390,12 +480,12 @@ impl Feed {
         let items = ranked.flat_map(|(_, ranked)| ranked.iter().rev()).filter_map(|number| self.items.get(*number));
         let shown = items.filter(move |item| {
             let written = item.written.as_ref();
-            written.is_some_and(|written| written.stamp.hlc.wall().0 <= until)
+            written.is_some_and(|written| written.stamp.hlc().wall().0 <= until)
         });
         shown.map(|item| item.id)
     }
 
-    /// At most `limit` comments of a post before one, oldest first; the latest without one. `None`: there is no such post,
+    /// The ids of at most `limit` comments of a post before one, oldest first; the latest without one. `None`: there is no such post,
     /// or no such comment of it.
     pub fn thread(
         &self,
@@ -403,33 +493,34 @@ impl Feed {
         before: Option<EventId>,
         limit: usize,
         now: UnixMillis,
-    ) -> Option<Page<Comment>> {
-        let post = self.items.find(post).filter(|post| post.is_shown_post())?;
+    ) -> Option<Page<EventId>> {
+        let post = self.items.find(post).filter(|post| post.is_shown_post(&self.names))?;
+        let thread = self.threads.get(&post.thread);
         let until = now.0.saturating_add(AHEAD_MAX_MS);
         let end = match before {
             Some(before) => {
                 let before = self.items.number(before)?;
-                post.thread.iter().position(|comment| *comment == before)?
+                thread.iter().position(|comment| *comment == before)?
             }
-            None => post.thread.len(),
+            None => thread.len(),
         };
-        let listed = post.thread.get(..end).unwrap_or_default().iter().rev();
-        let listed = listed.filter(|comment| {
-            let written = self.items.get(**comment).and_then(|comment| comment.written.as_ref());
-            written.is_some_and(|written| written.stamp.hlc.wall().0 <= until)
+        let listed = thread.get(..end).unwrap_or_default().iter().rev();
+        let listed = listed.filter_map(|comment| self.items.get(*comment)).filter(|comment| {
+            let written = comment.written.as_ref();
+            written.is_some_and(|written| written.stamp.hlc().wall().0 <= until)
         });
-        let mut rest = listed.filter_map(|comment| self.comment_of(*comment));
-        let mut items: Vec<Comment> = rest.by_ref().take(limit).collect();
+        let mut rest = listed.map(|comment| comment.id);
+        let mut items: Vec<EventId> = rest.by_ref().take(limit).collect();
         items.reverse();
         Some(Page { items, more: rest.next().is_some() })
     }
 }
 
 /// Where an item is among those that are ranked, or belongs.
-fn place_of(items: &Items, by: Order, ranked: &[Number], number: Number) -> Result<usize, usize> {
+fn place_of<X>(items: &Items<X>, by: Order, ranked: &[Number], number: Number) -> Result<usize, usize> {
     let rank = |number: Number| {
         let item = items.get(number)?;
-        item.ranked.map(|Ranked { hlc, likes }| Rank::of(by, likes, hlc, item.id))
+        item.ranked.map(|ranked| Rank::of(by, ranked.likes, ranked.hlc(), item.id))
     };
     let own = rank(number);
     ranked.binary_search_by(|other| rank(*other).cmp(&own))

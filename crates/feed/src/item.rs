@@ -1,19 +1,35 @@
 //! Everything that events say about one post or comment, kept apart by event so that a cut can take each back.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
-use momoland_protocol::cbor;
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::EventOrder;
 use momoland_protocol::feed::{CommentContent, HideContent, PostContent};
 use momoland_protocol::id::{AccountId, ChainId, EventId, Seq};
-use momoland_protocol::limits::BODY_BYTES_MAX;
 
-use crate::likes::Likes;
-use crate::names::{Names, Stamp};
+use crate::likes::{Likes, Word};
+use crate::lists::{List, Lists};
+use crate::names::{Names, Stamp, joined, split};
+use crate::texts::Texts;
 
-/// Stands for an item of a feed: where it is among all.
-pub(crate) type Number = u32;
+/// Stands for an item of a feed: where it is among all, counted from one, so that none takes no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Number(NonZeroU32);
+
+impl Number {
+    pub(crate) const FIRST: Self = Self(NonZeroU32::MIN);
+    pub(crate) const LAST: Self = Self(NonZeroU32::MAX);
+
+    /// `None` beyond more items than can be held anyway.
+    pub(crate) fn at(index: usize) -> Option<Self> {
+        u32::try_from(index).ok()?.checked_add(1).and_then(NonZeroU32::new).map(Self)
+    }
+
+    pub(crate) fn index(self) -> usize {
+        usize::try_from(self.0.get() - 1).unwrap_or(usize::MAX)
+    }
+}
 
 /// What one event says, with what is needed to judge it.
 #[derive(Debug, Clone)]
@@ -25,18 +41,17 @@ pub(crate) struct Said<T> {
 
 /// A post or comment when it was written.
 #[derive(Debug, Clone)]
-pub(crate) struct Written {
+pub(crate) struct Written<X> {
     pub(crate) stamp: Stamp,
     pub(crate) roster_version: u32,
-    pub(crate) author: AccountId,
-    pub(crate) what: What,
+    pub(crate) what: What<X>,
 }
 
-/// What it said, encoded: a feed has thousands of which a page shows twenty. `None`: its body was dropped.
+/// What it is, and what is held of its text. `None`: its body was dropped.
 #[derive(Debug, Clone)]
-pub(crate) enum What {
-    Post(Option<Box<[u8]>>),
-    Comment { post: Number, reply_to: Option<Number>, content: Option<Box<[u8]>> },
+pub(crate) enum What<X> {
+    Post(Option<X>),
+    Comment { post: Number, reply_to: Option<Number>, text: Option<X> },
 }
 
 /// How something is taken back.
@@ -61,12 +76,12 @@ pub struct Hidden {
 
 /// All about one event, which itself may not be here yet.
 #[derive(Debug, Clone)]
-pub(crate) struct Item {
+pub(crate) struct Item<X> {
     pub(crate) id: EventId,
-    pub(crate) written: Option<Written>,
+    pub(crate) written: Option<Written<X>>,
     pub(crate) likes: Likes,
     /// Of a post: its comments, in the order of display,
-    pub(crate) thread: Vec<Number>,
+    pub(crate) thread: List<Number>,
     /// and how many of them were not taken back.
     pub(crate) comments: u32,
     /// Of a comment that was not taken back: its post, which counts it.
@@ -80,8 +95,18 @@ pub(crate) struct Item {
 /// What a post's place depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ranked {
-    pub(crate) hlc: Hlc,
+    hlc: [u32; 2],
     pub(crate) likes: u32,
+}
+
+impl Ranked {
+    pub(crate) fn new(hlc: Hlc, likes: u32) -> Self {
+        Self { hlc: split(hlc), likes }
+    }
+
+    pub(crate) fn hlc(&self) -> Hlc {
+        joined(self.hlc)
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -91,13 +116,13 @@ struct Rare {
     hides: BTreeMap<EventOrder, Said<HideContent>>,
 }
 
-impl Item {
+impl<X> Item<X> {
     pub(crate) fn new(id: EventId) -> Self {
         Self {
             id,
             written: None,
             likes: Likes::default(),
-            thread: Vec::new(),
+            thread: List::default(),
             comments: 0,
             counted_for: None,
             ranked: None,
@@ -121,11 +146,21 @@ impl Item {
         self.rare.get_or_insert_default()
     }
 
+    pub(crate) fn author(&self, names: &Names) -> Option<AccountId> {
+        self.written.as_ref()?.stamp.author(names)
+    }
+
     /// Whether its author or a moderator took it back.
-    pub(crate) fn is_removed(&self) -> bool {
-        let (Some(written), Some(rare)) = (&self.written, &self.rare) else { return false };
+    pub(crate) fn is_removed(&self, names: &Names) -> bool {
+        let (Some(rare), Some(author)) = (&self.rare, self.author(names)) else { return false };
         let mut removals = rare.removals.values();
-        removals.any(|said| said.what == Removal::Redacted || said.author == written.author)
+        removals.any(|said| said.what == Removal::Redacted || said.author == author)
+    }
+
+    /// Whether moderators hid it, by the latest word.
+    pub(crate) fn is_hidden(&self) -> bool {
+        let latest = self.rare.as_ref().and_then(|rare| rare.hides.last_key_value());
+        latest.is_some_and(|(_, said)| said.what.on)
     }
 
     /// Who hid it, where the latest word is that.
@@ -143,39 +178,51 @@ impl Item {
     }
 
     /// Whether it is a post of which something is shown.
-    pub(crate) fn is_shown_post(&self) -> bool {
+    pub(crate) fn is_shown_post(&self, names: &Names) -> bool {
         let written = self.written.as_ref();
-        written.is_some_and(|written| matches!(written.what, What::Post(Some(_)))) && !self.is_removed()
+        written.is_some_and(|written| matches!(written.what, What::Post(Some(_)))) && !self.is_removed(names)
     }
 
     /// Whether it is a comment whose text is shown.
-    pub(crate) fn is_shown_comment(&self) -> bool {
+    pub(crate) fn is_shown_comment(&self, names: &Names) -> bool {
         let written = self.written.as_ref();
-        written.is_some_and(|written| matches!(written.what, What::Comment { content: Some(_), .. }))
-            && !self.is_removed()
+        written.is_some_and(|written| matches!(written.what, What::Comment { text: Some(_), .. }))
+            && !self.is_removed(names)
+    }
+
+    /// What a post says since its author edited it.
+    fn edited(&self, names: &Names) -> Option<&PostContent> {
+        let author = self.author(names)?;
+        let mut edits = self.rare.as_ref()?.edits.values().rev();
+        edits.find(|said| said.author == author).map(|said| &said.what)
     }
 
     /// What a post says now, and whether it was edited; `None` where nothing of it is shown.
-    pub(crate) fn post(&self) -> Option<(PostContent, bool)> {
-        let written = self.written.as_ref().filter(|_| self.is_shown_post())?;
-        let What::Post(Some(content)) = &written.what else { return None };
-        let mut edits = self.rare.iter().flat_map(|rare| rare.edits.values().rev());
-        match edits.find(|said| said.author == written.author) {
-            Some(edit) => Some((edit.what.clone(), true)),
-            None => Some((decoded(content)?, false)),
+    pub(crate) fn post<T: Texts<Text = X>>(&self, texts: &T, names: &Names) -> Option<(PostContent, bool)> {
+        let written = self.written.as_ref().filter(|_| self.is_shown_post(names))?;
+        let What::Post(Some(text)) = &written.what else { return None };
+        match self.edited(names) {
+            Some(edit) => Some((edit.clone(), true)),
+            None => Some((texts.read(text, written.stamp.place(names)?)?, false)),
         }
     }
 
+    /// Whether what it says is its text, which is read where texts are.
+    pub(crate) fn needs_text(&self, names: &Names) -> bool {
+        self.is_shown_comment(names) || self.is_shown_post(names) && self.edited(names).is_none()
+    }
+
     /// What a comment says; `None` where it was taken back, or where this is no comment.
-    pub(crate) fn comment_text(&self) -> Option<String> {
-        let written = self.written.as_ref().filter(|_| self.is_shown_comment())?;
-        let What::Comment { content: Some(content), .. } = &written.what else { return None };
-        decoded::<CommentContent>(content).map(|content| content.text)
+    pub(crate) fn comment_text<T: Texts<Text = X>>(&self, texts: &T, names: &Names) -> Option<String> {
+        let written = self.written.as_ref().filter(|_| self.is_shown_comment(names))?;
+        let What::Comment { text: Some(text), .. } = &written.what else { return None };
+        texts.read::<CommentContent>(text, written.stamp.place(names)?).map(|content| content.text)
     }
 
     /// Takes back what is beyond a cut, or a post that does not count. Whether anything was.
     pub(crate) fn take_back(
         &mut self,
+        lists: &mut Lists<Word>,
         names: &Names,
         is_cut: impl Fn(ChainId, Seq, u64) -> bool,
         is_post_cut: impl Fn(ChainId, Seq, Hlc, u64) -> bool,
@@ -194,24 +241,12 @@ impl Item {
             rare.removals.retain(|order, said| !is_cut(order, said.roster_version));
             rare.hides.retain(|order, said| !is_cut(order, said.roster_version));
         }
-        self.likes.take_back(names, is_cut);
-        before != self.len()
+        let likes = self.likes.take_back(lists, names, is_cut);
+        likes || before != self.len()
     }
 
     fn len(&self) -> usize {
         let rare = self.rare.as_ref().map_or(0, |rare| rare.edits.len() + rare.removals.len() + rare.hides.len());
-        usize::from(self.written.is_some()) + rare + self.likes.said()
+        usize::from(self.written.is_some()) + rare
     }
-}
-
-/// What a content is held as.
-pub(crate) fn encoded<T: minicbor::Encode<()>>(content: &T) -> Box<[u8]> {
-    cbor::encode(content).into_boxed_slice()
-}
-
-fn decoded<T>(bytes: &[u8]) -> Option<T>
-where
-    T: minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()> + cbor::Bounded,
-{
-    cbor::decode(bytes, BODY_BYTES_MAX).ok()
 }

@@ -9,13 +9,16 @@
 mod feed;
 mod item;
 mod likes;
+mod lists;
 mod names;
 mod rank;
 mod snapshots;
+mod texts;
 #[cfg(test)]
 mod fixture;
 
-pub use feed::{Change, Comment, Feed, Page, Post};
+pub use feed::{Change, Comment, Feed, Page, Post, Standing};
 pub use item::Hidden;
 pub use rank::Order;
-pub use snapshots::{Cursor, Snapshots};
+pub use snapshots::{Cursor, Listed, Snapshots};
+pub use texts::{Content, InMemory, Texts};

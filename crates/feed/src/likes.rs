@@ -8,19 +8,20 @@
 use momoland_protocol::event::EventOrder;
 use momoland_protocol::id::AccountId;
 
+use crate::lists::{List, Lists};
 use crate::names::{Names, Stamp};
 
 /// What was said of one item, by person and of each person in its order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Likes {
-    words: Vec<Word>,
+    pub(crate) words: List<Word>,
     count: u32,
 }
 
+/// That somebody likes something, or no longer does.
 #[derive(Debug, Clone, Copy)]
-struct Word {
+pub(crate) struct Word {
     stamp: Stamp,
-    account: u32,
     /// The roster version, of which there are some twenty thousand at most, doubled; and one more where it is a like.
     version_and_on: u32,
 }
@@ -38,51 +39,56 @@ impl Word {
 impl Likes {
     pub(crate) fn say(
         &mut self,
-        names: &mut Names,
-        account: AccountId,
+        (lists, names): (&mut Lists<Word>, &mut Names),
+        author: AccountId,
         order: EventOrder,
         roster_version: u64,
         on: bool,
     ) {
-        let (Some(account), Some(stamp)) = (names.accounts.number_of(account), Stamp::of(order, names)) else { return };
+        let Some(stamp) = Stamp::of(order, author, names) else { return };
         let version = u32::try_from(roster_version).unwrap_or(u32::MAX).min(u32::MAX / 2);
-        let word = Word { stamp, account, version_and_on: version * 2 + u32::from(on) };
-        let place = |held: &Word| (held.account, held.stamp.order(names));
-        let Err(at) = self.words.binary_search_by_key(&(account, Some(order)), place) else { return };
-        let before = self.latest(account).is_some_and(Word::on);
-        if self.words.len() == self.words.capacity() {
-            // Less than doubled: a feed has thousands of these lists.
-            self.words.reserve_exact(1 + self.words.len() / 4);
-        }
-        self.words.insert(at, word);
-        let after = self.latest(account).is_some_and(Word::on);
+        let word = Word { stamp, version_and_on: version * 2 + u32::from(on) };
+        let place = |held: &Word| (held.stamp.author(names), held.stamp.order(names));
+        let words = lists.get(&self.words);
+        let Err(at) = words.binary_search_by_key(&(Some(author), Some(order)), place) else { return };
+        // The latest of this person before, and since: what was said after it stands behind it.
+        let by_author = |word: &&Word| word.stamp.author(names) == Some(author);
+        let (earlier, later) = words.split_at(at);
+        let last_later = later.iter().take_while(by_author).last();
+        let latest = last_later.or_else(|| earlier.last().filter(by_author));
+        let before = latest.is_some_and(Word::on);
+        let after = last_later.map_or(on, Word::on);
+        lists.change(&mut self.words, |words| words.insert(at, word));
         self.count = self.count.saturating_sub(u32::from(before)).saturating_add(u32::from(after));
     }
 
-    fn latest(&self, account: u32) -> Option<&Word> {
-        let end = self.words.partition_point(|word| word.account <= account);
-        self.words.get(..end)?.last().filter(|word| word.account == account)
-    }
-
-    pub(crate) fn is_liked_by(&self, names: &Names, account: AccountId) -> bool {
-        let number = names.accounts.known(account);
-        number.and_then(|number| self.latest(number)).is_some_and(Word::on)
+    pub(crate) fn is_liked_by(&self, lists: &Lists<Word>, names: &Names, account: AccountId) -> bool {
+        let words = lists.get(&self.words);
+        let end = words.partition_point(|word| word.stamp.author(names) <= Some(account));
+        let latest = words.get(..end).and_then(<[Word]>::last);
+        latest.is_some_and(|word| word.stamp.author(names) == Some(account) && word.on())
     }
 
     pub(crate) fn count(&self) -> u32 {
         self.count
     }
 
-    /// How much was said.
-    pub(crate) fn said(&self) -> usize {
-        self.words.len()
-    }
-
-    pub(crate) fn take_back(&mut self, names: &Names, is_cut: impl Fn(&EventOrder, u64) -> bool) {
+    /// Takes back what is beyond a cut. Whether anything was.
+    pub(crate) fn take_back(
+        &mut self,
+        lists: &mut Lists<Word>,
+        names: &Names,
+        is_cut: impl Fn(&EventOrder, u64) -> bool,
+    ) -> bool {
         let cut = |word: &Word| word.stamp.order(names).is_some_and(|order| is_cut(&order, word.roster_version()));
-        self.words.retain(|word| !cut(word));
-        let people = self.words.chunk_by(|one, other| one.account == other.account);
+        if !lists.get(&self.words).iter().any(cut) {
+            return false;
+        }
+        lists.change(&mut self.words, |words| words.retain(|word| !cut(word)));
+        let by_one = |one: &Word, other: &Word| one.stamp.author(names) == other.stamp.author(names);
+        let people = lists.get(&self.words).chunk_by(by_one);
         let liking = people.filter(|words| words.last().is_some_and(Word::on)).count();
         self.count = u32::try_from(liking).unwrap_or(u32::MAX);
+        true
     }
 }

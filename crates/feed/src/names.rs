@@ -6,69 +6,73 @@ use momoland_protocol::clock::Hlc;
 use momoland_protocol::event::{EventOrder, EventPlace};
 use momoland_protocol::id::{AccountId, ChainId, Seq};
 
-/// The chains and people of one feed.
+/// A chain, and whose it is.
+type Writer = (ChainId, AccountId);
+
+/// Those who wrote in one feed, in the order in which they came.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
-    pub(crate) chains: Numbered<ChainId>,
-    pub(crate) accounts: Numbered<AccountId>,
+    numbers: BTreeMap<Writer, u32>,
+    all: Vec<Writer>,
 }
 
-/// Names in the order in which they came.
-#[derive(Debug, Clone)]
-pub(crate) struct Numbered<T> {
-    numbers: BTreeMap<T, u32>,
-    all: Vec<T>,
-}
-
-impl<T> Default for Numbered<T> {
-    fn default() -> Self {
-        Self { numbers: BTreeMap::new(), all: Vec::new() }
-    }
-}
-
-impl<T: Copy + Ord> Numbered<T> {
-    /// The number of a name, which gets one where it is new. `None` beyond more names than can be held anyway.
-    pub(crate) fn number_of(&mut self, name: T) -> Option<u32> {
-        if let Some(number) = self.known(name) {
-            return Some(number);
+impl Names {
+    /// The number of a writer, who gets one where they are new. `None` beyond more than can be held anyway.
+    fn number_of(&mut self, writer: Writer) -> Option<u32> {
+        if let Some(number) = self.numbers.get(&writer) {
+            return Some(*number);
         }
         let number = u32::try_from(self.all.len()).ok()?;
-        self.numbers.insert(name, number);
-        self.all.push(name);
+        self.numbers.insert(writer, number);
+        self.all.push(writer);
         Some(number)
-    }
-
-    pub(crate) fn known(&self, name: T) -> Option<u32> {
-        self.numbers.get(&name).copied()
-    }
-
-    pub(crate) fn name_of(&self, number: u32) -> Option<T> {
-        self.all.get(usize::try_from(number).ok()?).copied()
     }
 }
 
-/// Where and when an event was written.
+/// Who wrote an event, where and when. In words of four bytes: there is one of each like.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp {
-    pub(crate) hlc: Hlc,
-    chain: u32,
+    hlc: [u32; 2],
+    writer: u32,
     seq: u32,
 }
 
 impl Stamp {
     /// `None`: so long a chain is nobody's.
-    pub(crate) fn of(order: EventOrder, names: &mut Names) -> Option<Self> {
+    pub(crate) fn of(order: EventOrder, author: AccountId, names: &mut Names) -> Option<Self> {
         let seq = u32::try_from(order.seq.0).ok()?;
-        Some(Self { hlc: order.hlc, chain: names.chains.number_of(order.chain())?, seq })
+        Some(Self { hlc: split(order.hlc), writer: names.number_of((order.chain(), author))?, seq })
+    }
+
+    fn writer(&self, names: &Names) -> Option<Writer> {
+        names.all.get(usize::try_from(self.writer).ok()?).copied()
+    }
+
+    pub(crate) fn hlc(&self) -> Hlc {
+        joined(self.hlc)
+    }
+
+    pub(crate) fn author(&self, names: &Names) -> Option<AccountId> {
+        self.writer(names).map(|(_, author)| author)
     }
 
     pub(crate) fn order(&self, names: &Names) -> Option<EventOrder> {
-        let ChainId { device, incarnation } = names.chains.name_of(self.chain)?;
-        Some(EventOrder { hlc: self.hlc, device, incarnation, seq: Seq(u64::from(self.seq)) })
+        let (ChainId { device, incarnation }, _) = self.writer(names)?;
+        Some(EventOrder { hlc: self.hlc(), device, incarnation, seq: Seq(u64::from(self.seq)) })
     }
 
     pub(crate) fn place(&self, names: &Names) -> Option<EventPlace> {
-        let order = self.order(names)?;
-        Some(EventPlace { chain: order.chain(), seq: order.seq })
+        let (chain, _) = self.writer(names)?;
+        Some(EventPlace { chain, seq: Seq(u64::from(self.seq)) })
     }
+}
+
+/// A clock in two words, the higher first.
+pub(crate) fn split(hlc: Hlc) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = hlc.0.to_be_bytes();
+    [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
+}
+
+pub(crate) fn joined([high, low]: [u32; 2]) -> Hlc {
+    Hlc(u64::from(high) << 32 | u64::from(low))
 }

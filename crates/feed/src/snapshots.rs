@@ -14,8 +14,12 @@ use std::str::FromStr;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::EventId;
 
-use crate::feed::{Feed, Page, Post};
+use crate::feed::Feed;
 use crate::rank::Order;
+use crate::texts::Texts;
+
+/// The ids of a page's posts, and where it goes on.
+pub type Listed = (Vec<EventId>, Option<Cursor>);
 
 /// Lists kept at most: of 10,000 posts one is 320 kB.
 const KEPT: usize = 32;
@@ -81,7 +85,7 @@ impl Snapshots {
     }
 
     /// The first page of an order, and where it goes on.
-    pub fn first(&mut self, feed: &Feed, by: Order, limit: usize, now: UnixMillis) -> (Vec<Post>, Option<Cursor>) {
+    pub fn first<T: Texts>(&mut self, feed: &Feed<T>, by: Order, limit: usize, now: UnixMillis) -> Listed {
         let fresh = |shared: &Shared| {
             let old = now.0.saturating_sub(shared.at.0) >= SHARED_MS || now < shared.at;
             !old && (self.public || shared.generation == feed.generation())
@@ -97,14 +101,14 @@ impl Snapshots {
     }
 
     /// As [`Self::first`], of some posts alone.
-    pub fn first_of(
+    pub fn first_of<T: Texts>(
         &mut self,
-        feed: &Feed,
+        feed: &Feed<T>,
         by: Order,
         limit: usize,
         now: UnixMillis,
         wanted: impl Fn(EventId) -> bool,
-    ) -> (Vec<Post>, Option<Cursor>) {
+    ) -> Listed {
         let list = self.keep(feed.ids(by, now).filter(|id| wanted(*id)).collect());
         self.next(feed, Cursor { list, place: 0 }, limit).unwrap_or_default()
     }
@@ -120,28 +124,38 @@ impl Snapshots {
     }
 
     /// The page behind a cursor, and where it goes on. `None`: its list is not kept any more; the reader begins again.
-    pub fn next(&mut self, feed: &Feed, cursor: Cursor, limit: usize) -> Option<(Vec<Post>, Option<Cursor>)> {
+    pub fn next<T: Texts>(&mut self, feed: &Feed<T>, cursor: Cursor, limit: usize) -> Option<Listed> {
         let at = self.lists.iter().position(|(list, _)| *list == cursor.list)?;
         // Who goes on reading is kept longest.
         let (list, ids) = self.lists.remove(at)?;
-        let (page, end) = read(feed, &ids, cursor.place, limit, self.public);
+        let page = read(feed, &ids, cursor.place, limit, self.public);
         self.lists.push_back((list, ids));
-        Some((page.items, page.more.then_some(Cursor { list, place: end })))
+        let (ids, next) = page;
+        Some((ids, next.map(|place| Cursor { list, place })))
     }
 }
 
-fn read(feed: &Feed, ids: &[EventId], from: usize, limit: usize, public: bool) -> (Page<Post>, usize) {
-    let mut items = Vec::new();
-    let mut end = from;
+/// The posts of a list that are shown, from a place on, and where the next one is.
+fn read<T: Texts>(
+    feed: &Feed<T>,
+    ids: &[EventId],
+    from: usize,
+    limit: usize,
+    public: bool,
+) -> (Vec<EventId>, Option<usize>) {
+    let (mut page, mut end) = (Vec::new(), from);
     for (place, id) in ids.iter().enumerate().skip(from) {
-        let Some(post) = feed.post(*id).filter(|post| !public || post.hidden.is_none()) else { continue };
-        if items.len() == limit {
-            return (Page { items, more: true }, end);
+        let Some(is_hidden) = feed.is_hidden(*id) else { continue };
+        if public && is_hidden {
+            continue;
         }
-        items.push(post);
+        if page.len() == limit {
+            return (page, Some(end));
+        }
+        page.push(*id);
         end = place + 1;
     }
-    (Page { items, more: false }, end)
+    (page, None)
 }
 
 #[cfg(test)]

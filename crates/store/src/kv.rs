@@ -83,6 +83,19 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Any other error halts the store (invariant 4).
     fn commit(&self, batch: Batch, durability: Durability) -> Result<(), StoreError>;
 
+    /// Whether a long read left more in memory than is kept there anyway, which only opening the store again gives back.
+    fn is_swollen(&self) -> bool {
+        false
+    }
+
+    /// Gives back what a long read left in memory. Who reads or writes meanwhile waits.
+    ///
+    /// # Errors
+    /// Where the store had to be opened again for that, and could not be. It is closed then.
+    fn rest(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Bytes that the store occupies on its disk, or in memory where it has none.
     ///
     /// # Errors

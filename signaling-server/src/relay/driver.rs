@@ -249,7 +249,9 @@ impl Driver {
         let Some(roster) = self.replica.roster(room).cloned() else { return };
         let (reader, app) = (self.log.reader(), Arc::clone(&self.app));
         let read = tokio::task::spawn_blocking(move || {
-            reader.each_event_of(room.conversation(), &mut |event| app.feed.fold(&roster, &event))
+            reader.each_event_of(room.conversation(), &mut |event| app.feed.fold(&roster, &event))?;
+            app.feed.folded();
+            Ok::<_, StoreError>(())
         });
         match read.await {
             Ok(Ok(())) => {}

@@ -45,11 +45,13 @@ use self::documents::Documents;
 pub(crate) use self::documents::{DocumentHistory, DocumentVersion, no_such_document};
 use self::feeds::RoomFeed;
 use self::locations::Positions;
+pub(crate) use self::feeds::ToRead as FeedToRead;
 pub(crate) use self::messages::Listed;
 use self::messages::{MarkState, Progress};
 use self::notifications::Inbox;
 use self::own_room::{OwnRoom, own_genesis};
 use self::preferences::Preferences;
+use crate::allocator;
 use crate::account::record::{Account, AnnouncementRecord, Choice, DraftRecord, ProfileRecord, Records};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
@@ -121,6 +123,8 @@ pub(crate) struct Home {
     pub(super) timelines: BTreeMap<RoomId, Timeline>,
     /// What messages say.
     pub(super) texts: Arc<Texts>,
+    /// What posts and comments of feeds say.
+    pub(super) feed_texts: Arc<Texts<BodyBytes>>,
     pub(super) histories: BTreeMap<RoomId, History>,
     /// Who reads a room back to where it begins here, and waits for more.
     pub(super) readers: BTreeMap<RoomId, Vec<oneshot::Sender<()>>>,
@@ -192,8 +196,9 @@ impl Home {
     ) -> Result<Self, StoreError> {
         let key = Arc::new(key);
         let documents = Documents::new(DocumentRecords::new(Arc::clone(&store)));
-        let (persistence, state) = Persistence::start(store, channels.disk.clone())?;
+        let (persistence, state) = Persistence::start(Arc::clone(&store), channels.disk.clone())?;
         let texts = Arc::new(Texts::new(Arc::new(persistence.reader())));
+        let feed_texts = Arc::new(Texts::new(Arc::new(persistence.reader())));
         let own = Own::Device { key: Arc::clone(&key), account: account.id };
         let config = Config { own, server: account.server_key, recent_bytes_max: RECENT_BYTES_MAX };
         let replica = Replica::new(config, random(), state);
@@ -213,6 +218,7 @@ impl Home {
             persistence,
             timelines: BTreeMap::new(),
             texts,
+            feed_texts,
             histories: BTreeMap::new(),
             readers: BTreeMap::new(),
             rereading: BTreeMap::new(),
@@ -265,6 +271,9 @@ impl Home {
         home.recover_documents()?;
         home.open_announcements()?;
         home.open_inbox()?;
+        // All that was written was read for this, and most of it is held no more.
+        store.rest()?;
+        allocator::give_back();
         Ok(home)
     }
 

@@ -162,7 +162,7 @@ impl Home {
         if self.positions.room(room).apply(event, author, roster_version) {
             self.tell_locations(room);
         }
-        if let Some(change) = self.feed(room).feed().apply(event, author, roster_version) {
+        if let Some(change) = self.feed(room).apply(event, author, roster_version) {
             self.tell_feed(room, change);
         }
     }
@@ -294,7 +294,7 @@ impl Home {
             }
             let messages = timeline.take_back(is_cut);
             let is_post_cut = |chain, seq, hlc, version| roster.is_post_cut(chain, seq, hlc, version);
-            let posts = self.feeds.get_mut(&room).is_some_and(|held| held.feed().take_back(is_cut, is_post_cut));
+            let posts = self.feeds.get_mut(&room).is_some_and(|held| held.take_back(is_cut, is_post_cut));
             if self.positions.room(room).take_back(is_cut) || messages || posts {
                 // Fronts read the list again.
                 self.tell(Event::Resync {});
@@ -359,6 +359,7 @@ impl Home {
         self.inbox_forgets(room);
         self.timelines.remove(&room);
         self.texts.forget_log(room.conversation());
+        self.feed_texts.forget_log(room.conversation());
         self.histories.remove(&room);
         self.readers.remove(&room);
         self.rereading.remove(&room);

@@ -1,10 +1,11 @@
-//! What messages say: on the disk, and read when somebody looks; what came or was looked at last is kept.
+//! What messages and posts say: on the disk, and read when somebody looks; what came or was looked at last is kept.
 //!
-//! A conversation holds of each message where it stands and what it counts for, and no text. Fed by `engine` with what is
-//! stored; asked by `timeline`, for an event at a place, whose body says the same whenever it is read.
+//! A conversation holds of each message where it stands and what it counts for, and no text, and so does a feed. Fed by
+//! `engine` with what is stored; asked by `timeline`, and by the fold of a feed, for an event at a place, whose body says
+//! the same whenever it is read.
 //!
 //! # Invariants
-//! 1. Memory is bounded by [`KEPT_BYTES_MAX`], however many conversations there are and however long they are. Test:
+//! 1. Memory is bounded by [`KEPT_BYTES_MAX`] for messages and as much for feeds, however many conversations there are and however long they are. Test:
 //!    `no_more_is_kept_than_may_be`.
 //! 2. What was deleted is not kept. Test: `a_deleted_message_leaves_no_text`.
 
@@ -12,12 +13,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use momoland_protocol::content::MessageContent;
-use momoland_protocol::event::{Event, EventPlace};
+use momoland_protocol::event::{BodyBytes, Event, EventPlace};
 use momoland_protocol::id::LogId;
 use momoland_store::event_log::EventReader;
 use momoland_store::kv::StoreError;
 
-/// Bytes of texts that are kept, of all conversations together: some thousand messages. Full: those that came first go.
+/// Bytes of texts that are kept, of all conversations together, or of all feeds: some thousand messages. Full: those that came first go.
 pub(crate) const KEPT_BYTES_MAX: usize = 512 * 1024;
 
 /// What an entry takes beside its text, roughly.
@@ -35,34 +36,65 @@ impl ReadEvents for EventReader {
     }
 }
 
-/// Texts of one conversation that were read beside, by where they stand.
-pub(crate) type TextsRead = BTreeMap<EventPlace, Option<Arc<MessageContent>>>;
+/// What is kept of an event.
+pub(crate) trait Text: Sized {
+    /// `None` where its body was dropped, or is none of these.
+    fn of(event: &Event) -> Option<Self>;
 
-/// The texts of all conversations.
-#[derive(Debug)]
-pub(crate) struct Texts {
-    disk: Arc<dyn ReadEvents>,
-    kept: Mutex<Kept>,
+    /// What it takes.
+    fn bytes(&self) -> usize;
 }
 
-#[derive(Debug, Default)]
-struct Kept {
-    texts: BTreeMap<(LogId, EventPlace), Arc<MessageContent>>,
+impl Text for MessageContent {
+    fn of(event: &Event) -> Option<Self> {
+        event.content()
+    }
+
+    fn bytes(&self) -> usize {
+        let mentions = self.mentions.as_ref().map_or(0, |mentions| size_of_val(mentions.accounts.as_slice()));
+        self.text.len() + mentions
+    }
+}
+
+/// Of a feed, which has posts and comments: as it was encoded.
+impl Text for BodyBytes {
+    fn of(event: &Event) -> Option<Self> {
+        event.body.clone()
+    }
+
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Texts of one conversation that were read beside, by where they stand.
+pub(crate) type TextsRead<T = MessageContent> = BTreeMap<EventPlace, Option<Arc<T>>>;
+
+/// The texts of all conversations, or of all feeds.
+#[derive(Debug)]
+pub(crate) struct Texts<T = MessageContent> {
+    disk: Arc<dyn ReadEvents>,
+    kept: Mutex<Kept<T>>,
+}
+
+#[derive(Debug)]
+struct Kept<T> {
+    texts: BTreeMap<(LogId, EventPlace), Arc<T>>,
     /// In the order in which they came; some may be gone since.
     order: VecDeque<(LogId, EventPlace)>,
     bytes: usize,
 }
 
-impl Texts {
+impl<T: Text> Texts<T> {
     pub(crate) fn new(disk: Arc<dyn ReadEvents>) -> Self {
-        Self { disk, kept: Mutex::default() }
+        Self { disk, kept: Mutex::new(Kept { texts: BTreeMap::new(), order: VecDeque::new(), bytes: 0 }) }
     }
 
     /// What an event says; `None` where its body was dropped. Blocks on the disk, where it is not kept.
     ///
     /// # Errors
     /// Where the disk cannot be read.
-    pub(crate) fn get(&self, log: LogId, place: EventPlace) -> Result<Option<Arc<MessageContent>>, StoreError> {
+    pub(crate) fn get(&self, log: LogId, place: EventPlace) -> Result<Option<Arc<T>>, StoreError> {
         if let Some(text) = self.kept().texts.get(&(log, place)) {
             return Ok(Some(Arc::clone(text)));
         }
@@ -77,27 +109,27 @@ impl Texts {
     ///
     /// # Errors
     /// Where the disk cannot be read.
-    pub(crate) fn read_all(&self, log: LogId, places: &[EventPlace]) -> Result<TextsRead, StoreError> {
+    pub(crate) fn read_all(&self, log: LogId, places: &[EventPlace]) -> Result<TextsRead<T>, StoreError> {
         places.iter().map(|place| Ok((*place, self.read(log, *place)?))).collect()
     }
 
-    fn read(&self, log: LogId, place: EventPlace) -> Result<Option<Arc<MessageContent>>, StoreError> {
+    fn read(&self, log: LogId, place: EventPlace) -> Result<Option<Arc<T>>, StoreError> {
         let event = self.disk.event_at(log, place)?;
-        Ok(event.and_then(|event| event.content()).map(Arc::new))
+        Ok(event.and_then(|event| T::of(&event)).map(Arc::new))
     }
 
     /// Keeps what an event says that was stored just now, and will be looked at next.
-    pub(crate) fn keep(&self, log: LogId, place: EventPlace, text: Arc<MessageContent>) {
+    pub(crate) fn keep(&self, log: LogId, place: EventPlace, text: Arc<T>) {
         let mut kept = self.kept();
-        kept.bytes += size(&text);
+        kept.bytes += size(&*text);
         match kept.texts.insert((log, place), text) {
-            Some(before) => kept.bytes = kept.bytes.saturating_sub(size(&before)),
+            Some(before) => kept.bytes = kept.bytes.saturating_sub(size(&*before)),
             None => kept.order.push_back((log, place)),
         }
         while kept.bytes > KEPT_BYTES_MAX {
             let Some(oldest) = kept.order.pop_front() else { break };
             if let Some(text) = kept.texts.remove(&oldest) {
-                kept.bytes = kept.bytes.saturating_sub(size(&text));
+                kept.bytes = kept.bytes.saturating_sub(size(&*text));
             }
         }
     }
@@ -110,7 +142,7 @@ impl Texts {
     pub(crate) fn forget(&self, log: LogId, place: EventPlace) {
         let mut kept = self.kept();
         if let Some(text) = kept.texts.remove(&(log, place)) {
-            kept.bytes = kept.bytes.saturating_sub(size(&text));
+            kept.bytes = kept.bytes.saturating_sub(size(&*text));
             // Else what is kept again later would be found, and dropped, at its first place in the order.
             kept.order.retain(|held| *held != (log, place));
         }
@@ -123,21 +155,20 @@ impl Texts {
         texts.retain(|(of, _), text| {
             let stays = *of != log;
             if !stays {
-                *bytes = bytes.saturating_sub(size(text));
+                *bytes = bytes.saturating_sub(size(&**text));
             }
             stays
         });
         order.retain(|(of, _)| *of != log);
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, Kept<T>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn size(content: &MessageContent) -> usize {
-    let mentions = content.mentions.as_ref().map_or(0, |mentions| size_of_val(mentions.accounts.as_slice()));
-    ENTRY_BYTES + content.text.len() + mentions
+fn size<T: Text>(text: &T) -> usize {
+    ENTRY_BYTES + text.bytes()
 }
 
 #[cfg(test)]

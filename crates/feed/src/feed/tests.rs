@@ -1,10 +1,22 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Content;
 use crate::fixture::{ADA, Author, GRACE, NOW};
 
 fn no_post_cut(_: ChainId, _: Seq, _: Hlc, _: u64) -> bool {
     false
+}
+
+/// The comments of a page of a thread.
+fn thread<T: Texts>(
+    feed: &Feed<T>,
+    post: EventId,
+    before: Option<EventId>,
+    limit: usize,
+) -> Option<Page<Comment>> {
+    let page = feed.thread(post, before, limit, NOW)?;
+    Some(Page { items: page.items.iter().filter_map(|id| feed.comment(*id)).collect(), more: page.more })
 }
 
 fn titles(feed: &Feed, by: Order) -> Vec<String> {
@@ -63,7 +75,7 @@ fn what_is_taken_back_is_gone() {
     assert_eq!(feed.post(post.id()).unwrap().comments, 2);
     feed.apply(&grace.take_back(Action::RETRACT, comment.id(), 4), GRACE, 1);
     assert_eq!(feed.post(post.id()).unwrap().comments, 1);
-    let thread = feed.thread(post.id(), None, 10, NOW).unwrap();
+    let thread = thread(&feed, post.id(), None, 10).unwrap();
     let texts: Vec<_> = thread.items.iter().map(|comment| comment.text.as_deref()).collect();
     assert_eq!(texts, [None, Some("indeed")], "the answer keeps its place");
     assert_eq!(thread.items[1].reply_to, Some(comment.id()));
@@ -72,6 +84,7 @@ fn what_is_taken_back_is_gone() {
     assert_eq!(feed.post(post.id()), None);
     assert_eq!(feed.comment(answer.id()), None);
     assert_eq!(feed.thread(post.id(), None, 10, NOW), None);
+    assert_eq!((feed.standing(post.id()), feed.standing(answer.id())), (None, None));
     assert!(titles(&feed, Order::New).is_empty());
 }
 
@@ -156,10 +169,10 @@ fn a_thread_is_read_in_pages_from_its_end() {
             comment.id()
         })
         .collect();
-    let last = feed.thread(post.id(), None, 2, NOW).unwrap();
+    let last = thread(&feed, post.id(), None, 2).unwrap();
     assert_eq!(last.items.iter().map(|comment| comment.id).collect::<Vec<_>>(), &said[3..]);
     assert!(last.more);
-    let rest = feed.thread(post.id(), Some(said[3]), 10, NOW).unwrap();
+    let rest = thread(&feed, post.id(), Some(said[3]), 10).unwrap();
     assert_eq!((rest.items.len(), rest.more), (3, false));
     assert_eq!(feed.thread(post.id(), Some(post.id()), 2, NOW), None, "that is no comment of it");
 }
@@ -190,9 +203,39 @@ fn step() -> impl Strategy<Value = Step> {
 
 type Shown = (Vec<Vec<Post>>, Vec<Option<Page<Comment>>>);
 
-fn shown(feed: &Feed, ids: &[EventId]) -> Shown {
+fn shown<T: Texts>(feed: &Feed<T>, ids: &[EventId]) -> Shown {
     let posts = ORDERS.map(|by| feed.ids(by, NOW).filter_map(|id| feed.post(id)).collect());
-    (posts.to_vec(), ids.iter().map(|id| feed.thread(*id, None, 100, NOW)).collect())
+    (posts.to_vec(), ids.iter().map(|id| thread(feed, *id, None, 100)).collect())
+}
+
+/// Texts that lie elsewhere: here as the events themselves.
+#[derive(Debug, Clone)]
+struct Elsewhere(std::collections::BTreeMap<EventPlace, Event>);
+
+impl Texts for Elsewhere {
+    type Text = ();
+
+    fn take<C: Content>(&self, _: &C) {}
+
+    fn read<C: Content>(&self, (): &(), place: EventPlace) -> Option<C> {
+        self.0.get(&place)?.content()
+    }
+}
+
+/// What is known without reading: as what is read says, for everything that is shown.
+fn check_standings<T: Texts>(feed: &Feed<T>, ids: &[EventId]) -> Result<(), TestCaseError> {
+    for id in ids {
+        let (post, comment) = (feed.post(*id), feed.comment(*id).filter(|comment| comment.text.is_some()));
+        let read = match (&post, &comment) {
+            (Some(post), _) => Some((post.author, None, post.hidden.clone())),
+            (None, Some(comment)) => Some((comment.author, Some(comment.post), comment.hidden.clone())),
+            (None, None) => None,
+        };
+        let known = feed.standing(*id).map(|it| (it.author, it.comment_on, it.hidden));
+        prop_assert_eq!(known, read);
+        prop_assert_eq!(feed.is_hidden(*id), post.map(|post| post.hidden.is_some()));
+    }
+    Ok(())
 }
 
 proptest! {
@@ -255,6 +298,18 @@ proptest! {
         }
         other.take_back(is_cut, is_post_cut);
         prop_assert_eq!(shown(&one, &ids), shown(&other, &ids));
+        check_standings(&one, &ids)?;
+        // Who reads texts where they lie, and rests now and then, shows the same.
+        let places = events.iter().map(|(_, event)| (event.header.get().order().place(), event.clone()));
+        let mut lean = Feed::new(Elsewhere(places.collect()));
+        for (account, event) in &events {
+            lean.apply(event, *account, 1);
+            if event.header.get().seq.0 % 3 == 0 {
+                lean.rest();
+            }
+        }
+        lean.take_back(is_cut, is_post_cut);
+        prop_assert_eq!(shown(&one, &ids), shown(&lean, &ids));
         // Who never got what was cut shows the same.
         let mut clean = Feed::default();
         for (account, event) in &events {

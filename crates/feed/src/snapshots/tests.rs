@@ -21,8 +21,8 @@ fn every_post_that_was_there_throughout_is_read_once() {
             })
             .collect();
         let mut snapshots = Snapshots::new(7);
-        let (mut page, mut cursor) = snapshots.first(&feed, by, 10, LATER);
-        let mut read: Vec<EventId> = page.iter().map(|post| post.id).collect();
+        let (page, mut cursor) = snapshots.first(&feed, by, 10, LATER);
+        let mut read = page;
         let mut round = 100;
         let mut gone = None;
         while let Some(next) = cursor {
@@ -34,8 +34,9 @@ fn every_post_that_was_there_throughout_is_read_once() {
                 gone = read.first().copied();
                 feed.apply(&ada.take_back(Action::RETRACT, read[0], round), ADA, 1);
             }
-            (page, cursor) = snapshots.next(&feed, next, 10).unwrap();
-            read.extend(page.iter().map(|post| post.id));
+            let (page, after) = snapshots.next(&feed, next, 10).unwrap();
+            read.extend(page);
+            cursor = after;
             round += 1;
         }
         let once: BTreeSet<EventId> = read.iter().copied().collect();
@@ -82,10 +83,10 @@ fn the_public_reads_nothing_that_is_hidden() {
     }
     let mut public = Snapshots::public(7);
     let (first, cursor) = public.first(&feed, Order::New, 1, LATER);
-    assert_eq!(first[0].title, "2");
+    assert_eq!(first, [posts[2].id()]);
     feed.apply(&grace.hide(posts[1].id(), true, 10), GRACE, 1);
     let (rest, _) = public.next(&feed, cursor.unwrap(), 5).unwrap();
-    assert_eq!(rest.iter().map(|post| post.title.as_str()).collect::<Vec<_>>(), ["0"]);
+    assert_eq!(rest, [posts[0].id()]);
     let mut all = Snapshots::new(7);
     assert_eq!(all.first(&feed, Order::New, 5, LATER).0.len(), 3, "it keeps its place for those who may see it");
     feed.apply(&grace.hide(posts[1].id(), false, 11), GRACE, 1);

@@ -6,6 +6,7 @@
 //! # Invariants
 //! 1. Nobody uses the store while it is closed: calls answer with why it is. Test: `what_was_acknowledged_is_there_again`.
 //! 2. A store that cannot be opened again stays closed, and can be tried again. Test: `what_cannot_be_opened_is_tried_again`.
+//! 3. Who uses it while it rests is not refused. Test: `who_writes_while_it_rests_is_not_refused`.
 //!
 //! Not here: when to try (the owner knows whether there is room), what was in flight: its writer has had its answers.
 
@@ -51,9 +52,8 @@ impl<S: Store> ReopenStore<S> {
     /// What opening it answers. It stays closed then, and may be tried again.
     pub fn reopen(&self) -> Result<(), StoreError> {
         let _one_at_a_time = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        let detail = "it is being opened again".to_owned();
         // What was open is dropped here, which closes it.
-        drop(self.replace(State::Closed(StoreError::Io { kind: io::ErrorKind::NotConnected, detail })));
+        drop(self.replace(State::closed()));
         match (self.open)() {
             Ok(store) => {
                 self.replace(State::Open(store));
@@ -77,6 +77,11 @@ impl<S: Store> ReopenStore<S> {
 }
 
 impl<S> State<S> {
+    fn closed() -> Self {
+        let detail = "it is being opened again".to_owned();
+        Self::Closed(StoreError::Io { kind: io::ErrorKind::NotConnected, detail })
+    }
+
     fn store(&self) -> Result<&S, StoreError> {
         match self {
             Self::Open(store) => Ok(store),
@@ -96,6 +101,30 @@ impl<S: Store> Store for ReopenStore<S> {
 
     fn commit(&self, batch: Batch, durability: Durability) -> Result<(), StoreError> {
         self.state().store()?.commit(batch, durability)
+    }
+
+    fn is_swollen(&self) -> bool {
+        matches!(&*self.state(), State::Open(store) if store.is_swollen())
+    }
+
+    fn rest(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nothing is wrong with the disk, so nobody is to be refused: the lock is held until it is open again.
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(&*state, State::Open(store) if store.is_swollen()) {
+            return Ok(());
+        }
+        *state = State::closed();
+        match (self.open)() {
+            Ok(store) => {
+                *state = State::Open(store);
+                Ok(())
+            }
+            Err(error) => {
+                *state = State::Closed(error.clone());
+                Err(error)
+            }
+        }
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {

@@ -88,6 +88,8 @@ pub struct SledStore {
 #[derive(Debug, Default)]
 struct Looks {
     records: usize,
+    /// How often it was made to.
+    turns: usize,
     keys: VecDeque<Vec<u8>>,
 }
 
@@ -105,6 +107,7 @@ impl Looks {
             return;
         }
         self.records = 0;
+        self.turns += 1;
         let looked = guarded(|| {
             for _ in 0..LOOKS_A_SHARD {
                 for key in &self.keys {
@@ -453,6 +456,11 @@ impl Store for SledStore {
                 commits.halted = Some(error.clone());
             }
         })
+    }
+
+    /// What sled has let go of lies between what it holds of every page for good, so little of it goes back to the system.
+    fn is_swollen(&self) -> bool {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).turns > 0
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {

@@ -1,6 +1,7 @@
 //! `feed.*`.
 
 use momoland_feed::{Cursor, Order};
+use momoland_protocol::event::BodyBytes;
 use momoland_protocol::id::{AccountId, EventId, RoomId};
 use momoland_protocol::roster::{Genesis, Posting as WirePosting, RosterOp, Settings};
 use momoland_replica::roster::Roster;
@@ -12,7 +13,8 @@ use crate::api::types::{
     FeedOrder, FollowParams, Following, HideParams, LikeParams, ListCommentsParams, ListPostsParams, NoParams, Posting,
     Posts, PublishParams, Published, SetAuthorParams, SetPostingParams,
 };
-use crate::engine::Engine;
+use crate::engine::{Engine, FeedToRead, Home};
+use crate::projection::texts::TextsRead;
 
 const POSTS_DEFAULT: u32 = 20;
 const POSTS_MAX: u32 = 200;
@@ -128,14 +130,28 @@ pub(super) async fn list(engine: &Engine, params: ListPostsParams) -> Result<Pos
         None => None,
     };
     let followed = params.followed.unwrap_or(false);
-    engine.with_home(move |home| home.posts(room, order, followed, cursor, limit)).await
+    let list = move |home: &mut Home| home.list_posts(room, order, followed, cursor, limit);
+    let (listed, to_read) = engine.with_home(list).await?;
+    let read = read(to_read).await?;
+    engine.with_home(move |home| home.posts(room, listed, &read)).await
 }
 
 pub(super) async fn comments(engine: &Engine, params: ListCommentsParams) -> Result<Comments, ApiError> {
     let post: EventId = id(&params.post_id, "post")?;
     let before = params.before.as_deref().map(|text| id::<EventId>(text, "comment")).transpose()?;
     let limit = limit(params.limit, COMMENTS_DEFAULT, COMMENTS_MAX)?;
-    engine.with_home(move |home| home.comments(post, before, limit)).await
+    let (room, listed, to_read) = engine.with_home(move |home| home.list_comments(post, before, limit)).await?;
+    let read = read(to_read).await?;
+    engine.with_home(move |home| Ok(home.comments(room, listed, &read))).await
+}
+
+/// Reads what a list says that is on the disk alone, beside the engine, which goes on meanwhile.
+async fn read(to_read: FeedToRead) -> Result<TextsRead<BodyBytes>, ApiError> {
+    if to_read.is_empty() {
+        return Ok(TextsRead::new());
+    }
+    let read = tokio::task::spawn_blocking(move || to_read.read()).await;
+    read.map_err(|_| ApiError::new(ErrorKind::Internal, "Reading the feed failed. Try again."))?
 }
 
 /// The room of a feed. The public one is joined by whoever first has to do with it.

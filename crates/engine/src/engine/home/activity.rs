@@ -16,6 +16,12 @@ use crate::api::types::{Activities, Activity, ActivityKind};
 /// Where an activity stands among the others, and what it is.
 type Placed = (Cursor, Activity);
 
+/// An activity of a list, or the post that it is: of all posts only those on the page are read.
+enum Listed {
+    Told(Activity),
+    Post(RoomId, EventId),
+}
+
 impl Home {
     /// A page of what was done in a room, or in all of them, the newest first.
     pub(crate) fn activities(
@@ -24,7 +30,7 @@ impl Home {
         before: Option<Cursor>,
         limit: usize,
     ) -> Result<Activities, ApiError> {
-        let mut placed: Vec<Placed> = Vec::new();
+        let mut placed: Vec<(Cursor, Listed)> = Vec::new();
         match room {
             Some(room) => {
                 self.require_member(room)?;
@@ -37,15 +43,20 @@ impl Home {
         let more = placed.len() > limit;
         placed.truncate(limit);
         let next = placed.last().filter(|_| more).map(|(cursor, _)| cursor.to_string());
-        Ok(Activities { activities: placed.into_iter().map(|(_, activity)| activity).collect(), next })
+        let activities = placed.into_iter().filter_map(|(_, listed)| match listed {
+            Listed::Told(activity) => Some(activity),
+            Listed::Post(room, post) => self.post_activity(room, post).map(|(_, activity)| activity),
+        });
+        Ok(Activities { activities: activities.collect(), next })
     }
 
-    fn activities_of(&self, room: RoomId, placed: &mut Vec<Placed>) {
+    fn activities_of(&self, room: RoomId, listed: &mut Vec<(Cursor, Listed)>) {
         let Some(roster) = self.replica.roster(room) else { return };
         if roster.role_of_device(self.key.device()).is_none() {
             return;
         }
         // Whoever reads the public feed is in its roster; people do not meet there.
+        let mut placed: Vec<Placed> = Vec::new();
         if matches!(roster.kind(), RoomKind::Chat | RoomKind::Direct) {
             placed.extend(self.replica.changes(room).iter().filter_map(|change| self.change_activity(room, change)));
             let pins = self.timelines.get(&room).map(|timeline| timeline.pins()).unwrap_or_default();
@@ -53,8 +64,10 @@ impl Home {
         }
         let documents = self.documents.of_room(room);
         placed.extend(documents.into_iter().filter_map(|log| self.document_activity(log)));
+        listed.extend(placed.into_iter().map(|(cursor, activity)| (cursor, Listed::Told(activity))));
         if let Some(held) = self.feeds.get(&room) {
-            placed.extend(held.ids(self.now().wall).filter_map(|post| self.post_activity(room, post)));
+            let posts = held.ids(self.now().wall).filter_map(|post| Some((post, held.written(post)?.1)));
+            listed.extend(posts.map(|(post, hlc)| (post_cursor(post, hlc.wall()), Listed::Post(room, post))));
         }
     }
 
@@ -138,8 +151,12 @@ impl Home {
         let mut activity = activity(post.id.to_string(), ActivityKind::Post, room, post.author, post.published_at);
         activity.name = Some(post.title).filter(|title| !title.is_empty());
         activity.post_id = Some(post.id.to_string());
-        Some(placed(Hlc::at(post.published_at), activity))
+        Some((post_cursor(post.id, post.published_at), activity))
     }
+}
+
+fn post_cursor(post: EventId, published_at: UnixMillis) -> Cursor {
+    Cursor::new(Hlc::at(published_at), post.to_string())
 }
 
 fn activity(id: String, kind: ActivityKind, room: RoomId, by: AccountId, at: UnixMillis) -> Activity {

@@ -2,14 +2,16 @@
 //! its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use momoland_feed::{Change, Comment, Cursor, Feed, Hidden, Order, Post, Snapshots};
+use momoland_feed::{Change, Comment, Content, Cursor, Feed, Hidden, Listed, Order, Page, Post, Snapshots, Standing};
 use momoland_protocol::cbor;
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::content::DeletionContent;
-use momoland_protocol::event::Action;
+use momoland_protocol::event::{Action, Body, BodyBytes, Event as StoredEvent, EventPlace};
 use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
-use momoland_protocol::id::{AccountId, EventId, RoomId, random};
+use momoland_protocol::id::{AccountId, ChainId, EventId, LogId, RoomId, Seq, random};
+use momoland_protocol::limits::BODY_BYTES_MAX;
 use momoland_protocol::register::{Follow, RegisterName};
 use momoland_protocol::roster::{Posting as WirePosting, Role};
 use momoland_replica::input::Command;
@@ -17,7 +19,7 @@ use momoland_replica::roster::Roster;
 use tokio::sync::oneshot;
 
 use super::notifications::BODY_CHARS_MAX;
-use super::{Home, Stored, body_of};
+use super::{Home, Stored, body_of, unreadable};
 use crate::account::record::{Choice, Noted};
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
@@ -25,6 +27,7 @@ use crate::api::types::{
     Comment as ApiComment, Comments, FeedAuthors, FeedOrder, FeedPerson, FeedPolicy, Following, Hidden as ApiHidden,
     NotificationLevel, Post as ApiPost, Posting, Posts,
 };
+use crate::projection::texts::{Texts, TextsRead};
 
 /// The first posts of an order: fronts are told when these change places.
 const LEADING: usize = 20;
@@ -35,7 +38,8 @@ const FOLLOWS_MAX: usize = 1_000;
 /// One room's feed.
 #[derive(Debug)]
 pub(in crate::engine) struct RoomFeed {
-    feed: Feed,
+    feed: Feed<OnDisk>,
+    texts: OnDisk,
     snapshots: Snapshots,
     /// What led when fronts were told last.
     leading: BTreeMap<Order, Vec<EventId>>,
@@ -44,12 +48,23 @@ pub(in crate::engine) struct RoomFeed {
 }
 
 impl RoomFeed {
-    pub(super) fn new(feed: Feed) -> Self {
-        Self { feed, snapshots: Snapshots::new(u64::from_be_bytes(random())), leading: BTreeMap::new(), policy: None }
+    pub(super) fn new(feed: Feed<OnDisk>, texts: OnDisk) -> Self {
+        let snapshots = Snapshots::new(u64::from_be_bytes(random()));
+        Self { feed, texts, snapshots, leading: BTreeMap::new(), policy: None }
     }
 
     pub(super) fn post(&self, id: EventId) -> Option<Post> {
         self.feed.post(id)
+    }
+
+    #[cfg(test)]
+    pub(in crate::engine) fn place(&self, id: EventId) -> Option<EventPlace> {
+        self.feed.place(id)
+    }
+
+    /// Who published a post, and when.
+    pub(super) fn written(&self, id: EventId) -> Option<(AccountId, Hlc)> {
+        self.feed.written(id)
     }
 
     /// All posts that are shown by now, the newest first.
@@ -57,20 +72,121 @@ impl RoomFeed {
         self.feed.ids(Order::New, now)
     }
 
-    pub(in crate::engine) fn feed(&mut self) -> &mut Feed {
-        &mut self.feed
+    /// Takes an event that was stored just now: what it says will be looked at next.
+    pub(in crate::engine) fn apply(&mut self, event: &StoredEvent, author: AccountId, version: u64) -> Option<Change> {
+        let change = self.feed.apply(event, author, version)?;
+        let (Change::Published(id) | Change::Commented(id) | Change::Post(id) | Change::Comment(id)) = change;
+        let own_place = event.header.get().own_place();
+        match self.feed.standing(id) {
+            Some(standing) if standing.text == Some(own_place) => {
+                if let Some(body) = &event.body {
+                    self.texts.keep(own_place, body.clone());
+                }
+            }
+            Some(_) => {}
+            // What was deleted is not kept in memory either.
+            None => self.feed.place(id).into_iter().for_each(|place| self.texts.forget(place)),
+        }
+        Some(change)
+    }
+
+    /// As [`Feed::take_back`].
+    pub(in crate::engine) fn take_back(
+        &mut self,
+        is_cut: impl Fn(ChainId, Seq, u64) -> bool,
+        is_post_cut: impl Fn(ChainId, Seq, Hlc, u64) -> bool,
+    ) -> bool {
+        let any = self.feed.take_back(is_cut, is_post_cut);
+        if any {
+            self.texts.forget_all();
+        }
+        any
+    }
+
+    /// What some posts or comments say that is on the disk alone.
+    fn to_read(&self, ids: &[EventId]) -> ToRead {
+        let places = ids.iter().filter_map(|id| self.feed.standing(*id)?.text);
+        ToRead { places: places.filter(|place| !self.texts.is_kept(*place)).collect(), texts: self.texts.clone() }
+    }
+
+    /// Keeps what was read beside, of what is shown still.
+    fn keep(&self, ids: &[EventId], read: &TextsRead<BodyBytes>) {
+        for place in ids.iter().filter_map(|id| self.feed.standing(*id)?.text) {
+            if let Some(Some(text)) = read.get(&place) {
+                self.texts.keep(place, BodyBytes::clone(text));
+            }
+        }
     }
 }
 
-/// A room and what is there under an id.
-enum Found {
-    Post(Post),
-    Comment(Comment),
+/// Where the fold of a feed finds what posts and comments say: on the disk.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct OnDisk {
+    log: LogId,
+    texts: Arc<Texts<BodyBytes>>,
+}
+
+impl OnDisk {
+    pub(super) fn new(room: RoomId, texts: &Arc<Texts<BodyBytes>>) -> Self {
+        Self { log: room.conversation(), texts: Arc::clone(texts) }
+    }
+
+    fn keep(&self, place: EventPlace, text: BodyBytes) {
+        self.texts.keep(self.log, place, Arc::new(text));
+    }
+
+    fn is_kept(&self, place: EventPlace) -> bool {
+        self.texts.is_kept(self.log, place)
+    }
+
+    fn forget(&self, place: EventPlace) {
+        self.texts.forget(self.log, place);
+    }
+
+    fn forget_all(&self) {
+        self.texts.forget_log(self.log);
+    }
+}
+
+impl momoland_feed::Texts for OnDisk {
+    type Text = ();
+
+    fn take<C: Content>(&self, _: &C) {}
+
+    /// `None`, and a word in the log, where the disk cannot be read.
+    fn read<C: Content>(&self, (): &(), place: EventPlace) -> Option<C> {
+        let read = self.texts.get(self.log, place);
+        let text = read.inspect_err(|error| tracing::error!(%error, "a post or comment could not be read")).ok()??;
+        let Body::Plain(bytes) = text.decode().ok()? else { return None };
+        cbor::decode(&bytes, BODY_BYTES_MAX).ok()
+    }
+}
+
+/// What posts or comments say that is on the disk alone.
+pub(crate) struct ToRead {
+    places: Vec<EventPlace>,
+    texts: OnDisk,
+}
+
+impl ToRead {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Reads them. Blocks on the disk.
+    pub(crate) fn read(self) -> Result<TextsRead<BodyBytes>, ApiError> {
+        let Self { places, texts: OnDisk { log, texts } } = self;
+        texts.read_all(log, &places).map_err(|error| unreadable(RoomId(log.0), &error))
+    }
 }
 
 impl Home {
     pub(in crate::engine) fn feed(&mut self, room: RoomId) -> &mut RoomFeed {
-        self.feeds.entry(room).or_insert_with(|| RoomFeed::new(Feed::default()))
+        let texts = &self.feed_texts;
+        self.feeds.entry(room).or_insert_with(|| {
+            let texts = OnDisk::new(room, texts);
+            RoomFeed::new(Feed::new(texts.clone()), texts)
+        })
     }
 
     pub(crate) fn publish(
@@ -98,11 +214,11 @@ impl Home {
         body: Option<String>,
         tags: Option<Vec<String>>,
     ) -> Result<Stored, ApiError> {
-        let (room, found) = self.find(post)?;
-        let Found::Post(present) = found else { return Err(no_such_post()) };
-        if present.author != self.account.id {
+        let (room, found) = self.find_post(post)?;
+        if found.author != self.account.id {
             return Err(ApiError::new(ErrorKind::Forbidden, "Only its author can change a post."));
         }
+        let present = self.feed(room).feed.post(post).ok_or_else(no_such_post)?;
         let content = self.post_content(
             title.unwrap_or(present.title),
             body.unwrap_or(present.body),
@@ -114,11 +230,7 @@ impl Home {
     /// Takes back a post or comment: one's own, or as a moderator anybody's.
     pub(crate) fn take_back_post(&mut self, target: EventId) -> Result<Stored, ApiError> {
         let (room, found) = self.find(target)?;
-        let author = match found {
-            Found::Post(post) => post.author,
-            Found::Comment(comment) => comment.author,
-        };
-        let own = author == self.account.id;
+        let own = found.author == self.account.id;
         let moderates = self.require_member(room)?.role(self.account.id) >= Some(Role::Moderator);
         if !own && !moderates {
             return Err(ApiError::new(
@@ -132,12 +244,8 @@ impl Home {
 
     /// Hides something from all but its author and those who moderate, or shows it again. `None`: it is so already.
     pub(crate) fn hide(&mut self, target: EventId, on: bool, reason: String) -> Result<Option<Stored>, ApiError> {
-        let (room, _) = self.find(target)?;
+        let (room, Standing { hidden: held, .. }) = self.find(target)?;
         self.moderates_feed(room)?;
-        let held = match self.feed(room).feed.post(target) {
-            Some(post) => post.hidden,
-            None => self.feed(room).feed.comment(target).and_then(|comment| comment.hidden),
-        };
         let reason = if on { reason.trim().to_owned() } else { String::new() };
         if on == held.is_some() && held.is_none_or(|held| held.reason == reason) {
             return Ok(None);
@@ -251,7 +359,7 @@ impl Home {
     }
 
     fn note_post_gone(&mut self, room: RoomId, id: EventId) {
-        let shown = self.feed(room).feed.post(id);
+        let shown = self.feed(room).feed.standing(id);
         if shown.is_none_or(|post| post.hidden.is_some() && !self.sees_hidden(room, post.author)) {
             self.note_gone(&id.to_string());
         }
@@ -259,13 +367,13 @@ impl Home {
 
     /// Notes a post by somebody whom this person follows, unless it was there before they did.
     fn note_post(&mut self, room: RoomId, id: EventId) {
-        let Some(post) = self.feed(room).feed.post(id).filter(|post| post.hidden.is_none()) else { return };
-        let Some((_, hlc)) = self.feed(room).feed.written(id) else { return };
+        let Some(Standing { author, hlc, hidden: None, .. }) = self.feed(room).feed.standing(id) else { return };
         // What was before this device was, other devices told.
         let since = self.account.certificate.get().issued_at;
-        if hlc.wall() < since || self.follows.get(&post.author).is_none_or(|since| hlc <= *since) {
+        if hlc.wall() < since || self.follows.get(&author).is_none_or(|since| hlc <= *since) {
             return;
         }
+        let Some(post) = self.feed(room).feed.post(id) else { return };
         let body = if post.title.is_empty() { post.body } else { post.title };
         self.note(Noted {
             id: id.to_string(),
@@ -298,13 +406,11 @@ impl Home {
         text: String,
         reply_to: Option<EventId>,
     ) -> Result<Stored, ApiError> {
-        let (room, found) = self.find(post)?;
+        let (room, found) = self.find_post(post)?;
         self.require_shown(room, &found)?;
-        let Found::Post(_) = found else { return Err(no_such_post()) };
         let mut targets = vec![post];
         if let Some(reply_to) = reply_to {
-            let answered = self.feed(room).feed.comment(reply_to).filter(|comment| comment.post == post);
-            if answered.is_none() {
+            if self.feed(room).feed.post_of(reply_to) != Some(post) {
                 return Err(ApiError::not_found("The comment that you answer is not under this post."));
             }
             targets.push(reply_to);
@@ -315,20 +421,21 @@ impl Home {
         self.append_to_feed(room, Action::COMMENT, targets, &content)
     }
 
-    pub(crate) fn posts(
+    /// A page of a feed, and what has to be read for it.
+    pub(crate) fn list_posts(
         &mut self,
         room: RoomId,
         order: Order,
         followed: bool,
         cursor: Option<Cursor>,
         limit: usize,
-    ) -> Result<Posts, ApiError> {
+    ) -> Result<(Listed, ToRead), ApiError> {
         let policy = self.feed_policy(room)?;
         let now = self.now().wall;
         let follows = self.follows.clone();
         let held = self.feed(room);
         held.policy = Some(policy);
-        let (posts, next) = match cursor {
+        let listed = match cursor {
             None if followed => held.snapshots.first_of(&held.feed, order, limit, now, |id| {
                 held.feed.written(id).is_some_and(|(author, _)| follows.contains_key(&author))
             }),
@@ -337,23 +444,48 @@ impl Home {
                 ApiError::new(ErrorKind::Conflict, "This list is too old to go on with. Read it from its beginning.")
             })?,
         };
+        let to_read = held.to_read(&listed.0);
+        Ok((listed, to_read))
+    }
+
+    /// What was listed, as it is once what it says was read.
+    pub(crate) fn posts(
+        &mut self,
+        room: RoomId,
+        (ids, next): Listed,
+        read: &TextsRead<BodyBytes>,
+    ) -> Result<Posts, ApiError> {
+        let policy = self.feed_policy(room)?;
+        let held = self.feed(room);
+        held.keep(&ids, read);
+        let posts: Vec<Post> = ids.iter().filter_map(|id| held.post(*id)).collect();
         let posts = posts.into_iter().map(|post| self.api_post(room, post)).collect();
         Ok(Posts { room_id: room.to_string(), policy, posts, next: next.map(|cursor| cursor.to_string()) })
     }
 
-    pub(crate) fn comments(
+    /// A page of a thread, and what has to be read for it.
+    pub(crate) fn list_comments(
         &mut self,
         post: EventId,
         before: Option<EventId>,
         limit: usize,
-    ) -> Result<Comments, ApiError> {
+    ) -> Result<(RoomId, Page<EventId>, ToRead), ApiError> {
         let (room, found) = self.find(post)?;
         self.require_shown(room, &found)?;
         let now = self.now().wall;
-        let page = self.feed(room).feed.thread(post, before, limit, now).ok_or_else(no_such_post)?;
-        let next = page.items.first().filter(|_| page.more).map(|comment| comment.id.to_string());
-        let comments = page.items.into_iter().map(|comment| self.api_comment(room, comment)).collect();
-        Ok(Comments { comments, next })
+        let held = self.feed(room);
+        let page = held.feed.thread(post, before, limit, now).ok_or_else(no_such_post)?;
+        let to_read = held.to_read(&page.items);
+        Ok((room, page, to_read))
+    }
+
+    /// As [`Self::posts`].
+    pub(crate) fn comments(&mut self, room: RoomId, page: Page<EventId>, read: &TextsRead<BodyBytes>) -> Comments {
+        let held = self.feed(room);
+        held.keep(&page.items, read);
+        let comments: Vec<Comment> = page.items.iter().filter_map(|id| held.feed.comment(*id)).collect();
+        let next = page.items.first().filter(|_| page.more).map(EventId::to_string);
+        Comments { comments: comments.into_iter().map(|comment| self.api_comment(room, comment)).collect(), next }
     }
 
     /// Tells what a stored event changed in a feed.
@@ -410,12 +542,8 @@ impl Home {
     }
 
     /// Refuses what this person does not see because moderators hid it.
-    fn require_shown(&self, room: RoomId, found: &Found) -> Result<(), ApiError> {
-        let (author, hidden) = match found {
-            Found::Post(post) => (post.author, post.hidden.is_some()),
-            Found::Comment(comment) => (comment.author, comment.hidden.is_some()),
-        };
-        if hidden && !self.sees_hidden(room, author) {
+    fn require_shown(&self, room: RoomId, found: &Standing) -> Result<(), ApiError> {
+        if found.hidden.is_some() && !self.sees_hidden(room, found.author) {
             return Err(ApiError::new(ErrorKind::Forbidden, "Those who moderate here hid it."));
         }
         Ok(())
@@ -430,20 +558,16 @@ impl Home {
         }
     }
 
-    /// The room in which something of a feed is.
-    fn find(&self, id: EventId) -> Result<(RoomId, Found), ApiError> {
-        for (room, held) in &self.feeds {
-            if self.require_member(*room).is_err() {
-                continue;
-            }
-            if let Some(post) = held.feed.post(id) {
-                return Ok((*room, Found::Post(post)));
-            }
-            if let Some(comment) = held.feed.comment(id).filter(|comment| comment.text.is_some()) {
-                return Ok((*room, Found::Comment(comment)));
-            }
-        }
-        Err(no_such_post())
+    /// The room in which something of a feed is, and how it stands there.
+    fn find(&self, id: EventId) -> Result<(RoomId, Standing), ApiError> {
+        let rooms = self.feeds.iter().filter(|(room, _)| self.require_member(**room).is_ok());
+        let mut found = rooms.filter_map(|(room, held)| Some((*room, held.feed.standing(id)?)));
+        found.next().ok_or_else(no_such_post)
+    }
+
+    fn find_post(&self, id: EventId) -> Result<(RoomId, Standing), ApiError> {
+        let (room, found) = self.find(id)?;
+        if found.comment_on.is_some() { Err(no_such_post()) } else { Ok((room, found)) }
     }
 
     fn post_content(&self, title: String, body: String, tags: Vec<String>) -> Result<PostContent, ApiError> {

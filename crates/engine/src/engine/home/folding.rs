@@ -11,14 +11,14 @@ use std::thread;
 
 use momoland_feed::Feed;
 use momoland_protocol::clock::UnixMillis;
-use momoland_protocol::event::{Action, Event as StoredEvent};
+use momoland_protocol::event::{Action, BodyBytes, Event as StoredEvent};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, RoomId};
 use momoland_replica::replica::Replica;
 use momoland_replica::roster::Roster;
 use momoland_store::event_log::EventReader;
 use momoland_store::kv::{Batch, StoreError};
 
-use super::feeds::RoomFeed;
+use super::feeds::{OnDisk, RoomFeed};
 use super::reissue::Reissue;
 use super::{Home, counts, others_at};
 use crate::account::record::Records;
@@ -36,6 +36,7 @@ struct Folding<'a> {
     records: &'a Records,
     reader: EventReader,
     texts: &'a Arc<Texts>,
+    feed_texts: &'a Arc<Texts<BodyBytes>>,
     own: AccountId,
     device: DeviceId,
     now: UnixMillis,
@@ -45,7 +46,7 @@ struct Folding<'a> {
 struct Folded {
     timeline: Timeline,
     locations: Locations,
-    feed: Feed,
+    feed: Feed<OnDisk>,
     history: History,
     reissue: Reissue,
     /// Documents, with who announced them under which roster version.
@@ -60,7 +61,7 @@ impl Folding<'_> {
         let mut folded = Folded {
             timeline: Timeline::new(room, self.own, self.records.marks(log)?, Arc::clone(self.texts)),
             locations: Locations::default(),
-            feed: Feed::default(),
+            feed: Feed::new(OnDisk::new(room, self.feed_texts)),
             history: History::default(),
             reissue: Reissue::new(self.device),
             announced: Vec::new(),
@@ -70,6 +71,7 @@ impl Folding<'_> {
             Some(events) => events.into_iter().for_each(take),
             None => self.reader.each_event_of(log, &mut take)?,
         }
+        folded.feed.rest();
         Ok(Some(folded))
     }
 
@@ -125,6 +127,7 @@ impl Home {
             records: &self.records,
             reader: self.persistence.reader(),
             texts: &self.texts,
+            feed_texts: &self.feed_texts,
             own: self.account.id,
             device: self.key.device(),
             now: self.now().wall,
@@ -159,6 +162,7 @@ impl Home {
         let log = room.conversation();
         let Some(roster) = self.replica.roster(room) else { return Ok(()) };
         self.texts.forget_log(log);
+        self.feed_texts.forget_log(log);
         // Fronts read the list; what they find there is not told as well.
         locations.changes(now, self.mono_ms());
         timeline.set_outdone(self.records.reads(log)?);
@@ -178,7 +182,7 @@ impl Home {
         timeline.advance_read(|version| others_at(roster, version, own));
         self.timelines.insert(room, timeline);
         self.positions.put(room, locations);
-        self.feeds.insert(room, RoomFeed::new(feed));
+        self.feeds.insert(room, RoomFeed::new(feed, OnDisk::new(room, &self.feed_texts)));
         self.histories.insert(room, history);
         if outdone {
             self.show_read_again(room);

@@ -16,7 +16,9 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::*;
 use crate::account::record::Records;
+use crate::api::error::ApiError;
 use crate::api::types::DeliveryState;
+use crate::engine::Stored;
 use crate::engine::actor::Channels;
 use crate::engine::fixture::{self, ADA};
 use crate::persistence::DiskEvent;
@@ -106,15 +108,24 @@ impl Device {
     }
 
     async fn send(&mut self, room: RoomId, text: &str) -> (EventId, ChainId) {
-        let mut answered = self.home.send_message(room, text.to_owned(), None).unwrap();
+        let id = self.wait(|home| home.send_message(room, text.to_owned(), None)).await;
+        (id, self.home.timelines[&room].get(id).unwrap().order.chain())
+    }
+
+    async fn publish(&mut self, room: RoomId, title: &str) -> EventId {
+        self.wait(|home| home.publish(room, title.to_owned(), String::new(), Vec::new())).await
+    }
+
+    /// Writes something, and waits until it is on the disk.
+    async fn wait(&mut self, write: impl FnOnce(&mut Home) -> Result<Stored, ApiError>) -> EventId {
+        let mut answered = write(&mut self.home).unwrap();
         let mut sent = None;
         self.until(|_| {
             sent = answered.try_recv().ok();
             sent.is_some()
         })
         .await;
-        let id = sent.unwrap().unwrap();
-        (id, self.home.timelines[&room].get(id).unwrap().order.chain())
+        sent.unwrap().unwrap()
     }
 
     /// The relay (or Grace) says how far it has a chain.
@@ -251,4 +262,36 @@ fn texts(home: &Home, room: RoomId) -> Vec<String> {
     let timeline = &home.timelines[&room];
     let (page, _) = timeline.page(None, None, 100).unwrap();
     page.iter().map(|entry| timeline.message(entry).unwrap().text).collect()
+}
+
+/// What posts and comments say lies on the disk alone, until somebody looks.
+#[tokio::test]
+async fn what_a_feed_says_is_read_where_it_lies_and_not_kept_once_deleted() {
+    let store = Arc::new(HeldStore::default());
+    let mut device = Device::start(Arc::clone(&store));
+    let room = device.create_room().await;
+    let post = device.publish(room, "hello").await;
+    let comment = device.wait(|home| home.comment(post, "indeed".to_owned(), None)).await;
+    drop(device);
+    let mut device = Device::start(store);
+    let home = &mut device.home;
+    let place = home.feeds[&room].place(post).unwrap();
+    let (listed, to_read) = home.list_posts(room, momoland_feed::Order::New, false, None, 20).unwrap();
+    assert!(!to_read.is_empty() && !home.feed_texts.is_kept(room.conversation(), place), "nothing was looked at yet");
+    let posts = home.posts(room, listed, &to_read.read().unwrap()).unwrap().posts;
+    assert_eq!((posts[0].title.as_str(), posts[0].comments_count), ("hello", 1));
+    assert!(home.feed_texts.is_kept(room.conversation(), place));
+    let (_, to_read) = home.list_posts(room, momoland_feed::Order::New, false, None, 20).unwrap();
+    assert!(to_read.is_empty(), "it was read a moment ago");
+    let (of, listed, to_read) = home.list_comments(post, None, 20).unwrap();
+    let comments = home.comments(of, listed, &to_read.read().unwrap()).comments;
+    assert_eq!((comments[0].comment_id.clone(), comments[0].text.as_str()), (comment.to_string(), "indeed"));
+
+    // Somebody reads the list while it is being deleted.
+    let (listed, _) = home.list_posts(room, momoland_feed::Order::New, false, None, 20).unwrap();
+    let read = home.feed_texts.read_all(room.conversation(), &[place]).unwrap();
+    device.wait(|home| home.take_back_post(post)).await;
+    let home = &mut device.home;
+    assert!(home.posts(room, listed, &read).unwrap().posts.is_empty());
+    assert!(!home.feed_texts.is_kept(room.conversation(), place));
 }

@@ -74,3 +74,28 @@ fn what_cannot_be_opened_is_tried_again() {
     assert_eq!(store.get(b"kept").unwrap().as_deref(), Some(b"there".as_slice()));
     assert_eq!(store.get(b"lost").unwrap(), None);
 }
+
+#[test]
+fn who_writes_while_it_rests_is_not_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = on_disk(&folder.path().join("store"));
+    store.rest().unwrap();
+    let mut batch = Batch::new();
+    for number in 0..64 {
+        batch.put(format!("{number}"), "there");
+    }
+    store.commit(batch, Durability::Synced).unwrap();
+    for _ in 0..512 {
+        store.range(&KeyRange::prefix(""), Order::Ascending, 64).unwrap();
+    }
+    assert!(store.is_swollen(), "so much was read");
+    std::thread::scope(|scope| {
+        let store = &store;
+        let write = move |at| store.commit(put(&format!("x{at}")), Durability::Buffered).is_ok();
+        let written = scope.spawn(move || (0..100).all(write));
+        store.rest().unwrap();
+        assert!(written.join().unwrap());
+    });
+    assert!(!store.is_swollen());
+    assert_eq!(store.get(b"x99").unwrap().as_deref(), Some(b"there".as_slice()));
+}

@@ -1,0 +1,125 @@
+//! Thousands of short lists in little room.
+//!
+//! A list of its own takes more for the allocator and for room to grow than for what is in it, and lists that grow by
+//! turns with what else a long read allocates leave holes that nothing fits into. So lists lie one behind the other in one
+//! piece of memory; one that changes gets a place of its own, until so many did that all are settled anew.
+//!
+//! # Invariants
+//! 1. What is in a list does not depend on when lists are settled. Test: `prop_lists_are_as_vectors`.
+
+/// Changes from which on lists are settled anew; more where there is more to settle, so that it costs the same a change.
+const CHANGES_MIN: usize = 4096;
+
+/// Where the entries of one list are.
+#[derive(Debug, Clone)]
+pub(crate) enum List<T> {
+    /// In the one piece.
+    Settled { start: u32, len: u32 },
+    /// In a place of their own.
+    #[expect(clippy::box_collection, reason = "few are; a vector itself would make all others half as large again")]
+    Loose(Box<Vec<T>>),
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self::Settled { start: 0, len: 0 }
+    }
+}
+
+/// The entries of all lists that are settled.
+#[derive(Debug, Clone)]
+pub(crate) struct Lists<T> {
+    piece: Vec<T>,
+    /// Entries of all lists, loose ones too.
+    entries: usize,
+    /// Changes of lists since they were settled.
+    changes: usize,
+}
+
+impl<T> Default for Lists<T> {
+    fn default() -> Self {
+        Self { piece: Vec::new(), entries: 0, changes: 0 }
+    }
+}
+
+impl<T: Copy> Lists<T> {
+    pub(crate) fn get<'a>(&'a self, list: &'a List<T>) -> &'a [T] {
+        match list {
+            List::Settled { start, len } => self.settled(*start, *len).unwrap_or_default(),
+            List::Loose(entries) => entries,
+        }
+    }
+
+    fn settled(&self, start: u32, len: u32) -> Option<&[T]> {
+        let start = usize::try_from(start).ok()?;
+        self.piece.get(start..start.checked_add(usize::try_from(len).ok()?)?)
+    }
+
+    pub(crate) fn change(&mut self, list: &mut List<T>, change: impl FnOnce(&mut Vec<T>)) {
+        let mut entries = match std::mem::take(list) {
+            List::Loose(entries) => entries,
+            settled @ List::Settled { .. } => Box::new(self.get(&settled).to_vec()),
+        };
+        let before = entries.len();
+        change(&mut entries);
+        self.entries = self.entries.saturating_sub(before).saturating_add(entries.len());
+        self.changes = self.changes.saturating_add(1);
+        *list = List::Loose(entries);
+    }
+
+    /// Whether so much changed that settling is worth what it costs.
+    pub(crate) fn is_due(&self) -> bool {
+        self.changes >= CHANGES_MIN.max(self.entries / 2)
+    }
+
+    /// Settles all lists, which are to be all that there are.
+    pub(crate) fn settle<'a>(&mut self, lists: impl Iterator<Item = &'a mut List<T>>)
+    where
+        T: 'a,
+    {
+        if self.changes == 0 {
+            return;
+        }
+        let mut piece = Vec::with_capacity(self.entries);
+        for list in lists {
+            let entries = self.get(list);
+            // More than can be numbered stay loose.
+            let (Ok(start), Ok(len)) = (u32::try_from(piece.len()), u32::try_from(entries.len())) else { continue };
+            piece.extend_from_slice(entries);
+            *list = List::Settled { start, len };
+        }
+        self.piece = piece;
+        self.changes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn prop_lists_are_as_vectors(steps in prop::collection::vec((0..4_usize, any::<u8>(), 0..4_u8), 0..60)) {
+            let mut lists = Lists::default();
+            let mut ours: Vec<List<u8>> = vec![List::default(); 4];
+            let mut plain: Vec<Vec<u8>> = vec![Vec::new(); 4];
+            for (at, entry, what) in steps {
+                let change = |entries: &mut Vec<u8>| match what {
+                    0 => entries.clear(),
+                    _ => entries.insert(entries.len() / 2, entry),
+                };
+                lists.change(&mut ours[at], change);
+                change(&mut plain[at]);
+                if what == 1 {
+                    lists.settle(ours.iter_mut());
+                    prop_assert_eq!(lists.piece.len(), lists.entries);
+                }
+                for (list, plain) in ours.iter().zip(&plain) {
+                    prop_assert_eq!(lists.get(list), plain.as_slice());
+                }
+            }
+        }
+    }
+}
