@@ -668,7 +668,8 @@ export type OpenedDoc = { doc: Doc,
  */
 clientId: number, 
 /**
- * Its first blocks, as ProseMirror's JSON has them in the schema of the window's editor: what a screen shows, or less.
+ * Its first blocks, to be shown until all is taken in: ProseMirror's JSON of nodes in the schema of the window's editor.
+ * They are bounded, and need not be all that an editor makes of the update.
  */
 beginning: Array<unknown>, 
 /**

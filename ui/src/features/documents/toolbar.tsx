@@ -52,6 +52,8 @@ export function Toolbar({ editor }: { editor: Editor | null }) {
                   key={tool.label}
                   label={tool.label}
                   {...(tool.keys === undefined ? {} : { keys: tool.keys })}
+                  bare={editor === null}
+                  aria-disabled={editor === null}
                   aria-pressed={tool.active}
                   className={tool.active ? "bg-selected text-ink" : ""}
                   // The text keeps the focus and its selection.
