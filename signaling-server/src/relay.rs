@@ -14,6 +14,7 @@
 //!    batch only when the writer did. Test: `what_was_acknowledged_is_there_after_a_restart`.
 //! 2. A connection that does not read costs its outbox, and that is bounded. Test: `a_stalled_reader_costs_its_window`.
 //! 3. A link that is gone leaves nothing behind. Test: `connections_that_die_early_leave_nothing`.
+//! 4. What a device said before it went is heard. Test: `what_a_device_says_last_is_heard`.
 //!
 //! Not here: sockets and time-outs of connections (`connect`), digest mode and retention.
 

@@ -224,6 +224,65 @@ fn a_draft_goes_on_where_it_was_left_on_the_other_device() {
     }
 }
 
+#[test]
+fn what_was_chosen_right_before_a_sign_out_is_not_lost() {
+    let stage = Stage::new();
+    let Stage { world, ada, laptop, room, .. } = &stage;
+    stage.set_draft(laptop, "half");
+    stage.on_both("the draft", |device| stage.draft(device) == "half");
+    // Registers are not written with every key; a sign-out does not wait for the next one's turn.
+    for text in ["half a", "half a sentence"] {
+        stage.set_draft(laptop, text);
+    }
+    laptop.ask("account.logout", json!({}));
+    wait_until("it is on the other device", ARRIVES_WITHIN, || stage.draft(ada) == "half a sentence");
+    laptop.log_in(&world.server.address(), "ada", PASSWORD);
+    wait_until("and here again", ARRIVES_WITHIN, || {
+        laptop.room(room).is_some() && stage.draft(laptop) == "half a sentence"
+    });
+}
+
+// Rules: SY24
+#[test]
+fn a_sign_out_says_that_what_was_chosen_offline_would_be_lost() {
+    let mut stage = Stage::new();
+    let would_lose = |device: &Momo| {
+        device.refused_as("conflict", "account.logout", json!({})).data["count"].as_u64().expect("how much")
+    };
+    stage.world.server.kill();
+    stage.laptop.wait_server_not_online(ARRIVES_WITHIN);
+    stage.laptop.ask("rooms.setFavourite", json!({ "roomId": stage.room, "on": true }));
+    assert_eq!(would_lose(&stage.laptop), 1);
+    stage.set_notify(&stage.laptop, "none");
+    stage.set_notify(&stage.laptop, "mentions");
+    assert_eq!(would_lose(&stage.laptop), 2);
+    // Whatever becomes of the device meanwhile, and whoever else is told.
+    stage.laptop.kill_and_start_again();
+    assert_eq!(would_lose(&stage.laptop), 2);
+    stage.world.server.start_again();
+    for device in stage.devices() {
+        device.wait_server("online", ARRIVES_WITHIN);
+    }
+    stage.on_both("both", |device| stage.wants(device) == ("mentions".to_owned(), true));
+    // Now the server has it, and nothing would be lost.
+    let Stage { world, ada, laptop, room, .. } = &stage;
+    let log_in_again = || {
+        laptop.log_in(&world.server.address(), "ada", PASSWORD);
+        set_online(laptop, true);
+        wait_until("all of it is here again", ARRIVES_WITHIN, || {
+            laptop.room(room).is_some() && stage.wants(laptop) == ("mentions".to_owned(), true)
+        });
+    };
+    laptop.ask("account.logout", json!({}));
+    log_in_again();
+    set_online(laptop, false);
+    stage.set_notify(laptop, "all");
+    assert_eq!(would_lose(laptop), 1);
+    laptop.ask("account.logout", json!({ "force": true }));
+    log_in_again();
+    assert_eq!(stage.wants(ada), ("mentions".to_owned(), true));
+}
+
 // Rules: RG5
 #[test]
 fn c52_what_is_put_away_on_two_devices_at_once_adds_up() {

@@ -1,8 +1,9 @@
 //! What the replica wants done. See [`crate::replica::Replica::poll_output`].
 
+use momoland_protocol::clock::Hlc;
 use momoland_protocol::event::{Event, EventHeader};
 use momoland_protocol::id::{AccountId, ChainId, DeviceId, LogId, RoomId, Seq};
-use momoland_protocol::register::Register;
+use momoland_protocol::register::{Register, RegisterKey};
 use momoland_protocol::replication::Frame;
 use momoland_protocol::roster::CountersignedChange;
 use momoland_protocol::signed::Signed;
@@ -175,6 +176,13 @@ pub enum Notice {
         seq: Seq,
         /// Who has it.
         by: Remote,
+    },
+    /// The relay has a register that this device set on its disk. May be told again.
+    RegisterAcknowledged {
+        /// Which register.
+        key: RegisterKey,
+        /// When it was set.
+        hlc: Hlc,
     },
     /// Roster changes given by `Input::Roster` were refused, or those of a link.
     RosterRefused {

@@ -105,6 +105,10 @@ struct Driver {
     handle: RelayHandle,
     replica: Replica,
     links: BTreeMap<LinkId, Link>,
+    /// Calls that were taken so far.
+    calls_taken: u64,
+    /// Links whose sockets are gone, and after how many calls they go themselves: what a device said last is heard first.
+    departing: VecDeque<(u64, LinkId)>,
     /// The last frames of events, as they travel, until all is said: mostly the next link is sent the same.
     encoded: VecDeque<(ServerFrame, Bytes)>,
     registry: Registry,
@@ -172,7 +176,7 @@ impl RelayTask {
                     driver.end().await;
                     return;
                 }
-                driver.handle_wake(wake, &mut completions_inbox);
+                driver.handle_wake(wake, inbox.calls.len(), &mut completions_inbox);
             }
             tokio::task::yield_now().await;
         }
@@ -223,6 +227,8 @@ impl Driver {
             handle,
             replica,
             links: BTreeMap::new(),
+            calls_taken: 0,
+            departing: VecDeque::new(),
             encoded: VecDeque::new(),
             registry: Registry::default(),
             presence: Presence::new(last_seen),
@@ -299,7 +305,7 @@ impl Driver {
         }
     }
 
-    fn handle_wake(&mut self, wake: Wake, completions: &mut mpsc::UnboundedReceiver<Completion>) {
+    fn handle_wake(&mut self, wake: Wake, calls_waiting: usize, completions: &mut mpsc::UnboundedReceiver<Completion>) {
         match wake {
             Wake::Completion(completion) => {
                 self.completed(completion);
@@ -311,19 +317,36 @@ impl Driver {
                 self.hand_over_backlog();
                 self.start_loads();
             }
-            Wake::Signal(Signal::Gone { link }) => self.depart(link),
+            Wake::Signal(Signal::Gone { link }) => {
+                // Signals go before calls, and a link's last frames may still wait among those.
+                self.departing.push_back((self.calls_taken.saturating_add(calls_waiting as u64), link));
+                self.see_off();
+            }
             Wake::Signal(Signal::Drained { link, bytes }) => {
                 if let Some(known) = self.links.get_mut(&link) {
                     let bytes = known.window.drained(bytes);
                     self.input(Input::Credit { link, bytes });
                 }
             }
-            Wake::Call(Call::Join { peer, admin, outbox, joined }) => self.join(peer, admin, outbox, joined),
-            Wake::Call(Call::Frame { link, frame }) => self.frame(link, frame),
+            Wake::Call(call) => {
+                match call {
+                    Call::Join { peer, admin, outbox, joined } => self.join(peer, admin, outbox, joined),
+                    Call::Frame { link, frame } => self.frame(link, frame),
+                }
+                self.calls_taken = self.calls_taken.saturating_add(1);
+                self.see_off();
+            }
             Wake::Account(notice) => self.account_notice(notice),
             Wake::Timer => self.timer(),
             // The loop ends before it gets here.
             Wake::Stop => {}
+        }
+    }
+
+    /// Lets those go whose last frames were taken.
+    fn see_off(&mut self) {
+        while let Some((_, link)) = self.departing.pop_front_if(|(after, _)| *after <= self.calls_taken) {
+            self.depart(link);
         }
     }
 
@@ -475,7 +498,10 @@ impl Driver {
             }
             Notice::Refused { command, why } => tracing::warn!(command = command.0, %why, "a command was refused"),
             Notice::Halted => self.halted(),
-            Notice::Register { .. } | Notice::Done { .. } | Notice::Acknowledged { .. } => {}
+            Notice::Register { .. }
+            | Notice::Done { .. }
+            | Notice::Acknowledged { .. }
+            | Notice::RegisterAcknowledged { .. } => {}
         }
     }
 

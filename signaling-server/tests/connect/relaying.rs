@@ -20,6 +20,22 @@ async fn two_devices_talk_through_the_relay() {
     assert!(server.app.metrics.ws_bytes_out.get() > 0 && server.app.metrics.ws_bytes_in.get() > 0);
 }
 
+/// A choice that a device makes right before it signs out is said by nobody else.
+#[tokio::test]
+async fn what_a_device_says_last_is_heard() {
+    let server = Server::start().await;
+    let mut ada = server.newcomer("ada").await;
+    let room = ada.create("Garden", Visibility::Public).await;
+    ada.say(room, "message 1").await;
+    ada.until_relayed(1).await;
+    for number in 2..=100 {
+        ada.say(room, &format!("message {number}")).await;
+    }
+    ada.part().await;
+    server.eventually("what was sent is stored", |app| app.metrics.events_stored.get() == 100).await;
+    server.eventually("the link is gone", |app| app.metrics.ws_connections.get() == 0).await;
+}
+
 /// CASES C06: who was away gets what came meanwhile, once and in order, also if the room was empty before, and over a
 /// restart of the server.
 #[tokio::test]

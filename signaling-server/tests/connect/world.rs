@@ -604,6 +604,12 @@ impl Connected {
         .await
     }
 
+    /// Goes as a device does that ends: what it sent is read to the end, and then that it closes.
+    pub(crate) async fn part(mut self) {
+        self.socket.close(None).await.unwrap();
+        while receive(&mut self.socket).await.is_some() {}
+    }
+
     /// Goes without a word, as a process that is killed does.
     pub(crate) fn vanish(self) -> Device {
         let Self { mut device, socket, .. } = self;

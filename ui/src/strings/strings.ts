@@ -334,7 +334,7 @@ export const strings = {
     signOutBody: "Your rooms stay on the server and on your other devices. You can sign in again at any time.",
     signOutUnsent: (n: number | undefined) => `${n === undefined ? "Some messages or choices have" : count(n, "message or choice has", "messages or choices have")} not left this device yet. If you sign out now, ${n === 1 ? "it is" : "they are"} lost.`,
     signOutWait: "Stay signed in",
-    signOutAnyway: "Sign out and lose them",
+    signOutAnyway: (n: number | undefined) => `Sign out and lose ${n === 1 ? "it" : "them"}`,
   },
 
   conversation: {

@@ -658,19 +658,22 @@ describe("the way to the engine", () => {
 });
 
 describe("signing out", () => {
-  test("says how much would be lost, and loses it only when told to", async () => {
+  test.each([
+    [1, "1 message or choice has not left this device yet. If you sign out now, it is lost.", "Sign out and lose it"],
+    [2, "2 messages or choices have not left this device yet. If you sign out now, they are lost.", "Sign out and lose them"],
+  ])("says how much would be lost (%i), and loses it only when told to", async (count, sentence, anyway) => {
     const { page, engine: started } = await openWindow();
     started.answer({ "account.logout": ({ force }, world) => {
-      if (force !== true) throw new Refused("conflict", "Two messages have not left this device.", 2);
+      if (force !== true) throw new Refused("conflict", "Something has not left this device.", count);
       world.account = null;
       return {};
     } });
     await page.getByRole("button", { name: "Settings" }).click();
     await page.getByRole("menuitem", { name: "Sign out" }).click();
     await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByText("2 messages or choices have not left this device yet.").waitFor();
+    await page.getByText(sentence).waitFor();
     expect(started.world.account).not.toBeNull();
-    await page.getByRole("button", { name: "Sign out and lose them" }).click();
+    await page.getByRole("button", { name: anyway }).click();
     await page.getByRole("heading", { name: "Welcome to Momoland" }).waitFor();
   });
 });

@@ -489,7 +489,10 @@ impl Document {
     pub(crate) fn become_blocks(&mut self, blocks: &[Block]) -> Result<Vec<u8>, EditRefusal> {
         let content = self.shown().content.clone();
         self.lines = None;
-        self.change(|txn| rich::replace(&content, txn, blocks))
+        let mut written = Ok(());
+        let bytes = self.change(|txn| written = rich::replace(&content, txn, blocks))?;
+        written?;
+        Ok(bytes)
     }
 
     /// What people see, as blocks.

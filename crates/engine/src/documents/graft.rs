@@ -1,7 +1,8 @@
-//! Many new blocks at once.
+//! Many blocks at once, new ones and such as go.
 //!
 //! `yrs` finds every place by walking there, so that a thousand blocks behind ten thousand would take ten million steps:
-//! they are written into an empty document, where the way is short, and taken over from there.
+//! they are written into an empty document, where the way is short, and taken over from there. Those that go are called by
+//! their names.
 
 use yrs::branch::Branch;
 use yrs::updates::decoder::Decode as _;
@@ -31,6 +32,13 @@ pub(super) fn graft(
     let update = Update::decode(&writing.encode_update_v1())?;
     let grafted = update.grafted(txn.state_vector().get(&client), between.left, between.right).encode();
     let decoded = yrs::Update::decode_v1(&grafted).map_err(|_| UpdateError::Malformed)?;
+    txn.apply_update(decoded).map_err(|_| UpdateError::Malformed)
+}
+
+/// Deletes what is called so.
+pub(super) fn remove(txn: &mut TransactionMut<'_>, ids: impl IntoIterator<Item = Id>) -> Result<(), UpdateError> {
+    let update = Update::deleting(ids).encode();
+    let decoded = yrs::Update::decode_v1(&update).map_err(|_| UpdateError::Malformed)?;
     txn.apply_update(decoded).map_err(|_| UpdateError::Malformed)
 }
 

@@ -334,6 +334,15 @@ impl Update {
         self
     }
 
+    /// Deletes what is called so, and nothing else.
+    pub(crate) fn deleting(ids: impl IntoIterator<Item = Id>) -> Self {
+        let mut update = Self::default();
+        for Id { client, clock } in ids {
+            update.deleted.entry(client).or_default().insert(clock, clock.saturating_add(1));
+        }
+        update
+    }
+
     /// Whether it deletes what is called so.
     pub(crate) fn deletes(&self, id: Id) -> bool {
         let range = self.deleted.get(&id.client).and_then(|ranges| ranges.0.range(..=id.clock).next_back());

@@ -113,6 +113,9 @@ impl Home {
                 }
                 self.progress.learned.insert(room);
             }
+            // Of other registers nobody asks whether the relay has them.
+            Notice::RegisterAcknowledged { key, hlc } if self.own_room.is(key.room) => self.choice_heard(&key, hlc),
+            Notice::RegisterAcknowledged { .. } => {}
             Notice::RosterRefused { room, why } => tracing::warn!(%room, %why, "a roster change was refused"),
             Notice::Rejected { link, device, why } => {
                 tracing::warn!(?link, ?device, %why, "an event was refused");

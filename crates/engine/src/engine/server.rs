@@ -287,6 +287,7 @@ impl Home {
             let changed = self.presence.server_lost(now.wall);
             self.tell_presence(changed);
             self.dial_dirty = true;
+            self.tell_heard();
         }
         self.adding_device.clear();
         for (_, request) in std::mem::take(&mut self.requests) {

@@ -328,7 +328,7 @@ impl Replica {
         waits
     }
 
-    fn is_being_written(&self, key: &RegisterKey) -> bool {
+    pub(super) fn is_being_written(&self, key: &RegisterKey) -> bool {
         let written = |pending: &Pending| match pending {
             Pending::Registers { registers, .. } => registers.iter().any(|register| register.get().key() == *key),
             _ => false,

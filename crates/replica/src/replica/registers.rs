@@ -1,8 +1,15 @@
-//! Registers: set here, taken from links, passed on, dropped with who set them.
+//! Registers: set here, taken from links, passed on, acknowledged by the relay, dropped with who set them.
+//!
+//! # Invariants
+//! 1. What is told as acknowledged is on the relay's disk: the hash that a comparison says, and what the relay gives back
+//!    to who set it, are of what is there. Tests: `the_relay_acknowledges_a_choice_only_once_it_is_on_its_disk`, and the
+//!    simulation's `durability`.
+
+use std::collections::BTreeSet;
 
 use momoland_protocol::clock::Hlc;
 use momoland_protocol::event::Action;
-use momoland_protocol::id::{AccountId, RoomId, RosterHash};
+use momoland_protocol::id::{AccountId, RoomId, RosterHash, SetHash};
 use momoland_protocol::limits;
 use momoland_protocol::register::{Register, RegisterKey, RegisterName};
 use momoland_protocol::replication::Frame;
@@ -11,7 +18,8 @@ use momoland_protocol::signed::Signed;
 
 use super::sync::EVENTS_BYTES_PER_FRAME;
 use super::{Own, Pending, Replica, toggled};
-use crate::input::{CommandId, LinkId, Now};
+use crate::input::{CommandId, LinkId, Now, Remote};
+use crate::links::Link;
 use crate::output::{CloseReason, CommandRefusal, Notice, Output, Record};
 use crate::roster::RosterRefusal;
 use crate::session::LogSession;
@@ -87,6 +95,7 @@ impl Replica {
         let mut taken = Vec::new();
         for register in registers {
             self.register_is_there(link, &register);
+            self.given_back(link, &register);
             let it = register.get();
             let Some(roster) = self.roster(room) else { break };
             let newer = self.registers.get(&it.key()).is_none_or(|held| register.supersedes(held));
@@ -167,9 +176,16 @@ impl Replica {
                     !session.logs.is_empty() && !of_conversation.is_some_and(LogSession::is_digest)
                 })
             };
-            let elsewhere = self.links.in_room(room).filter(|id| Some(*id) != from && open(id));
-            let links: Vec<LinkId> = elsewhere.filter(|id| self.shares(*id, room)).collect();
+            let told = |id: &LinkId| Some(*id) != from && open(id) || self.acknowledges(*id, &register);
+            let links: Vec<LinkId> =
+                self.links.in_room(room).filter(told).filter(|id| self.shares(*id, room)).collect();
             for link in links {
+                if self.acknowledges(link, &register)
+                    && let Some(session) = self.links.room_mut(link, room)
+                {
+                    // Nor is it sent again because peers were to bring it.
+                    session.registers.remove(&register.get().key());
+                }
                 let frame = Frame::Registers { room, registers: vec![register.clone()] };
                 self.outputs.push_back(Output::Send { link, frame });
             }
@@ -178,6 +194,75 @@ impl Replica {
         if let Some(command) = command {
             self.outputs.push_back(Output::Notice(Notice::Done { command }));
         }
+    }
+
+    /// Whether the relay gives a register back to the link's device once it is on its disk. That is done where nobody
+    /// else would notice that it is lost: who set it counts on that before it signs out.
+    fn acknowledges(&self, id: LinkId, register: &Signed<Register>) -> bool {
+        let Register { device: by, room, .. } = *register.get();
+        let is_author = |link: &Link| matches!(link.remote, Remote::Device { device, .. } if device == by);
+        self.is_relay()
+            && self.links.get(id).is_some_and(is_author)
+            && self.roster(room).is_some_and(|roster| roster.kind() == RoomKind::Own)
+    }
+
+    /// What the relay has of what this device set, it says by sending it.
+    fn given_back(&mut self, id: LinkId, register: &Signed<Register>) {
+        let (it, key) = (register.get(), register.get().key());
+        if self.own_device() == Some(it.device)
+            && self.is_relay_link(id)
+            && self.registers.get(&key).is_some_and(|held| held.hash() == register.hash())
+            && !self.is_being_written(&key)
+        {
+            self.outputs.push_back(Output::Notice(Notice::RegisterAcknowledged { key, hlc: it.hlc }));
+        }
+    }
+
+    /// The other end has the same registers of a room on its disk.
+    pub(super) fn registers_are_there(&mut self, id: LinkId, room: RoomId) {
+        let Own::Device { key, account } = &self.config.own else { return };
+        if !self.is_relay_link(id) {
+            return;
+        }
+        let (device, account) = (key.device(), *account);
+        let under_way = self.registers_under_way(room);
+        let first = RegisterKey { room, account, name: RegisterName(0), target: [0; 32] };
+        let own = self.registers.range(first..).take_while(|(key, _)| (key.room, key.account) == (room, account));
+        let own = own.filter(|(key, register)| register.get().device == device && !under_way.contains(key));
+        for (key, register) in own {
+            let notice = Notice::RegisterAcknowledged { key: *key, hlc: register.get().hlc };
+            self.outputs.push_back(Output::Notice(notice));
+        }
+    }
+
+    fn is_relay_link(&self, id: LinkId) -> bool {
+        self.links.get(id).is_some_and(|link| link.remote == Remote::Relay)
+    }
+
+    /// Registers of a room that are not on the disk yet.
+    fn registers_under_way(&self, room: RoomId) -> BTreeSet<RegisterKey> {
+        let pending = self.tickets.values().filter_map(|pending| match pending {
+            Pending::Registers { registers, .. } => Some(registers),
+            _ => None,
+        });
+        pending.flatten().map(|register| register.get().key()).filter(|key| key.room == room).collect()
+    }
+
+    /// The hash over the registers of a room that are on the disk. What they are about to replace is not held any more: to
+    /// whoever has that, this is another set, and all are exchanged.
+    pub(super) fn durable_registers(&self, room: RoomId) -> SetHash {
+        let held = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
+        let under_way = self.registers_under_way(room);
+        under_way.iter().filter_map(|key| self.registers.get(key)).fold(held, toggled)
+    }
+
+    /// Gives a link all registers of a room; what counts as acknowledged by that follows once it is on the disk.
+    pub(super) fn send_all_registers(&mut self, id: LinkId, room: RoomId) {
+        let under_way = self.registers_under_way(room);
+        let is_later =
+            |register: &Signed<Register>| under_way.contains(&register.get().key()) && self.acknowledges(id, register);
+        let registers = self.registers(room).filter(|register| !is_later(register)).cloned().collect();
+        self.send_registers(id, room, registers);
     }
 
     /// Gives a link registers of a room, in as many frames as they need.

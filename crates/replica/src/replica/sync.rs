@@ -127,10 +127,8 @@ impl Replica {
             hasher.update(chain.device.as_bytes()).update(&chain.incarnation.0);
             hasher.update(&low.0.to_be_bytes()).update(&high.0.to_be_bytes()).update(&head.0);
         }
-        if log == room.conversation()
-            && let Some(room) = self.rooms.get(&room)
-        {
-            hasher.update(&room.registers.0);
+        if log == room.conversation() && self.rooms.contains_key(&room) {
+            hasher.update(&self.durable_registers(room).0);
         }
         (events, EventId(*hasher.finalize().as_bytes()))
     }
@@ -144,6 +142,9 @@ impl Replica {
         }
         let ranges = self.logs.get(&log).map(super::Log::ranges).unwrap_or_default();
         if self.position_in(room, log, &ranges) == theirs {
+            if log == room.conversation() {
+                self.registers_are_there(id, room);
+            }
             self.compared_as(now, id, room, log, &ranges);
         } else {
             self.compare(now, id, room, log);
@@ -152,7 +153,7 @@ impl Replica {
 
     /// Tells a link what we have of a log. May be repeated at any time; the other end then sends what we lack.
     fn compare(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
-        let registers = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
+        let registers = self.durable_registers(room);
         let ranges = self.logs.get(&log).map(super::Log::ranges).unwrap_or_default();
         let Some(session) = self.links.get_mut(id).and_then(|link| link.log(room, log)) else { return };
         session.told_position = false;
@@ -198,9 +199,12 @@ impl Replica {
             return;
         }
         let ours = self.rooms.get(&room).map_or(SetHash::ZERO, |room| room.registers);
-        if log == room.conversation() && registers != ours {
-            let registers = self.registers(room).cloned().collect();
-            self.send_registers(id, room, registers);
+        if log == room.conversation() {
+            if registers == ours {
+                self.registers_are_there(id, room);
+            } else {
+                self.send_all_registers(id, room);
+            }
         }
         self.compared_as(now, id, room, log, &vector);
         let session = self.links.get_mut(id).and_then(|link| link.log(room, log));

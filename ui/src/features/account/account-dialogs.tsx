@@ -71,7 +71,7 @@ export function SignOutDialog() {
       <DialogActions>
         <Button onClick={actions.closeOverlay}>{unsent ? words.signOutWait : strings.cancel}</Button>
         <Button tone={unsent ? "danger" : "main"} onClick={() => void signOut()}>
-          {unsent ? words.signOutAnyway : words.signOut}
+          {unsent ? words.signOutAnyway(leaving.count) : words.signOut}
         </Button>
       </DialogActions>
     </Dialog>

@@ -4,6 +4,8 @@
 //! 1. Calls that change who is signed in take turns in the order in which they came, and a sign-out that began ends, also
 //!    where its caller has gone. Tests: `calls_that_sign_in_and_out_take_turns`, `a_sign_out_ends_without_its_caller`.
 
+use std::time::Duration;
+
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::DeviceId;
@@ -20,6 +22,9 @@ use crate::api::types::{
     ProfileParams, RegisterParams, SignedIn, Whoami,
 };
 use crate::engine::Engine;
+
+/// How long a sign-out waits for the server to have what was chosen last. A server that works takes a fraction of it.
+const CHOICES_HEARD_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn register(engine: &Engine, params: RegisterParams) -> Result<SignedIn, ApiError> {
     let address = parse_address(&params.server)?;
@@ -86,6 +91,9 @@ async fn forget(engine: &Engine, force: bool) -> Result<(ServerAddress, String),
     let _finished = engine.forgetting().await;
     // Where the disk takes nothing, or everything ends meanwhile, that is said below.
     let _ = engine.with_home(|home| Ok(home.say_choices_at_last())).await?.await;
+    // Nobody sees of a choice whether it has left, as one does of a message: what is about to arrive is waited for.
+    let heard = engine.with_home(|home| Ok(home.choices_heard())).await?;
+    let _ = tokio::time::timeout(CHOICES_HEARD_WITHIN, heard).await;
     // Counted and taken away in one step, so that nothing is written in between.
     let taken = engine.with_actor(move |actor| {
         let nobody = || ApiError::new(ErrorKind::Unauthorized, "Nobody is signed in here. Sign in first.");

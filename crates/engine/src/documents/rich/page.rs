@@ -12,7 +12,7 @@ use yrs::{
 };
 
 use super::{Block, Cell, Inline, Item, ListKind, Marks, push_text, safe_address};
-use crate::documents::graft::{Between, graft, id_of};
+use crate::documents::graft::{Between, graft, id_of, remove};
 use crate::documents::update::UpdateError;
 
 /// Blocks of a document's beginning: as many lines as fit on no screen.
@@ -260,46 +260,61 @@ pub(in crate::documents) fn write(
 
 /// Puts blocks behind the last.
 fn append(fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) -> Result<(), UpdateError> {
+    let last = fragment.len(txn).checked_sub(1).and_then(|place| fragment.get(txn, place));
+    let between = Between { left: last.as_ref().and_then(id_of), right: None };
+    put(txn, between, &blocks.iter().collect::<Vec<_>>())
+}
+
+/// Puts blocks in the place of what is there. What is the same at the beginning and at the end stays as it is, and where a
+/// line of text becomes another, so does what both have in common: what others write there meanwhile stays with it.
+pub(in crate::documents) fn replace(
+    fragment: &XmlFragmentRef,
+    txn: &mut TransactionMut<'_>,
+    blocks: &[Block],
+) -> Result<(), UpdateError> {
+    // Walked once: places are found by walking, so that each block would else cost a way as long as the document.
+    let children: Vec<XmlOut> = fragment.children(txn).collect();
+    let held: Vec<Vec<Block>> = children.iter().map(|child| blocks_of(std::iter::once(child.clone()), txn)).collect();
+    let same = |(held, block): &(&Vec<Block>, &Block)| matches!(held.as_slice(), [only] if only == *block);
+    let first = held.iter().zip(blocks).take_while(same).count();
+    let (differ, blocks) = (held.get(first..).unwrap_or_default(), blocks.get(first..).unwrap_or_default());
+    let last = differ.iter().rev().zip(blocks.iter().rev()).take_while(same).count();
+    let end = held.len() - last;
+    let (mut gone, mut runs, mut run) = (Vec::new(), Vec::new(), Vec::new());
+    let mut changed = children.iter().zip(&held).enumerate().take(end).skip(first);
+    for block in blocks.iter().take(blocks.len() - last) {
+        if let Some((place, (child, held))) = changed.next() {
+            if let XmlOut::Element(element) = child
+                && rewrite_line(element, txn, held, block)
+            {
+                runs.push((place, std::mem::take(&mut run)));
+                continue;
+            }
+            gone.extend(id_of(child));
+        }
+        run.push(block);
+    }
+    runs.push((end, run));
+    gone.extend(changed.filter_map(|(_, (child, _))| id_of(child)));
+    for (place, run) in runs {
+        // Beside those that go: where they lay is where these come.
+        let left = place.checked_sub(1).and_then(|before| children.get(before));
+        put(txn, Between { left: left.and_then(id_of), right: children.get(place).and_then(id_of) }, &run)?;
+    }
+    remove(txn, gone)
+}
+
+/// Puts blocks between two others.
+fn put(txn: &mut TransactionMut<'_>, between: Between, blocks: &[&Block]) -> Result<(), UpdateError> {
     if blocks.is_empty() {
         return Ok(());
     }
-    let last = fragment.len(txn).checked_sub(1).and_then(|place| fragment.get(txn, place));
-    let between = Between { left: last.as_ref().and_then(id_of), right: None };
     graft(txn, between, |content, writing| {
         for block in blocks.iter().rev() {
             let element = content.insert(writing, 0, XmlElementPrelim::empty(tag_of(block)));
             write_block(&element, writing, block);
         }
     })
-}
-
-/// Puts blocks in the place of what is there. What is the same at the beginning and at the end stays as it is, and where a
-/// line of text becomes another, so does what both have in common: what others write there meanwhile stays with it.
-pub(in crate::documents) fn replace(fragment: &XmlFragmentRef, txn: &mut TransactionMut<'_>, blocks: &[Block]) {
-    let held: Vec<Vec<Block>> = fragment.children(txn).map(|child| blocks_of(std::iter::once(child), txn)).collect();
-    let same = |(held, block): &(&Vec<Block>, &Block)| matches!(held.as_slice(), [only] if only == *block);
-    let first = held.iter().zip(blocks).take_while(same).count();
-    let (held, blocks) = (held.get(first..).unwrap_or_default(), blocks.get(first..).unwrap_or_default());
-    let last = held.iter().rev().zip(blocks.iter().rev()).take_while(same).count();
-    let (held, new) = (held.get(..held.len() - last).unwrap_or_default(), blocks.len() - last);
-    let Ok(first) = u32::try_from(first) else { return };
-    let (mut place, mut rest) = (first, held.iter());
-    for block in blocks.iter().take(new) {
-        if let Some(held) = rest.next() {
-            let element = fragment.get(txn, place).and_then(XmlOut::into_xml_element);
-            if element.is_some_and(|element| rewrite_line(&element, txn, held, block)) {
-                place += 1;
-                continue;
-            }
-            fragment.remove(txn, place);
-        }
-        let element = fragment.insert(txn, place, XmlElementPrelim::empty(tag_of(block)));
-        write_block(&element, txn, block);
-        place += 1;
-    }
-    for _ in rest {
-        fragment.remove(txn, place);
-    }
 }
 
 /// Makes a line of text another one by what differs in it alone. `false` where these are no two lines of one kind that

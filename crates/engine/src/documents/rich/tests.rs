@@ -193,6 +193,23 @@ proptest! {
         prop_assert!(all == either(&one, &other) || all == either(&other, &one), "{:?}", all);
     }
 
+    // Rules: DO13
+    #[test]
+    fn prop_a_page_becomes_another_and_everybody_sees_the_same(
+        pages in prop::collection::vec(prop::collection::vec(blocks(), 0..4), 3),
+        kept in blocks(),
+    ) {
+        let (ada, grace) = (page_of(&[]), Page::new(2));
+        for page in pages {
+            // Between some of the blocks stands what is the same in all.
+            let blocks = page.join(&kept[..]);
+            replace(&ada.content, &mut ada.doc.transact_mut(), &blocks).unwrap();
+            prop_assert_eq!(&read(&ada.content, &ada.doc.transact()), &blocks);
+            exchange(&ada, &grace);
+            prop_assert_eq!(read(&grace.content, &grace.doc.transact()), blocks);
+        }
+    }
+
     #[test]
     fn prop_any_text_is_read_and_written(text in "[-\\PC\n*_#>`|\\[\\]]{0,200}") {
         let blocks = from_markdown(&text);

@@ -238,8 +238,8 @@ impl Home {
         self.replica.roster(room).is_some()
     }
 
-    /// Own messages and documents with changes of one's own that have not left this device, and choices that no register of
-    /// the own room says yet.
+    /// Own messages and documents with changes of one's own that have not left this device, and choices that the relay is not
+    /// known to have.
     pub(crate) fn unsent(&self) -> u64 {
         let messages: u64 = self.timelines.values().map(Timeline::unsent).sum();
         messages + self.documents.unsent() + self.own_room.unsent()

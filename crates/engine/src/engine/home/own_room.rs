@@ -2,7 +2,8 @@
 //!
 //! A choice counts here at once and is on this device's disk before it is answered. As soon as this device can write in the
 //! own room it becomes a register, with the time of the choice: of two devices that chose without each other, the one that
-//! chose later counts. Registers and choices that wait are what is true; `preferences`, `drafts`, `notifications` and the
+//! chose later counts. It is kept apart until the relay is known to have that register: devices that sign out say nothing
+//! any more. Registers and choices that wait are what is true; `preferences`, `drafts`, `notifications` and the
 //! others are shown it ([`Home::show_choice`]) and hold what follows from it.
 //!
 //! The own room is made by the first device that meets the server. It is no room that people see: it has no timeline, is in
@@ -11,7 +12,9 @@
 //! # Invariants
 //! 1. What was answered is not lost, whether or not there is an own room yet. Test: scenario
 //!    `what_was_chosen_offline_survives_and_the_later_choice_counts`.
-//! 2. What one device put away is never taken back by another that did not know of it. Test: scenario
+//! 2. What the relay is not known to have counts as unsent, over restarts too, until it says that it has it. Tests: scenarios
+//!    `what_was_chosen_right_before_a_sign_out_is_not_lost`, `a_sign_out_says_that_what_was_chosen_offline_would_be_lost`.
+//! 3. What one device put away is never taken back by another that did not know of it. Test: scenario
 //!    `c52_what_is_put_away_on_two_devices_at_once_adds_up`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,9 +38,9 @@ use crate::account::record::{Choice, Chosen, Records};
 /// A register is written at most this often: who types a draft changes it with every key.
 const WRITE_EVERY: Duration = Duration::from_secs(2);
 
-/// A choice that no register says yet.
+/// A choice that the relay is not known to have: a sign-out would lose it.
 #[derive(Debug)]
-struct Unwritten {
+struct Unheard {
     chosen: Chosen,
     step: Step,
 }
@@ -48,6 +51,8 @@ enum Step {
     UnderWay,
     /// Tried again when the roster grows, or at the next start.
     Refused,
+    /// A register says it.
+    Said,
 }
 
 /// What registers of the own room say, and what they are to say.
@@ -55,13 +60,21 @@ enum Step {
 pub(in crate::engine) struct OwnRoom {
     id: RoomId,
     held: BTreeMap<Choice, Chosen>,
-    unwritten: BTreeMap<Choice, Unwritten>,
+    unheard: BTreeMap<Choice, Unheard>,
     not_before: BTreeMap<Choice, Instant>,
+    /// Who waits until the relay has what is on its way there.
+    hearing: Vec<oneshot::Sender<()>>,
 }
 
 impl OwnRoom {
     pub(super) fn new(genesis: &Genesis) -> Self {
-        Self { id: genesis.room(), held: BTreeMap::new(), unwritten: BTreeMap::new(), not_before: BTreeMap::new() }
+        Self {
+            id: genesis.room(),
+            held: BTreeMap::new(),
+            unheard: BTreeMap::new(),
+            not_before: BTreeMap::new(),
+            hearing: Vec::new(),
+        }
     }
 
     pub(in crate::engine) fn is(&self, room: RoomId) -> bool {
@@ -70,11 +83,11 @@ impl OwnRoom {
 
     /// The newest that is known of a choice.
     fn newest(&self, choice: Choice) -> Option<&Chosen> {
-        let unwritten = self.unwritten.get(&choice).map(|unwritten| &unwritten.chosen);
+        let unheard = self.unheard.get(&choice).map(|unheard| &unheard.chosen);
         let held = self.held.get(&choice);
-        match (unwritten, held) {
-            (Some(unwritten), Some(held)) if held.at > unwritten.at => Some(held),
-            (unwritten, held) => unwritten.or(held),
+        match (unheard, held) {
+            (Some(unheard), Some(held)) if held.at > unheard.at => Some(held),
+            (unheard, held) => unheard.or(held),
         }
     }
 
@@ -113,21 +126,21 @@ impl OwnRoom {
 
     /// All that something is known of.
     fn choices(&self) -> BTreeSet<Choice> {
-        self.held.keys().chain(self.unwritten.keys()).copied().collect()
+        self.held.keys().chain(self.unheard.keys()).copied().collect()
     }
 
     fn is_due(&self) -> bool {
-        self.unwritten.values().any(|unwritten| unwritten.step == Step::Due)
+        self.unheard.values().any(|unheard| unheard.step == Step::Due)
     }
 
-    /// Choices that no register says yet.
+    /// Choices that the relay is not known to have.
     pub(super) fn unsent(&self) -> u64 {
-        self.unwritten.len() as u64
+        self.unheard.len() as u64
     }
 
     fn try_refused_again(&mut self) {
-        for unwritten in self.unwritten.values_mut().filter(|unwritten| unwritten.step == Step::Refused) {
-            unwritten.step = Step::Due;
+        for unheard in self.unheard.values_mut().filter(|unheard| unheard.step == Step::Refused) {
+            unheard.step = Step::Due;
         }
     }
 }
@@ -140,9 +153,10 @@ impl Home {
             let (choice, chosen) = said(register.get());
             self.own_room.held.insert(choice, chosen);
         }
-        let due = |chosen| Unwritten { chosen, step: Step::Due };
+        let due = |chosen| Unheard { chosen, step: Step::Due };
         for (choice, chosen) in self.records.choices()? {
-            self.own_room.unwritten.insert(choice, due(chosen));
+            let step = if self.says(choice, chosen.at) { Step::Said } else { Step::Due };
+            self.own_room.unheard.insert(choice, Unheard { chosen, step });
         }
         let mut batch = Batch::new();
         let earlier = self.records.earlier()?;
@@ -151,7 +165,7 @@ impl Home {
             // What an even newer version chose before somebody went back to an earlier one.
             if self.own_room.newest(choice).is_none_or(|newest| newest.at < chosen.at) {
                 Records::put_choice(&mut batch, &choice, &chosen);
-                self.own_room.unwritten.insert(choice, due(chosen));
+                self.own_room.unheard.insert(choice, due(chosen));
             }
         }
         if !batch.is_empty() {
@@ -174,7 +188,7 @@ impl Home {
         }
         let chosen = Chosen { at: self.own_room.next(choice, self.wall()), value };
         Records::put_choice(batch, &choice, &chosen);
-        self.own_room.unwritten.insert(choice, Unwritten { chosen, step: Step::Due });
+        self.own_room.unheard.insert(choice, Unheard { chosen, step: Step::Due });
         self.show_choice(choice, true);
     }
 
@@ -230,9 +244,15 @@ impl Home {
         }
         let before = self.own_room.value(choice).to_vec();
         let mut batch = Batch::new();
-        if self.own_room.unwritten.get(&choice).is_some_and(|unwritten| unwritten.chosen.at < chosen.at) {
-            self.own_room.unwritten.remove(&choice);
+        // Of two that were made at the same moment the device decides, and that of the register which is here now counts.
+        let of_another = register.device != self.key.device();
+        let outdone = self.own_room.unheard.get(&choice).is_some_and(|unheard| {
+            unheard.chosen.at < chosen.at || of_another && unheard.step == Step::Said && unheard.chosen.at == chosen.at
+        });
+        if outdone {
+            self.own_room.unheard.remove(&choice);
             Records::delete_choice(&mut batch, &choice);
+            self.tell_heard();
         }
         let heard = chosen.value.clone();
         self.own_room.held.insert(choice, chosen);
@@ -293,6 +313,7 @@ impl Home {
     }
 
     /// Before a sign-out counts what would be lost: what only waits for its turn is written. Answered once that was tried.
+    /// Then [`Self::choices_heard`] says when the relay has it.
     pub(crate) fn say_choices_at_last(&mut self) -> oneshot::Receiver<bool> {
         self.write_choices_at_last();
         // What is handed to the disk is done in order.
@@ -307,11 +328,11 @@ impl Home {
         let own = &mut self.own_room;
         own.not_before.retain(|_, at| *at > until);
         let mut due = Vec::new();
-        for (choice, unwritten) in &mut own.unwritten {
-            if unwritten.step == Step::Due && !own.not_before.contains_key(choice) {
-                unwritten.step = Step::UnderWay;
+        for (choice, unheard) in &mut own.unheard {
+            if unheard.step == Step::Due && !own.not_before.contains_key(choice) {
+                unheard.step = Step::UnderWay;
                 own.not_before.insert(*choice, now + WRITE_EVERY);
-                due.push((*choice, unwritten.chosen.clone()));
+                due.push((*choice, unheard.chosen.clone()));
             }
         }
         let room = own.id;
@@ -332,30 +353,74 @@ impl Home {
         if !self.writes_in_own_room() {
             return None;
         }
-        let due = self.own_room.unwritten.iter().filter(|(_, unwritten)| unwritten.step == Step::Due);
+        let due = self.own_room.unheard.iter().filter(|(_, unheard)| unheard.step == Step::Due);
         due.map(|(choice, _)| self.own_room.not_before.get(choice).copied().unwrap_or_else(Instant::now)).min()
     }
 
     /// A register says what was chosen, or something newer.
     pub(in crate::engine) fn choice_written(&mut self, choice: Choice, at: Hlc) {
-        if self.own_room.unwritten.get(&choice).is_none_or(|unwritten| unwritten.chosen.at != at) {
+        let says = self.says(choice, at);
+        let waiting = self.own_room.unheard.get_mut(&choice);
+        let Some(unheard) = waiting.filter(|unheard| unheard.chosen.at == at) else { return };
+        if says {
+            unheard.step = Step::Said;
             return;
         }
         let before = self.own_room.value(choice).to_vec();
-        self.own_room.unwritten.remove(&choice);
-        let mut batch = Batch::new();
-        Records::delete_choice(&mut batch, &choice);
-        self.persistence.write(batch);
+        self.settle_choice(choice);
         if self.own_room.value(choice) != before {
             self.show_choice(choice, true);
         }
     }
 
+    /// The relay has a register that this device set.
+    pub(in crate::engine) fn choice_heard(&mut self, key: &RegisterKey, at: Hlc) {
+        let choice = Choice { name: key.name, target: key.target };
+        let heard = |unheard: &Unheard| unheard.step == Step::Said && unheard.chosen.at == at;
+        if self.own_room.unheard.get(&choice).is_some_and(heard) {
+            self.settle_choice(choice);
+        }
+    }
+
+    /// There is nothing more to be done for a choice.
+    fn settle_choice(&mut self, choice: Choice) {
+        self.own_room.unheard.remove(&choice);
+        let mut batch = Batch::new();
+        Records::delete_choice(&mut batch, &choice);
+        self.persistence.write(batch);
+        self.tell_heard();
+    }
+
+    /// Whether a register of this device says what was chosen then.
+    fn says(&self, choice: Choice, at: Hlc) -> bool {
+        let Choice { name, target } = choice;
+        let key = RegisterKey { room: self.own_room.id, account: self.account.id, name, target };
+        let held = self.replica.register(&key).map(Signed::get);
+        held.is_some_and(|held| held.hlc == at && held.device == self.key.device())
+    }
+
+    /// Completes, one way or the other, once the relay has all choices that are on their way to it, or no link leads there.
+    pub(crate) fn choices_heard(&mut self) -> oneshot::Receiver<()> {
+        let (hearing, heard) = oneshot::channel();
+        self.own_room.hearing.push(hearing);
+        self.tell_heard();
+        heard
+    }
+
+    /// The server's link went, or there may be nothing more to wait for.
+    pub(in crate::engine) fn tell_heard(&mut self) {
+        let own = &mut self.own_room;
+        if self.server_link.is_none() || own.unheard.values().all(|unheard| unheard.step == Step::Refused) {
+            own.hearing.clear();
+        }
+    }
+
     pub(in crate::engine) fn choice_refused(&mut self, choice: Choice, at: Hlc) {
-        if let Some(unwritten) = self.own_room.unwritten.get_mut(&choice)
-            && unwritten.chosen.at == at
+        if let Some(unheard) = self.own_room.unheard.get_mut(&choice)
+            && unheard.chosen.at == at
         {
-            unwritten.step = Step::Refused;
+            unheard.step = Step::Refused;
+            self.tell_heard();
         }
     }
 
@@ -405,7 +470,7 @@ impl Home {
             if own.newest(choice).is_none_or(|newest| newest.at <= at) {
                 let chosen = Chosen { at: Hlc(at.0.saturating_add(1)), value };
                 Records::put_choice(&mut batch, &choice, &chosen);
-                own.unwritten.insert(choice, Unwritten { chosen, step: Step::Due });
+                own.unheard.insert(choice, Unheard { chosen, step: Step::Due });
             }
         }
         self.persistence.keep(batch)
@@ -420,11 +485,12 @@ impl Home {
         for (choice, chosen) in &own.held {
             let Choice { name, target } = *choice;
             let is_there = self.replica.register(&RegisterKey { room, account, name, target }).is_some();
-            if is_there || own.unwritten.get(choice).is_some_and(|unwritten| unwritten.chosen.at >= chosen.at) {
+            let waits = |unheard: &Unheard| unheard.step != Step::Said && unheard.chosen.at >= chosen.at;
+            if is_there || own.unheard.get(choice).is_some_and(waits) {
                 continue;
             }
             Records::put_choice(&mut batch, choice, chosen);
-            own.unwritten.insert(*choice, Unwritten { chosen: chosen.clone(), step: Step::Due });
+            own.unheard.insert(*choice, Unheard { chosen: chosen.clone(), step: Step::Due });
         }
         if !batch.is_empty() {
             self.persistence.write(batch);

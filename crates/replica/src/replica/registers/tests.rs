@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use momoland_protocol::replication::RelayMode;
 use momoland_protocol::roster::{Founder, Genesis, History, Posting, Role, RosterOp, Settings, Visibility};
 
 use super::*;
@@ -40,6 +41,15 @@ fn set_register(world: &mut World, node: usize, room: RoomId, target: u32, value
     let command = Command::SetRegister { room, name: RegisterName::DRAFT, target: bytes, value, at };
     let id = CommandId(world.number());
     world.input(node, Input::Command { id, command });
+}
+
+/// When those registers were set of which a node heard, in this order, that the relay has them.
+fn acknowledged(world: &World, node: usize) -> Vec<Hlc> {
+    let told = world.notices(node).iter().filter_map(|notice| match notice {
+        Notice::RegisterAcknowledged { key: _, hlc } => Some(*hlc),
+        _ => None,
+    });
+    told.collect()
 }
 
 // Rules: RG1, RG3, SY12
@@ -228,4 +238,60 @@ fn an_own_room_holds_what_all_rooms_and_authors_need_and_no_more() {
     assert!((1_500_000..=2_097_152).contains(&bytes), "{bytes} bytes");
     assert_eq!(world.registers(0, room), world.registers(1, room));
     assert_eq!(world.registers(2, room), world.registers(1, room));
+}
+
+// Rules: SY24
+#[test]
+fn the_relay_acknowledges_a_choice_only_once_it_is_on_its_disk() {
+    let (mut world, room) = own_room();
+    world.slow_disk(0, 1_000);
+    set_register(&mut world, 1, room, 1, vec![1], Some(Hlc(7)));
+    world.run_for(500);
+    assert_eq!(acknowledged(&world, 1), []);
+    // Nor does a comparison say so meanwhile, whoever else passed it on.
+    world.connect(1, 2);
+    world.cut(0, 1);
+    world.connect(0, 1);
+    world.run_for(300);
+    assert_eq!(acknowledged(&world, 1), []);
+    world.crash(0);
+    assert!(world.registers(0, room).is_empty(), "it was on no disk but its own");
+    world.connect(0, 1);
+    world.settle();
+    assert_eq!(acknowledged(&world, 1), [Hlc(7)]);
+    assert_eq!(world.registers(0, room).len(), 1);
+    assert_eq!(acknowledged(&world, 2), [], "it is told to who set it");
+}
+
+// Rules: SY24
+#[test]
+fn a_choice_that_peers_brought_the_relay_is_acknowledged_too() {
+    let (mut world, room) = own_room();
+    world.connect(1, 2);
+    for node in [1, 2] {
+        world.input(node, Input::Mode { room, mode: RelayMode::Digest });
+    }
+    world.settle();
+    // From the laptop, before its author can say it.
+    world.stall(1, 0);
+    set_register(&mut world, 1, room, 1, vec![1], Some(Hlc(7)));
+    world.settle();
+    assert_eq!(acknowledged(&world, 1), [Hlc(7)]);
+    assert_eq!(acknowledged(&world, 2), []);
+}
+
+// Rules: SY24
+#[test]
+fn an_acknowledgement_that_was_lost_is_made_up_for_at_the_next_link() {
+    let (mut world, room) = own_room();
+    world.stall(0, 1);
+    set_register(&mut world, 1, room, 1, vec![1], Some(Hlc(7)));
+    world.settle();
+    assert_eq!(world.registers(0, room).len(), 1);
+    assert_eq!(acknowledged(&world, 1), []);
+    // Nothing is sent twice: that the two have the same says enough. It needs nothing that the device remembers.
+    world.crash(1);
+    world.connect(0, 1);
+    world.settle();
+    assert_eq!(acknowledged(&world, 1), [Hlc(7)]);
 }

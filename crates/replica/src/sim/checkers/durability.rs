@@ -1,4 +1,4 @@
-//! Invariant 1: acknowledged means on the disk of who acknowledges, and survives every crash (SY5, SY6, SY7).
+//! Invariant 1: acknowledged means on the disk of who acknowledges, and survives every crash (SY5, SY6, SY7, SY24).
 //!
 //! - What leaves, and what a vector claims, is on the sender's disk at that moment.
 //! - What is told as stored is on that node's disk; what is told as acknowledged is on the other's.
@@ -14,6 +14,7 @@ use momoland_protocol::id::EventId;
 use momoland_protocol::replication::Frame;
 
 use crate::output::Notice;
+use crate::sim::RELAY;
 use crate::sim::world::{Node, World};
 
 /// Holds a frame against its sender's disk.
@@ -64,6 +65,11 @@ pub(crate) fn told(world: &World, node: Node, notice: &Notice) {
             let there = world.disk(remote).events.contains_key(&(*log, *chain, *seq));
             let unreliable = world.unreliable.contains(&remote);
             assert!(there || unreliable, "durability: acknowledged by one who does not have it on its disk");
+        }
+        Notice::RegisterAcknowledged { key, hlc } => {
+            let there = world.disk(RELAY).registers.get(key).is_some_and(|held| held.get().hlc >= *hlc);
+            let unreliable = world.unreliable.contains(&RELAY);
+            assert!(there || unreliable, "durability: a register counts as acknowledged that the relay may lose");
         }
         _ => {}
     }
