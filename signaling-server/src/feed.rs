@@ -42,17 +42,18 @@ struct Held {
     snapshots: Snapshots,
 }
 
+impl Held {
+    fn new() -> Self {
+        Self { feed: Feed::default(), snapshots: Snapshots::public(u64::from_be_bytes(random())) }
+    }
+}
+
 /// A page of it, and where it goes on.
 pub type Page = (Vec<Post>, Option<Cursor>);
 
 impl PublicFeed {
     pub fn new(server: ServerKey) -> Self {
-        let snapshots = Snapshots::public(u64::from_be_bytes(random()));
-        Self {
-            room: Genesis::PublicFeed { server }.room(),
-            held: Mutex::new(Held { feed: Feed::default(), snapshots }),
-            answers: Mutex::default(),
-        }
+        Self { room: Genesis::PublicFeed { server }.room(), held: Mutex::new(Held::new()), answers: Mutex::default() }
     }
 
     /// The room that it is.
@@ -88,7 +89,7 @@ impl PublicFeed {
     /// The room is gone, with everything in it.
     pub fn forget(&self, room: RoomId) {
         if room == self.room {
-            self.held().feed = Feed::default();
+            *self.held() = Held::new();
         }
     }
 

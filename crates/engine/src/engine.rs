@@ -31,8 +31,8 @@ use crate::calls::{Gallery, PictureStream};
 use self::actor::{Call, EngineActor};
 use self::healing::{Disk, look_for_room};
 pub(crate) use self::home::{
-    DocumentHistory, DocumentVersion, FeedToRead, Home, Listed, Stored, no_such_document, no_such_message, no_such_room, refused,
-    unreadable,
+    DocumentHistory, DocumentVersion, FeedToRead, Home, Listed, Stored, no_such_document, no_such_message,
+    no_such_room, refused, unreadable,
 };
 pub(crate) use self::server::RequestFailure;
 

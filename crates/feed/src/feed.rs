@@ -475,14 +475,21 @@ impl<T: Texts> Feed<T> {
 
     /// The ids of all posts that are shown by now, first those that are read first.
     pub fn ids(&self, by: Order, now: UnixMillis) -> impl Iterator<Item = EventId> {
+        self.numbers(by, now).filter_map(|number| self.id(number))
+    }
+
+    pub(crate) fn id(&self, number: Number) -> Option<EventId> {
+        self.items.get(number).map(|item| item.id)
+    }
+
+    /// As [`Self::ids`]. A number stands for the same as long as the feed does.
+    pub(crate) fn numbers(&self, by: Order, now: UnixMillis) -> impl Iterator<Item = Number> {
         let until = now.0.saturating_add(AHEAD_MAX_MS);
         let ranked = ORDERS.into_iter().zip(&self.ranked).filter(move |(order, _)| *order == by);
-        let items = ranked.flat_map(|(_, ranked)| ranked.iter().rev()).filter_map(|number| self.items.get(*number));
-        let shown = items.filter(move |item| {
-            let written = item.written.as_ref();
+        ranked.flat_map(|(_, ranked)| ranked.iter().rev()).copied().filter(move |number| {
+            let written = self.items.get(*number).and_then(|item| item.written.as_ref());
             written.is_some_and(|written| written.stamp.hlc().wall().0 <= until)
-        });
-        shown.map(|item| item.id)
+        })
     }
 
     /// The ids of at most `limit` comments of a post before one, oldest first; the latest without one. `None`: there is no such post,

@@ -15,13 +15,14 @@ use momoland_protocol::clock::UnixMillis;
 use momoland_protocol::id::EventId;
 
 use crate::feed::Feed;
+use crate::item::Number;
 use crate::rank::Order;
 use crate::texts::Texts;
 
 /// The ids of a page's posts, and where it goes on.
 pub type Listed = (Vec<EventId>, Option<Cursor>);
 
-/// Lists kept at most: of 10,000 posts one is 320 kB.
+/// Lists kept at most: of 10,000 posts one is 40 kB.
 const KEPT: usize = 32;
 
 /// For how long a list is shared: as time passes, posts that claimed to be from later are shown.
@@ -55,10 +56,10 @@ impl FromStr for Cursor {
     }
 }
 
-/// The lists of the last readers.
+/// The lists of the last readers of one feed: of another, or of one that was folded anew, they would say something else.
 #[derive(Debug)]
 pub struct Snapshots {
-    lists: VecDeque<(u64, Vec<EventId>)>,
+    lists: VecDeque<(u64, Box<[Number]>)>,
     next: u64,
     /// By order: the list that was made last of all posts, of which generation of the feed, and when.
     latest: BTreeMap<Order, Shared>,
@@ -95,7 +96,7 @@ impl Snapshots {
         {
             return page;
         }
-        let list = self.keep(feed.ids(by, now).collect());
+        let list = self.keep(feed.numbers(by, now).collect());
         self.latest.insert(by, Shared { list, generation: feed.generation(), at: now });
         self.next(feed, Cursor { list, place: 0 }, limit).unwrap_or_default()
     }
@@ -109,17 +110,17 @@ impl Snapshots {
         now: UnixMillis,
         wanted: impl Fn(EventId) -> bool,
     ) -> Listed {
-        let list = self.keep(feed.ids(by, now).filter(|id| wanted(*id)).collect());
+        let list = self.keep(feed.numbers(by, now).filter(|number| feed.id(*number).is_some_and(&wanted)).collect());
         self.next(feed, Cursor { list, place: 0 }, limit).unwrap_or_default()
     }
 
-    fn keep(&mut self, ids: Vec<EventId>) -> u64 {
+    fn keep(&mut self, numbers: Box<[Number]>) -> u64 {
         let list = self.next;
         self.next = self.next.wrapping_add(1);
         if self.lists.len() == KEPT {
             self.lists.pop_front();
         }
-        self.lists.push_back((list, ids));
+        self.lists.push_back((list, numbers));
         list
     }
 
@@ -127,9 +128,9 @@ impl Snapshots {
     pub fn next<T: Texts>(&mut self, feed: &Feed<T>, cursor: Cursor, limit: usize) -> Option<Listed> {
         let at = self.lists.iter().position(|(list, _)| *list == cursor.list)?;
         // Who goes on reading is kept longest.
-        let (list, ids) = self.lists.remove(at)?;
-        let page = read(feed, &ids, cursor.place, limit, self.public);
-        self.lists.push_back((list, ids));
+        let (list, numbers) = self.lists.remove(at)?;
+        let page = read(feed, &numbers, cursor.place, limit, self.public);
+        self.lists.push_back((list, numbers));
         let (ids, next) = page;
         Some((ids, next.map(|place| Cursor { list, place })))
     }
@@ -138,21 +139,22 @@ impl Snapshots {
 /// The posts of a list that are shown, from a place on, and where the next one is.
 fn read<T: Texts>(
     feed: &Feed<T>,
-    ids: &[EventId],
+    numbers: &[Number],
     from: usize,
     limit: usize,
     public: bool,
 ) -> (Vec<EventId>, Option<usize>) {
     let (mut page, mut end) = (Vec::new(), from);
-    for (place, id) in ids.iter().enumerate().skip(from) {
-        let Some(is_hidden) = feed.is_hidden(*id) else { continue };
+    for (place, number) in numbers.iter().enumerate().skip(from) {
+        let Some(id) = feed.id(*number) else { continue };
+        let Some(is_hidden) = feed.is_hidden(id) else { continue };
         if public && is_hidden {
             continue;
         }
         if page.len() == limit {
             return (page, Some(end));
         }
-        page.push(*id);
+        page.push(id);
         end = place + 1;
     }
     (page, None)

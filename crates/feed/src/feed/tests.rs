@@ -9,12 +9,7 @@ fn no_post_cut(_: ChainId, _: Seq, _: Hlc, _: u64) -> bool {
 }
 
 /// The comments of a page of a thread.
-fn thread<T: Texts>(
-    feed: &Feed<T>,
-    post: EventId,
-    before: Option<EventId>,
-    limit: usize,
-) -> Option<Page<Comment>> {
+fn thread<T: Texts>(feed: &Feed<T>, post: EventId, before: Option<EventId>, limit: usize) -> Option<Page<Comment>> {
     let page = feed.thread(post, before, limit, NOW)?;
     Some(Page { items: page.items.iter().filter_map(|id| feed.comment(*id)).collect(), more: page.more })
 }

@@ -191,7 +191,7 @@ async fn what_was_chosen_again_meanwhile_is_not_heard_yet() {
     device.home.choice_heard(&first.key(), first.hlc);
     assert_eq!(device.home.unsent(), 1, "the relay has what was chosen before");
     // Of two devices that chose at the same moment one counts: the other's own choice waits for nothing.
-    device.home.say_choices_at_last();
+    drop(device.home.say_choices_at_last());
     device.until(|home| said(home)).await;
     let Register { hlc: last, .. } = *device.home.replica.registers(device.home.own_room.id).next().unwrap().get();
     let other = Register { device: DeviceId([255; 32]), hlc: last, value: vec![3], ..first };
