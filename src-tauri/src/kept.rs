@@ -36,20 +36,22 @@ struct Values {
     by_name: BTreeMap<String, String>,
     /// Something is not on the disk yet.
     unwritten: bool,
+    /// It will be written soon.
+    is_due: bool,
 }
 
 impl Kept {
     pub(crate) fn open(data_dir: &Path) -> Self {
         let file = data_dir.join("window.json");
         let by_name = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Self { file, values: Mutex::new(Values { by_name: by_name.unwrap_or_default(), unwritten: false }) }
+        Self { file, values: Mutex::new(Values { by_name: by_name.unwrap_or_default(), ..Values::default() }) }
     }
 
     fn values(&self) -> MutexGuard<'_, Values> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a value; an empty one takes the name away. Whether it is the first since the last writing.
+    /// Keeps a value; an empty one takes the name away. Whether [`Self::write`] is to be called soon.
     fn put(&self, name: String, value: String) -> Result<bool, Full> {
         let mut values = self.values();
         let bytes: usize = values
@@ -66,21 +68,24 @@ impl Kept {
         } else {
             values.by_name.insert(name, value);
         }
-        Ok(!std::mem::replace(&mut values.unwritten, true))
+        values.unwritten = true;
+        Ok(!std::mem::replace(&mut values.is_due, true))
     }
 
-    /// Writes what is not on the disk yet.
+    /// Writes what is not on the disk yet. What cannot be written is tried again with the next, and at the end.
     pub(crate) fn write(&self) {
         // Held while it is written, so that an older state cannot come after a newer one.
         let mut values = self.values();
-        if !std::mem::take(&mut values.unwritten) {
+        values.is_due = false;
+        if !values.unwritten {
             return;
         }
         let written = serde_json::to_string(&values.by_name)
             .map_err(std::io::Error::from)
             .and_then(|text| window::write_whole(&self.file, &text));
-        if let Err(error) = written {
-            tracing::warn!(%error, "what the window keeps could not be written");
+        match written {
+            Ok(()) => values.unwritten = false,
+            Err(error) => tracing::warn!(%error, "what the window keeps could not be written"),
         }
     }
 }
@@ -118,6 +123,18 @@ mod tests {
         assert_eq!(put("theme", "light"), Ok(true), "the next one is to be written again");
         let expected = [("room", "shed"), ("theme", "dark")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(Kept::open(data_dir.path()).values().by_name, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_at_the_end() {
+        let data_dir = tempfile::tempdir().unwrap();
+        let folder = data_dir.path().join("away");
+        let kept = Kept::open(&folder);
+        assert_eq!(kept.put("draft".to_owned(), "half".to_owned()), Ok(true));
+        kept.write();
+        std::fs::create_dir(&folder).unwrap();
+        kept.write();
+        assert_eq!(Kept::open(&folder).values().by_name.len(), 1);
     }
 
     #[test]

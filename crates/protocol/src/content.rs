@@ -116,7 +116,8 @@ impl Bounded for MessageContent {
 impl Bounded for CallEntry {
     fn check_bounds(&self) -> Result<(), DecodeError> {
         bound((1..=limits::CALL_ACCOUNTS_MAX).contains(&self.accounts.len()), "call")?;
-        bound(self.accounts.is_sorted_by(|one, next| one < next), "call")
+        bound(self.accounts.is_sorted_by(|one, next| one < next), "call")?;
+        bound(self.length_ms <= limits::CALL_LENGTH_MS_MAX, "call")
     }
 }
 

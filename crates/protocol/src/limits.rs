@@ -24,6 +24,9 @@ pub const MENTIONS_MAX: usize = 64;
 /// Accounts that the entry of a call names.
 pub const CALL_ACCOUNTS_MAX: usize = 32;
 
+/// Milliseconds that the entry of a call says it lasted: a week.
+pub const CALL_LENGTH_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
+
 /// UTF-8 bytes of the emoji of a reaction. The longest in use, a family with skin tones, has 41.
 pub const EMOJI_BYTES_MAX: usize = 64;
 

@@ -10,8 +10,9 @@ use momoland_protocol::id::{
     AccountId, BodyHash, CallId, ChainId, EventId, Incarnation, LogId, RosterHash, Seq, SetHash,
 };
 use momoland_protocol::limits::{
-    BODY_BYTES_MAX, CALL_ACCOUNTS_MAX, DOCUMENT_EDITORS_MAX, DOCUMENT_TITLE_CHARS_MAX, DOCUMENT_UPDATE_BYTES_MAX,
-    EMOJI_BYTES_MAX, FRAME_BYTES_MAX, MENTIONS_MAX, REGISTER_VALUE_BYTES_MAX, ROOM_NAME_CHARS_MAX, TARGETS_MAX,
+    BODY_BYTES_MAX, CALL_ACCOUNTS_MAX, CALL_LENGTH_MS_MAX, DOCUMENT_EDITORS_MAX, DOCUMENT_TITLE_CHARS_MAX,
+    DOCUMENT_UPDATE_BYTES_MAX, EMOJI_BYTES_MAX, FRAME_BYTES_MAX, MENTIONS_MAX, REGISTER_VALUE_BYTES_MAX,
+    ROOM_NAME_CHARS_MAX, TARGETS_MAX,
 };
 use momoland_protocol::register::PutAway;
 use momoland_protocol::replication::{ChainRange, Frame};
@@ -219,6 +220,9 @@ fn what_messages_and_reactions_may_say() {
     };
     assert!(!refused(&call(vec![one])) && !refused(&call(vec![one, other])));
     assert!(refused(&call(Vec::new())) && refused(&call(vec![other, one])) && refused(&call(vec![one, one])));
+    let mut longer = call(vec![one]);
+    longer.call.as_mut().unwrap().length_ms = CALL_LENGTH_MS_MAX + 1;
+    assert!(refused(&longer));
     let many = (0..=CALL_ACCOUNTS_MAX).map(|number| AccountId([u8::try_from(number).unwrap(); 16])).collect();
     assert!(refused(&call(many)));
     let reaction = |emoji: &str| ReactionContent { emoji: emoji.to_owned(), on: true }.check_bounds();

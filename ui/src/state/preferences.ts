@@ -42,7 +42,20 @@ function keep(key: string, value: string): void {
     return;
   }
   ofDesktop.set(key, value);
-  keepValue(key, value).catch(() => keepHere(key, value));
+  unkept.delete(key);
+  keepValue(key, value).then(
+    () => forgetHere(key),
+    () => keepHere(key, value),
+  );
+}
+
+/** What an earlier version left here is not to come back. */
+function forgetHere(key: string): void {
+  try {
+    window.localStorage.removeItem(key);
+  } catch {
+    // A webview that keeps nothing has nothing to forget.
+  }
 }
 
 function keepHere(key: string, value: string): void {

@@ -559,7 +559,8 @@ function openRoom(state: State, roomId: string | null): State {
 /** What arrives before somebody's eyes is not new to them. */
 function arrived(state: State, roomId: string, message: Message): State {
   if (state.attending && state.marker?.held !== true) return readOn(state, roomId, message.messageId);
-  if (state.openRoomId !== roomId || state.marker === null || state.session.kind !== "signedIn" || message.author === state.session.account.userId) return state;
+  // A call that is over is unread nowhere.
+  if (state.openRoomId !== roomId || state.marker === null || state.session.kind !== "signedIn" || message.author === state.session.account.userId || message.call !== undefined) return state;
   return settleMarker({ ...state, marker: { ...state.marker, unread: state.marker.unread + 1 } }, roomId);
 }
 
@@ -591,7 +592,7 @@ function settleMarker(state: State, roomId: string): State {
   const at = readUpTo === null ? -1 : timeline.messages.findIndex((message) => message.messageId === readUpTo);
   // Somebody who reads a room for the first time finds everything new; a rule above all of it would say nothing.
   if (at === -1 && readUpTo === null && room?.readUpTo === undefined) return state;
-  const foreign = timeline.messages.slice(at + 1).filter((message) => message.author !== own);
+  const foreign = timeline.messages.slice(at + 1).filter((message) => message.author !== own && message.call === undefined);
   // The mark lies further back than what is held: count from the end, or wait for older pages.
   const first = at === -1 && timeline.next !== null ? (unread > 0 && foreign.length >= unread ? foreign.at(-unread) : undefined) : foreign[0];
   return first === undefined ? state : { ...state, marker: { ...state.marker, firstNew: first.messageId } };

@@ -195,7 +195,7 @@ impl Calls {
         let mut call = Call::new(id, Part::Calling { since_ms: now_ms }, direct, wall);
         call.said_ms = now_ms;
         (call.camera, call.video) = (camera, camera);
-        call.record.entered(self.own, wall);
+        call.record.entered(self.own, wall, true);
         self.rooms.insert(room, call);
         self.say(room, now_ms);
         self.outputs.push_back(Output::Changed { room });
@@ -220,7 +220,7 @@ impl Calls {
             }
             (call.part, call.since, call.mic) = (Part::In, wall, true);
             (call.camera, call.screen) = (false, false);
-            call.record.entered(self.own, wall);
+            call.record.entered(self.own, wall, false);
         }
         if camera {
             call.turn_camera(true);
@@ -282,7 +282,7 @@ impl Calls {
                 continue;
             }
             let gone = self.others(room, |device, _| !belongs(room, device));
-            gone.into_iter().for_each(|device| self.went(room, device, false, now_ms));
+            gone.into_iter().for_each(|device| self.went(room, device, None, now_ms));
         }
     }
 
@@ -293,13 +293,14 @@ impl Calls {
         (account, device): (AccountId, DeviceId),
         CallSignal { call: id, state }: CallSignal,
         now_ms: u64,
+        wall: UnixMillis,
     ) {
         let is_own = account == self.own;
         let CallState::In { since, mic, ringing, camera, screen } = state else {
             let known = self.rooms.get(&room).filter(|call| call.id == id || call.former == Some(id));
             let Some(call) = known else { return };
             match (state, call.part) {
-                (CallState::Left, _) => self.went(room, device, true, now_ms),
+                (CallState::Left, _) => self.went(room, device, Some(wall), now_ms),
                 (CallState::Declined, Part::Rung { .. }) if is_own => self.end(room, Ended::Elsewhere),
                 (CallState::Declined, Part::Calling { .. }) if call.direct && !is_own => {
                     self.end(room, Ended::Declined)
@@ -346,7 +347,7 @@ impl Calls {
             return;
         }
         let before = call.others.insert(device, Participant { account, since, mic, camera, screen, heard_ms: now_ms });
-        call.record.came(device, account, since, call.others.len(), now_ms);
+        call.record.came(account, (since, ringing), call.others.len(), (now_ms, wall));
         let changed = before.is_none_or(|before| {
             (before.mic, before.camera, before.screen, before.since) != (mic, camera, screen, since)
         });
@@ -386,10 +387,12 @@ impl Calls {
     }
 
     /// A device is in a room's call no more, as it said or as its silence does.
-    fn went(&mut self, room: RoomId, device: DeviceId, said: bool, now_ms: u64) {
+    fn went(&mut self, room: RoomId, device: DeviceId, said: Option<UnixMillis>, now_ms: u64) {
         let Some(call) = self.rooms.get_mut(&room) else { return };
-        let Some(gone) = call.others.remove(&device) else { return };
-        call.record.went(call.others.len(), said, gone.heard_ms, now_ms);
+        if call.others.remove(&device).is_none() {
+            return;
+        }
+        call.record.went(call.others.len(), said, now_ms);
         match call.part {
             Part::Rung { .. } if call.others.is_empty() => self.end(room, Ended::Unanswered),
             Part::Out if call.others.is_empty() => self.end(room, Ended::Left),
@@ -449,7 +452,7 @@ impl Calls {
         let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
         for room in rooms {
             let gone = self.others(room, |_, other| other.heard_ms + SILENT_MS <= now_ms);
-            gone.into_iter().for_each(|device| self.went(room, device, false, now_ms));
+            gone.into_iter().for_each(|device| self.went(room, device, None, now_ms));
             let Some(call) = self.rooms.get(&room) else { continue };
             match call.part {
                 Part::Calling { since_ms } | Part::Rung { since_ms } if since_ms + RING_MS <= now_ms => {
@@ -507,7 +510,7 @@ mod tests {
             if let Output::Say { room, signal } = output {
                 let who = (all[from].own, DeviceId([from as u8; 32]));
                 for (_, other) in all.iter_mut().enumerate().filter(|(at, _)| *at != from) {
-                    other.hear((room, true), who, signal, now_ms);
+                    other.hear((room, true), who, signal, now_ms, UnixMillis(now_ms));
                 }
             } else {
                 told.push((from, output));
@@ -535,7 +538,7 @@ mod tests {
         };
         all[0].start((ROOM, true), true, CallId([5; 16]), 0, UnixMillis(0)).unwrap();
         let signal = begun(&mut all[0]);
-        all[1].hear((ROOM, true), (all[0].own, DeviceId([0; 32])), signal, 0);
+        all[1].hear((ROOM, true), (all[0].own, DeviceId([0; 32])), signal, 0, UnixMillis(0));
         while all[1].poll_output().is_some() {}
         // Calling back joins the call that is there.
         all[1].start((ROOM, true), true, CallId([6; 16]), 0, UnixMillis(0)).unwrap();
@@ -670,12 +673,19 @@ mod tests {
         let who = AccountId([2; 16]);
         for n in 0..200 {
             let signal = CallSignal { call: CallId([n; 16]), state };
-            calls.hear((RoomId([n; 32]), true), (who, DeviceId([2; 32])), signal, u64::from(n));
+            calls.hear(
+                (RoomId([n; 32]), true),
+                (who, DeviceId([2; 32])),
+                signal,
+                u64::from(n),
+                UnixMillis(u64::from(n)),
+            );
             calls.hear(
                 (RoomId([0; 32]), true),
                 (who, DeviceId([n; 32])),
                 CallSignal { call: CallId([0; 16]), state },
                 0,
+                UnixMillis(0),
             );
         }
         let rung = std::iter::from_fn(|| calls.poll_output()).filter(|it| matches!(it, Output::Incoming { .. }));
@@ -695,7 +705,7 @@ mod tests {
         for (others, answered) in [(7, Ok(call)), (8, Err(Refusal::Full)), (9, Err(Refusal::Full))] {
             let mut calls = calls(1);
             for n in 0..others {
-                calls.hear((ROOM, false), (AccountId([2; 16]), DeviceId([n; 32])), is_in, 0);
+                calls.hear((ROOM, false), (AccountId([2; 16]), DeviceId([n; 32])), is_in, 0, UnixMillis(0));
             }
             assert_eq!(calls.answer(ROOM, false, 0, UnixMillis(0)), answered, "{others} others");
         }

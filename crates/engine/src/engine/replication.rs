@@ -298,7 +298,12 @@ impl Home {
             let messages = timeline.take_back(is_cut);
             let is_post_cut = |chain, seq, hlc, version| roster.is_post_cut(chain, seq, hlc, version);
             let posts = self.feeds.get_mut(&room).is_some_and(|held| held.take_back(is_cut, is_post_cut));
-            if self.positions.room(room).take_back(is_cut) || messages || posts {
+            let positions = self.positions.room(room).take_back(is_cut);
+            if posts {
+                // A deletion that does not count any more may have dropped a text from the disk, as only the disk tells.
+                self.read_again(room);
+            }
+            if positions || messages || posts {
                 // Fronts read the list again.
                 self.tell(Event::Resync {});
             }

@@ -203,14 +203,20 @@ impl Replica {
         let is_author = |link: &Link| matches!(link.remote, Remote::Device { device, .. } if device == by);
         self.is_relay()
             && self.links.get(id).is_some_and(is_author)
-            && self.roster(room).is_some_and(|roster| roster.kind() == RoomKind::Own)
+            && self.is_own_room(room)
     }
 
-    /// What the relay has of what this device set, it says by sending it.
+    fn is_own_room(&self, room: RoomId) -> bool {
+        self.roster(room).is_some_and(|roster| roster.kind() == RoomKind::Own)
+    }
+
+    /// What the relay has of what this device set in an own room, it says by sending it. In others it may send what is still on
+    /// its way to the disk.
     fn given_back(&mut self, id: LinkId, register: &Signed<Register>) {
         let (it, key) = (register.get(), register.get().key());
         if self.own_device() == Some(it.device)
             && self.is_relay_link(id)
+            && self.is_own_room(it.room)
             && self.registers.get(&key).is_some_and(|held| held.hash() == register.hash())
             && !self.is_being_written(&key)
         {

@@ -12,8 +12,13 @@
 
 use std::io;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use super::{Batch, Durability, KeyRange, Order, Pair, Store, StoreError};
+
+/// How often a store that rests is tried to be opened again, which waits for its file each time.
+const REST_TRIES: u32 = 6;
+const REST_PAUSE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests;
@@ -115,15 +120,21 @@ impl<S: Store> Store for ReopenStore<S> {
             return Ok(());
         }
         *state = State::closed();
-        match (self.open)() {
-            Ok(store) => {
-                *state = State::Open(store);
-                Ok(())
+        // It was sound a moment ago, so what keeps it from being opened passes: somebody looks at the file, or it is slow.
+        let mut tries = 1;
+        loop {
+            match (self.open)() {
+                Ok(store) => {
+                    *state = State::Open(store);
+                    return Ok(());
+                }
+                Err(_) if tries < REST_TRIES => std::thread::sleep(REST_PAUSE),
+                Err(error) => {
+                    *state = State::Closed(error.clone());
+                    return Err(error);
+                }
             }
-            Err(error) => {
-                *state = State::Closed(error.clone());
-                Err(error)
-            }
+            tries += 1;
         }
     }
 

@@ -293,7 +293,8 @@ impl Home {
         }
         let direct = self.replica.roster(room).is_some_and(|roster| roster.kind() == RoomKind::Direct);
         let now_ms = self.mono_ms();
-        self.calling.calls.hear((room, direct), (account, device), signal, now_ms);
+        let wall = self.wall();
+        self.calling.calls.hear((room, direct), (account, device), signal, now_ms, wall);
         self.carry_calls();
     }
 
@@ -377,8 +378,10 @@ impl Home {
         self.carry_calls();
     }
 
-    /// Leaves the call, before the links go over which that is said: microphone, camera and screen are off at once.
+    /// Leaves the call, before the links go over which that is said, and ends a trial: microphone, camera and screen are off
+    /// at once.
     pub(in crate::engine) fn end_call(&mut self) {
+        self.end_trial();
         if let Some((room, _)) = self.calling.calls.current() {
             let left = self.calling.calls.leave(room);
             debug_assert!(left.is_ok(), "{left:?}");
@@ -443,13 +446,9 @@ impl Home {
 
     /// Tells in a room of its call that is over.
     fn tell_over(&mut self, room: RoomId, call: CallId, video: bool, over: Over) {
-        let Over { from, began, met, until_ms, accounts, outcome } = over;
-        let now = self.now();
-        let until = now.wall.0.saturating_sub(now.mono.0.saturating_sub(until_ms.unwrap_or(now.mono.0)));
-        let length_ms = met.map_or(0, |met| until.saturating_sub(met.0));
-        let accounts = accounts.into_iter().collect();
+        let Over { from, began, length_ms, accounts, outcome } = over;
         let entry = CallEntry { call, from, video, began, length_ms, accounts, outcome };
-        let content = MessageContent { text: String::new(), sent_at: now.wall, mentions: None, call: Some(entry) };
+        let content = MessageContent { text: String::new(), sent_at: self.wall(), mentions: None, call: Some(entry) };
         let may_write =
             self.replica.roster(room).is_some_and(|it| it.writes_under(self.key.device(), Action::CALL).is_ok());
         let Some(body) = body_of(&content).ok().filter(|_| may_write) else { return };

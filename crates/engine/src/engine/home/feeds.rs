@@ -498,10 +498,11 @@ impl Home {
         let feed = &self.feed(room).feed;
         let event = match change {
             Change::Published(id) => feed.post(id).map(|post| Event::PostNew { post: self.api_post(room, post) }),
-            Change::Post(id) => Some(match feed.post(id) {
-                Some(post) => Event::PostChanged { post: self.api_post(room, post) },
-                None => Event::PostChanged { post: gone(room, id) },
-            }),
+            Change::Post(id) => match feed.post(id) {
+                Some(post) => Some(Event::PostChanged { post: self.api_post(room, post) }),
+                // Where only its text cannot be read it is not gone.
+                None => feed.standing(id).is_none().then(|| Event::PostChanged { post: gone(room, id) }),
+            },
             Change::Commented(id) => {
                 let comment = feed.comment(id);
                 comment.map(|comment| Event::CommentNew { comment: self.api_comment(room, comment) })
