@@ -150,3 +150,26 @@ test("a document that the engine refuses is refused to whoever opens it", async 
   await vi.advanceTimersByTimeAsync(0);
   await expect(actions.docLine("plan").open()).rejects.toThrow("Its bytes are damaged.");
 });
+
+test("what others do to a document before its page is there is heard by the page, once", async () => {
+  const { client, actions } = setup();
+  client.answers["docs.close"] = () => ({});
+  actions.openDoc("plan");
+  client.emit({ type: "doc.update", docId: "plan", update: "AQ==" });
+  client.emit({ type: "doc.update", docId: "rules", update: "Ag==" });
+  client.emit({ type: "doc.reset", docId: "plan" });
+  const line = actions.docLine("plan");
+  const heard: string[] = [];
+  const off = line.listen((event) => heard.push(event.kind === "update" ? `update ${event.update.join()}` : event.kind));
+  expect(heard).toEqual(["update 1", "reset"]);
+  client.emit({ type: "doc.update", docId: "plan", update: "Aw==" });
+  off();
+  client.emit({ type: "doc.update", docId: "plan", update: "BA==" });
+  expect(heard).toEqual(["update 1", "reset", "update 3"]);
+  // What no page takes is not kept, either.
+  actions.openDoc("tides");
+  const kept = vi.spyOn(globalThis, "atob");
+  await vi.advanceTimersByTimeAsync(60_000);
+  client.emit({ type: "doc.update", docId: "tides", update: "BQ==" });
+  expect(kept).not.toHaveBeenCalled();
+});

@@ -114,7 +114,7 @@ export function createActions(client: Client, store: Store, sync: Sync) {
     void sync.readTimeline(roomId);
   }
 
-  /** The engine opens a document while the window still turns to it. Its page takes the line over before anything is heard on it. */
+  /** The engine opens a document while the window still turns to it. Its page takes the line over, with what was heard on it while the editor was fetched. */
   function askForDoc(docId: string | null): void {
     forgetAsked();
     if (docId === null || docId === store.getState().openDocId) return;

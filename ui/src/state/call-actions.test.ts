@@ -187,3 +187,18 @@ test("what the dialog or the engine refuses is said in the room", async () => {
   actions.playTogether();
   await vi.waitFor(() => expect(store.getState().calls.refused?.error.message).toBe("The name of this file is not readable."));
 });
+
+test("a trial of devices says each time whether it can be, and nothing once it is stopped", async () => {
+  const client = fakeClient();
+  const actions = createCallActions(client, createAppStore());
+  const outcomes: (string | null)[] = [];
+  const trial = actions.tryDevices((refused) => outcomes.push(refused?.message ?? null));
+  await vi.waitFor(() => expect(outcomes).toEqual(["the test gave no answer for calls.test"]));
+  client.answers["calls.test"] = () => ({});
+  trial.setCamera(true);
+  await vi.waitFor(() => expect(outcomes.slice(1)).toEqual([null]));
+  trial.setCamera(false);
+  trial.stop();
+  await vi.waitFor(() => expect(client.calls).toHaveLength(4));
+  expect(outcomes).toHaveLength(2);
+});

@@ -140,11 +140,15 @@ export function createCallActions(client: Client, store: Store) {
       await client.call("calls.setMedia", chosen);
       await refreshDevices();
     },
-    /** Tries the devices out until it is stopped, or a call takes them; the camera only where that is asked for. Says why where that cannot be. */
-    tryDevices(onRefused: (error: ApiError) => void): Trying {
+    /** Tries the devices out until it is stopped, or a call takes them; the camera only where that is asked for. Says each time why that cannot be, or `null` where it can. */
+    tryDevices(onOutcome: (refused: ApiError | null) => void): Trying {
       let over = false;
       let camera = false;
-      const ask = (): void => void client.call("calls.test", { on: true, camera }).catch((thrown: unknown) => !over && onRefused(ApiError.from(thrown)));
+      const ask = (): void =>
+        void client.call("calls.test", { on: true, camera }).then(
+          () => !over && onOutcome(null),
+          (thrown: unknown) => !over && onOutcome(ApiError.from(thrown)),
+        );
       ask();
       const timer = setInterval(ask, TRY_EVERY_MS);
       return {

@@ -94,3 +94,10 @@ test("a refusal stays until its call is another, or one has another part in it",
   expect(told(refused, call({ part: "ended" })).refused).toBeNull();
   expect(told(refused, call({ callId: "c2" })).refused).toBeNull();
 });
+
+test("what was tried out over one link to the engine is not shown over the next", () => {
+  const sound = { microphone: "Headset", speakers: "Built-in speakers" };
+  const tried = callsEvent(INITIAL_CALLS, { type: "call.test", level: 0.4, speaking: true, sound });
+  expect(tried.trial).toEqual({ level: 0.4, speaking: true, sound });
+  expect(reduceCalls(tried, { type: "list", calls: [] }).trial).toBeNull();
+});

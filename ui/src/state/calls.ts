@@ -55,7 +55,8 @@ export type CallsAction =
 export function reduceCalls(state: CallsState, action: CallsAction): CallsState {
   switch (action.type) {
     case "list":
-      return settled({ ...state, byRoom: new Map(action.calls.map((call) => [call.roomId, call])) }, currentCall(state));
+      // After another link to the engine: what was tried out over the one before is over.
+      return settled({ ...state, trial: null, byRoom: new Map(action.calls.map((call) => [call.roomId, call])) }, currentCall(state));
     case "refused":
       return { ...state, refused: { roomId: action.roomId, error: action.error } };
     case "refusalGone":

@@ -12,7 +12,7 @@ export type DocLineEvent =
   | { kind: "again" };
 
 export type DocLine = {
-  /** Asks the engine before there is somebody to listen; the next `open` has the answer. */
+  /** Asks the engine before there is somebody to listen; the next `open` has the answer, and the next listener hears what there was to hear since. */
   ask: () => void;
   open: () => Promise<OpenedDoc>;
   /** Answers once it is on this device's disk. */
@@ -29,8 +29,35 @@ export function createDocLine(client: Client, docId: string): DocLine {
   // Which of this device's editors it is, once it is open.
   let editor: { clientId?: number } = {};
   let asked: Promise<OpenedDoc> | null = null;
+  // The engine tells of what others write once it has opened the document, and tells it once.
+  let early: { heard: DocLineEvent[]; off: Off } | null = null;
+
+  function hear(listener: (event: DocLineEvent) => void): Off {
+    const offs = [
+      client.onEvent((event) => {
+        if (event.type === "resync") listener({ kind: "again" });
+        if (!("docId" in event) || event.docId !== docId) return;
+        if (event.type === "doc.update") listener({ kind: "update", update: fromBase64(event.update) });
+        else if (event.type === "doc.awareness") listener({ kind: "awareness", userId: event.userId, deviceId: event.deviceId, state: event.state });
+        else if (event.type === "doc.reset") listener({ kind: "reset" });
+      }),
+      client.onLink((link) => link === "open" && listener({ kind: "again" })),
+    ];
+    return () => offs.forEach((off) => off());
+  }
+
+  /** What was heard while nobody listened; from now on it is not kept. */
+  function takeEarly(): readonly DocLineEvent[] {
+    const heard = early?.heard ?? [];
+    early?.off();
+    early = null;
+    return heard;
+  }
+
   return {
     ask() {
+      const heard: DocLineEvent[] = [];
+      early = { heard, off: hear((event) => heard.push(event)) };
       asked = client.call("docs.open", { docId });
       // Whoever opens it hears of a refusal.
       asked.catch(() => undefined);
@@ -51,23 +78,15 @@ export function createDocLine(client: Client, docId: string): DocLine {
     },
     awareness: (state) => void client.call("docs.awareness", { docId, ...editor, state }).catch(() => undefined),
     close() {
+      takeEarly();
       // What was asked for and is not here yet can be closed once it is.
       void Promise.resolve(asked)
         .then(() => client.call("docs.close", { docId }))
         .catch(() => undefined);
     },
     listen(listener) {
-      const offs = [
-        client.onEvent((event) => {
-          if (event.type === "resync") listener({ kind: "again" });
-          if (!("docId" in event) || event.docId !== docId) return;
-          if (event.type === "doc.update") listener({ kind: "update", update: fromBase64(event.update) });
-          else if (event.type === "doc.awareness") listener({ kind: "awareness", userId: event.userId, deviceId: event.deviceId, state: event.state });
-          else if (event.type === "doc.reset") listener({ kind: "reset" });
-        }),
-        client.onLink((link) => link === "open" && listener({ kind: "again" })),
-      ];
-      return () => offs.forEach((off) => off());
+      for (const event of takeEarly()) listener(event);
+      return hear(listener);
     },
   };
 }

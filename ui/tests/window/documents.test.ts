@@ -101,14 +101,16 @@ describe("before the editor is there", () => {
     expect(await page.locator("[inert].prose").count()).toBe(0);
   });
 
-  test("a press puts the caret where it was", async () => {
+  test("a press puts the caret where it was, however the page is scrolled since", async () => {
     const { page, engine } = await openWindow(busy(), { before: watchBeginning });
     writeEverything(engine);
     await page.evaluate(() => {
       (window as unknown as { whenBegun?: () => void }).whenBegun = () => {
         const line = [...document.querySelectorAll("[inert].prose > p")].find((each) => each.textContent === "Line 3");
         const { right, top, height } = line?.getBoundingClientRect() ?? new DOMRect();
-        document.elementFromPoint(right - 5, top + height / 2)?.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, clientX: right - 5, clientY: top + height / 2 }));
+        const pressed = document.elementFromPoint(right - 5, top + height / 2);
+        pressed?.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, clientX: right - 5, clientY: top + height / 2 }));
+        pressed?.closest(".scroller")?.scrollBy(0, 90);
       };
     });
     await openPlan(page);
@@ -139,15 +141,18 @@ describe("before the editor is there", () => {
   });
 
   test("it is said where the editor itself cannot be had, and it is fetched again", async () => {
-    const { page } = await openWindow(busy());
+    const { page, engine } = await openWindow(busy());
     await page.route(/assets\/editor-/u, (route) => route.abort());
     await openRoom(page, "boat-shed");
     await page.getByRole("tab", { name: "Documents" }).click();
     await page.getByRole("button", { name: /Slipway plan/ }).click();
     await page.getByRole("alert").getByText("The editor for documents could not be loaded.").waitFor();
+    // The engine was asked for the document at the click, and tells what others write since then once.
+    expect(asked(engine, "docs.open")).toHaveLength(1);
+    writes(engine, "Written meanwhile.");
     await page.unroute(/assets\/editor-/u);
     await page.getByRole("button", { name: "Try again" }).click();
-    await text(page).waitFor();
+    await text(page).getByText("Written meanwhile.").waitFor();
   });
 });
 

@@ -24,7 +24,9 @@ export function TryDevicesDialog() {
   const actions = useActions();
   const inCall = useAppState((state) => currentCall(state.calls) !== null);
   const devices = useAppState((state) => state.calls.devices);
+  // The trial is asked for again and again, and each answer counts until the next; what was chosen is answered once.
   const [refused, setRefused] = useState<ApiError | null>(null);
+  const [trialRefused, setTrialRefused] = useState<ApiError | null>(null);
   useEffect(() => actions.readCallDevices(), [actions]);
   const [camera, setCamera] = useState(false);
   // A call takes the camera, and nobody looks into theirs right after one.
@@ -32,15 +34,21 @@ export function TryDevicesDialog() {
   const trying = useRef<Trying | null>(null);
   useEffect(() => {
     if (inCall) return undefined;
-    const begun = actions.tryDevices(setRefused);
+    const begun = actions.tryDevices(setTrialRefused);
     trying.current = begun;
-    return begun.stop;
+    return () => {
+      begun.stop();
+      // A call that begins takes the devices, and may refuse the trial before this window knows of it.
+      setTrialRefused(null);
+    };
   }, [actions, inCall]);
   const trial = useAppState((state) => (inCall ? null : state.calls.trial));
-  const problem = refused?.message ?? trial?.sound.problem ?? trial?.picture?.problem;
+  const problem = refused?.message ?? trialRefused?.message ?? trial?.sound.problem ?? trial?.picture?.problem;
 
+  const onDone = (): void => setRefused(null);
+  const onRefused = (thrown: unknown): void => setRefused(ApiError.from(thrown));
   function choose(chosen: Parameters<typeof actions.chooseCallDevice>[0]): void {
-    actions.chooseCallDevice(chosen).then(() => setRefused(null), (thrown: unknown) => setRefused(ApiError.from(thrown)));
+    actions.chooseCallDevice(chosen).then(onDone, onRefused);
   }
 
   return (
@@ -64,13 +72,13 @@ export function TryDevicesDialog() {
         </div>
         <div className="grid gap-2">
           <Pick label={strings.call.microphone} value={devices?.chosenMicrophone ?? ""} onValue={(microphone) => choose({ microphone })} options={optionsOf(devices?.microphones ?? [])} />
-          {!inCall && <Level level={trial?.level ?? 0} speaking={trial?.speaking === true} />}
+          {!inCall && <Level key={devices?.chosenMicrophone ?? ""} level={trial?.level ?? 0} speaking={trial?.speaking === true} />}
           <Processing on={devices?.processing !== false} onChange={(processing) => choose({ processing })} />
         </div>
         <div className="grid gap-2">
           <Pick label={strings.call.speakers} value={devices?.chosenSpeakers ?? ""} onValue={(speakers) => choose({ speakers })} options={optionsOf(devices?.speakers ?? [])} />
           {!inCall && (
-            <Button className="justify-self-start" onClick={() => void actions.playTestSound().catch((thrown: unknown) => setRefused(ApiError.from(thrown)))}>
+            <Button className="justify-self-start" onClick={() => void actions.playTestSound().then(onDone, onRefused)}>
               <Volume2 aria-hidden="true" className="size-4 stroke-[1.75]" />
               {words.playSound}
             </Button>

@@ -28,7 +28,14 @@ export function CallEntry({ id, room, call, ownId }: CallEntryProps) {
         {others.length > 0 && <span className="min-w-0 truncate foreign text-ink-3">{words.with(others)}</span>}
       </p>
       {missed && mayPost(room) && (
-        <Button data-control tabIndex={-1} className="h-6! touch:h-8! px-2! text-small" disabled={busy} onClick={() => actions.startCall(room.roomId, call.media)}>
+        // Not `disabled`: that would drop the focus of whoever called back by keys, and block the way to it.
+        <Button
+          data-control
+          tabIndex={-1}
+          className="h-6! touch:h-8! px-2! text-small aria-disabled:opacity-60 aria-disabled:active:scale-100"
+          aria-disabled={busy}
+          onClick={() => !busy && actions.startCall(room.roomId, call.media)}
+        >
           {words.callBack}
         </Button>
       )}

@@ -12,6 +12,7 @@ import { strings } from "@/strings/strings";
 
 const words = strings.docs;
 
+/** Of the page, however far it is scrolled. */
 type Point = { left: number; top: number };
 type NameOf = (userId: string) => string;
 
@@ -43,7 +44,7 @@ export function EditorPage({ beginning, session, title, readOnly, nameOf }: Edit
         className="relative flex-1 min-h-0 overflow-y-auto scroller px-6 touch:px-4 py-6"
         aria-busy={editor === null}
         // A press where the beginning stands is the editor's, which takes it up once it is there.
-        onMouseDown={editor === null ? (event) => (clicked.current = { left: event.clientX, top: event.clientY }) : undefined}
+        onMouseDown={editor === null ? (event) => (clicked.current = { left: event.clientX, top: event.clientY + event.currentTarget.scrollTop }) : undefined}
       >
         {editor === null && beginning === null && <div className="loading-line" />}
         <div className="max-w-(--size-measure) mx-auto">
@@ -111,7 +112,7 @@ function useEditorOn(session: DocSession | null, place: Place): Editor | null {
 /** The caret to where somebody clicked, or else to the end of a page that is seen whole and the beginning of one that is not. */
 function begin(editor: Editor, scroller: HTMLElement, clicked: Point | null): void {
   const { view } = editor;
-  const at = clicked === null ? null : view.posAtCoords(clicked);
+  const at = clicked === null ? null : view.posAtCoords({ left: clicked.left, top: clicked.top - scroller.scrollTop });
   const { doc, tr } = view.state;
   if (at !== null) view.dispatch(tr.setSelection(TextSelection.near(doc.resolve(at.pos))));
   else if (scroller.scrollHeight <= scroller.clientHeight) view.dispatch(tr.setSelection(TextSelection.atEnd(doc)));

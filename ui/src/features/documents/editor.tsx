@@ -46,9 +46,16 @@ export default function DocEditor({ docId, title, readOnly, nameOf, onSession }:
       onReset: () => !gone.signal.aborted && setRound((before) => before + 1),
     }).then(
       (opened) => {
+        if (gone.signal.aborted) {
+          opened.close();
+          return;
+        }
         session = opened;
-        setOpening({ kind: "open", session: opened, beginning });
-        onSession(opened);
+        // What is typed while all is taken in waits for this task to end, and is the editor's only if it is there by then.
+        flushSync(() => {
+          setOpening({ kind: "open", session: opened, beginning });
+          onSession(opened);
+        });
       },
       (thrown: unknown) => !gone.signal.aborted && setOpening({ kind: "failed", error: ApiError.from(thrown) }),
     );
