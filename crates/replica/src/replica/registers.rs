@@ -201,9 +201,7 @@ impl Replica {
     fn acknowledges(&self, id: LinkId, register: &Signed<Register>) -> bool {
         let Register { device: by, room, .. } = *register.get();
         let is_author = |link: &Link| matches!(link.remote, Remote::Device { device, .. } if device == by);
-        self.is_relay()
-            && self.links.get(id).is_some_and(is_author)
-            && self.is_own_room(room)
+        self.is_relay() && self.links.get(id).is_some_and(is_author) && self.is_own_room(room)
     }
 
     fn is_own_room(&self, room: RoomId) -> bool {
