@@ -15,6 +15,7 @@ mod fixture;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use momoland_store::event_log;
 use momoland_store::kv::sled::SledStore;
@@ -23,6 +24,7 @@ use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::account::keys::{DeviceKey, KeyVault};
+use crate::allocator;
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::methods;
@@ -44,6 +46,9 @@ pub const SCHEMA: SchemaVersion = SchemaVersion(3);
 /// Bytes of the store's pages that are kept in memory: the newest screens of some rooms. What is read at the start is read
 /// once, and the system keeps the files' pages as well.
 const CACHE_BYTES: u64 = 2 * 1024 * 1024;
+
+/// By then the first lists were read and the server's first word was heard, which took memory for a moment.
+const STARTED_AFTER: Duration = Duration::from_secs(2);
 
 /// Events that a front may be behind. More: it gets [`Event::Resync`] and reads its lists again.
 const EVENTS_BEHIND_MAX: usize = 8_192;
@@ -140,6 +145,7 @@ impl Engine {
     /// # Errors
     /// An [`OpenError`] that names the folder and what to do.
     pub async fn open(config: EngineConfig) -> Result<Self, OpenError> {
+        allocator::use_few_heaps();
         let EngineConfig { data_dir, keys } = config;
         let vault = match keys {
             KeyStorage::Vault(vault) => Some(vault),
@@ -162,6 +168,11 @@ impl Engine {
             actor.run().await;
             // Nobody waits where the engine was dropped without a shutdown.
             let _ = done.send(());
+        });
+        tokio::spawn(async {
+            tokio::time::sleep(STARTED_AFTER).await;
+            // A panic in it, of which there is none, would be of no consequence.
+            let _ = tokio::task::spawn_blocking(allocator::give_back).await;
         });
         let finished = Arc::new(tokio::sync::Mutex::new(Some(finished)));
         let (signing, forgetting) = Default::default();
