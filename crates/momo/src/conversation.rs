@@ -140,7 +140,8 @@ fn begin(engine: &Engine, request: String) -> Begun {
     let mut answer: Answer = Box::pin(async move { engine.handle(&request).await });
     // `FuturesUnordered` polls what is pushed into it with a waker of its own, so this one need not wake anything.
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match answer.as_mut().poll(&mut context) {
+    // Whatever this task has done in its turn already: a request that had to wait for the next turn would be overtaken.
+    match std::pin::pin!(tokio::task::unconstrained(answer.as_mut())).poll(&mut context) {
         Poll::Ready(answer) => Begun::Done(answer),
         Poll::Pending => Begun::UnderWay(answer),
     }
@@ -153,4 +154,37 @@ fn notification(event: &Event) -> String {
 /// The answer to what could not be read, so has no id (JSON-RPC 2.0 §5).
 fn refusal(sentence: &str) -> String {
     json!({ "jsonrpc": "2.0", "id": Value::Null, "error": ApiError::invalid(sentence).to_json() }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use momoland_engine::{EngineConfig, KeyStorage};
+
+    use super::*;
+
+    /// A task that has done a lot in its turn is made to wait for the next one at whatever it does then.
+    fn use_up_this_turn() {
+        let (sender, mut receiver) = mpsc::channel(1_000);
+        while sender.try_send(()).is_ok() {}
+        while receiver.poll_recv(&mut Context::from_waker(Waker::noop())).is_ready() {}
+        assert!(!receiver.is_empty(), "there is no turn to be used up");
+    }
+
+    #[tokio::test]
+    async fn a_request_is_begun_however_much_its_task_has_done() {
+        let data_dir = tempfile::tempdir().unwrap();
+        let config = EngineConfig { data_dir: data_dir.path().to_owned(), keys: KeyStorage::DataFolder };
+        let engine = Engine::open(config).await.unwrap();
+        use_up_this_turn();
+        let request = r#"{"jsonrpc": "2.0", "id": 1, "method": "account.whoami"}"#.to_owned();
+        let Begun::UnderWay(mut answer) = begin(&engine, request) else { panic!("the engine has not had a turn") };
+        // The engine has turns, and the request none: it can be answered only if the engine has it already.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        engine.shutdown().await;
+    }
 }
