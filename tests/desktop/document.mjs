@@ -1,6 +1,7 @@
 // What a long document costs a person: from the click to the frame in which its first line is on the screen, and to that
-// in which the editor has all of it and takes keys, in a window that never had it open, over an engine that was just started. The document is one that was typed, keystroke by keystroke, as a
-// recording of somebody's says (MOMOLAND_TRACE; github.com/josephg/editing-traces). Called by `./dev bench desktop --trace`.
+// in which the editor has all of it and takes keys, in a window that never had it open, over an engine that was just
+// started. The document is one that was typed, keystroke by keystroke, as a recording of somebody's says
+// (MOMOLAND_TRACE; github.com/josephg/editing-traces). Called by `./dev bench desktop --trace`.
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { makeRoom, openBrowser, openEngine, openWindow, report, withServer } from "./figures.mjs";
