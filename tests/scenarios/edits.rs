@@ -92,9 +92,25 @@ fn edits_of_two_devices_that_did_not_see_each_other_come_to_one_text() {
     for device in [&ada, &laptop] {
         set_online(device, true);
     }
-    for person in [&ada, &laptop, &grace] {
-        person.wait_message(&room, &message, "the last edit", |message| message["text"] == "laptop 2");
+    // The two wrote within the same moment by their clocks, which is why it may be either's last: but one's for all.
+    let people = [&ada, &laptop, &grace];
+    let shown = || people.map(|person| person.message(&room, &message)["text"].clone());
+    wait_until("all show one of the last edits", ARRIVES_WITHIN, || {
+        shown().windows(2).all(|pair| pair[0] == pair[1]) && (shown()[0] == "ada 2" || shown()[0] == "laptop 2")
+    });
+    let agreed = shown();
+    for person in people {
+        person.kill_and_start_again();
+        person.wait_server("online", ARRIVES_WITHIN);
         assert_eq!(person.messages(&room).len(), 1);
+    }
+    assert_eq!(shown(), agreed, "and it stays");
+    // Whoever lost writes over what won, having seen it.
+    for (device, text) in [(&ada, "ada at last"), (&laptop, "laptop at last")] {
+        edit(device, &room, &message, text);
+        for person in people {
+            person.wait_message(&room, &message, text, |message| message["text"] == text);
+        }
     }
 }
 
