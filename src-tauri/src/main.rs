@@ -25,6 +25,8 @@ mod instance;
 mod kept;
 mod keychain;
 mod links;
+#[cfg(target_os = "linux")]
+mod painting;
 mod settings;
 mod tray;
 mod window;
@@ -54,7 +56,16 @@ use crate::window::Geometry;
 /// what was acknowledged is on disk already, and a window that is closed must not leave a process behind.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
+#[cfg_attr(
+    target_os = "linux",
+    allow(unsafe_code, reason = "the environment has to be set before there are threads, which is here")
+)]
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    // SAFETY: this is the first thing that the process does, on its only thread.
+    unsafe {
+        painting::choose();
+    }
     let arguments = Arguments::parse();
     let ended = match arguments.explain {
         Some(sentence) => require_screen().map(|()| failure::show_dialog(&sentence)),

@@ -1,6 +1,6 @@
 // What measurements of the window share: the real programs in a folder of their own, and figures as lines of JSON.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -105,21 +105,4 @@ async function until(what, holds) {
     await new Promise((done) => setTimeout(done, 50));
   }
   throw new Error(`in vain: ${what}`);
-}
-
-export function megabytes(pid) {
-  const pss = /^Pss:\s+(\d+) kB/mu.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
-  return Number(pss[1]) / 1_024;
-}
-
-export function report(figure, ours, unit, target = null, reference = null, ratioMax = null) {
-  const ratio = reference === null ? null : ours / reference;
-  const met = target === null ? null : ours <= target && (ratioMax === null || ratio <= ratioMax);
-  const load = Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]);
-  if (met === false) process.exitCode = 1;
-  console.log(JSON.stringify({ figure: `window.${figure}`, ours: round(ours), reference: reference === null ? null : round(reference), ratio: ratio === null ? null : round(ratio), unit, target, met, load }));
-}
-
-function round(value) {
-  return Math.round(value * 100) / 100;
 }

@@ -50,7 +50,8 @@ const CACHE_BYTES: u64 = 2 * 1024 * 1024;
 /// By then the first lists were read and the server's first word was heard, which took memory for a moment.
 const STARTED_AFTER: Duration = Duration::from_secs(2);
 
-/// Events that a front may be behind. More: it gets [`Event::Resync`] and reads its lists again.
+/// Events that a front may be behind. More: it gets [`Event::Resync`] and reads its lists again. All their places are there
+/// from the start, and written to, which is why they hold an event's address and not the event.
 const EVENTS_BEHIND_MAX: usize = 8_192;
 
 /// Calls that wait for the actor. Full: callers wait.
@@ -121,7 +122,7 @@ pub enum OpenError {
 #[derive(Debug, Clone)]
 pub struct Engine {
     calls: mpsc::Sender<Call>,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Arc<Event>>,
     /// Held by whoever changes who is signed in, from the first look to the last write: such calls take turns, in the
     /// order in which they came.
     signing: Arc<tokio::sync::Mutex<()>>,
@@ -136,7 +137,7 @@ pub struct Engine {
 /// Events for one front, in order. A front that falls behind gets [`Event::Resync`] in place of what it missed.
 #[derive(Debug)]
 pub struct EventStream {
-    events: broadcast::Receiver<Event>,
+    events: broadcast::Receiver<Arc<Event>>,
 }
 
 impl Engine {
@@ -266,7 +267,7 @@ impl EventStream {
     /// The next event; `None` once the engine has shut down.
     pub async fn next(&mut self) -> Option<Event> {
         match self.events.recv().await {
-            Ok(event) => Some(event),
+            Ok(event) => Some(Arc::unwrap_or_clone(event)),
             Err(broadcast::error::RecvError::Lagged(_)) => Some(Event::Resync {}),
             Err(broadcast::error::RecvError::Closed) => None,
         }

@@ -70,7 +70,7 @@ pub(crate) struct EngineActor {
     healing: Healing,
     pub(crate) records: Records,
     pub(crate) keys: DeviceKey,
-    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) events: broadcast::Sender<Arc<Event>>,
     gallery: Gallery,
     calls: mpsc::Receiver<Call>,
     home: Option<Home>,
@@ -94,7 +94,7 @@ impl EngineActor {
     pub(super) fn new(
         disk: Disk,
         keys: DeviceKey,
-        events: broadcast::Sender<Event>,
+        events: broadcast::Sender<Arc<Event>>,
         gallery: Gallery,
         calls: mpsc::Receiver<Call>,
     ) -> Self {
@@ -212,7 +212,7 @@ impl EngineActor {
 
     fn tell(&self, event: Event) {
         // Without a front nobody listens.
-        let _ = self.events.send(event);
+        let _ = self.events.send(Arc::new(event));
     }
 
     pub(crate) async fn run(mut self) {

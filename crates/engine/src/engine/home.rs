@@ -115,7 +115,7 @@ pub(crate) struct Home {
     pub(crate) account: Account,
     pub(crate) key: Arc<SecretKey>,
     pub(super) records: Records,
-    pub(super) events: broadcast::Sender<Event>,
+    pub(super) events: broadcast::Sender<Arc<Event>>,
     pub(super) channels: Channels,
     pub(super) started: Instant,
     pub(super) replica: Replica,
@@ -191,7 +191,7 @@ impl Home {
         key: SecretKey,
         store: Arc<dyn Store>,
         records: Records,
-        events: broadcast::Sender<Event>,
+        events: broadcast::Sender<Arc<Event>>,
         channels: Channels,
     ) -> Result<Self, StoreError> {
         let key = Arc::new(key);
@@ -472,7 +472,7 @@ impl Home {
 
     pub(super) fn tell(&self, event: Event) {
         // Without a front nobody listens.
-        let _ = self.events.send(event);
+        let _ = self.events.send(Arc::new(event));
     }
 
     // Disk.

@@ -42,7 +42,7 @@ struct Stage {
     ada: Home,
     disk: mpsc::UnboundedReceiver<DiskEvent>,
     peers: mpsc::Receiver<PeerEvent>,
-    told: broadcast::Receiver<Event>,
+    told: broadcast::Receiver<Arc<Event>>,
     eve: Eve,
 }
 
@@ -353,8 +353,8 @@ async fn c08_raw_frames_of_a_removed_member_get_and_change_nothing() {
     stage
         .until(|stage| {
             while let Ok(event) = stage.told.try_recv() {
-                if let Event::TypingChanged { room_id, .. } = event {
-                    typing.push(room_id);
+                if let Event::TypingChanged { room_id, .. } = &*event {
+                    typing.push(room_id.clone());
                 }
             }
             typing.contains(&shared.to_string())
@@ -448,11 +448,11 @@ async fn c10_raw_updates_of_a_reader_change_nothing_and_her_caret_shows() {
             while let Ok(event) = stage.told.try_recv() {
                 told.push(event);
             }
-            told.iter().any(|event| matches!(event, Event::DocAwareness { device_id, .. } if *device_id == eve))
+            told.iter().any(|event| matches!(&**event, Event::DocAwareness { device_id, .. } if *device_id == eve))
         })
         .await;
     assert_eq!(texts, BTreeSet::from(["hers".to_owned()]), "not even for a moment");
-    let shown = |event: &&Event| matches!(event, Event::DocUpdate { .. } | Event::DocReset { .. });
+    let shown = |event: &&Arc<Event>| matches!(&***event, Event::DocUpdate { .. } | Event::DocReset { .. });
     assert_eq!(told.iter().filter(shown).count(), 0, "no editor was told anything: {told:?}");
     assert_eq!(stage.ada.awareness(log).len(), 1);
     assert!(!stage.eve.closed, "the link stands");

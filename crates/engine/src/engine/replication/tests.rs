@@ -58,7 +58,7 @@ impl Store for HeldStore {
 pub(in crate::engine) struct Device {
     pub(in crate::engine) home: Home,
     disk: mpsc::UnboundedReceiver<DiskEvent>,
-    events: broadcast::Receiver<Event>,
+    events: broadcast::Receiver<Arc<Event>>,
 }
 
 impl Device {
@@ -151,7 +151,7 @@ impl Device {
     fn told_changed(&mut self) -> Vec<DeliveryState> {
         let mut told = Vec::new();
         while let Ok(event) = self.events.try_recv() {
-            if let Event::MessageChanged { message, .. } = event {
+            if let Event::MessageChanged { message, .. } = &*event {
                 told.push(message.state);
             }
         }

@@ -59,7 +59,7 @@ struct Person {
     home: Home,
     store: Arc<HeldStore>,
     disk: mpsc::UnboundedReceiver<DiskEvent>,
-    _told: broadcast::Receiver<Event>,
+    _told: broadcast::Receiver<Arc<Event>>,
     /// Changes of the roster that reached them.
     changes: usize,
 }
