@@ -22,6 +22,8 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use crate::member::socket_config;
+
 /// The first argument of this program in its second role.
 pub(crate) const ROLE: &str = "bare-relay";
 
@@ -78,7 +80,7 @@ impl Drop for BareRelay {
 /// A socket that hears what others with `number` say.
 pub(crate) async fn connect(port: u16, number: u32) -> Socket {
     let address = format!("ws://127.0.0.1:{port}/{number}");
-    let connecting = tokio_tungstenite::connect_async_with_config(address, None, true);
+    let connecting = tokio_tungstenite::connect_async_with_config(address, Some(socket_config()), true);
     connecting.await.expect("the bare relay takes everybody").0
 }
 

@@ -33,6 +33,7 @@ use signaling_server::clock::Clock;
 use signaling_server::config::Config;
 use signaling_server::shutdown::Shutdown;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::bare_relay::Socket;
 
@@ -85,6 +86,11 @@ fn registered(app: &App, number: usize) -> Registered {
     }
 }
 
+/// As a client has it: it reads less at once than the library would.
+pub(crate) fn socket_config() -> WebSocketConfig {
+    WebSocketConfig::default().read_buffer_size(16 * 1024)
+}
+
 /// Connects and signs the handshake, as far as the welcome.
 pub(crate) async fn sign_in(port: u16, who: &Registered) -> (Socket, ServerKey) {
     try_sign_in(port, who).await.unwrap_or_else(|why| panic!("the server does not take the connection: {why}"))
@@ -93,7 +99,7 @@ pub(crate) async fn sign_in(port: u16, who: &Registered) -> (Socket, ServerKey) 
 /// Likewise; why not, where there is no server, or it says goodbye.
 async fn try_sign_in(port: u16, who: &Registered) -> Result<(Socket, ServerKey), String> {
     let address = format!("ws://127.0.0.1:{port}/v1/connect");
-    let connecting = tokio_tungstenite::connect_async_with_config(address, None, true);
+    let connecting = tokio_tungstenite::connect_async_with_config(address, Some(socket_config()), true);
     let mut socket = connecting.await.map_err(|error| error.to_string())?.0;
     let hello = match receive(&mut socket).await.ok_or("it ended before the hello")? {
         ServerFrame::Hello(hello) => hello,

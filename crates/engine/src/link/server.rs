@@ -38,6 +38,10 @@ use crate::account::http::{HttpClient, HttpFailure, Tokens};
 use crate::account::record::StoredTokens;
 use crate::api::error::ErrorKind;
 
+/// What one read takes at most. The library writes zeros over all of it before each, also where nothing has come; its own
+/// choice is 128 KiB.
+const READ_BUFFER_BYTES: usize = 16 * 1024;
+
 /// From the first packet to the welcome.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -456,8 +460,10 @@ async fn connect_and_greet(config: &ServerLinkConfig) -> Result<(Socket, Welcome
     let unreachable = |cause: String| retry(format!("{} cannot be reached ({cause}).", config.address));
     let request = config.address.websocket("/v1/connect").into_client_request();
     let request = request.map_err(|error| unreachable(error.to_string()))?;
-    let limits =
-        WebSocketConfig::default().max_message_size(Some(FRAME_BYTES_MAX)).max_frame_size(Some(FRAME_BYTES_MAX));
+    let limits = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_message_size(Some(FRAME_BYTES_MAX))
+        .max_frame_size(Some(FRAME_BYTES_MAX));
     let connected = connect_async_with_config(request, Some(limits), true).await;
     let (mut socket, _) = connected.map_err(|error| unreachable(error.to_string()))?;
     let not_momoland = || retry(format!("{} answers, but not as a Momoland server does.", config.address));
