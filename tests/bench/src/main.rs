@@ -161,6 +161,9 @@ async fn main() -> ExitCode {
     if wanted.calls {
         kept &= tokio::task::block_in_place(calls::measure);
         kept &= tokio::task::block_in_place(pictures::measure);
+        if wanted.long {
+            kept &= tokio::task::block_in_place(pictures::measure_long);
+        }
     }
     if wanted.server {
         kept &= server::measure(folder.path(), wanted.only, wanted.long).await;

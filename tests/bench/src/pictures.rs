@@ -1,15 +1,17 @@
-//! Pictures in a call between two programs with synthetic cameras: what they cost beside the codec alone.
+//! Pictures in a call between two programs with synthetic cameras: what they cost beside the codec alone, and what a long
+//! call takes of memory.
 
 use std::time::{Duration, Instant};
 
 use momoland_media::cameras::test_picture::TestPicture;
 use momoland_media::video::codec::Content;
 use momoland_media::video::vp8;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::sound::with_devices;
 use support::{Momo, World, wait_direct, wait_until};
 
 use crate::figure::{self, Samples, Target};
+use crate::memory::Memory;
 use crate::processor;
 
 /// For anything that must happen, on a busy machine.
@@ -34,31 +36,70 @@ pub(crate) fn measure() -> bool {
     )
 }
 
+/// Two who see each other in 720p.
+struct Call {
+    _world: World,
+    ada: Momo,
+    grace: Momo,
+    id: Value,
+}
+
+impl Call {
+    fn begin() -> Self {
+        let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
+        let room = world.room_of(&[&ada, &grace]);
+        for (person, voice) in [(&ada, 1), (&grace, 2)] {
+            with_devices(person, voice, &world.folder().join(format!("{}.heard", person.name())), None);
+            person.wait_server("online", PATIENCE);
+        }
+        wait_direct(&ada, &grace);
+        let id = ada.ask("calls.start", json!({ "roomId": room, "media": "video" }))["callId"].clone();
+        grace.wait_event(0, "it rings", PATIENCE, |event| event["type"] == "call.incoming");
+        grace.ask("calls.join", json!({ "callId": id, "camera": true }));
+        let call = Self { _world: world, ada, grace, id };
+        wait_until("both see 720p", PATIENCE, || {
+            [&call.ada, &call.grace].into_iter().all(|person| {
+                let stats = call.stats(person);
+                stats["peers"][0]["video"]["height"].as_u64() == Some(720)
+            })
+        });
+        call
+    }
+
+    fn stats(&self, person: &Momo) -> Value {
+        person.ask("calls.stats", json!({ "callId": self.id }))
+    }
+}
+
+/// What a client holds of memory in a call, at its fifteenth minute beside its third. Takes that long.
+pub(crate) fn measure_long() -> bool {
+    let call = Call::begin();
+    let begun = Instant::now();
+    let at = |minutes: u64| {
+        std::thread::sleep(Duration::from_secs(minutes * 60).saturating_sub(begun.elapsed()));
+        let held = [&call.ada, &call.grace].map(|person| Memory::of(person.pid()).rss_kib / 1024.0);
+        Samples::from(held.into_iter().fold(0.0, f64::max))
+    };
+    let (early, late) = (at(3), at(15));
+    let decoded = call.stats(&call.ada)["peers"][0]["video"]["framesDecoded"].as_u64().unwrap_or_default();
+    assert!(decoded > 10_000, "it was a call until the end: {decoded} pictures");
+    let name = "calls.rss_at_minute_15/minute_3";
+    figure::print_beside(name, "MiB", &late, Some(&early), Target::RatioAtMost(1.05))
+}
+
 /// Processor time of one of two who see each other, milliseconds a second of 30 pictures each way; and the rate.
 fn call() -> (f64, u32) {
-    let (world, [ada, grace]) = World::with_people(["ada", "grace"]);
-    let room = world.room_of(&[&ada, &grace]);
-    for (person, voice) in [(&ada, 1), (&grace, 2)] {
-        with_devices(person, voice, &world.folder().join(format!("{}.heard", person.name())), None);
-        person.wait_server("online", PATIENCE);
-    }
-    wait_direct(&ada, &grace);
-    let call = ada.ask("calls.start", json!({ "roomId": room, "media": "video" }))["callId"].clone();
-    grace.wait_event(0, "it rings", PATIENCE, |event| event["type"] == "call.incoming");
-    grace.ask("calls.join", json!({ "callId": call, "camera": true }));
-    let stats = |person: &Momo| person.ask("calls.stats", json!({ "callId": call }))["peers"][0].clone();
-    wait_until("both see 720p", PATIENCE, || {
-        [&ada, &grace].into_iter().all(|person| stats(person)["video"]["height"].as_u64() == Some(720))
-    });
-    let decoded = || stats(&ada)["video"]["framesDecoded"].as_u64().expect("she sees some");
+    let call = Call::begin();
+    let ada = &call.ada;
+    let decoded = || call.stats(ada)["peers"][0]["video"]["framesDecoded"].as_u64().expect("she sees some");
     let before = (processor::time_of(ada.pid()), decoded());
     let begun = Instant::now();
     wait_until("the time is over", PATIENCE, || begun.elapsed() >= COUNTED);
     let used = processor::time_of(ada.pid()) - before.0;
     #[expect(clippy::cast_precision_loss, reason = "some hundred")]
     let pictures = (decoded() - before.1) as f64;
-    let bits = stats(&ada)["sent"]["video"]["bitsPerSecond"].as_u64().and_then(|bits| u32::try_from(bits).ok());
-    let bits = bits.expect("she sends some");
+    let bits = call.stats(ada)["peers"][0]["sent"]["video"]["bitsPerSecond"].as_u64();
+    let bits = bits.and_then(|bits| u32::try_from(bits).ok()).expect("she sends some");
     let rate = Samples::from(pictures / begun.elapsed().as_secs_f64());
     figure::print("calls.pictures_a_second_of_720p", "1/s", &rate, None);
     (used.as_secs_f64() * 1e3 / pictures * f64::from(RATE), bits)
