@@ -1,11 +1,10 @@
 //! How WebKitGTK paints the page where there is no graphics card.
 //!
 //! OpenGL is Mesa's software then, some 40 MB of it in two processes. By default WebKit composes each frame by it; told not to,
-//! it paints what changed and is done, as it also does where OpenGL fails. Pictures of calls go on being drawn by WebGL, which
-//! the page alone loads. `docs/figures.md` has what that comes to: three times the pictures of a call, and 100 MB less.
+//! it paints without, and the application does not load it. Pictures of calls go on being drawn by WebGL in the page. `docs/figures.md` has what that comes to: three times the pictures of a call, and 100 MB less.
 #![allow(
     unsafe_code,
-    reason = "the environment of a process is told nobody else, and is all that WebKit asks; it is in this file"
+    reason = "WebKit asks the environment alone, and setting that is sound only without other threads"
 )]
 
 use std::path::Path;
@@ -13,7 +12,7 @@ use std::path::Path;
 /// What is said to GTK and WebKitGTK, and to the processes that the latter starts.
 const WITHOUT_CARD: [(&str, &str); 3] = [
     ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
-    // Named, so that it does not look for one by way of OpenGL. There is none; nothing is opened there.
+    // Named, so that it does not look for one by way of OpenGL.
     ("WEBKIT_WEB_RENDER_DEVICE_FILE", "/dev/null"),
     ("GDK_GL", "disable"),
 ];

@@ -4,9 +4,10 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { median } from "./median.mjs";
-import { family, megabytes, program, stat, until } from "./processes.mjs";
+import { program, until } from "./processes.mjs";
 import { report } from "./report.mjs";
 import { Stage, WINDOW } from "./stage.mjs";
+import { family, megabytes, stat } from "./usage.mjs";
 
 const RUNS = 3;
 /** What its person has open: as many rooms, each with a page of messages. */
@@ -40,9 +41,9 @@ for (let run = 0; run < RUNS; run += 1) {
     await window.register({ server: server.address, handle: "ada", password: "boat-shed ada", displayName: "Ada Okafor" });
     for (const number of Array(ROOMS).keys()) await fillRoom(window, `room ${number}`);
     await window.close();
-    // As its person starts it: who drives a page by automation makes it take a third more.
-    const pids = () => family(application.pid);
+    // As its person starts it: a page that is driven by automation takes some 40 MB more.
     const application = stage.start("application", program("momoland"), ["--data", window.dataDir, "--geometry", `${WINDOW.width}x${WINDOW.height}+10+10`]);
+    const pids = () => family(application.pid);
     await until("its page is there", () => pids().length >= PROCESSES_MIN);
     cores.push(await idleShare(pids()));
     // What a page's start left is looked through when it has been idle for a while.

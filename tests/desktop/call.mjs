@@ -2,8 +2,8 @@
 // tile of about 640×360. Called by `./dev bench desktop`; one JSON line a figure.
 //
 // The page is asked at every frame that it paints whether a new picture was drawn on the tile since the last one.
-import { until } from "./processes.mjs";
 import { Momo } from "./momo.mjs";
+import { until } from "./processes.mjs";
 import { report } from "./report.mjs";
 import { Stage } from "./stage.mjs";
 
@@ -13,12 +13,13 @@ const TILE_WIDTH = 640;
 const WIDTH_OFF_MAX = 24;
 const MEASURED_S = 15;
 
-const WIDTH = "return document.querySelector('[role=img][aria-label^=\"Picture of\"] canvas')?.clientWidth ?? null";
+const CANVAS = `document.querySelector('[role=img][aria-label^="Picture of"] canvas')`;
+const WIDTH = `return ${CANVAS}?.clientWidth ?? null`;
 
 // Runs in the page. Only what was drawn on this canvas counts, and twice between two frames counts once.
 const COUNT = `
   const [seconds, done] = arguments;
-  const canvas = document.querySelector('[role=img][aria-label^="Picture of"] canvas');
+  const canvas = ${CANVAS};
   const card = canvas.getContext("webgl2");
   let drawn = false, pictures = 0, shown = 0, frames = 0;
   const [target, name] = card === null ? [canvas.getContext("2d"), "putImageData"] : [card, "drawArrays"];
@@ -78,5 +79,5 @@ async function fitTile(window) {
 }
 
 async function pictureWidth(window) {
-  return await window.driver.executeScript("return document.querySelector('[role=img][aria-label^=\"Picture of\"] canvas').width");
+  return await window.driver.executeScript(`return ${CANVAS}.width`);
 }

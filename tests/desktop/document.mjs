@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { makeRoom, openBrowser, openEngine, openWindow, withServer } from "./figures.mjs";
-import { report } from "./report.mjs";
 import { median } from "./median.mjs";
+import { report } from "./report.mjs";
 
 const TITLE = "The finished paper";
 const SHORT_TITLE = "A short note";

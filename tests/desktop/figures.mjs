@@ -1,4 +1,4 @@
-// What measurements of the window share: the real programs in a folder of their own, and figures as lines of JSON.
+// What measurements of the window share: the real programs in a folder of their own, and a browser.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -4,9 +4,9 @@
 //
 // Where the disk is slow to sync, `TMPDIR=/dev/shm` fills the rooms in a fraction of the time.
 import { makeRoom, openBrowser, openEngine, openWindow, withServer } from "./figures.mjs";
-import { megabytes } from "./processes.mjs";
-import { report } from "./report.mjs";
 import { median } from "./median.mjs";
+import { report } from "./report.mjs";
+import { megabytes } from "./usage.mjs";
 
 const LONG = Number(process.env.MOMOLAND_BENCH_MESSAGES ?? 100_000);
 const SHORT = 100;
