@@ -21,6 +21,8 @@ pub(super) struct Journal {
     pub(super) last: u64,
     queue: Vec<JournalEntry>,
     pub(super) writing: Option<Vec<Answer>>,
+    /// Entries that the batch under way deletes.
+    deleting: BTreeSet<u64>,
 }
 
 struct JournalEntry {
@@ -70,20 +72,23 @@ impl Journal {
     fn open_entry(&mut self, log: LogId, bytes: usize) -> &mut JournalEntry {
         let fits = |entry: &JournalEntry| entry.updates.is_empty() || entry.updates.len() + bytes <= ENTRY_BYTES_MAX;
         let open = self.queue.iter().rposition(|entry| entry.log == log && entry.open);
-        let place = open.filter(|place| self.queue.get(*place).is_some_and(fits)).unwrap_or_else(|| {
-            self.last += 1;
-            self.queue.push(JournalEntry {
-                log,
-                number: self.last,
-                instead_of: BTreeSet::new(),
-                anew: None,
-                updates: Vec::new(),
-                answers: Vec::new(),
-                open: true,
-            });
-            self.queue.len() - 1
-        });
-        &mut self.queue[place]
+        match open.filter(|place| self.queue.get(*place).is_some_and(fits)) {
+            Some(place) => &mut self.queue[place],
+            None => self.push(log),
+        }
+    }
+
+    fn push(&mut self, log: LogId) -> &mut JournalEntry {
+        self.last += 1;
+        self.queue.push_mut(JournalEntry {
+            log,
+            number: self.last,
+            instead_of: BTreeSet::new(),
+            anew: None,
+            updates: Vec::new(),
+            answers: Vec::new(),
+            open: true,
+        })
     }
 
     /// Adds no more to the entries of a document that wait.
@@ -91,8 +96,17 @@ impl Journal {
         self.queue.iter_mut().filter(|entry| entry.log == log).for_each(|entry| entry.open = false);
     }
 
-    /// Events say what these entries say: they need not be written any more, only answered.
-    pub(super) fn drop_entries(&mut self, numbers: &BTreeSet<u64>) {
+    /// Deletes entries, since events say what they say or nobody will take it. Those that wait are only answered.
+    pub(super) fn delete(&mut self, log: LogId, numbers: BTreeSet<u64>) {
+        if numbers.is_empty() {
+            return;
+        }
+        self.drop_entries(&numbers);
+        let entry = self.push(log);
+        (entry.instead_of, entry.open) = (numbers, false);
+    }
+
+    fn drop_entries(&mut self, numbers: &BTreeSet<u64>) {
         self.queue.iter_mut().filter(|entry| numbers.contains(&entry.number)).for_each(|entry| entry.updates.clear());
     }
 
@@ -102,6 +116,11 @@ impl Journal {
         if let Some(entry) = self.queue.iter_mut().rev().find(|entry| entry.log == log) {
             entry.instead_of = numbers;
         }
+    }
+
+    /// Whether an entry is deleted, or another stands for it, though it may be on the disk still.
+    pub(super) fn deletes(&self, number: u64) -> bool {
+        self.deleting.contains(&number) || self.queue.iter().any(|entry| entry.instead_of.contains(&number))
     }
 
     /// The last entry of a document makes own events again; it and the note of that are written together.
@@ -128,8 +147,10 @@ impl Journal {
         });
         let fit = fit.count().max(1);
         let (mut batch, mut answers) = (Batch::new(), Vec::new());
+        self.deleting.clear();
         for entry in self.queue.drain(..fit) {
-            DocumentRecords::delete_journal(&mut batch, entry.log, entry.instead_of.into_iter());
+            DocumentRecords::delete_journal(&mut batch, entry.log, entry.instead_of.iter().copied());
+            self.deleting.extend(entry.instead_of);
             if let Some(anew) = &entry.anew {
                 DocumentRecords::put_written_anew(&mut batch, entry.log, anew);
             }

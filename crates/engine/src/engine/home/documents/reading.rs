@@ -57,6 +57,10 @@ impl Home {
         let mut batch = Batch::new();
         let mut journalled = BTreeSet::new();
         for (number, updates) in journal {
+            if self.documents.journal.deletes(number) {
+                // An event says it, or other changes hold the same words: with both the text would be there twice.
+                continue;
+            }
             let recovered: Vec<Recovered> = split(&updates).into_iter().map(|it| document.recover(it)).collect();
             if recovered.iter().all(|it| *it == Recovered::Known) {
                 // The events were stored, and there was no time left to say so.
@@ -179,10 +183,7 @@ impl Home {
         let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
         (shelved.issue_at, shelved.leans_since) = (None, None);
         let numbers = std::mem::take(&mut shelved.journalled);
-        self.documents.journal.drop_entries(&numbers);
-        let mut batch = Batch::new();
-        DocumentRecords::delete_journal(&mut batch, log, numbers.into_iter());
-        self.persistence.write(batch);
+        self.documents.journal.delete(log, numbers);
     }
 
     /// What own changes build on never came: they are made again beside what did.

@@ -115,10 +115,7 @@ impl Home {
         }
         let Some(Issuing { parts, waiting: _, numbers }) = shelved.issuing.take() else { return };
         if parts.is_empty() {
-            self.documents.journal.drop_entries(&numbers);
-            let mut batch = Batch::new();
-            DocumentRecords::delete_journal(&mut batch, log, numbers.into_iter());
-            self.persistence.write(batch);
+            self.documents.journal.delete(log, numbers);
             let Some(shelved) = self.documents.shelf.get_mut(&log) else { return };
             if shelved.document.as_ref().is_some_and(Document::has_unissued) && shelved.issue_at.is_none() {
                 shelved.issue_at = Some(Instant::now() + ISSUE_AFTER);
