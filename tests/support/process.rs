@@ -22,6 +22,8 @@ pub struct Watched {
 pub struct Usage {
     /// Resident memory, KiB.
     pub rss_kib: u64,
+    /// The most that it was resident so far, KiB.
+    pub rss_peak_kib: u64,
     /// Open files, sockets included.
     pub files: usize,
     pub threads: u64,
@@ -105,6 +107,7 @@ impl Watched {
         };
         Usage {
             rss_kib: field("VmRSS:"),
+            rss_peak_kib: field("VmHWM:"),
             files: std::fs::read_dir(folder.join("fd")).expect("the process runs").count(),
             threads: field("Threads:"),
         }
