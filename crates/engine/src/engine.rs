@@ -147,6 +147,7 @@ impl Engine {
     /// An [`OpenError`] that names the folder and what to do.
     pub async fn open(config: EngineConfig) -> Result<Self, OpenError> {
         allocator::use_few_heaps();
+        allocator::keep_large_pieces_apart();
         let EngineConfig { data_dir, keys } = config;
         let vault = match keys {
             KeyStorage::Vault(vault) => Some(vault),

@@ -256,14 +256,13 @@ impl<T: Texts> Feed<T> {
         roster_version: u64,
         what: What<T::Text>,
     ) -> Option<Change> {
-        let stamp = Stamp::of(order, author, &mut self.names)?;
-        let roster_version = u32::try_from(roster_version).unwrap_or(u32::MAX);
+        let stamp = Stamp::of(order, author, roster_version, false, &mut self.names)?;
         let number = self.items.number_or_new(id)?;
         let item = self.items.get_mut(number)?;
         if item.written.is_some() {
             return None;
         }
-        item.written = Some(Written { stamp, roster_version, what });
+        item.written = Some(Written { stamp, what });
         let post = item.comment_on();
         if let Some(post) = post {
             let (items, names) = (&self.items, &self.names);

@@ -43,7 +43,6 @@ pub(crate) struct Said<T> {
 #[derive(Debug, Clone)]
 pub(crate) struct Written<X> {
     pub(crate) stamp: Stamp,
-    pub(crate) roster_version: u32,
     pub(crate) what: What<X>,
 }
 
@@ -232,8 +231,8 @@ impl<X> Item<X> {
         let is_cut = |order: &EventOrder, version: u64| is_cut(of(order), order.seq, version);
         self.written = self.written.take().filter(|written| {
             let posts = matches!(written.what, What::Post(_));
-            let version = u64::from(written.roster_version);
-            let Some(order) = written.stamp.order(names) else { return true };
+            let stamp = written.stamp;
+            let Some((order, version)) = stamp.order(names).zip(stamp.roster_version(names)) else { return true };
             !(is_cut(&order, version) || posts && is_post_cut(of(&order), order.seq, order.hlc, version))
         });
         if let Some(rare) = &mut self.rare {

@@ -7,29 +7,41 @@
 //! # Invariants
 //! 1. What is in a list does not depend on when lists are settled. Test: `prop_lists_are_as_vectors`.
 
+use std::marker::PhantomData;
+
 /// Changes from which on lists are settled anew; more where there is more to settle, so that it costs the same a change.
 const CHANGES_MIN: usize = 4096;
 
 /// Where the entries of one list are.
 #[derive(Debug, Clone)]
-pub(crate) enum List<T> {
-    /// In the one piece.
-    Settled { start: u32, len: u32 },
-    /// In a place of their own.
-    #[expect(clippy::box_collection, reason = "few are; a vector itself would make all others half as large again")]
-    Loose(Box<Vec<T>>),
+pub(crate) struct List<T> {
+    /// In the one piece; or of a list in a place of its own, which place.
+    start: u32,
+    len: u32,
+    of: PhantomData<T>,
 }
+
+/// Stands for the length of a list in a place of its own, which knows it.
+const LOOSE: u32 = u32::MAX;
 
 impl<T> Default for List<T> {
     fn default() -> Self {
-        Self::Settled { start: 0, len: 0 }
+        Self { start: 0, len: 0, of: PhantomData }
     }
 }
 
-/// The entries of all lists that are settled.
+impl<T> List<T> {
+    fn loose_at(&self) -> Option<usize> {
+        if self.len == LOOSE { usize::try_from(self.start).ok() } else { None }
+    }
+}
+
+/// The entries of all lists of a kind.
 #[derive(Debug, Clone)]
 pub(crate) struct Lists<T> {
     piece: Vec<T>,
+    /// Those that changed since all were settled.
+    loose: Vec<Vec<T>>,
     /// Entries of all lists, loose ones too.
     entries: usize,
     /// Changes of lists since they were settled.
@@ -38,33 +50,36 @@ pub(crate) struct Lists<T> {
 
 impl<T> Default for Lists<T> {
     fn default() -> Self {
-        Self { piece: Vec::new(), entries: 0, changes: 0 }
+        Self { piece: Vec::new(), loose: Vec::new(), entries: 0, changes: 0 }
     }
 }
 
 impl<T: Copy> Lists<T> {
-    pub(crate) fn get<'a>(&'a self, list: &'a List<T>) -> &'a [T] {
-        match list {
-            List::Settled { start, len } => self.settled(*start, *len).unwrap_or_default(),
-            List::Loose(entries) => entries,
+    pub(crate) fn get(&self, list: &List<T>) -> &[T] {
+        match list.loose_at() {
+            Some(at) => self.loose.get(at).map(Vec::as_slice).unwrap_or_default(),
+            None => self.settled(list).unwrap_or_default(),
         }
     }
 
-    fn settled(&self, start: u32, len: u32) -> Option<&[T]> {
-        let start = usize::try_from(start).ok()?;
-        self.piece.get(start..start.checked_add(usize::try_from(len).ok()?)?)
+    fn settled(&self, list: &List<T>) -> Option<&[T]> {
+        let start = usize::try_from(list.start).ok()?;
+        self.piece.get(start..start.checked_add(usize::try_from(list.len).ok()?)?)
     }
 
     pub(crate) fn change(&mut self, list: &mut List<T>, change: impl FnOnce(&mut Vec<T>)) {
-        let mut entries = match std::mem::take(list) {
-            List::Loose(entries) => entries,
-            settled @ List::Settled { .. } => Box::new(self.get(&settled).to_vec()),
-        };
+        let at = list.loose_at().unwrap_or(self.loose.len());
+        if at == self.loose.len() {
+            // So many changes settle all lists long before.
+            let Ok(start) = u32::try_from(at) else { return };
+            self.loose.push(self.get(list).to_vec());
+            (list.start, list.len) = (start, LOOSE);
+        }
+        let Some(entries) = self.loose.get_mut(at) else { return };
         let before = entries.len();
-        change(&mut entries);
+        change(entries);
         self.entries = self.entries.saturating_sub(before).saturating_add(entries.len());
         self.changes = self.changes.saturating_add(1);
-        *list = List::Loose(entries);
     }
 
     /// Whether so much changed that settling is worth what it costs.
@@ -80,16 +95,23 @@ impl<T: Copy> Lists<T> {
         if self.changes == 0 {
             return;
         }
-        let mut piece = Vec::with_capacity(self.entries);
+        let (mut piece, mut loose) = (Vec::with_capacity(self.entries), Vec::new());
         for list in lists {
             let entries = self.get(list);
-            // More than can be numbered stay loose.
-            let (Ok(start), Ok(len)) = (u32::try_from(piece.len()), u32::try_from(entries.len())) else { continue };
-            piece.extend_from_slice(entries);
-            *list = List::Settled { start, len };
+            match (u32::try_from(piece.len()), u32::try_from(entries.len())) {
+                (Ok(start), Ok(len)) if len != LOOSE => {
+                    piece.extend_from_slice(entries);
+                    (list.start, list.len) = (start, len);
+                }
+                // More than can be numbered stay loose.
+                _ => {
+                    let entries = entries.to_vec();
+                    (list.start, list.len) = (u32::try_from(loose.len()).unwrap_or(u32::MAX), LOOSE);
+                    loose.push(entries);
+                }
+            }
         }
-        self.piece = piece;
-        self.changes = 0;
+        (self.piece, self.loose, self.changes) = (piece, loose, 0);
     }
 }
 

@@ -6,8 +6,8 @@ use momoland_protocol::clock::Hlc;
 use momoland_protocol::event::{EventOrder, EventPlace};
 use momoland_protocol::id::{AccountId, ChainId, Seq};
 
-/// A chain, and whose it is.
-type Writer = (ChainId, AccountId);
+/// A chain, whose it is, and the roster version that its events name.
+type Writer = (ChainId, AccountId, u64);
 
 /// Those who wrote in one feed, in the order in which they came.
 #[derive(Debug, Clone, Default)]
@@ -29,19 +29,35 @@ impl Names {
     }
 }
 
-/// Who wrote an event, where and when. In words of four bytes: there is one of each like.
+/// Who wrote an event, where and when, by which roster, and one thing more. In words of four bytes: there is one of each like.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp {
     hlc: [u32; 2],
     writer: u32,
-    seq: u32,
+    /// The sequence number doubled, and one more where it is marked.
+    seq_and_mark: u32,
 }
 
 impl Stamp {
     /// `None`: so long a chain is nobody's.
-    pub(crate) fn of(order: EventOrder, author: AccountId, names: &mut Names) -> Option<Self> {
-        let seq = u32::try_from(order.seq.0).ok()?;
-        Some(Self { hlc: split(order.hlc), writer: names.number_of((order.chain(), author))?, seq })
+    pub(crate) fn of(
+        order: EventOrder,
+        author: AccountId,
+        roster_version: u64,
+        marked: bool,
+        names: &mut Names,
+    ) -> Option<Self> {
+        let seq_and_mark = u32::try_from(order.seq.0).ok()?.checked_mul(2)? + u32::from(marked);
+        let writer = names.number_of((order.chain(), author, roster_version))?;
+        Some(Self { hlc: split(order.hlc), writer, seq_and_mark })
+    }
+
+    pub(crate) fn is_marked(&self) -> bool {
+        self.seq_and_mark % 2 == 1
+    }
+
+    fn seq(&self) -> Seq {
+        Seq(u64::from(self.seq_and_mark / 2))
     }
 
     fn writer(&self, names: &Names) -> Option<Writer> {
@@ -53,17 +69,21 @@ impl Stamp {
     }
 
     pub(crate) fn author(&self, names: &Names) -> Option<AccountId> {
-        self.writer(names).map(|(_, author)| author)
+        self.writer(names).map(|(_, author, _)| author)
+    }
+
+    pub(crate) fn roster_version(&self, names: &Names) -> Option<u64> {
+        self.writer(names).map(|(_, _, version)| version)
     }
 
     pub(crate) fn order(&self, names: &Names) -> Option<EventOrder> {
-        let (ChainId { device, incarnation }, _) = self.writer(names)?;
-        Some(EventOrder { hlc: self.hlc(), device, incarnation, seq: Seq(u64::from(self.seq)) })
+        let (ChainId { device, incarnation }, _, _) = self.writer(names)?;
+        Some(EventOrder { hlc: self.hlc(), device, incarnation, seq: self.seq() })
     }
 
     pub(crate) fn place(&self, names: &Names) -> Option<EventPlace> {
-        let (chain, _) = self.writer(names)?;
-        Some(EventPlace { chain, seq: Seq(u64::from(self.seq)) })
+        let (chain, _, _) = self.writer(names)?;
+        Some(EventPlace { chain, seq: self.seq() })
     }
 }
 

@@ -194,6 +194,7 @@ impl Home {
         events: broadcast::Sender<Arc<Event>>,
         channels: Channels,
     ) -> Result<Self, StoreError> {
+        allocator::keep_large_pieces_apart();
         let key = Arc::new(key);
         let documents = Documents::new(DocumentRecords::new(Arc::clone(&store)));
         let (persistence, state) = Persistence::start(Arc::clone(&store), channels.disk.clone())?;
