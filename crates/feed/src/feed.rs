@@ -7,7 +7,9 @@
 //! 4. What one event changes costs the place of one post in each order, not a look at all. By construction: `rerank`.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 
+use hashbrown::HashTable;
 use momoland_protocol::clock::{Hlc, UnixMillis};
 use momoland_protocol::event::{Action, Event, EventOrder, EventPlace};
 use momoland_protocol::feed::{CommentContent, HideContent, LikeContent, PostContent};
@@ -127,13 +129,14 @@ pub struct Feed<T: Texts = InMemory> {
 #[derive(Debug, Clone)]
 struct Items<X> {
     all: Vec<Item<X>>,
-    /// Of each id the first bytes, and its number.
-    by_id: BTreeSet<(Part, Number)>,
+    by_id: HashTable<Number>,
+    /// Its seed is random: ids can be made that are alike in part.
+    hasher: RandomState,
 }
 
 impl<X> Default for Items<X> {
     fn default() -> Self {
-        Self { all: Vec::new(), by_id: BTreeSet::new() }
+        Self { all: Vec::new(), by_id: HashTable::new(), hasher: RandomState::new() }
     }
 }
 
@@ -147,9 +150,8 @@ impl<X> Items<X> {
     }
 
     fn number(&self, id: EventId) -> Option<Number> {
-        let part = part_of(id);
-        let mut alike = self.by_id.range((part, Number::FIRST)..=(part, Number::LAST)).map(|(_, number)| *number);
-        alike.find(|number| self.get(*number).is_some_and(|item| item.id == id))
+        let is_it = |number: &Number| self.get(*number).is_some_and(|item| item.id == id);
+        self.by_id.find(self.hasher.hash_one(id), is_it).copied()
     }
 
     fn find(&self, id: EventId) -> Option<&Item<X>> {
@@ -163,20 +165,16 @@ impl<X> Items<X> {
         }
         let number = Number::at(self.all.len())?;
         self.all.push(Item::new(id));
-        self.by_id.insert((part_of(id), number));
+        let Self { all, by_id, hasher } = self;
+        let hash_of =
+            |number: &Number| all.get(number.index()).map(|item| hasher.hash_one(item.id)).unwrap_or_default();
+        by_id.insert_unique(hasher.hash_one(id), number, hash_of);
         Some(number)
     }
 
     fn order(&self, names: &Names, number: Number) -> Option<EventOrder> {
         self.get(number)?.written.as_ref()?.stamp.order(names)
     }
-}
-
-/// What of an id it is found by.
-type Part = [u8; 8];
-
-fn part_of(id: EventId) -> Part {
-    id.0.first_chunk().copied().unwrap_or_default()
 }
 
 const ORDERS: [Order; 3] = [Order::New, Order::Top, Order::Hot];
@@ -300,8 +298,6 @@ impl<T: Texts> Feed<T> {
     pub fn rest(&mut self) {
         self.settle_lists();
         self.items.all.shrink_to_fit();
-        // Made of what is in order already, it has no room to grow in.
-        self.items.by_id = std::mem::take(&mut self.items.by_id).into_iter().collect();
         self.ranked.iter_mut().for_each(Vec::shrink_to_fit);
     }
 

@@ -18,9 +18,6 @@ use crate::texts::Texts;
 pub(crate) struct Number(NonZeroU32);
 
 impl Number {
-    pub(crate) const FIRST: Self = Self(NonZeroU32::MIN);
-    pub(crate) const LAST: Self = Self(NonZeroU32::MAX);
-
     /// `None` beyond more items than can be held anyway.
     pub(crate) fn at(index: usize) -> Option<Self> {
         u32::try_from(index).ok()?.checked_add(1).and_then(NonZeroU32::new).map(Self)

@@ -10,7 +10,10 @@
 use std::marker::PhantomData;
 
 /// Changes from which on lists are settled anew; more where there is more to settle, so that it costs the same a change.
-const CHANGES_MIN: usize = 4096;
+const CHANGES_MIN: usize = 1024;
+
+/// So many entries are copied a change: fewer would leave more lists loose at a time, and each leaves a hole when it is settled.
+const ENTRIES_PER_CHANGE: usize = 16;
 
 /// Where the entries of one list are.
 #[derive(Debug, Clone)]
@@ -84,7 +87,7 @@ impl<T: Copy> Lists<T> {
 
     /// Whether so much changed that settling is worth what it costs.
     pub(crate) fn is_due(&self) -> bool {
-        self.changes >= CHANGES_MIN.max(self.entries / 2)
+        self.changes >= CHANGES_MIN.max(self.entries / ENTRIES_PER_CHANGE)
     }
 
     /// Settles all lists, which are to be all that there are.
