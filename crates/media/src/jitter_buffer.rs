@@ -9,6 +9,7 @@
 //! 2. At most [`CAPACITY_FRAMES`] packets are held, whatever comes. Test: `prop_played_once_and_in_order`.
 //! 3. The delay follows the jitter, and a sender whose clock is faster or slower makes it neither grow nor run dry.
 //!    Test: `a_clock_that_drifts_is_followed`.
+//! 4. After a pause the delay is what the jitter asks for again. Test: `no_pause_makes_what_follows_later`.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -167,6 +168,13 @@ impl JitterBuffer {
             self.held.range(next..).next().map(|(frame, (sequence, payload))| (*frame, *sequence, payload.clone()));
         let Some((frame, sequence, payload)) = after else { return self.pull_empty() };
         if self.last_sequence.is_some_and(|last| last.wrapping_add(1) == sequence) {
+            // While the next packet might have been late only, its place was kept. There was nothing in it: what follows is as
+            // late as is wanted again.
+            let in_time = last.saturating_sub(i64::try_from(self.target_frames()).unwrap_or(0)).min(frame);
+            if in_time > next {
+                self.advance(in_time);
+                return self.pull();
+            }
             self.advance(next + 1);
             return Step::Silence;
         }
@@ -326,6 +334,24 @@ mod tests {
         }
         assert_eq!(buffer.counts().lost, 0);
         assert_eq!(played(&steps).len() as u64, buffer.counts().received - buffer.held.len() as u64);
+    }
+
+    #[test]
+    fn no_pause_makes_what_follows_later() {
+        for pause in 1..=25_u32 {
+            let mut buffer = JitterBuffer::default();
+            let (mut sequence, mut latest) = (0, 0);
+            for n in 0..10 * (pause + 30) {
+                if n % (pause + 30) < 30 {
+                    buffer.push(u64::from(n) * 20, Packet { sequence, ..packet(n) });
+                    sequence += 1;
+                }
+                if let Step::Play(payload) = buffer.pull() {
+                    latest = latest.max(n - number(&payload));
+                }
+            }
+            assert!(latest <= 2, "with pauses of {pause} frames some were played {latest} frames after they came");
+        }
     }
 
     #[test]

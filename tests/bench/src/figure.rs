@@ -53,6 +53,8 @@ pub(crate) enum Target {
     None,
     /// At most this much, in the figure's unit.
     AtMost(f64),
+    /// At least this much.
+    AtLeast(f64),
     /// At most so many times the reference.
     RatioAtMost(f64),
     /// At least so many times the reference.
@@ -103,6 +105,7 @@ pub(crate) fn print_beside(
     let (target, met) = match target {
         Target::None => (None, None),
         Target::AtMost(most) => (Some(most), Some(median <= most)),
+        Target::AtLeast(least) => (Some(least), Some(median >= least)),
         Target::RatioAtLeast(least) => (Some(least), Some(beside.is_some_and(|beside| median >= beside * least))),
         Target::RatioAtMost(most) => (Some(most), Some(beside.is_some_and(|beside| median <= beside * most))),
     };
