@@ -29,7 +29,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(2);
 /// What is compared to find how late it is heard, samples: 0.4 s.
 const PIECE: usize = 19_200;
 /// Of speech, what is compared to find how late it is heard, samples: 4 s; and by how much at most.
-const PIECE_SAID: usize = 192_000;
+const BEGINNING: usize = 192_000;
 const LATE_MAX: usize = 19_200;
 /// Networks that lose others of the packets.
 const LOSSES: u64 = 5;
@@ -52,7 +52,8 @@ pub(crate) fn measure() -> bool {
     let (ours, bare) = made_up_at_loss();
     let name = "calls.frames_made_up_at_10_percent_loss/without_fec";
     let made_up = figure::print_beside(name, "share", &ours, Some(&bare), Target::RatioAtMost(0.4));
-    kept && in_time && made_up && understood_at_loss()
+    let understood = understood_at_loss();
+    kept && in_time && made_up && understood
 }
 
 /// How much of speech is understood of a call that loses each tenth packet, beside one that loses none.
@@ -60,11 +61,7 @@ fn understood_at_loss() -> bool {
     let said = spoken();
     let heard = |seed: Option<u64>| {
         let heard = through_a_call(&said, seed);
-        // What the delay at the other end left out at the end.
-        let late =
-            correlation(&coarse(&said[..PIECE_SAID]), &coarse(&heard[..PIECE_SAID]), LATE_MAX / COARSE).1 * COARSE;
-        let late = late.saturating_sub(COARSE)
-            + correlation(&said[..PIECE_SAID], &heard[late.saturating_sub(COARSE)..], 2 * COARSE).1;
+        let late = place_of(&said[..BEGINNING], &heard[..BEGINNING + LATE_MAX]);
         stoi::intelligibility(&said[..said.len() - late], &heard[late..]).expect("some of it is no silence")
     };
     let mut ours = Samples::default();
@@ -163,13 +160,13 @@ fn ms(at: SystemTime) -> f64 {
     at.duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64() * 1e3
 }
 
-/// Where in what was said a piece that was heard is: roughly first, then to the sample.
-fn place_of(piece: &[f32], said: &[f32]) -> usize {
-    let (few, all) = (coarse(piece), coarse(said));
+/// Where in a sound a piece is that is alike: roughly first, then to the sample.
+fn place_of(piece: &[f32], sound: &[f32]) -> usize {
+    let (few, all) = (coarse(piece), coarse(sound));
     let (likeness, near) = correlation(&few, &all, all.len().saturating_sub(few.len()));
     assert!(likeness > 0.6, "what is heard is not what was said: {likeness}");
     let from = (near * COARSE).saturating_sub(2 * COARSE);
-    from + correlation(piece, &said[from..], 4 * COARSE).1
+    from + correlation(piece, &sound[from..], 4 * COARSE).1
 }
 
 /// The share of frames that had to be made up where each tenth packet is lost, and what it is without copies in the

@@ -2,7 +2,7 @@
 //!
 //! C. H. Taal, R. C. Hendriks, R. Heusdens, J. Jensen: "An Algorithm for Intelligibility Prediction of Time–Frequency
 //! Weighted Noisy Speech", IEEE Transactions on Audio, Speech, and Language Processing 19 (7), 2011. 1 is speech as it
-//! was said; what is above 0.9 listeners understood all but wholly.
+//! was said.
 
 use std::f64::consts::PI;
 use std::sync::Arc;
