@@ -167,14 +167,16 @@ impl JitterBuffer {
         let after =
             self.held.range(next..).next().map(|(frame, (sequence, payload))| (*frame, *sequence, payload.clone()));
         let Some((frame, sequence, payload)) = after else { return self.pull_empty() };
-        if self.last_sequence.is_some_and(|last| last.wrapping_add(1) == sequence) {
-            // While the next packet might have been late only, its place was kept. There was nothing in it: what follows is as
-            // late as is wanted again.
-            let in_time = last.saturating_sub(i64::try_from(self.target_frames()).unwrap_or(0)).min(frame);
-            if in_time > next {
-                self.advance(in_time);
-                return self.pull();
-            }
+        let nothing_sent = self.last_sequence.is_some_and(|last| last.wrapping_add(1) == sequence);
+        // While the next packet might have been late only, its place was kept. Now that others are here it will not come, or is
+        // too late: what follows is as late as is wanted again. What the packet after a lost one has of it is played still.
+        let wanted = last.saturating_sub(i64::try_from(self.target_frames()).unwrap_or(0));
+        let in_time = wanted.min(if nothing_sent { frame } else { frame - 1 });
+        if in_time > next {
+            self.advance(in_time);
+            return self.pull();
+        }
+        if nothing_sent {
             self.advance(next + 1);
             return Step::Silence;
         }
@@ -258,6 +260,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::split_mix::SplitMix;
 
     /// The packet of a frame, with its number inside.
     fn packet(n: u32) -> Packet {
@@ -344,6 +347,27 @@ mod tests {
             for n in 0..10 * (pause + 30) {
                 if n % (pause + 30) < 30 {
                     buffer.push(u64::from(n) * 20, Packet { sequence, ..packet(n) });
+                    sequence += 1;
+                }
+                if let Step::Play(payload) = buffer.pull() {
+                    latest = latest.max(n - number(&payload));
+                }
+            }
+            assert!(latest <= 2, "with pauses of {pause} frames some were played {latest} frames after they came");
+        }
+    }
+
+    #[test]
+    fn no_loss_makes_what_follows_later() {
+        // Each tenth packet is lost, others each time, in speech with pauses and in speech without.
+        for (pause, seed) in (0..=25_u32).flat_map(|pause| (0..20).map(move |seed| (pause, seed))) {
+            let mut buffer = JitterBuffer::default();
+            let (mut sequence, mut latest, mut draw) = (0, 0, SplitMix::new(seed));
+            for n in 0..20 * (pause + 30) {
+                if n % (pause + 30) < 30 {
+                    if !draw.draw().is_multiple_of(10) {
+                        buffer.push(u64::from(n) * 20, Packet { sequence, ..packet(n) });
+                    }
                     sequence += 1;
                 }
                 if let Step::Play(payload) = buffer.pull() {
