@@ -1,12 +1,12 @@
-//! `momoland-nat [PAIR… | trials | pictures]`: which way two people find to each other, from behind each kind of network.
+//! `momoland-nat [PAIR… | trials | pictures | speech]`: which way two people find to each other, from behind each kind of network.
 //!
 //! Called by `./dev nat`. It moves into namespaces of its own, builds an internet with a server and eight homes in it
 //! ([`network`]), and lets two people at a time meet, chat and be looked at ([`meeting`]): open, port-restricted,
 //! symmetric, UDP blocked, each with each. What counts is what crosses the wire; `net.status` must agree with it.
 //!
 //! Then come the [`trials`]: addresses that change, wires that are cut, packets that are lost, late or out of order, while
-//! the two talk; and a server that goes, after which a third person introduces two to each other. And [`pictures`] in calls
-//! over ways that are bad.
+//! the two talk; and a server that goes, after which a third person introduces two to each other. And [`pictures`] and
+//! [`speech`] in calls over ways that are bad.
 //!
 //! Standard output ends with the matrix and `C of P pairs connected by the expected path`; the status is 1 where C is
 //! less than P, or where a trial failed. Standard error says what was expected and seen, and where data and logs are kept.
@@ -22,9 +22,11 @@
     reason = "whoever calls it from a terminal gets the result on standard output, and is told on standard error how it goes"
 )]
 
+mod distance;
 mod meeting;
 mod network;
 mod pictures;
+mod speech;
 mod trials;
 
 use std::collections::BTreeMap;
@@ -37,6 +39,9 @@ use crate::network::Kind;
 
 /// Set for the process that is inside.
 const INSIDE: &str = "MOMOLAND_NAT_INSIDE";
+
+/// What can be tried alone; `trials` is all but the pairs.
+const GROUPS: [&str; 3] = ["trials", "pictures", "speech"];
 
 /// The way that a pair should take (issue 5).
 fn expected(one: Kind, other: Kind) -> &'static str {
@@ -60,10 +65,12 @@ fn name_of((one, other): (Kind, Kind)) -> String {
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
     let known: Vec<String> = pairs().into_iter().map(name_of).collect();
-    let pictures_alone = names == ["pictures"];
-    let trials_alone = pictures_alone || names == ["trials"];
-    if !trials_alone && names.iter().any(|name| !known.contains(name)) {
-        eprintln!("usage: momoland-nat [PAIR… | trials | pictures]; the pairs are {}", known.join(" "));
+    let group = match names.as_slice() {
+        [name] if GROUPS.contains(&name.as_str()) => Some(name.as_str()),
+        _ => None,
+    };
+    if group.is_none() && names.iter().any(|name| !known.contains(name)) {
+        eprintln!("usage: momoland-nat [PAIR… | {}]; the pairs are {}", GROUPS.join(" | "), known.join(" "));
         return ExitCode::from(2);
     }
     if std::env::var_os("MOMOLAND_BIN_DIR").is_none() {
@@ -75,7 +82,8 @@ fn main() -> ExitCode {
     }
     let wanted: Vec<(Kind, Kind)> =
         pairs().into_iter().filter(|pair| names.is_empty() || names.contains(&name_of(*pair))).collect();
-    let trials = if names.is_empty() || trials_alone && !pictures_alone { &trials::ALL[..] } else { &[] };
+    let with = |name: &str| names.is_empty() || group == Some("trials") || group == Some(name);
+    let trials = if with("trials") { &trials::ALL[..] } else { &[] };
     let Ok(mut stage) = catch_unwind(Stage::build) else {
         eprintln!("The networks could not be built: nft and ip (iproute2), veth and bridges are needed.");
         return ExitCode::FAILURE;
@@ -101,8 +109,11 @@ fn main() -> ExitCode {
         failed += usize::from(!passed);
     }
     let mut others = if trials.is_empty() { Vec::new() } else { trials::OTHERS.to_vec() };
-    if names.is_empty() || trials_alone {
+    if with("pictures") {
         others.extend(pictures::ALL);
+    }
+    if with("speech") {
+        others.extend(speech::ALL);
     }
     for (name, trial) in &others {
         let passed = catch_unwind(AssertUnwindSafe(|| trial(&mut stage))).is_ok();
@@ -113,7 +124,7 @@ fn main() -> ExitCode {
     if good < wanted.len() || failed > 0 {
         eprintln!("data and logs are kept in {}", stage.keep().display());
     }
-    if trials_alone {
+    if group.is_some() {
         let tried = trials.len() + others.len();
         println!("{} of {tried} trials passed", tried - failed);
         return if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };

@@ -193,6 +193,11 @@ impl Home {
         waited
     }
 
+    /// The bridge's end of its wire, where it is an open home.
+    pub(crate) fn port(&self) -> String {
+        self.name.replace("home", "port")
+    }
+
     /// Lets no more out of the home than a rate, with a queue of some 0.3 s, until [`Self::widen`].
     pub(crate) fn narrow(&self, rate: &str) {
         let tc = |words: &str| {
@@ -295,7 +300,7 @@ fn counters() -> String {
     )
 }
 
-fn run(words: &[&str]) {
+pub(crate) fn run(words: &[&str]) {
     let [program, arguments @ ..] = words else { return };
     let status = Command::new(program).args(arguments).status();
     let status = status.unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));

@@ -28,6 +28,7 @@ pub mod small_disk;
 pub mod socket;
 pub mod sound;
 pub mod split_mix;
+pub mod stoi;
 pub mod turn;
 
 mod binaries;

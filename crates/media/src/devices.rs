@@ -59,6 +59,9 @@ pub enum DeviceError {
     /// The file for what is heard could not be written.
     #[error("What is heard could not be written to a file: {0}.")]
     Capture(String),
+    /// The file of what a synthetic microphone is to say cannot be played.
+    #[error("What is to be said could not be read from a file: {0}")]
+    Speech(String),
 }
 
 impl DeviceError {

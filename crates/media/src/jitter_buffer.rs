@@ -21,7 +21,7 @@ pub const CAPACITY_FRAMES: usize = 64;
 const TARGET_FRAMES: (usize, usize) = (1, 25);
 /// Packets whose lateness is remembered, 4 s of speech.
 const LATENESS_PACKETS: usize = 200;
-/// Frames concealed in a row before this counts as a pause: the next packet begins anew.
+/// Frames concealed in a row before this counts as a pause.
 const CONCEALED_MAX: u32 = 10;
 /// Pulls over which more than the delay wanted must have been held, every time, before a frame is left out: 1 s.
 const SURPLUS_PULLS: u32 = 50;
@@ -65,16 +65,17 @@ pub struct JitterBuffer {
     held: BTreeMap<i64, (u16, Vec<u8>)>,
     /// The last timestamp, and its frame number: what timestamps are counted on from.
     reference: Option<(u32, i64)>,
-    /// The frame to be played next, while something is said.
+    /// The frame to be played next, once something was said.
     next: Option<i64>,
-    /// What is before it was played or given up, also in a pause.
+    /// What is before it was played or given up, also of a sender that begins anew.
     floor: Option<i64>,
     /// What comes after a packet from long ago, if the sender began anew.
     suspect: Option<u16>,
     /// Whether a packet came since a frame was last waited for: at the end of a sentence nothing is.
     arrived: bool,
     last_sequence: Option<u16>,
-    concealed_in_row: u32,
+    /// For how many pulls nothing was here, and the next frame's place was kept.
+    waited: u32,
     surplus_pulls: u32,
     /// Arrival less timestamp of the last packets, milliseconds.
     lateness: VecDeque<i64>,
@@ -97,7 +98,7 @@ impl JitterBuffer {
                 self.begin_anew();
                 self.floor = None;
                 self.lateness.clear();
-            } else if ahead >= CAPACITY_FRAMES as i64 && self.next.is_some() {
+            } else if ahead - i64::from(self.waited) >= CAPACITY_FRAMES as i64 && self.next.is_some() {
                 self.begin_anew();
                 self.lateness.clear();
             }
@@ -129,54 +130,32 @@ impl JitterBuffer {
     pub fn pull(&mut self) -> Step {
         let Some(&first) = self.held.keys().next() else { return self.pull_empty() };
         let last = self.held.keys().next_back().copied().unwrap_or(first);
-        let Some(mut next) = self.next else {
+        let Some(next) = self.next else {
             // Gathers until the delay is there.
             if usize::try_from(last - first + 1).unwrap_or(0) <= self.target_frames() {
                 // Somebody says one word only: it is not to wait for a second.
-                self.concealed_in_row += 1;
-                if (self.concealed_in_row as usize) <= self.target_frames() {
+                self.waited += 1;
+                if usize::try_from(self.waited).unwrap_or(0) <= self.target_frames() {
                     return Step::Silence;
                 }
             }
-            self.concealed_in_row = 0;
             self.advance(first);
             return self.pull();
         };
-        if usize::try_from(last - next).unwrap_or(0) > self.target_frames() + 1 {
-            self.surplus_pulls += 1;
-        } else {
-            self.surplus_pulls = 0;
-        }
-        if self.surplus_pulls >= SURPLUS_PULLS {
-            self.surplus_pulls = 0;
-            if let Some((sequence, _)) = self.held.remove(&next) {
-                self.last_sequence = Some(sequence);
-            }
-            next += 1;
-        }
+        let next = if self.waited > 0 { self.resume(next, first, last) } else { self.catch_up(next, last) };
         if let Some((sequence, payload)) = self.held.remove(&next) {
             self.advance(next + 1);
             let before = self.last_sequence.replace(sequence);
             let missing = before.map_or(0, |before| sequence.wrapping_sub(before).wrapping_sub(1));
-            // After a pause, or a sender that began anew, the numbers say nothing.
+            // After an outage, or a sender that began anew, the numbers say nothing.
             self.counts.lost += u64::from(if usize::from(missing) < CAPACITY_FRAMES { missing } else { 0 });
-            self.concealed_in_row = 0;
             self.counts.played += 1;
             return Step::Play(payload);
         }
         let after =
             self.held.range(next..).next().map(|(frame, (sequence, payload))| (*frame, *sequence, payload.clone()));
         let Some((frame, sequence, payload)) = after else { return self.pull_empty() };
-        let nothing_sent = self.last_sequence.is_some_and(|last| last.wrapping_add(1) == sequence);
-        // While the next packet might have been late only, its place was kept. Now that others are here it will not come, or is
-        // too late: what follows is as late as is wanted again. What the packet after a lost one has of it is played still.
-        let wanted = last.saturating_sub(i64::try_from(self.target_frames()).unwrap_or(0));
-        let in_time = wanted.min(if nothing_sent { frame } else { frame - 1 });
-        if in_time > next {
-            self.advance(in_time);
-            return self.pull();
-        }
-        if nothing_sent {
+        if self.last_sequence.is_some_and(|last| last.wrapping_add(1) == sequence) {
             self.advance(next + 1);
             return Step::Silence;
         }
@@ -195,17 +174,51 @@ impl JitterBuffer {
         Step::Conceal
     }
 
+    /// Where to go on after nothing was here for a while, in which a frame's place was kept.
+    ///
+    /// It is the frame whose time it is, so that a pause or a loss changes no delay; but an earlier one if packets come later
+    /// than that, and a later one if they come so much earlier that no chance of when it was looked explains it.
+    fn resume(&mut self, next: i64, first: i64, last: i64) -> i64 {
+        let due = next.saturating_add(i64::from(self.waited));
+        let wanted = last.saturating_sub(i64::try_from(self.target_frames()).unwrap_or(0));
+        // What is here is played, unless it comes from before an outage and would be as late from then on.
+        let is_old = due.saturating_sub(first) > i64::from(CONCEALED_MAX);
+        let bound = if is_old { last } else { first };
+        let at = if wanted > due.saturating_add(1) || is_old { wanted } else { wanted.min(due) };
+        let at = at.min(bound).max(next);
+        let kept = self.held.split_off(&at);
+        self.counts.late += std::mem::replace(&mut self.held, kept).len() as u64;
+        self.advance(at);
+        at
+    }
+
+    /// The next frame, or the one after it if more than wanted has been held for long.
+    fn catch_up(&mut self, next: i64, last: i64) -> i64 {
+        if usize::try_from(last - next).unwrap_or(0) > self.target_frames() + 1 {
+            self.surplus_pulls += 1;
+        } else {
+            self.surplus_pulls = 0;
+        }
+        if self.surplus_pulls < SURPLUS_PULLS {
+            return next;
+        }
+        self.surplus_pulls = 0;
+        if let Some((sequence, _)) = self.held.remove(&next) {
+            self.last_sequence = Some(sequence);
+        }
+        next + 1
+    }
+
     /// Nothing is here: late, lost, or nothing is said.
     fn pull_empty(&mut self) -> Step {
         if self.next.is_none() {
             return Step::Silence;
         }
-        self.concealed_in_row += 1;
-        if self.concealed_in_row > CONCEALED_MAX {
-            self.begin_anew();
+        // The frame's place is kept, so that it is played if it was only late.
+        self.waited = self.waited.saturating_add(1);
+        if self.waited > CONCEALED_MAX {
             return Step::Silence;
         }
-        // The frame's place is kept, so that it is played if it was only late.
         self.counts.concealed += 1;
         Step::Conceal
     }
@@ -214,13 +227,14 @@ impl JitterBuffer {
     fn advance(&mut self, next: i64) {
         self.next = Some(next);
         self.floor = Some(next);
+        self.waited = 0;
     }
 
     fn begin_anew(&mut self) {
         self.held.clear();
         self.next = None;
         self.last_sequence = None;
-        self.concealed_in_row = 0;
+        self.waited = 0;
         self.surplus_pulls = 0;
     }
 
@@ -376,6 +390,41 @@ mod tests {
                 }
             }
             assert!(latest <= 2, "with pauses of {pause} frames some were played {latest} frames after they came");
+        }
+    }
+
+    #[test]
+    fn neither_loss_nor_pauses_change_the_delay_beside_a_little_jitter() {
+        for (phase_ms, seed) in (0..20).flat_map(|phase_ms| (0..20).map(move |seed| (phase_ms, seed))) {
+            let (mut buffer, mut draw, mut sequence) = (JitterBuffer::default(), SplitMix::new(seed), 0);
+            let (mut underway, mut delays) = (Vec::new(), Vec::new());
+            for n in 0..4_000_u32 {
+                // 0.7 s are said, and then nothing for up to a second.
+                if n % (40 + 2 * seed as u32) < 35 {
+                    if !draw.draw().is_multiple_of(10) {
+                        underway.push((u64::from(n) * 20 + draw.draw() % 6, Packet { sequence, ..packet(n) }));
+                    }
+                    sequence += 1;
+                }
+                let now_ms = u64::from(n) * 20 + phase_ms;
+                underway.extract_if(.., |(at, _)| *at <= now_ms).for_each(|(at, packet)| buffer.push(at, packet));
+                if let Step::Play(payload) = buffer.pull() {
+                    delays.push(n - number(&payload));
+                }
+            }
+            delays.dedup();
+            assert!(delays.len() <= 2 && delays.iter().all(|delay| *delay <= 2), "{delays:?} frames at {phase_ms} ms");
+        }
+    }
+
+    #[test]
+    fn what_an_outage_kept_back_makes_nothing_later() {
+        for outage in 15..60_u32 {
+            let late = |n: u32| if (100..100 + outage).contains(&n) { 100 + outage - n } else { 0 };
+            let mut arrivals: Vec<_> = (0..300_u32).map(|n| (u64::from(n + late(n)) * 20, n)).collect();
+            let (steps, buffer) = run(&mut arrivals, 4_000, 20_000);
+            let last = steps.iter().rposition(|step| matches!(step, Step::Play(_))).unwrap();
+            assert!(last - 100 <= 200 + 11 + buffer.target_frames(), "{outage} frames: all is later");
         }
     }
 

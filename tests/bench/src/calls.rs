@@ -1,24 +1,21 @@
 //! Voice calls between two programs with synthetic devices: how soon people talk, how late they hear each other, and how
 //! much of a lossy network is heard.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use momoland_media::codec::Encoder;
 use momoland_media::devices::synthetic::Speech;
 use momoland_media::jitter_buffer::JitterBuffer;
-use momoland_media::level::correlation;
-use momoland_media::listening::file::SoundFile;
 use momoland_media::stream::Stream;
 use momoland_media::{FRAME_MS, FRAME_SAMPLES, Packet, SAMPLE_RATE};
 use serde_json::json;
-use support::sound::{COARSE, coarse, heard, with_devices};
+use support::sound::{PIECE, heard, heard_late, place_of, spoken, voice, with_devices};
 use support::split_mix::SplitMix;
+use support::stoi;
 use support::{World, wait_direct};
 
 use crate::figure::{self, Samples, Target};
-use crate::stoi;
 
 /// Calls that are made.
 const CALLS: usize = 7;
@@ -26,22 +23,11 @@ const CALLS: usize = 7;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at what was heard.
 const LOOK_PAUSE: Duration = Duration::from_millis(2);
-/// What is compared to find how late it is heard, samples: 0.4 s.
-const PIECE: usize = 19_200;
 /// Of speech, what is compared to find how late it is heard, samples: 4 s; and by how much at most.
 const BEGINNING: usize = 192_000;
 const LATE_MAX: usize = 19_200;
 /// Networks that lose others of the packets.
 const LOSSES: u64 = 5;
-/// What is said, with all that English sounds like.
-const TEXT: &str = "The ferry leaves the harbour at half past seven, unless the fog comes in from the sea. Bring thick gloves and \
-    a jar of fish soup for the children. We measured the bridge twice, and both times the numbers were too large by a third. \
-    Yesterday Joyce threw the old azure carpet out of the window, which pleased nobody. Could you check whether the engine \
-    is warm enough to start? The judge asked for five copies of each page, and a good pencil. Rough weather is usual here \
-    in spring; the cows stay in their shed and chew. She thought that the other path would be shorter, but a bull stood \
-    in the way. Put the yellow box under the table and the blue one beside the chair. Nothing is as quiet as the village \
-    after the first snow. My uncle owns a boat house with a very thin roof. He vanished with a huge bunch of violets, \
-    singing. Please weigh the cheese again, and tell me what it comes to.";
 /// Packets of the lossy network: ten minutes.
 const PACKETS: u32 = 30_000;
 
@@ -58,7 +44,7 @@ pub(crate) fn measure() -> bool {
 
 /// How much of speech is understood of a call that loses each tenth packet, beside one that loses none.
 fn understood_at_loss() -> bool {
-    let said = spoken();
+    let said = spoken(tempfile::tempdir().expect("a folder can be made").path()).1;
     let heard = |seed: Option<u64>| {
         let heard = through_a_call(&said, seed);
         let late = place_of(&said[..BEGINNING], &heard[..BEGINNING + LATE_MAX]);
@@ -69,17 +55,6 @@ fn understood_at_loss() -> bool {
     let beside = Samples::from(heard(None));
     let name = "calls.understood_at_10_percent_loss/without_loss";
     figure::print_beside(name, "STOI", &ours, Some(&beside), Target::AtLeast(0.9))
-}
-
-/// A minute of speech, of espeak-ng.
-fn spoken() -> Vec<f32> {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let path = folder.path().join("speech.wav");
-    let speaks = Command::new("espeak-ng").arg("-w").arg(&path).arg(TEXT).status();
-    assert!(speaks.is_ok_and(|status| status.success()), "espeak-ng is needed to speak");
-    let mut file = SoundFile::open(&path).expect("it wrote a sound");
-    let frames = std::iter::from_fn(|| file.next_frame().expect("it wrote all of it"));
-    frames.flatten().collect()
 }
 
 /// What is heard of a sound behind Opus and a network that, with a seed, loses each tenth packet.
@@ -121,7 +96,9 @@ fn on_loopback() -> (Samples, Samples) {
         // The delay settles.
         let enough = heard(&files[1]).len() + 3 * SAMPLE_RATE as usize;
         wait(begun, || heard(&files[1]).len() >= enough);
-        late.push(heard_late_ms(&files));
+        let played = heard(&files[1]).len();
+        let said = voice(1, played + SAMPLE_RATE as usize);
+        late.push(heard_late(files.each_ref().map(PathBuf::as_path), &said, played - PIECE..played).1);
         ada.ask("calls.leave", json!({ "callId": call }));
     }
     (talking, late)
@@ -132,41 +109,6 @@ fn wait(since: Instant, is_so: impl Fn() -> bool) {
         assert!(since.elapsed() < PATIENCE, "it was never heard");
         std::thread::sleep(LOOK_PAUSE);
     }
-}
-
-/// How long after the first speaks the second hears it. A synthetic microphone begins with the speakers beside it, and
-/// those with the file of what is heard, so the files' ages tell when each sample was spoken and played.
-#[expect(clippy::cast_precision_loss, reason = "samples of seconds")]
-fn heard_late_ms(files: &[PathBuf; 2]) -> f64 {
-    let begun = |file: &Path| {
-        let made =
-            std::fs::metadata(file).and_then(|it| it.created()).expect("the file system keeps when a file was made");
-        ms(made)
-    };
-    let played = heard(&files[1]);
-    let at = played.len().saturating_sub(PIECE);
-    let mut voice = Speech::new(1);
-    let said: Vec<f32> = (0..played.len() / FRAME_SAMPLES + 200).flat_map(|_| voice.next_frame()).collect();
-    let lag = place_of(&played[at..], &said);
-    let spoken_ms = begun(&files[0]) + lag as f64 * 1e3 / f64::from(SAMPLE_RATE);
-    let played_ms = begun(&files[1]) + at as f64 * 1e3 / f64::from(SAMPLE_RATE);
-    // A microphone hands out a frame once it has heard it whole, which the synthetic one does at its beginning.
-    #[expect(clippy::cast_precision_loss, reason = "20")]
-    let frame_ms = FRAME_MS as f64;
-    played_ms - spoken_ms + frame_ms
-}
-
-fn ms(at: SystemTime) -> f64 {
-    at.duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64() * 1e3
-}
-
-/// Where in a sound a piece is that is alike: roughly first, then to the sample.
-fn place_of(piece: &[f32], sound: &[f32]) -> usize {
-    let (few, all) = (coarse(piece), coarse(sound));
-    let (likeness, near) = correlation(&few, &all, all.len().saturating_sub(few.len()));
-    assert!(likeness > 0.6, "what is heard is not what was said: {likeness}");
-    let from = (near * COARSE).saturating_sub(2 * COARSE);
-    from + correlation(piece, &sound[from..], 4 * COARSE).1
 }
 
 /// The share of frames that had to be made up where each tenth packet is lost, and what it is without copies in the

@@ -29,7 +29,6 @@ mod processor;
 mod replication;
 mod rooms;
 mod server;
-mod stoi;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 //!
 //! `MOMOLAND_MEDIA_VOICE=N` chooses the voice, `MOMOLAND_MEDIA_CAPTURE=FILE` where what is played is written: 32-bit
 //! floats, little-endian, mono, 48 kHz. Both ends can make the same voice, so samples can be compared.
+//! `MOMOLAND_MEDIA_SPEECH=FILE` is said instead of the voice, over and over: a file of any format that can be listened to.
 //! `MOMOLAND_MEDIA_DEVICES=FILE` names the devices that there are, one a line and the default first; the file may change
 //! at any time. Without it there is one.
 
@@ -13,12 +14,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Device, DeviceError, Devices, OnCapture, OnPlay, Purpose, Running};
+use crate::listening::file::SoundFile;
 use crate::{FRAME_MS, Frame, SAMPLE_RATE, SILENCE};
 
 /// Which voice.
 pub const VOICE_ENV: &str = "MOMOLAND_MEDIA_VOICE";
 /// Where what is played is written.
 pub const CAPTURE_ENV: &str = "MOMOLAND_MEDIA_CAPTURE";
+/// What is said instead of the voice.
+pub const SPEECH_ENV: &str = "MOMOLAND_MEDIA_SPEECH";
 /// Where the devices are named.
 pub const DEVICES_ENV: &str = "MOMOLAND_MEDIA_DEVICES";
 /// The device where none is named.
@@ -88,10 +92,33 @@ impl Speech {
     }
 }
 
+/// What a microphone hears.
+enum Said {
+    Voice(Speech),
+    File(SoundFile),
+}
+
+impl Said {
+    fn next_frame(&mut self) -> Frame {
+        match self {
+            Self::Voice(speech) => speech.next_frame(),
+            Self::File(file) => match file.next_frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => {
+                    let again = file.seek(0).and_then(|()| file.next_frame());
+                    again.ok().flatten().unwrap_or(SILENCE)
+                }
+                Err(_) => SILENCE,
+            },
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Synthetic {
     voice: u64,
+    speech: Option<PathBuf>,
     capture: Option<PathBuf>,
     list: Option<PathBuf>,
 }
@@ -99,14 +126,14 @@ pub struct Synthetic {
 impl Synthetic {
     /// One device with a voice.
     pub fn new(voice: u64) -> Self {
-        Self { voice, capture: None, list: None }
+        Self { voice, speech: None, capture: None, list: None }
     }
 
     /// As the environment says.
     pub fn from_environment() -> Self {
         let voice = std::env::var(VOICE_ENV).ok().and_then(|voice| voice.parse().ok()).unwrap_or(1);
         let path = |name| std::env::var_os(name).map(PathBuf::from);
-        Self { voice, capture: path(CAPTURE_ENV), list: path(DEVICES_ENV) }
+        Self { voice, speech: path(SPEECH_ENV), capture: path(CAPTURE_ENV), list: path(DEVICES_ENV) }
     }
 
     /// With the devices that a file names.
@@ -193,8 +220,11 @@ impl Devices for Synthetic {
     }
 
     fn capture(&self, id: Option<&str>, on_capture: OnCapture) -> Result<Running, DeviceError> {
-        let mut speech = Speech::new(self.voice);
-        self.run(Purpose::Microphone, id, move || on_capture(&speech.next_frame()))
+        let mut said = match &self.speech {
+            Some(path) => Said::File(SoundFile::open(path).map_err(|error| DeviceError::Speech(error.to_string()))?),
+            None => Said::Voice(Speech::new(self.voice)),
+        };
+        self.run(Purpose::Microphone, id, move || on_capture(&said.next_frame()))
     }
 
     fn hear_room(&self) -> bool {

@@ -32,7 +32,7 @@ const REACH: usize = 160;
 
 /// Of what was heard beside what was said, both at 48 kHz and beginning at the same moment. `None`: of less than a segment
 /// that is not silence nothing is known.
-pub(crate) fn intelligibility(said: &[f32], heard: &[f32]) -> Option<f64> {
+pub fn intelligibility(said: &[f32], heard: &[f32]) -> Option<f64> {
     let (said, heard) = without_silence(&resampled(said), &resampled(heard));
     let bands = Bands::new();
     let (said, heard) = (bands.of(&said), bands.of(&heard));
