@@ -17,10 +17,10 @@ const MESSAGES = 50;
 const PROCESSES_MIN = 3;
 /** Linux counts a process's start in these. */
 const TICK_MS = 10;
-/** A window is idle once it has taken little of one core for this long. Its caret goes on blinking, which paints. */
-const QUIET_MS = 3_000;
-const QUIET_SHARE_MAX = 0.15;
+/** What a page's start left is looked through when it has been idle for a while: it is idle after that. */
 const SETTLED_MS = 30_000;
+/** Its caret goes on blinking meanwhile, which paints. */
+const IDLE_MS = 20_000;
 
 const FIRST_PAINT = `
   const [paint] = performance.getEntriesByName("first-contentful-paint");
@@ -45,10 +45,9 @@ for (let run = 0; run < RUNS; run += 1) {
     const application = stage.start("application", program("momoland"), ["--data", window.dataDir, "--geometry", `${WINDOW.width}x${WINDOW.height}+10+10`]);
     const pids = () => family(application.pid);
     await until("its page is there", () => pids().length >= PROCESSES_MIN);
-    cores.push(await idleShare(pids()));
-    // What a page's start left is looked through when it has been idle for a while.
     await sleep(SETTLED_MS);
     windows.push(megabytes(pids()));
+    cores.push(await share(pids()));
     servers.push(megabytes([server.process.pid]));
   } finally {
     await stage.close();
@@ -77,16 +76,10 @@ function processorTicks(pids) {
   return pids.reduce((sum, pid) => sum + Number(stat(pid)[11]) + Number(stat(pid)[12]), 0);
 }
 
-/** Waits until these are idle, and gives the share of one core that they took while they were. */
-async function idleShare(pids) {
-  let ticks = processorTicks(pids);
-  let since = performance.now();
-  return await until("quiet", () => {
-    const elapsedMs = performance.now() - since;
-    if (elapsedMs < QUIET_MS) return null;
-    const share = ((processorTicks(pids) - ticks) * TICK_MS) / elapsedMs;
-    ticks = processorTicks(pids);
-    since = performance.now();
-    return share <= QUIET_SHARE_MAX ? share : null;
-  }, 60);
+/** The share of one core that these take while nothing happens. */
+async function share(pids) {
+  const ticks = processorTicks(pids);
+  const begun = performance.now();
+  await sleep(IDLE_MS);
+  return ((processorTicks(pids) - ticks) * TICK_MS) / (performance.now() - begun);
 }

@@ -17,12 +17,13 @@ use crate::network::{Home, run};
 const FRAME_BYTES_MAX: usize = 65_536;
 
 /// As long as this is there, the home is far away.
-#[derive(Debug)]
 pub(crate) struct Distance {
     port: String,
     /// The home's side, a bridge of its wire and the first device.
     bridge: String,
-    ends: [String; 2],
+    names: [String; 2],
+    /// Held, since a device goes with the last who has it open.
+    _ends: [Arc<Tap>; 2],
 }
 
 impl Distance {
@@ -42,7 +43,7 @@ impl Distance {
         }
         carry(&ends[0], &ends[1], delay);
         carry(&ends[1], &ends[0], delay);
-        Some(Self { port, bridge, ends: [here, there] })
+        Some(Self { port, bridge, names: [here, there], _ends: ends })
     }
 }
 
@@ -50,7 +51,7 @@ impl Drop for Distance {
     fn drop(&mut self) {
         run(&["ip", "link", "set", &self.port, "master", "internet"]);
         // The threads end with their devices.
-        for name in [&self.ends[0], &self.ends[1], &self.bridge] {
+        for name in self.names.iter().chain([&self.bridge]) {
             run(&["ip", "link", "del", name]);
         }
     }

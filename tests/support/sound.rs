@@ -16,6 +16,8 @@ use crate::momo::Momo;
 
 /// Samples of a coarse sound a sample: voices are far below the 6 kHz that are left.
 pub const COARSE: usize = 8;
+/// What is as much alike as this is the same, behind a codec and with some of it missing.
+pub const ALIKE: f32 = 0.6;
 /// What is compared to find how late a voice is heard, samples: 0.4 s.
 pub const PIECE: usize = 19_200;
 /// The latest that anything is heard, samples: 2 s.
@@ -72,17 +74,27 @@ pub fn spoken(folder: &Path) -> (PathBuf, Vec<f32>) {
     (path, samples)
 }
 
-/// Where in a sound a piece is that is alike: roughly first, then to the sample.
-pub fn place_of(piece: &[f32], sound: &[f32]) -> usize {
+/// Where in a sound a piece is most alike, roughly first, then to the sample; and how much.
+pub fn place_of(piece: &[f32], sound: &[f32]) -> (usize, f32) {
     let (few, all) = (coarse(piece), coarse(sound));
-    let (likeness, near) = correlation(&few, &all, all.len().saturating_sub(few.len()));
-    assert!(likeness > 0.6, "what is heard is not what was said: {likeness}");
+    let (_, near) = correlation(&few, &all, all.len().saturating_sub(few.len()));
     let from = (near * COARSE).saturating_sub(2 * COARSE);
-    from + correlation(piece, &sound[from..], 4 * COARSE).1
+    let (likeness, lag) = correlation(piece, &sound[from..], 4 * COARSE);
+    (from + lag, likeness)
 }
 
-/// Where in all that the first of two said is what a piece of what the second heard begins with, and how late that was
-/// heard, milliseconds. A synthetic microphone begins with the speakers beside it, and those with the file of what is
+/// What somebody heard beside what another said.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard {
+    /// Where in what was said it is.
+    pub place: usize,
+    /// How late it was heard, milliseconds.
+    pub late_ms: f64,
+    /// From 0 to 1.
+    pub likeness: f32,
+}
+
+/// Where in all that the first of two said a piece of what the second heard is, and how late that was heard. A synthetic microphone begins with the speakers beside it, and those with the file of what is
 /// heard, so the files' ages tell when each sample was spoken and played.
 #[expect(
     clippy::cast_precision_loss,
@@ -90,7 +102,7 @@ pub fn place_of(piece: &[f32], sound: &[f32]) -> usize {
     clippy::cast_sign_loss,
     reason = "samples of minutes"
 )]
-pub fn heard_late(files: [&Path; 2], said: &[f32], piece: Range<usize>) -> (usize, f64) {
+pub fn heard_late(files: [&Path; 2], said: &[f32], piece: Range<usize>) -> Heard {
     let begun = |file: &Path| {
         let made =
             std::fs::metadata(file).and_then(|it| it.created()).expect("the file system keeps when a file was made");
@@ -102,10 +114,11 @@ pub fn heard_late(files: [&Path; 2], said: &[f32], piece: Range<usize>) -> (usiz
     // If it were heard at once.
     let newest = (piece.start as f64 + head_start * samples_per_ms) as usize;
     let from = newest.saturating_sub(LATE_MAX).min(said.len());
-    let place = from + place_of(played, &said[from..said.len().min(newest + PIECE + played.len())]);
+    let (place, likeness) = place_of(played, &said[from..said.len().min(newest + PIECE + played.len())]);
+    let place = from + place;
     // A microphone hands out a frame once it has heard it whole, which the synthetic one does at its beginning.
-    let late = head_start + (piece.start as f64 - place as f64) / samples_per_ms + FRAME_MS as f64;
-    (place, late)
+    let late_ms = head_start + (piece.start as f64 - place as f64) / samples_per_ms + FRAME_MS as f64;
+    Heard { place, late_ms, likeness }
 }
 
 fn ms(at: SystemTime) -> f64 {

@@ -10,7 +10,7 @@ use momoland_media::jitter_buffer::JitterBuffer;
 use momoland_media::stream::Stream;
 use momoland_media::{FRAME_MS, FRAME_SAMPLES, Packet, SAMPLE_RATE};
 use serde_json::json;
-use support::sound::{PIECE, heard, heard_late, place_of, spoken, voice, with_devices};
+use support::sound::{ALIKE, PIECE, heard, heard_late, place_of, spoken, voice, with_devices};
 use support::split_mix::SplitMix;
 use support::stoi;
 use support::{World, wait_direct};
@@ -47,7 +47,8 @@ fn understood_at_loss() -> bool {
     let said = spoken(tempfile::tempdir().expect("a folder can be made").path()).1;
     let heard = |seed: Option<u64>| {
         let heard = through_a_call(&said, seed);
-        let late = place_of(&said[..BEGINNING], &heard[..BEGINNING + LATE_MAX]);
+        let (late, likeness) = place_of(&said[..BEGINNING], &heard[..BEGINNING + LATE_MAX]);
+        assert!(likeness > ALIKE, "what is heard is not what was said: {likeness}");
         stoi::intelligibility(&said[..said.len() - late], &heard[late..]).expect("some of it is no silence")
     };
     let mut ours = Samples::default();
@@ -98,7 +99,9 @@ fn on_loopback() -> (Samples, Samples) {
         wait(begun, || heard(&files[1]).len() >= enough);
         let played = heard(&files[1]).len();
         let said = voice(1, played + SAMPLE_RATE as usize);
-        late.push(heard_late(files.each_ref().map(PathBuf::as_path), &said, played - PIECE..played).1);
+        let last = heard_late(files.each_ref().map(PathBuf::as_path), &said, played - PIECE..played);
+        assert!(last.likeness > ALIKE, "what is heard is not what was said: {last:?}");
+        late.push(last.late_ms);
         ada.ask("calls.leave", json!({ "callId": call }));
     }
     (talking, late)
