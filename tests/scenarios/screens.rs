@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use momoland_media::cameras::test_picture::{TestPicture, read};
+use momoland_media::video::picture::Picture;
 use serde_json::{Value, json};
 use support::display::Display;
 use support::wayland::Wayland;
@@ -13,6 +14,14 @@ use support::{Momo, Viewer, World, sound, wait_until};
 const WITHIN: Duration = Duration::from_secs(20);
 const PAPER: &str = "Paper on the desk";
 const BESIDE: &str = "BESIDE-1";
+
+/// Whether all of it is about #2050c0: its brightness and both its colours, as BT.601 has them.
+fn is_blue(picture: &Picture) -> bool {
+    let (bright, colours) = picture.planes().split_at(picture.luma().len());
+    let (blue, red) = colours.split_at(colours.len() / 2);
+    let all = |plane: &[u8], expected: u8| plane.iter().all(|it| it.abs_diff(expected) <= 6);
+    all(bright, 83) && all(blue, 184) && all(red, 99)
+}
 
 /// Ada shows her screen in a call, and Grace's window looks at it.
 struct Showing {
@@ -184,6 +193,10 @@ fn on_a_wayland_desktop_what_was_chosen_when_it_asked_is_seen_by_the_others() {
     desktop.draw(&shown(2).draw(1_280, 720));
     showing.wait_shown("what is on it now", shown(2));
 
+    // In its colours: none stands in another's place.
+    desktop.paint("#2050c0");
+    showing.window.wait_picture("the blue screen", WITHIN, |shown| is_blue(&shown.picture));
+
     // Its size changes while it is shown.
     desktop.resize((800, 600));
     desktop.draw(&shown(3).draw(800, 600));
@@ -192,6 +205,7 @@ fn on_a_wayland_desktop_what_was_chosen_when_it_asked_is_seen_by_the_others() {
     // The desktop ends it, which is said, and the call goes on; then it can be shown again.
     desktop.stop_portals();
     showing.wait_off("Choose another");
+    let files = showing.ada.usage().files;
     desktop.start_portals();
     showing.share(&json!(""));
     showing.view();
@@ -203,7 +217,7 @@ fn on_a_wayland_desktop_what_was_chosen_when_it_asked_is_seen_by_the_others() {
     };
     assert_ne!(threads(), 0);
     showing.ada.ask("calls.setMedia", json!({ "callId": showing.call, "screen": false }));
-    wait_until("nothing of it is left", WITHIN, || threads() == 0);
+    wait_until("nothing of it is left", WITHIN, || threads() == 0 && showing.ada.usage().files <= files);
 }
 
 #[test]

@@ -133,8 +133,17 @@ impl Wayland {
         let path = self.folder.join("wallpaper.pgm");
         let head = format!("P5 {} {} 255\n", picture.width(), picture.height());
         std::fs::write(&path, [head.as_bytes(), picture.luma()].concat()).expect("a file can be written");
+        self.put(&["--mode", "stretch", "--image", &path.display().to_string()]);
+    }
+
+    /// Shows one colour on the whole screen: `#` and two digits each of red, green and blue.
+    pub fn paint(&mut self, colour: &str) {
+        self.put(&["--color", colour]);
+    }
+
+    fn put(&mut self, wallpaper: &[&str]) {
         let mut command = self.command("swaybg");
-        command.arg("--mode").arg("stretch").arg("--image").arg(path);
+        command.args(wallpaper);
         // The one before goes when there is something else to see.
         self.wallpaper = None;
         self.wallpaper = Some(self.run(command));

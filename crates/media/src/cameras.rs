@@ -62,8 +62,8 @@ pub enum CameraError {
     NoDesktop,
     /// A Wayland desktop without the service that asks what may be seen.
     #[error(
-        "This Wayland desktop has no portal that shows its screens. Install xdg-desktop-portal and the one for your desktop \
-         (xdg-desktop-portal-gnome, -kde, or -wlr for Sway), and log in again."
+        "This Wayland desktop has no portal that shows its screens. Install pipewire, wireplumber, xdg-desktop-portal and the \
+         one for your desktop (xdg-desktop-portal-gnome, -kde, or -wlr for Sway), and log in again."
     )]
     NoPortal,
     /// A Wayland desktop without the library that brings its pictures.

@@ -335,6 +335,8 @@ fn locked(control: &Mutex<Control>) -> MutexGuard<'_, Control> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
     use super::*;
     use crate::cameras::synthetic::SyntheticCameras;
     use crate::cameras::test_picture::read;
@@ -405,6 +407,81 @@ mod tests {
             std::thread::sleep(Duration::from_millis(10));
             Ok(Picture::grey(self.0, self.1, 77))
         }
+    }
+
+    /// A desktop that asks: how often it did, and the answer, or none as long as it is wanted.
+    #[derive(Debug, Default)]
+    struct Asking {
+        asked: std::sync::atomic::AtomicU32,
+        taken_back: std::sync::atomic::AtomicU32,
+        answer: Option<CameraError>,
+    }
+
+    impl Cameras for Asking {
+        fn cameras(&self) -> Vec<crate::devices::Device> {
+            Vec::new()
+        }
+
+        fn screens(&self) -> Vec<crate::cameras::Screen> {
+            Vec::new()
+        }
+
+        fn look_for_camera(&self) -> Result<(), CameraError> {
+            Err(CameraError::NoCamera)
+        }
+
+        fn look_for_screen(&self) -> Result<(), CameraError> {
+            Ok(())
+        }
+
+        fn open_camera(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+            Err(CameraError::NoCamera)
+        }
+
+        fn open_screen(
+            &self,
+            _: Option<&str>,
+            is_wanted: &dyn Fn() -> bool,
+        ) -> Result<Box<dyn PictureSource>, CameraError> {
+            self.asked.fetch_add(1, Relaxed);
+            if let Some(answer) = &self.answer {
+                return Err(answer.clone());
+            }
+            while is_wanted() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            self.taken_back.fetch_add(1, Relaxed);
+            Err(CameraError::NotChosen)
+        }
+    }
+
+    fn nobody() -> Box<Mirror> {
+        Box::new(Mirror(Seen::default()))
+    }
+
+    #[test]
+    fn who_chose_no_screen_is_not_asked_again() {
+        let cameras = Arc::new(Asking { answer: Some(CameraError::NotChosen), ..Asking::default() });
+        let asking: Arc<dyn Cameras> = Arc::<Asking>::clone(&cameras);
+        let sender = Sender::start(asking, Source::Screen, None, nobody()).unwrap();
+        wait("it is over", || sender.state().is_over);
+        assert_eq!(sender.state().problem, Some(CameraError::NotChosen.to_string()));
+        // Its thread has ended, and nothing else has the cameras.
+        wait("the thread is gone", || Arc::strong_count(&cameras) == 1);
+        assert_eq!(cameras.asked.load(Relaxed), 1);
+    }
+
+    #[test]
+    fn a_question_is_taken_back_when_its_answer_is_not_wanted_any_more() {
+        let cameras = Arc::new(Asking::default());
+        let asking: Arc<dyn Cameras> = Arc::<Asking>::clone(&cameras);
+        let sender = Sender::start(asking, Source::Screen, None, nobody()).unwrap();
+        wait("it asks", || cameras.asked.load(Relaxed) == 1);
+        sender.choose(Some("another".to_owned()));
+        wait("it asks for the other", || cameras.asked.load(Relaxed) == 2);
+        assert_eq!((cameras.taken_back.load(Relaxed), sender.state().is_over), (1, false));
+        drop(sender);
+        wait("that is taken back too", || cameras.taken_back.load(Relaxed) == 2);
     }
 
     struct Reader(std::sync::mpsc::Sender<EncodedPicture>);

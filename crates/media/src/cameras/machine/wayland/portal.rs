@@ -176,8 +176,7 @@ impl Portal {
     ) -> zbus::Result<OwnedObjectPath> {
         self.requests += 1;
         options.insert("handle_token", Value::from(format!("momoland{}", self.requests)));
-        let answer = call(&self.connection, options)?;
-        Ok(answer.body().deserialize()?)
+        call(&self.connection, options)?.body().deserialize()
     }
 
     /// What a request ends with. One that nobody wants any more is taken back, with its question.
