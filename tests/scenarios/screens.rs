@@ -235,5 +235,6 @@ fn without_a_desktop_that_can_be_shown_it_is_said_why() {
     ada.wait_server("online", WITHIN);
     let call = ada.ask("calls.start", json!({ "roomId": room, "media": "audio" }))["callId"].clone();
     let screen = json!({ "callId": call, "screen": true });
-    assert!(ada.refused_as("invalid", "calls.setMedia", screen).message.contains("xdg-desktop-portal"));
+    let refused = ada.refused_as("invalid", "calls.setMedia", screen).message;
+    assert!(refused.contains("xdg-desktop-portal"), "{refused}");
 }
