@@ -30,6 +30,8 @@ pub mod sound;
 pub mod split_mix;
 pub mod stoi;
 pub mod turn;
+#[cfg(target_os = "linux")]
+pub mod wayland;
 
 mod binaries;
 mod disk;

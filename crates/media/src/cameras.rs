@@ -17,8 +17,19 @@ use crate::video::picture::Picture;
 pub struct Screen {
     /// Its id and name, and whether it is shown where none is chosen.
     pub device: Device,
-    /// Whether it is the window of one program.
-    pub is_window: bool,
+    /// What it is.
+    pub kind: ScreenKind,
+}
+
+/// What a [`Screen`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScreenKind {
+    /// All that one monitor shows.
+    Screen,
+    /// The window of one program.
+    Window,
+    /// What a person chooses when the desktop asks them, which it does each time.
+    Asked,
 }
 
 /// Where a person allows the use of cameras.
@@ -49,11 +60,27 @@ pub enum CameraError {
     /// There is no desktop, so no screen.
     #[error("There is no desktop here whose screen could be shown.")]
     NoDesktop,
-    /// The desktop gives its pictures out by a way that is not built.
+    /// A Wayland desktop without the service that asks what may be seen.
     #[error(
-        "This is a Wayland desktop, whose screen Momoland cannot show yet. Choose the session with X11 or Xorg when you log in."
+        "This Wayland desktop has no portal that shows its screens. Install pipewire, wireplumber, xdg-desktop-portal and the \
+         one for your desktop (xdg-desktop-portal-gnome, -kde, or -wlr for Sway), and log in again."
     )]
-    Wayland,
+    NoPortal,
+    /// A Wayland desktop without the library that brings its pictures.
+    #[error(
+        "The library PipeWire is missing, which brings the pictures of a Wayland desktop. Debian and Ubuntu: apt-get install \
+         pipewire libpipewire-0.3-0; Fedora: dnf install pipewire."
+    )]
+    NoPipeWire,
+    /// The desktop asked, and nothing was chosen.
+    #[error("No screen or window was chosen, so nothing is shown.")]
+    NotChosen,
+    /// What was chosen when the desktop asked gives no pictures.
+    #[error("The desktop gives no pictures of what you chose: {0}. Share it again, or choose another.")]
+    NoPictures(String),
+    /// What was chosen when the desktop asked is gone, or was ended there.
+    #[error("What you showed is closed, or was stopped by the desktop. Choose another.")]
+    ShownNoMore,
     /// It would not open, or went.
     #[error("{0} could not be used: {1}. Close what else uses it, or choose another.")]
     Refused(String, String),
@@ -62,6 +89,13 @@ pub enum CameraError {
         "This build of Momoland cannot use the machine's cameras and screens. Use the desktop app, or build it with `--features momo/devices`."
     )]
     NotBuilt,
+}
+
+impl CameraError {
+    /// Whether opening it again would ask the person again, who did not ask for that.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::NotChosen | Self::NoPictures(_) | Self::ShownNoMore)
+    }
 }
 
 /// A camera that is open, or a screen that is looked at. It stays on the thread that opened it.
@@ -102,11 +136,16 @@ pub trait Cameras: Send + Sync + std::fmt::Debug {
     /// A [`CameraError`].
     fn open_camera(&self, id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError>;
 
-    /// Looks at a screen or window, by its id, or at the main one.
+    /// Looks at a screen or window, by its id, or at the main one. A desktop that asks the person first takes its question
+    /// back when it is not wanted any more.
     ///
     /// # Errors
     /// A [`CameraError`].
-    fn open_screen(&self, id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError>;
+    fn open_screen(
+        &self,
+        id: Option<&str>,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Box<dyn PictureSource>, CameraError>;
 }
 
 /// The cameras that the environment selects: the machine's, unless it asks for synthetic ones.
@@ -148,7 +187,7 @@ mod none {
             Err(CameraError::NotBuilt)
         }
 
-        fn open_screen(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+        fn open_screen(&self, _: Option<&str>, _: &dyn Fn() -> bool) -> Result<Box<dyn PictureSource>, CameraError> {
             Err(CameraError::NotBuilt)
         }
     }

@@ -1003,7 +1003,7 @@ export type MediaDevice = { deviceId: string, name: string, isDefault: boolean, 
 
 export type ScreenSource = { sourceId: string, name: string, kind: ScreenKind, isDefault: boolean, };
 
-export type ScreenKind = "screen" | "window";
+export type ScreenKind = "screen" | "window" | "asked";
 
 export type CallSound = { microphone?: string, speakers?: string, 
 /**

@@ -2,7 +2,7 @@
 import { ApiError } from "@/client/error";
 import type { Client } from "@/client/client";
 import { chooseSound, hasFileDialog } from "@/client/desktop";
-import type { CallMedia } from "@/client/types";
+import type { CallDevices, CallMedia } from "@/client/types";
 import { currentCall, type CallLook } from "@/state/calls";
 import { fileOf, isAtEnd, playedIn, positionAt, versionOf, type Together, type Wished } from "@/state/listening";
 import { ownAccount } from "@/state/selectors";
@@ -39,8 +39,10 @@ export function createCallActions(client: Client, store: Store) {
     }
   }
 
-  async function refreshDevices(): Promise<void> {
-    store.dispatch({ type: "calls", calls: { type: "devices", devices: await client.call("calls.devices", {}) } });
+  async function refreshDevices(): Promise<CallDevices> {
+    const devices = await client.call("calls.devices", {});
+    store.dispatch({ type: "calls", calls: { type: "devices", devices } });
+    return devices;
   }
 
   function toggle(kind: "mic" | "camera" | "screen"): void {

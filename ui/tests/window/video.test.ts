@@ -2,7 +2,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Locator, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import type { Call, CallParticipant, CallPeerStats, Tile, VideoStats } from "@/client/types";
+import type { Call, CallParticipant, CallPeerStats, ScreenSource, Tile, VideoStats } from "@/client/types";
 import { Refused, type FakeEngine } from "./fake-engine.js";
 import { asked, composer, expectSteady, focused, openRoom, openWindow, until, type Opened } from "./harness.js";
 import { halves, messageOf, page as pageScene, sceneOf, type Scene } from "./scenes.js";
@@ -386,6 +386,24 @@ describe("showing one's screen", () => {
     await page.keyboard.press("Control+Shift+S");
     await stage.getByRole("button", { name: "Show your screen" }).waitFor();
     expect(asked(engine, "calls.setMedia").at(-1)).toMatchObject({ screen: false });
+  });
+
+  test("asks nothing where the desktop asks, and says why that cannot be", async () => {
+    const { page, engine, stage } = await inCall(call());
+    const asking: ScreenSource[] = [{ sourceId: "portal", name: "A screen or window…", kind: "asked", isDefault: true }];
+    engine.answer({
+      "calls.devices": () => ({ microphones: [], speakers: [], cameras: [], processing: true, screens: asking }),
+      "calls.setMedia": () => {
+        throw new Refused("invalid", "This Wayland desktop has no portal that shows its screens.");
+      },
+    });
+    await stage.getByRole("button", { name: "Show your screen" }).click();
+    const dialog = page.getByRole("dialog", { name: "What do you want to show?" });
+    await dialog.getByText("This Wayland desktop has no portal that shows its screens.").waitFor();
+    engine.answer({ "calls.setMedia": () => ({}) });
+    await dialog.getByRole("button", { name: "Look again" }).click();
+    await dialog.waitFor({ state: "detached" });
+    expect(asked(engine, "calls.setMedia").at(-1)).toMatchObject({ callId: "c1", screen: true, screenSource: "portal" });
   });
 
   test("says that there is nothing to show, and looks again", async () => {

@@ -24,7 +24,6 @@ impl Pixels {
     /// The other way round.
     pub(super) const XRGB: Self = Self { bytes: 4, red: 1, green: 2, blue: 3 };
     /// Red, green, blue, and one byte without a meaning.
-    #[cfg(any(test, not(target_os = "linux")))]
     pub(super) const RGBX: Self = Self { bytes: 4, red: 0, green: 1, blue: 2 };
     /// Red, green, blue.
     pub(super) const RGB: Self = Self { bytes: 3, red: 0, green: 1, blue: 2 };

@@ -1,9 +1,11 @@
-//! The machine's cameras and screens: by V4L2 and X11 on Linux, by the systems' own ways elsewhere.
-//!
-//! Not here: screens of Wayland desktops, which a portal gives out after asking.
+//! The machine's cameras and screens: by V4L2, X11 and Wayland's portal on Linux, by the systems' own ways elsewhere.
 
 #[cfg(target_os = "linux")]
+mod desktop;
+#[cfg(target_os = "linux")]
 mod v4l;
+#[cfg(target_os = "linux")]
+mod wayland;
 #[cfg(target_os = "linux")]
 mod x11;
 
@@ -20,8 +22,8 @@ use crate::video::picture::Picture;
 use self::native::{camera, cameras, look_for_camera, look_for_screen, screen, screens};
 #[cfg(target_os = "linux")]
 use self::{
+    desktop::{look_for_screen, screen, screens},
     v4l::{camera, cameras, look_for_camera},
-    x11::{look_for_screen, screen, screens},
 };
 
 /// Between two pictures of a screen: as many as are ever sent.
@@ -56,8 +58,12 @@ impl Cameras for Machine {
         camera(id)
     }
 
-    fn open_screen(&self, id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
-        screen(id)
+    fn open_screen(
+        &self,
+        id: Option<&str>,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Box<dyn PictureSource>, CameraError> {
+        screen(id, is_wanted)
     }
 }
 

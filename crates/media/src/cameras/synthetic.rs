@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::test_picture::TestPicture;
-use super::{CameraError, Cameras, PictureSource, Screen};
+use super::{CameraError, Cameras, PictureSource, Screen, ScreenKind};
 use crate::devices::Device;
 use crate::devices::synthetic::VOICE_ENV;
 use crate::video::picture::Picture;
@@ -69,7 +69,7 @@ impl Cameras for SyntheticCameras {
     fn screens(&self) -> Vec<Screen> {
         let screens = SCREENS.into_iter().enumerate().map(|(n, (id, name, is_window))| Screen {
             device: Device { id: id.to_owned(), name: name.to_owned(), is_default: n == 0 },
-            is_window,
+            kind: if is_window { ScreenKind::Window } else { ScreenKind::Screen },
         });
         screens.collect()
     }
@@ -100,7 +100,7 @@ impl Cameras for SyntheticCameras {
         }))
     }
 
-    fn open_screen(&self, id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+    fn open_screen(&self, id: Option<&str>, _: &dyn Fn() -> bool) -> Result<Box<dyn PictureSource>, CameraError> {
         let chosen = SCREENS.into_iter().find(|(known, _, _)| id.is_none_or(|id| id == *known));
         let (_, name, is_window) = chosen.ok_or(CameraError::NoScreen)?;
         Ok(Box::new(Ticking {

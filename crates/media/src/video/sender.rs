@@ -45,6 +45,8 @@ pub struct SenderState {
     pub name: Option<String>,
     /// What is wrong, for a person.
     pub problem: Option<String>,
+    /// It ended, and begins no more: to open it again would ask a person again.
+    pub is_over: bool,
     /// The size that is sent.
     pub width: u16,
     /// The same.
@@ -143,6 +145,15 @@ struct Encoding {
     ladder: Ladder,
 }
 
+/// Why pictures stopped, though they are wanted.
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    #[error(transparent)]
+    Source(#[from] CameraError),
+    #[error(transparent)]
+    Encoder(#[from] VideoError),
+}
+
 struct Worker {
     cameras: Arc<dyn Cameras>,
     source: Source,
@@ -166,24 +177,42 @@ impl Worker {
         while !locked(&self.control).stop {
             let chosen = locked(&self.control).chosen.clone();
             match self.open(chosen.as_deref()) {
-                Ok((source, refused)) => {
-                    if let Err(problem) = self.show(source, chosen.as_ref(), refused) {
-                        self.tell(None, Some(problem));
-                        std::thread::sleep(RETRY_EVERY);
-                    }
-                }
-                Err(error) => {
-                    self.tell(None, Some(error.to_string()));
-                    std::thread::sleep(RETRY_EVERY);
-                }
+                Ok((source, refused)) => match self.show(source, chosen.as_ref(), refused) {
+                    Ok(()) => {}
+                    Err(Stopped::Source(error)) if error.is_final() => return self.end(&error),
+                    Err(stopped) => self.try_later(stopped.to_string()),
+                },
+                // What was chosen meanwhile is opened instead.
+                Err(error) if error.is_final() && self.is_wanted(chosen.as_deref()) => return self.end(&error),
+                Err(error) if error.is_final() => {}
+                Err(error) => self.try_later(error.to_string()),
             }
         }
+    }
+
+    fn try_later(&self, problem: String) {
+        self.tell(None, Some(problem));
+        std::thread::sleep(RETRY_EVERY);
+    }
+
+    fn end(&self, error: &CameraError) {
+        self.tell(None, Some(error.to_string()));
+        locked(&self.control).state.is_over = true;
+    }
+
+    /// Whether this is what is to be opened.
+    fn is_wanted(&self, chosen: Option<&str>) -> bool {
+        let control = locked(&self.control);
+        !control.stop && control.chosen.as_deref() == chosen
     }
 
     /// What was chosen, or of cameras another one, and why not the chosen one.
     fn open(&self, chosen: Option<&str>) -> Result<(Box<dyn PictureSource>, Option<CameraError>), CameraError> {
         match self.source {
-            Source::Screen => self.cameras.open_screen(chosen).map(|source| (source, None)),
+            Source::Screen => {
+                let is_wanted = || self.is_wanted(chosen);
+                self.cameras.open_screen(chosen, &is_wanted).map(|source| (source, None))
+            }
             Source::Camera => match self.cameras.open_camera(chosen) {
                 Err(error) if chosen.is_some() => self.cameras.open_camera(None).map(|source| (source, Some(error))),
                 opened => opened.map(|source| (source, None)),
@@ -203,7 +232,7 @@ impl Worker {
         mut source: Box<dyn PictureSource>,
         chosen: Option<&String>,
         mut refused: Option<CameraError>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Stopped> {
         let mut works = false;
         let mut tried = Instant::now();
         loop {
@@ -215,12 +244,9 @@ impl Worker {
                 }
                 tried = Instant::now();
             }
-            let picture = Arc::new(source.next().map_err(|error| error.to_string())?);
-            {
-                let control = locked(&self.control);
-                if control.stop || control.chosen.as_ref() != chosen {
-                    return Ok(());
-                }
+            let picture = Arc::new(source.next()?);
+            if !self.is_wanted(chosen.map(String::as_str)) {
+                return Ok(());
             }
             let age = self.started.elapsed();
             self.audience.taken(Arc::clone(&picture), u32::try_from(age.as_millis() % (1 << 32)).unwrap_or(0));
@@ -228,10 +254,7 @@ impl Worker {
             let went = match demand {
                 Some(demand) => {
                     self.key_wanted |= demand.key;
-                    self.encode(&picture, demand.bits_per_second, age).map_err(|error| {
-                        self.encoder = None;
-                        error.to_string()
-                    })?
+                    self.encode(&picture, demand.bits_per_second, age).inspect_err(|_| self.encoder = None)?
                 }
                 None => {
                     self.encoder = None;
@@ -312,6 +335,8 @@ fn locked(control: &Mutex<Control>) -> MutexGuard<'_, Control> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
     use super::*;
     use crate::cameras::synthetic::SyntheticCameras;
     use crate::cameras::test_picture::read;
@@ -368,7 +393,7 @@ mod tests {
             Ok(Box::new(Self(self.0, self.1)))
         }
 
-        fn open_screen(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+        fn open_screen(&self, _: Option<&str>, _: &dyn Fn() -> bool) -> Result<Box<dyn PictureSource>, CameraError> {
             Err(CameraError::NoScreen)
         }
     }
@@ -382,6 +407,81 @@ mod tests {
             std::thread::sleep(Duration::from_millis(10));
             Ok(Picture::grey(self.0, self.1, 77))
         }
+    }
+
+    /// A desktop that asks: how often it did, and the answer, or none as long as it is wanted.
+    #[derive(Debug, Default)]
+    struct Asking {
+        asked: std::sync::atomic::AtomicU32,
+        taken_back: std::sync::atomic::AtomicU32,
+        answer: Option<CameraError>,
+    }
+
+    impl Cameras for Asking {
+        fn cameras(&self) -> Vec<crate::devices::Device> {
+            Vec::new()
+        }
+
+        fn screens(&self) -> Vec<crate::cameras::Screen> {
+            Vec::new()
+        }
+
+        fn look_for_camera(&self) -> Result<(), CameraError> {
+            Err(CameraError::NoCamera)
+        }
+
+        fn look_for_screen(&self) -> Result<(), CameraError> {
+            Ok(())
+        }
+
+        fn open_camera(&self, _: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+            Err(CameraError::NoCamera)
+        }
+
+        fn open_screen(
+            &self,
+            _: Option<&str>,
+            is_wanted: &dyn Fn() -> bool,
+        ) -> Result<Box<dyn PictureSource>, CameraError> {
+            self.asked.fetch_add(1, Relaxed);
+            if let Some(answer) = &self.answer {
+                return Err(answer.clone());
+            }
+            while is_wanted() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            self.taken_back.fetch_add(1, Relaxed);
+            Err(CameraError::NotChosen)
+        }
+    }
+
+    fn nobody() -> Box<Mirror> {
+        Box::new(Mirror(Seen::default()))
+    }
+
+    #[test]
+    fn who_chose_no_screen_is_not_asked_again() {
+        let cameras = Arc::new(Asking { answer: Some(CameraError::NotChosen), ..Asking::default() });
+        let asking: Arc<dyn Cameras> = Arc::<Asking>::clone(&cameras);
+        let sender = Sender::start(asking, Source::Screen, None, nobody()).unwrap();
+        wait("it is over", || sender.state().is_over);
+        assert_eq!(sender.state().problem, Some(CameraError::NotChosen.to_string()));
+        // Its thread has ended, and nothing else has the cameras.
+        wait("the thread is gone", || Arc::strong_count(&cameras) == 1);
+        assert_eq!(cameras.asked.load(Relaxed), 1);
+    }
+
+    #[test]
+    fn a_question_is_taken_back_when_its_answer_is_not_wanted_any_more() {
+        let cameras = Arc::new(Asking::default());
+        let asking: Arc<dyn Cameras> = Arc::<Asking>::clone(&cameras);
+        let sender = Sender::start(asking, Source::Screen, None, nobody()).unwrap();
+        wait("it asks", || cameras.asked.load(Relaxed) == 1);
+        sender.choose(Some("another".to_owned()));
+        wait("it asks for the other", || cameras.asked.load(Relaxed) == 2);
+        assert_eq!((cameras.taken_back.load(Relaxed), sender.state().is_over), (1, false));
+        drop(sender);
+        wait("that is taken back too", || cameras.taken_back.load(Relaxed) == 2);
     }
 
     struct Reader(std::sync::mpsc::Sender<EncodedPicture>);

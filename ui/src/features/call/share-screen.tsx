@@ -20,23 +20,28 @@ export function ShareScreenDialog() {
   const attempt = useAttempt();
   const inCall = useAppState((state) => currentCall(state.calls) !== null);
   const sources = useAppState((state) => state.calls.devices?.screens ?? null);
-  const [looked, setLooked] = useState<"looking" | "done" | ApiError>("looking");
+  const [looked, setLooked] = useState<"looking" | "done" | { refused: string }>("looking");
   const [picked, setPicked] = useState<string | null>(null);
   const [round, setRound] = useState(0);
+  const { closeOverlay } = actions;
 
   // What can be shown changes whenever a window opens: it is listed anew each time.
   useEffect(() => {
     let gone = false;
-    actions.refreshCallDevices().then(
-      () => !gone && setLooked("done"),
-      (thrown: unknown) => !gone && setLooked(ApiError.from(thrown)),
-    );
+    const refuse = (before: string) => (thrown: unknown) => {
+      if (!gone) setLooked({ refused: `${before}${ApiError.from(thrown).message}` });
+    };
+    actions.refreshCallDevices().then(({ screens }) => {
+      if (gone) return;
+      // Where the desktop asks which it shall be, nothing is asked here.
+      if (screens.length === 1 && screens[0]?.kind === "asked") actions.shareScreen(screens[0].sourceId).then(closeOverlay, refuse(""));
+      else setLooked("done");
+    }, refuse(`${words.failed} `));
     return () => {
       gone = true;
     };
-  }, [actions, round]);
+  }, [actions, closeOverlay, round]);
 
-  const { closeOverlay } = actions;
   useEffect(() => {
     if (!inCall) closeOverlay();
   }, [inCall, closeOverlay]);
@@ -56,13 +61,13 @@ export function ShareScreenDialog() {
           <p role="status" className="text-ink-3">
             {words.looking}
           </p>
-        ) : looked instanceof ApiError ? (
-          <Refusal>{`${words.failed} ${looked.message}`}</Refusal>
+        ) : looked !== "done" ? (
+          <Refusal>{looked.refused}</Refusal>
         ) : known.length === 0 ? (
           <p className="text-ink-2">{words.none}</p>
         ) : (
           <RadioGroup.Root aria-label={words.title} value={chosen?.sourceId ?? ""} onValueChange={setPicked} className="grid gap-3">
-            <Sources label={words.screens} sources={known.filter(({ kind }) => kind === "screen")} />
+            <Sources label={words.screens} sources={known.filter(({ kind }) => kind !== "window")} />
             <Sources label={words.windows} sources={known.filter(({ kind }) => kind === "window")} />
           </RadioGroup.Root>
         )}
@@ -99,7 +104,7 @@ function Sources({ label, sources }: { label: string; sources: readonly ScreenSo
       </p>
       <div className="grid gap-1.5">
         {sources.map(({ sourceId, name, kind }) => (
-          <ChoiceRow key={sourceId} value={sourceId} label={name} icon={kind === "screen" ? Monitor : AppWindow}>
+          <ChoiceRow key={sourceId} value={sourceId} label={name} icon={kind === "window" ? AppWindow : Monitor}>
             <span className="block truncate foreign">{name}</span>
           </ChoiceRow>
         ))}

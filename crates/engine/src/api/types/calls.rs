@@ -201,6 +201,8 @@ pub struct ScreenSource {
 pub enum ScreenKind {
     Screen,
     Window,
+    /// The desktop asks which one, when it is shown.
+    Asked,
 }
 
 /// The camera that a call uses.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use momoland_media::cameras::Screen;
+use momoland_media::cameras::{self, Screen};
 use momoland_media::conference::Conference;
 use momoland_media::devices::keeper::Choice;
 use momoland_media::devices::{self, Device};
@@ -322,6 +322,7 @@ impl Home {
         self.calling.calls.retain(|room| has_voice(room, own), has_voice, now_ms);
         self.carry_calls();
         self.look_for_windows(now_ms);
+        self.look_for_end(now_ms);
         self.carry_listening(false);
         self.look_at_sound(now_ms);
         self.look_at_trial(now_ms);
@@ -375,6 +376,15 @@ impl Home {
         ];
         // The call is there.
         off.into_iter().flatten().for_each(|off| debug_assert!(off.is_ok(), "{off:?}"));
+        self.carry_calls();
+    }
+
+    /// A screen that ended by itself is off, for everybody, and can be switched on again.
+    fn look_for_end(&mut self, now_ms: u64) {
+        let is_over = self.calling.pictures.screen_is_over(now_ms);
+        let Some((room, _)) = self.calling.calls.current().filter(|_| is_over) else { return };
+        let off = self.calling.calls.set_screen(room, false, now_ms);
+        debug_assert!(off.is_ok(), "{off:?}: the call is there");
         self.carry_calls();
     }
 
@@ -614,9 +624,13 @@ fn api_media(video: bool) -> CallMedia {
     if video { CallMedia::Video } else { CallMedia::Audio }
 }
 
-fn api_screen(Screen { device, is_window }: Screen) -> ScreenSource {
+fn api_screen(Screen { device, kind }: Screen) -> ScreenSource {
     let Device { id, name, is_default } = device;
-    let kind = if is_window { ScreenKind::Window } else { ScreenKind::Screen };
+    let kind = match kind {
+        cameras::ScreenKind::Screen => ScreenKind::Screen,
+        cameras::ScreenKind::Window => ScreenKind::Window,
+        cameras::ScreenKind::Asked => ScreenKind::Asked,
+    };
     ScreenSource { source_id: id, name, kind, is_default }
 }
 

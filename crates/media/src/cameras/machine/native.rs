@@ -9,7 +9,7 @@ use nokhwa::{Camera, NokhwaError};
 
 use super::{Pace, STUCK_AFTER, first_whole};
 use crate::cameras::convert::{self, Pixels};
-use crate::cameras::{CameraError, PictureSource, Screen};
+use crate::cameras::{CameraError, PictureSource, Screen, ScreenKind};
 use crate::devices::Device;
 use crate::video::picture::Picture;
 
@@ -229,7 +229,10 @@ fn all() -> Vec<(Looked, String, String)> {
 pub(super) fn screens() -> Vec<Screen> {
     let listed = all().into_iter().enumerate().map(|(n, (looked, id, name))| Screen {
         device: Device { id, name, is_default: n == 0 },
-        is_window: matches!(looked, Looked::Window(_)),
+        kind: match looked {
+            Looked::Monitor(_) => ScreenKind::Screen,
+            Looked::Window(_) => ScreenKind::Window,
+        },
     });
     listed.collect()
 }
@@ -244,7 +247,7 @@ fn find(id: Option<&str>) -> Result<(Looked, String, String), CameraError> {
     all().into_iter().find(|(_, known, _)| id.is_none_or(|id| id == known)).ok_or(CameraError::NoScreen)
 }
 
-pub(super) fn screen(id: Option<&str>) -> Result<Box<dyn PictureSource>, CameraError> {
+pub(super) fn screen(id: Option<&str>, _: &dyn Fn() -> bool) -> Result<Box<dyn PictureSource>, CameraError> {
     let (looked, id, name) = find(id)?;
     Ok(Box::new(Looking { looked, id, name, pace: Pace::default() }))
 }

@@ -19,7 +19,7 @@ use x11rb::rust_connection::RustConnection;
 
 use super::Pace;
 use crate::cameras::convert::{self, Pixels};
-use crate::cameras::{CameraError, PictureSource, Screen};
+use crate::cameras::{CameraError, PictureSource, Screen, ScreenKind};
 use crate::devices::Device;
 use crate::video::picture::Picture;
 
@@ -29,8 +29,6 @@ const MONITORS_EVERY: Duration = Duration::from_secs(1);
 const WINDOWS_MAX: u32 = 200;
 /// Letters of a window's name, in fours.
 const NAME_MAX: u32 = 64;
-/// Where a Wayland desktop says that it is one.
-const WAYLAND_ENV: &str = "WAYLAND_DISPLAY";
 
 /// A part of the whole screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +53,6 @@ struct Desktop {
 
 impl Desktop {
     fn open() -> Result<Self, CameraError> {
-        if std::env::var_os(WAYLAND_ENV).is_some_and(|it| !it.is_empty()) {
-            return Err(CameraError::Wayland);
-        }
         let (connection, screen) = x11rb::connect(None).map_err(|error| {
             tracing::debug!(%error, "there is no X11 desktop");
             CameraError::NoDesktop
@@ -187,11 +182,11 @@ pub(super) fn screens() -> Vec<Screen> {
     let Ok(desktop) = Desktop::open() else { return Vec::new() };
     let monitors = desktop.monitors().into_iter().enumerate().map(|(n, area)| Screen {
         device: Device { id: format!("screen:{}", area.name), name: area.name, is_default: n == 0 },
-        is_window: false,
+        kind: ScreenKind::Screen,
     });
     let windows = desktop.windows().into_iter().map(|(window, name)| Screen {
         device: Device { id: format!("window:{window}"), name, is_default: false },
-        is_window: true,
+        kind: ScreenKind::Window,
     });
     monitors.chain(windows).collect()
 }

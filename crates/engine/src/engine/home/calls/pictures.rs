@@ -25,6 +25,8 @@ const FACE_BESIDE_SCREEN: u32 = 35;
 
 /// A window that was closed for so long does not come back by itself, milliseconds.
 const LEFT_MS: u64 = 5_000;
+/// How long it is said why a screen is not shown any more that was switched off by itself, milliseconds.
+const SAID_MS: u64 = 15_000;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -37,6 +39,8 @@ pub(super) struct Pictures {
     shared: Arc<Shared>,
     others: BTreeMap<u64, Other>,
     leaving: Leaving,
+    /// Why the screen was switched off by itself, and when, milliseconds.
+    screen_ended: Option<(String, u64)>,
 }
 
 /// How long the last window has been closed.
@@ -159,6 +163,9 @@ pub(super) struct Wanted {
 impl Pictures {
     /// Sends and takes what is wanted, and nothing else.
     pub(super) fn follow(&mut self, own: DeviceId, wanted: Wanted) {
+        if wanted.screen {
+            self.screen_ended = None;
+        }
         // First no more goes to who is gone, then what waits for them goes.
         self.shared.ports().retain(|link, _| wanted.links.contains_key(link));
         self.others.retain(|link, _| wanted.links.contains_key(link));
@@ -185,6 +192,7 @@ impl Pictures {
 
     /// The call is over.
     pub(super) fn end(&mut self, own: DeviceId) {
+        self.screen_ended = None;
         if !self.others.is_empty() || self.camera.is_some() || self.screen.is_some() {
             let (links, shown) = (BTreeMap::new(), BTreeSet::new());
             self.follow(own, Wanted { camera: false, screen: false, links, shown });
@@ -237,6 +245,18 @@ impl Pictures {
         self.leaving.is_over(is_shown && self.gallery.is_left(), now_ms)
     }
 
+    /// Whether the screen ended and is to be switched off: the person chose none when the desktop asked, or ended it there.
+    /// Told of often. Why is said for a while.
+    pub(super) fn screen_is_over(&mut self, now_ms: u64) -> bool {
+        self.screen_ended.take_if(|(_, since_ms)| *since_ms + SAID_MS <= now_ms);
+        let over = self.screen.as_ref().map(Sender::state).filter(|state| state.is_over);
+        let is_over = over.is_some();
+        if let Some(why) = over.and_then(|state| state.problem) {
+            self.screen_ended = Some((why, now_ms));
+        }
+        is_over
+    }
+
     pub(super) fn set_round_trip(&self, device: DeviceId, round_trip: Duration) {
         for other in self.others.values().filter(|other| other.device == device) {
             other.receiver.set_round_trip(round_trip);
@@ -248,6 +268,7 @@ impl Pictures {
         let camera = self.camera.as_ref().map(Sender::state);
         let screen = self.screen.as_ref().map(Sender::state);
         let problem = [&camera, &screen].into_iter().flatten().find_map(|state| state.problem.clone());
+        let problem = problem.or_else(|| self.screen_ended.as_ref().map(|(why, _)| why.clone()));
         let problem = problem.or_else(|| self.others.values().find_map(|other| other.receiver.problem()));
         if camera.is_none() && screen.is_none() && problem.is_none() {
             return None;
