@@ -21,13 +21,14 @@ export class Stage {
   #windows = [];
   /** Name of the virtual screen, for what is started without `start`. */
   display = null;
-  /** Address of the desktop's bus, where there is one. */
+  /** Address of the desktop's bus. */
   bus = null;
 
   static async open() {
     const stage = new Stage();
     try {
       await stage.#openScreen();
+      await stage.#openBus();
       return stage;
     } catch (error) {
       await stage.close();
@@ -52,13 +53,17 @@ export class Stage {
     return { ...(this.display === null ? {} : { DISPLAY: this.display }), ...(this.bus === null ? {} : { DBUS_SESSION_BUS_ADDRESS: this.bus, HOME: path.join(this.dir, "home") }) };
   }
 
-  /** A desktop around the windows: a bus, a panel with a tray, and notifications. */
-  async openDesktop() {
+  /** One of our own: a program that finds none starts one, which stays behind with all that it started. */
+  async #openBus() {
     mkdirSync(path.join(this.dir, "home"), { recursive: true });
     const socket = path.join(this.dir, "bus");
     this.bus = `unix:path=${socket}`;
     const daemon = this.start("bus", "dbus-daemon", ["--session", "--nofork", `--address=${this.bus}`]);
     await until("the start of the bus", () => (!daemon.running ? fail(daemon) : existsSync(socket)));
+  }
+
+  /** A desktop around the windows: a panel with a tray, and notifications. */
+  async openDesktop() {
     this.start("panel", "xfce4-panel", ["--disable-wm-check"]);
     this.start("notifications", "dunst", []);
     for (const name of ["org.kde.StatusNotifierWatcher", "org.freedesktop.Notifications"]) {
