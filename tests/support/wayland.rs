@@ -18,7 +18,8 @@ use rustix::process::geteuid;
 use crate::process::Watched;
 use crate::wait::{wait_for, wait_until};
 
-const WITHIN: Duration = Duration::from_secs(20);
+/// On a machine that has much else to do.
+const WITHIN: Duration = Duration::from_secs(60);
 /// What the compositor calls a monitor that is none.
 const MONITOR: &str = "HEADLESS-1";
 /// Who the compositor runs as where this runs as root, as which it will not: nobody.
@@ -55,7 +56,7 @@ pub struct Wayland {
 }
 
 impl Wayland {
-    /// Starts one of this size.
+    /// Starts one of this size, in a folder that anybody may reach.
     ///
     /// # Panics
     /// Where one of its programs is not installed.

@@ -418,6 +418,20 @@ mod tests {
     }
 
     #[test]
+    fn a_microphone_that_was_gone_makes_nothing_later() {
+        // Timestamps count what it heard, so they stand still meanwhile.
+        for gone in [5, 20, 100_u32] {
+            let at = |n: u32| u64::from(if n < 100 { n } else { n + gone }) * 20 + u64::from(n * 7 % 5);
+            let mut arrivals: Vec<_> = (0..300_u32).map(|n| (at(n), n)).collect();
+            let (steps, buffer) = run(&mut arrivals, 10_000, 20_000);
+            assert_eq!(played(&steps), (0..300).collect::<Vec<_>>());
+            let last = steps.iter().rposition(|step| matches!(step, Step::Play(_))).unwrap();
+            assert!(last <= 299 + gone as usize + 2, "{} frames late", last - 299 - gone as usize);
+            assert!(buffer.counts().concealed <= u64::from(CONCEALED_MAX) * 2 + 3, "{:?}", buffer.counts());
+        }
+    }
+
+    #[test]
     fn what_an_outage_kept_back_makes_nothing_later() {
         for outage in 15..60_u32 {
             let late = |n: u32| if (100..100 + outage).contains(&n) { 100 + outage - n } else { 0 };
