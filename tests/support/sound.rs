@@ -94,8 +94,9 @@ pub struct Heard {
     pub likeness: f32,
 }
 
-/// Where in all that the first of two said a piece of what the second heard is, and how late that was heard. A synthetic microphone begins with the speakers beside it, and those with the file of what is
-/// heard, so the files' ages tell when each sample was spoken and played.
+/// Where in all that the first of two said a piece of what the second heard is, and how late that was heard. A synthetic
+/// microphone begins with the speakers beside it, and those with the file of what is heard, so the files' ages tell when
+/// each sample was spoken and played.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

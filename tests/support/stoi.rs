@@ -161,16 +161,12 @@ fn correlation(x: &[f64], y: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use momoland_media::devices::synthetic::Speech;
-
     use super::*;
+    use crate::sound::voice;
 
     #[test]
     fn the_same_is_understood_and_another_voice_is_not() {
-        let voice = |number: u64| {
-            let mut speech = Speech::new(number);
-            (0..200).flat_map(|_| speech.next_frame()).collect::<Vec<f32>>()
-        };
+        let voice = |number| voice(number, 192_000);
         let said = voice(1);
         assert!(intelligibility(&said, &said).is_some_and(|same| same > 0.999));
         let softer: Vec<f32> = said.iter().map(|sample| sample * 0.1).collect();

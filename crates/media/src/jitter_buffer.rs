@@ -9,7 +9,8 @@
 //! 2. At most [`CAPACITY_FRAMES`] packets are held, whatever comes. Test: `prop_played_once_and_in_order`.
 //! 3. The delay follows the jitter, and a sender whose clock is faster or slower makes it neither grow nor run dry.
 //!    Test: `a_clock_that_drifts_is_followed`.
-//! 4. After a pause the delay is what the jitter asks for again. Test: `no_pause_makes_what_follows_later`.
+//! 4. Neither a pause, a loss nor an outage makes what follows later for good. Tests: `no_pause_makes_what_follows_later`,
+//!    `no_loss_makes_what_follows_later`, `what_an_outage_kept_back_makes_nothing_later`.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -354,20 +355,29 @@ mod tests {
         assert_eq!(played(&steps).len() as u64, buffer.counts().received - buffer.held.len() as u64);
     }
 
+    /// By how many frames what is played is later than it came, at most: 0.6 s are said, and nothing for so many frames,
+    /// over and over.
+    fn latest(pause: u32, rounds: u32, mut is_lost: impl FnMut() -> bool) -> u32 {
+        let mut buffer = JitterBuffer::default();
+        let (mut sequence, mut latest) = (0, 0);
+        for n in 0..rounds * (pause + 30) {
+            if n % (pause + 30) < 30 {
+                if !is_lost() {
+                    buffer.push(u64::from(n) * 20, Packet { sequence, ..packet(n) });
+                }
+                sequence += 1;
+            }
+            if let Step::Play(payload) = buffer.pull() {
+                latest = latest.max(n - number(&payload));
+            }
+        }
+        latest
+    }
+
     #[test]
     fn no_pause_makes_what_follows_later() {
-        for pause in 1..=25_u32 {
-            let mut buffer = JitterBuffer::default();
-            let (mut sequence, mut latest) = (0, 0);
-            for n in 0..10 * (pause + 30) {
-                if n % (pause + 30) < 30 {
-                    buffer.push(u64::from(n) * 20, Packet { sequence, ..packet(n) });
-                    sequence += 1;
-                }
-                if let Step::Play(payload) = buffer.pull() {
-                    latest = latest.max(n - number(&payload));
-                }
-            }
+        for pause in 1..=25 {
+            let latest = latest(pause, 10, || false);
             assert!(latest <= 2, "with pauses of {pause} frames some were played {latest} frames after they came");
         }
     }
@@ -375,20 +385,9 @@ mod tests {
     #[test]
     fn no_loss_makes_what_follows_later() {
         // Each tenth packet is lost, others each time, in speech with pauses and in speech without.
-        for (pause, seed) in (0..=25_u32).flat_map(|pause| (0..20).map(move |seed| (pause, seed))) {
-            let mut buffer = JitterBuffer::default();
-            let (mut sequence, mut latest, mut draw) = (0, 0, SplitMix::new(seed));
-            for n in 0..20 * (pause + 30) {
-                if n % (pause + 30) < 30 {
-                    if !draw.draw().is_multiple_of(10) {
-                        buffer.push(u64::from(n) * 20, Packet { sequence, ..packet(n) });
-                    }
-                    sequence += 1;
-                }
-                if let Step::Play(payload) = buffer.pull() {
-                    latest = latest.max(n - number(&payload));
-                }
-            }
+        for (pause, seed) in (0..=25).flat_map(|pause| (0..20).map(move |seed| (pause, seed))) {
+            let mut chance = SplitMix::new(seed);
+            let latest = latest(pause, 20, || chance.draw().is_multiple_of(10));
             assert!(latest <= 2, "with pauses of {pause} frames some were played {latest} frames after they came");
         }
     }
