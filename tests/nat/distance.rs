@@ -36,8 +36,12 @@ impl Distance {
         let port = home.port();
         let [bridge, here, there] = ["way", "here", "there"].map(|name| port.replace("port", name));
         run(&["ip", "link", "add", &bridge, "type", "bridge"]);
+        // It is in the server's namespace, and would answer for the server: before the way's time, and until it is gone.
+        run(&["sh", "-c", &format!("echo 8 > /proc/sys/net/ipv4/conf/{bridge}/arp_ignore")]);
         run(&["ip", "link", "set", &bridge, "up"]);
         let ends = [&here, &there].map(|name| Arc::new(open(name).expect("TAP devices can be made")));
+        // Lower than any: nobody may take it for the server for that.
+        run(&["ip", "link", "set", &there, "address", "02:00:00:00:00:01"]);
         for (end, bridge) in [(&here, bridge.as_str()), (&there, "internet"), (&port, &bridge)] {
             run(&["ip", "link", "set", end, "master", bridge, "up"]);
         }

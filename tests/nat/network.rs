@@ -64,7 +64,8 @@ pub(crate) fn build() {
     // Names of namespaces lie in /run/netns, which is not ours to write outside.
     run(&["mount", "-t", "tmpfs", "tmpfs", "/run"]);
     run(&["ip", "link", "set", "lo", "up"]);
-    run(&["ip", "link", "add", "internet", "type", "bridge"]);
+    // Without an address of its own it has the lowest of its wires', so one wire more and the homes' neighbour is gone.
+    run(&["ip", "link", "add", "internet", "address", "02:00:00:00:01:01", "type", "bridge"]);
     run(&["ip", "address", "add", &format!("{SERVER}/24"), "dev", "internet"]);
     // Without waiting for neighbours that might have it: there are none.
     run(&["ip", "address", "add", &format!("{SERVER_V6}/64"), "dev", "internet", "nodad"]);
