@@ -25,10 +25,10 @@ mod instance;
 mod kept;
 mod keychain;
 mod links;
-#[cfg(target_os = "linux")]
-mod painting;
 mod settings;
 mod tray;
+#[cfg(target_os = "linux")]
+mod webkit;
 mod window;
 
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     // SAFETY: this is the first thing that the process does, on its only thread.
     unsafe {
-        painting::choose();
+        webkit::choose();
     }
     let arguments = Arguments::parse();
     let ended = match arguments.explain {

@@ -1,7 +1,14 @@
-//! How WebKitGTK paints the page where there is no graphics card.
+//! What WebKitGTK and the JavaScriptCore in it are told about this page: how to paint it where there is no graphics card, and
+//! not to compile its scripts as eagerly as a game's. `docs/figures.md` has what either comes to.
 //!
-//! OpenGL is Mesa's software then, some 40 MB of it in two processes. By default WebKit composes each frame by it; told not to,
-//! it paints without, and the application does not load it. Pictures of calls go on being drawn by WebGL in the page. `docs/figures.md` has what that comes to: three times the pictures of a call, and 100 MB less.
+//! # Painting
+//! Without a card OpenGL is Mesa's software, some 40 MB of it in two processes. By default WebKit composes each frame by it; told
+//! not to, it paints without, and the application does not load it. Pictures of calls go on being drawn by WebGL in the page.
+//!
+//! # Scripts
+//! A function is compiled by the optimising compiler after some 70 calls, by several threads at once. At the
+//! start of a page that is hundreds of functions which then rest; what stays of it is 10 MB. With the limit a hundred times as
+//! high a start takes less time, and what really runs all the time is still compiled.
 #![allow(
     unsafe_code,
     reason = "WebKit asks the environment alone, and setting that is sound only without other threads"
@@ -17,6 +24,16 @@ const WITHOUT_CARD: [(&str, &str); 3] = [
     ("GDK_GL", "disable"),
 ];
 
+/// What is said to JavaScriptCore; a version that does not know one of these passes over it.
+const SCRIPTS: [(&str, &str); 5] = [
+    // A thousand is the default; a call counts for some fifteen, a turn of a loop for one.
+    ("JSC_thresholdForOptimizeAfterWarmUp", "100000"),
+    ("JSC_thresholdForOptimizeSoon", "100000"),
+    ("JSC_numberOfDFGCompilerThreads", "1"),
+    ("JSC_numberOfFTLCompilerThreads", "1"),
+    ("JSC_numberOfGCMarkers", "1"),
+];
+
 /// Where the kernel has graphics cards' render nodes, and NVIDIA's own driver its device.
 const RENDER_NODES: &str = "/dev/dri";
 const NVIDIA: &str = "/dev/nvidia0";
@@ -26,10 +43,9 @@ const NVIDIA: &str = "/dev/nvidia0";
 /// # Safety
 /// No other thread may be running: they might read the environment meanwhile.
 pub(crate) unsafe fn choose() {
-    if has_render_node(Path::new(RENDER_NODES)) || Path::new(NVIDIA).exists() {
-        return;
-    }
-    for (name, value) in WITHOUT_CARD {
+    let has_card = has_render_node(Path::new(RENDER_NODES)) || Path::new(NVIDIA).exists();
+    let painting = if has_card { &[][..] } else { &WITHOUT_CARD[..] };
+    for (name, value) in SCRIPTS.iter().chain(painting) {
         if std::env::var_os(name).is_none() {
             // SAFETY: there is no other thread, as the caller promises.
             unsafe { std::env::set_var(name, value) };
