@@ -99,6 +99,7 @@ fn help() -> String {
 }
 
 fn run(file: Option<PathBuf>, held: bool) -> Result<(), Failure> {
+    momoland_allocator::give_large_pieces_back();
     // Variables whose name or value is no text cannot be settings of ours.
     let environment =
         || std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -5,7 +5,8 @@ use std::time::Duration;
 use momoland_store::kv::SchemaVersion;
 use momoland_store::kv::sled::{CACHE_BYTES, SledStore};
 use serde_json::json;
-use support::{Server, Window, World, free_port, run_momo, wait_for, wait_until};
+use support::device::Device;
+use support::{PASSWORD, Server, Window, World, free_port, run_momo, wait_for, wait_until};
 
 #[test]
 fn c67_a_second_process_on_one_folder_is_refused_soon_and_harms_nothing() {
@@ -23,6 +24,24 @@ fn c67_a_second_process_on_one_folder_is_refused_soon_and_harms_nothing() {
     ada.send(&room, "still mine");
     ada.kill_and_start_again();
     assert_eq!(ada.texts(&room), ["mine", "still mine"], "the lock of a killed process is gone with it");
+}
+
+#[test]
+fn a_server_gives_the_memory_back_that_passwords_were_hashed_in() {
+    let world = World::new();
+    let port = world.server.port();
+    let before = world.server.usage();
+    std::thread::scope(|threads| {
+        for number in 0..12 {
+            threads.spawn(move || Device::register(port, &format!("person{number}"), PASSWORD));
+        }
+    });
+    let after = world.server.usage();
+    // One at a time takes 19 MiB.
+    assert!(after.rss_peak_kib > before.rss_kib + 16 * 1024, "nothing was hashed: {before:?}, {after:?}");
+    wait_until("it is given back", Duration::from_secs(10), || {
+        world.server.usage().rss_kib < before.rss_kib + 16 * 1024
+    });
 }
 
 #[test]

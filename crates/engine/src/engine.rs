@@ -24,7 +24,6 @@ use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::account::keys::{DeviceKey, KeyVault};
-use crate::allocator;
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::methods;
@@ -146,8 +145,8 @@ impl Engine {
     /// # Errors
     /// An [`OpenError`] that names the folder and what to do.
     pub async fn open(config: EngineConfig) -> Result<Self, OpenError> {
-        allocator::use_few_heaps();
-        allocator::keep_large_pieces_apart();
+        momoland_allocator::use_few_heaps();
+        momoland_allocator::keep_large_pieces_apart();
         let EngineConfig { data_dir, keys } = config;
         let vault = match keys {
             KeyStorage::Vault(vault) => Some(vault),
@@ -174,7 +173,7 @@ impl Engine {
         tokio::spawn(async {
             tokio::time::sleep(STARTED_AFTER).await;
             // A panic in it, of which there is none, would be of no consequence.
-            let _ = tokio::task::spawn_blocking(allocator::give_back).await;
+            let _ = tokio::task::spawn_blocking(momoland_allocator::give_back).await;
         });
         let finished = Arc::new(tokio::sync::Mutex::new(Some(finished)));
         let (signing, forgetting) = Default::default();

@@ -3,7 +3,6 @@
 //! Fronts (`momo`, the desktop shell) open an [`Engine`], hand it JSON-RPC texts, and read its events. Modules are
 //! declared in the order in which bytes become what people see; a module uses only those above it.
 
-mod allocator;
 mod account;
 pub mod link;
 mod session;

@@ -80,8 +80,7 @@ fn the_core_has_no_io_beneath_it() {
 }
 
 /// The engine's modules, from the first that bytes meet to the last before a front. A module uses those before it.
-const ENGINE: [&str; 12] = [
-    "allocator",
+const ENGINE: [&str; 11] = [
     "account",
     "link",
     "session",

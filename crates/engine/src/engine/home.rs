@@ -52,7 +52,6 @@ use self::notifications::Inbox;
 use self::own_room::{OwnRoom, own_genesis};
 use self::preferences::Preferences;
 use crate::account::record::{Account, AnnouncementRecord, Choice, DraftRecord, ProfileRecord, Records};
-use crate::allocator;
 use crate::api::error::{ApiError, ErrorKind};
 use crate::api::events::Event;
 use crate::api::types::{PeerPolicy, ServerState};
@@ -194,7 +193,7 @@ impl Home {
         events: broadcast::Sender<Arc<Event>>,
         channels: Channels,
     ) -> Result<Self, StoreError> {
-        allocator::keep_large_pieces_apart();
+        momoland_allocator::keep_large_pieces_apart();
         let key = Arc::new(key);
         let documents = Documents::new(DocumentRecords::new(Arc::clone(&store)));
         let (persistence, state) = Persistence::start(Arc::clone(&store), channels.disk.clone())?;
@@ -274,7 +273,7 @@ impl Home {
         home.open_inbox()?;
         // All that was written was read for this, and most of it is held no more.
         store.rest()?;
-        allocator::give_back();
+        momoland_allocator::give_back();
         Ok(home)
     }
 
