@@ -261,7 +261,8 @@ pub struct Replica {
 impl Replica {
     /// A replica over what is on disk; also the only way to recover.
     ///
-    /// Changes and chains of `state` that do not verify are left out: the store checks its own damage.
+    /// Changes and chains of `state` that contradict what comes before them are left out. Signatures are not looked at again: they
+    /// were checked before anything was stored, and the store checks its own damage.
     pub fn new(config: Config, seed: [u8; 32], state: DurableState) -> Self {
         let mut replica = Self {
             config,

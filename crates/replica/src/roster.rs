@@ -170,6 +170,16 @@ pub struct Roster {
     splits: Vec<Split>,
 }
 
+/// Where a change comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Somebody sent it.
+    Sent,
+    /// Its signatures were checked when it came, and it has been on this replica's own disk since: whoever writes there has
+    /// the keys as well.
+    Kept,
+}
+
 /// A version that ended a right of an account, or of one of its devices alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ending {
@@ -183,10 +193,21 @@ impl Roster {
     /// # Errors
     /// A [`RosterRefusal`].
     pub fn create(first: &CountersignedChange, server: ServerKey) -> Result<Self, RosterRefusal> {
-        Self::check_countersignature(first, server, 1)?;
-        let mut roster = Self::check_create(&first.change, server)?;
+        let mut roster = Self::founded_by(first, server, Origin::Sent)?;
         roster.fold(first);
         Ok(roster)
+    }
+
+    /// The roster before its first change counts as a version.
+    ///
+    /// # Errors
+    /// A [`RosterRefusal`].
+    fn founded_by(first: &CountersignedChange, server: ServerKey, origin: Origin) -> Result<Self, RosterRefusal> {
+        Self::check_countersignature(first, server, 1, origin)?;
+        match origin {
+            Origin::Sent => Self::check_create(&first.change, server),
+            Origin::Kept => Self::found(first.change.get(), server),
+        }
     }
 
     /// Whether `change` may be a room's first. Answers the roster that it would make, still without versions.
@@ -194,8 +215,41 @@ impl Roster {
     /// # Errors
     /// A [`RosterRefusal`].
     pub fn check_create(change: &Signed<RosterChange>, server: ServerKey) -> Result<Self, RosterRefusal> {
+        Self::check_signatures(change, server)?;
+        Self::found(change.get(), server)
+    }
+
+    /// Those of its device, of the certificates in it and of an invite.
+    fn check_signatures(change: &Signed<RosterChange>, server: ServerKey) -> Result<(), RosterRefusal> {
         let it = change.get();
         change.verify(&it.device).map_err(|_| RosterRefusal::BadSignature("device"))?;
+        let is_ours = |certificate: &Signed<DeviceCertificate>| {
+            if certificate.is_by(server) { Ok(()) } else { Err(RosterRefusal::BadSignature("certificate")) }
+        };
+        match &it.op {
+            RosterOp::Create { founders, .. } => {
+                founders.iter().flat_map(|founder| &founder.certificates).try_for_each(is_ours)
+            }
+            RosterOp::Join { certificate, invite } => {
+                is_ours(certificate)?;
+                let Some(proof) = invite else { return Ok(()) };
+                proof.verify(it.room, it.device).map_err(|_| RosterRefusal::BadSignature("invite"))
+            }
+            RosterOp::AddDevice { certificate } => is_ours(certificate),
+            RosterOp::Leave
+            | RosterOp::RevokeDevice { .. }
+            | RosterOp::SetRole { .. }
+            | RosterOp::Remove { .. }
+            | RosterOp::Unban { .. }
+            | RosterOp::OpenInvite { .. }
+            | RosterOp::CloseInvite { .. }
+            | RosterOp::Configure { .. }
+            | RosterOp::ListAuthor { .. }
+            | RosterOp::Repair { .. } => Ok(()),
+        }
+    }
+
+    fn found(it: &RosterChange, server: ServerKey) -> Result<Self, RosterRefusal> {
         let RosterOp::Create { genesis, settings, founders } = &it.op else {
             return Err(RosterRefusal::Invalid("the first change makes the room"));
         };
@@ -206,9 +260,6 @@ impl Roster {
             for certificate in &founder.certificates {
                 if certificate.get().account != founder.account {
                     return Err(RosterRefusal::Invalid("a founder's certificate is another account's"));
-                }
-                if !certificate.is_by(server) {
-                    return Err(RosterRefusal::BadSignature("certificate"));
                 }
             }
         }
@@ -284,8 +335,19 @@ impl Roster {
     /// # Errors
     /// A [`RosterRefusal`]; the roster is as before.
     pub fn apply(&mut self, next: &CountersignedChange) -> Result<(), RosterRefusal> {
-        Self::check_countersignature(next, self.server, self.version() + 1)?;
-        self.check(&next.change, next.countersignature.get().at)?;
+        self.apply_from(next, Origin::Sent)
+    }
+
+    fn apply_from(&mut self, next: &CountersignedChange, origin: Origin) -> Result<(), RosterRefusal> {
+        Self::check_countersignature(next, self.server, self.version() + 1, origin)?;
+        let at = next.countersignature.get().at;
+        match origin {
+            Origin::Sent => self.check(&next.change, at)?,
+            Origin::Kept => {
+                self.check_place(next.change.get())?;
+                self.check_right(next.change.get(), at)?;
+            }
+        }
         self.fold(next);
         Ok(())
     }
@@ -295,7 +357,13 @@ impl Roster {
     /// # Errors
     /// A [`RosterRefusal`].
     pub fn check(&self, change: &Signed<RosterChange>, at: UnixMillis) -> Result<(), RosterRefusal> {
-        let it = change.get();
+        self.check_place(change.get())?;
+        Self::check_signatures(change, self.server)?;
+        self.check_right(change.get(), at)
+    }
+
+    /// Whether a change follows the last one.
+    fn check_place(&self, it: &RosterChange) -> Result<(), RosterRefusal> {
         if it.room != self.room {
             return Err(RosterRefusal::WrongRoom);
         }
@@ -305,8 +373,7 @@ impl Roster {
         if self.split().is_some() && !matches!(it.op, RosterOp::Repair { .. }) {
             return Err(RosterRefusal::Frozen);
         }
-        change.verify(&it.device).map_err(|_| RosterRefusal::BadSignature("device"))?;
-        self.check_right(it, at)
+        Ok(())
     }
 
     /// Whether people come, go and change roles in it: not in a direct room, nor in an account's own.
@@ -319,7 +386,7 @@ impl Roster {
         match &it.op {
             RosterOp::Create { .. } => Err(RosterRefusal::AlreadySo),
             RosterOp::Join { certificate, invite } => {
-                self.check_certificate(certificate, it.device)?;
+                Self::check_certificate(certificate, it.device)?;
                 let account = certificate.get().account;
                 if self.role(account).is_some() {
                     return Err(RosterRefusal::AlreadySo);
@@ -333,7 +400,6 @@ impl Roster {
                 match invite {
                     Some(proof) => {
                         let open = self.invites.get(&proof.invite).ok_or(RosterRefusal::NoInvite)?;
-                        proof.verify(self.room, it.device).map_err(|_| RosterRefusal::BadSignature("invite"))?;
                         if open.expires_at <= at {
                             return Err(RosterRefusal::InviteExpired);
                         }
@@ -347,7 +413,7 @@ impl Roster {
                 }
             }
             RosterOp::AddDevice { certificate } => {
-                self.check_certificate(certificate, it.device)?;
+                Self::check_certificate(certificate, it.device)?;
                 let account = certificate.get().account;
                 let standing = self.standings.get(&account).filter(|standing| standing.current().is_some());
                 let standing = standing.ok_or(RosterRefusal::NotAMember)?;
@@ -459,24 +525,20 @@ impl Roster {
         change: &CountersignedChange,
         server: ServerKey,
         version: u64,
+        origin: Origin,
     ) -> Result<(), RosterRefusal> {
         let countersignature = change.countersignature.get();
-        change.countersignature.verify(&server).map_err(|_| RosterRefusal::BadSignature("server"))?;
+        if origin == Origin::Sent {
+            change.countersignature.verify(&server).map_err(|_| RosterRefusal::BadSignature("server"))?;
+        }
         if countersignature.change != change.change.change_hash() || countersignature.version != version {
             return Err(RosterRefusal::Invalid("the countersignature is for another change or place"));
         }
         Ok(())
     }
 
-    fn check_certificate(
-        &self,
-        certificate: &Signed<DeviceCertificate>,
-        device: DeviceId,
-    ) -> Result<(), RosterRefusal> {
-        if certificate.get().device != device || !certificate.is_by(self.server) {
-            return Err(RosterRefusal::BadSignature("certificate"));
-        }
-        Ok(())
+    fn check_certificate(certificate: &Signed<DeviceCertificate>, device: DeviceId) -> Result<(), RosterRefusal> {
+        if certificate.get().device == device { Ok(()) } else { Err(RosterRefusal::BadSignature("certificate")) }
     }
 
     /// The account and role that a device acts with now.

@@ -30,8 +30,8 @@ const CHANGES_BYTES_PER_FRAME: usize = limits::FRAME_BYTES_MAX - 4 * 1024;
 impl Replica {
     pub(super) fn recover_roster(&mut self, room: RoomId, changes: &[CountersignedChange]) {
         let Some((first, rest)) = changes.split_first() else { return };
-        let Ok(mut line) = Line::create(first, self.config.server) else { return };
-        for why in line.take_again(rest) {
+        let Ok((line, refused)) = Line::recover(first, rest, self.config.server) else { return };
+        for why in refused {
             self.outputs.push_back(Output::Notice(Notice::RosterRefused { room, why }));
         }
         let taken = changes.len() as u64;

@@ -14,7 +14,7 @@ use momoland_protocol::id::{RosterHash, ServerKey};
 use momoland_protocol::roster::{CountersignedChange, RosterOp};
 
 use super::split::Split;
-use super::{Roster, RosterRefusal};
+use super::{Origin, Roster, RosterRefusal};
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,11 +79,33 @@ impl Line {
     /// # Errors
     /// A [`RosterRefusal`].
     pub fn create(first: &CountersignedChange, server: ServerKey) -> Result<Self, RosterRefusal> {
-        let roster = Roster::create(first, server)?;
+        Self::begin(first, server, Origin::Sent)
+    }
+
+    /// A room's changes from this replica's own disk, in the order in which they were taken, and why those are refused that a
+    /// repair dropped since.
+    ///
+    /// # Errors
+    /// A [`RosterRefusal`] of the first.
+    pub fn recover(
+        first: &CountersignedChange,
+        rest: &[CountersignedChange],
+        server: ServerKey,
+    ) -> Result<(Self, Vec<RosterRefusal>), RosterRefusal> {
+        let mut line = Self::begin(first, server, Origin::Kept)?;
+        let refused = rest.iter().filter_map(|change| line.place(change, Origin::Kept).err()).collect();
+        line.settle();
+        Ok((line, refused))
+    }
+
+    fn begin(first: &CountersignedChange, server: ServerKey, origin: Origin) -> Result<Self, RosterRefusal> {
+        let founded = Roster::founded_by(first, server, origin)?;
+        let mut roster = founded.clone();
+        roster.fold(first);
         Ok(Self {
             changes: vec![first.clone()],
             roster,
-            founded: Roster::check_create(&first.change, server)?,
+            founded,
             open: None,
             #[cfg(test)]
             folds: 0,
@@ -104,7 +126,7 @@ impl Line {
     pub fn take_all(&mut self, changes: Vec<CountersignedChange>) -> TakenAll {
         let (mut new, mut reordered_after, mut refused) = (Vec::new(), None::<u64>, None);
         for change in changes {
-            match self.place(&change) {
+            match self.place(&change, Origin::Sent) {
                 Ok(Taken::Known) => {}
                 Ok(Taken::Next) => new.push(change),
                 Ok(Taken::Reordered { after }) => {
@@ -121,41 +143,34 @@ impl Line {
         TakenAll { new, reordered_after, refused }
     }
 
-    /// Takes changes that were taken once, in the same order. Why those are refused that a repair dropped since.
-    pub fn take_again(&mut self, changes: &[CountersignedChange]) -> Vec<RosterRefusal> {
-        let refused = changes.iter().filter_map(|change| self.place(change).err()).collect();
-        self.settle();
-        refused
-    }
-
     /// Takes a change, wherever it belongs.
     ///
     /// # Errors
     /// A [`RosterRefusal`]; nothing changed.
     pub fn take(&mut self, change: &CountersignedChange) -> Result<Taken, RosterRefusal> {
-        let taken = self.place(change);
+        let taken = self.place(change, Origin::Sent);
         self.settle();
         taken
     }
 
     /// Puts a change where it belongs. What the changes add up to is known again once [`Self::settle`] was called.
-    fn place(&mut self, change: &CountersignedChange) -> Result<Taken, RosterRefusal> {
+    fn place(&mut self, change: &CountersignedChange, origin: Origin) -> Result<Taken, RosterRefusal> {
         let hash = change.roster_hash();
         let in_branch = |open: &Open| open.branches.iter().any(|branch| branch.alone.version_of(hash).is_some());
         if self.roster.version_of(hash).is_some() || self.open.as_ref().is_some_and(in_branch) {
             return Ok(Taken::Known);
         }
         if let RosterOp::Repair { one, other } = &change.change.get().op {
-            return self.join(change, *one, *other);
+            return self.join(change, *one, *other, origin);
         }
         match &mut self.open {
-            Some(open) => open.take(change, self.roster.head()),
+            Some(open) => open.take(change, self.roster.head(), origin),
             None if change.change.get().prev == self.roster.head() => {
-                self.roster.apply(change)?;
+                self.roster.apply_from(change, origin)?;
                 self.changes.push(change.clone());
                 Ok(Taken::Next)
             }
-            None => self.divide(change),
+            None => self.divide(change, origin),
         }
     }
 
@@ -181,7 +196,7 @@ impl Line {
     }
 
     /// A second successor of a change that has one.
-    fn divide(&mut self, change: &CountersignedChange) -> Result<Taken, RosterRefusal> {
+    fn divide(&mut self, change: &CountersignedChange, origin: Origin) -> Result<Taken, RosterRefusal> {
         let stale = RosterRefusal::Stale { head: self.roster.head() };
         let at = self.roster.version_of(change.change.get().prev).ok_or_else(|| stale.clone())?;
         let settled = self.roster.splits.last().map_or(1, |split| *split.second().end() + 1);
@@ -193,7 +208,7 @@ impl Line {
         let (common, held) = (common.to_vec(), held.to_vec());
         let mut of_held = self.fold(&common, &self.roster.splits.clone());
         let mut of_other = of_held.clone();
-        of_other.apply(change)?;
+        of_other.apply_from(change, origin)?;
         // What is held was checked when it came.
         held.iter().for_each(|held| of_held.fold(held));
         let held = Branch { changes: held, alone: of_held };
@@ -210,6 +225,7 @@ impl Line {
         repair: &CountersignedChange,
         one: RosterHash,
         other: RosterHash,
+        origin: Origin,
     ) -> Result<Taken, RosterRefusal> {
         let Open { at, branches, grown: _ } = self.open.as_ref().ok_or(RosterRefusal::Unknown("split"))?;
         let mut whole = true;
@@ -222,7 +238,7 @@ impl Line {
         }
         let (at, [one, other]) = (*at, <[_; 2]>::try_from(named).unwrap_or_default());
         let (changes, mut roster) = self.with_branches(at, &one, &other);
-        roster.apply(repair)?;
+        roster.apply_from(repair, origin)?;
         (self.changes, self.roster, self.open) = (changes, roster, None);
         self.changes.push(repair.clone());
         Ok(if whole { Taken::Next } else { Taken::Reordered { after: at } })
@@ -275,12 +291,12 @@ impl Line {
 
 impl Open {
     /// While there are two branches, each may still turn out to be longer.
-    fn take(&mut self, change: &CountersignedChange, head: RosterHash) -> Result<Taken, RosterRefusal> {
+    fn take(&mut self, change: &CountersignedChange, head: RosterHash, origin: Origin) -> Result<Taken, RosterRefusal> {
         let prev = change.change.get().prev;
         let Some(branch) = self.branches.iter_mut().find(|branch| branch.alone.head() == prev) else {
             return Err(RosterRefusal::Stale { head });
         };
-        branch.alone.apply(change)?;
+        branch.alone.apply_from(change, origin)?;
         branch.changes.push(change.clone());
         self.grown = true;
         Ok(Taken::Reordered { after: self.at })

@@ -13,6 +13,35 @@ use crate::sim::world::World;
 /// An owner (1), a moderator (2), two members (3, 4); the fifth is outside.
 const PEOPLE: usize = 5;
 
+/// Signatures are looked at where somebody sends something, and not again at each start; rights are.
+#[test]
+fn what_was_kept_is_folded_as_it_was_taken() {
+    let (stage, line) = Stage::new();
+    let server = stage.world.server_key();
+    let (first, rest) = line.changes().split_first().unwrap();
+    let countersigned = |change: Signed<RosterChange>, of: &CountersignedChange| {
+        let content = Countersignature { change: change.change_hash(), ..of.countersignature.get().clone() };
+        CountersignedChange { change, countersignature: Signed::sign(content, &stage.server).unwrap() }
+    };
+    let forged = |change: &CountersignedChange| {
+        let somebody = SecretKey::from_seed(&[66; 32]);
+        countersigned(Signed::sign(change.change.get().clone(), &somebody).unwrap(), change)
+    };
+    let mut sent = Line::create(first, server).unwrap();
+    assert_eq!(sent.take(&forged(&rest[0])), Err(RosterRefusal::BadSignature("device")));
+    assert_eq!(Line::create(&forged(first), server).unwrap_err(), RosterRefusal::BadSignature("device"));
+    assert!(Line::recover(&forged(first), &[], server).is_ok(), "it is taken for what it was");
+    let (kept, refused) = Line::recover(first, rest, server).unwrap();
+    assert_eq!((kept.roster(), refused), (line.roster(), Vec::new()));
+    // Whoever is no moderator removes nobody, whatever says so.
+    let mut at = line.clone();
+    let removal = stage.go(&mut at, 1, stage.remove(4));
+    let it = RosterChange { device: stage.world.person(3).device(), ..removal.change.get().clone() };
+    let bad = countersigned(Signed::sign(it, &stage.world.person(3).key).unwrap(), &removal);
+    let (kept, refused) = Line::recover(first, &[rest, &[bad]].concat(), server).unwrap();
+    assert_eq!((kept.roster(), refused), (line.roster(), vec![RosterRefusal::Forbidden { role: Role::Member }]));
+}
+
 /// The test is the server that countersigns, and may do so twice for one place.
 struct Stage {
     world: World,
@@ -366,8 +395,9 @@ fn a_long_branch_is_folded_once_for_all_that_comes_at_once() {
     assert!(line.folds <= 2, "{} folds for {LOST} changes", line.folds);
     // It is what it comes to one by one, in the other order, and by what lies on the disk.
     assert_eq!(line.roster(), taking(&other, &after(&one, &common)).roster());
-    let mut again = common.clone();
-    assert_eq!(again.take_again(&after(&line, &common)), []);
+    let (first, rest) = line.changes().split_first().unwrap();
+    let (again, refused) = Line::recover(first, rest, stage.world.server_key()).unwrap();
+    assert_eq!(refused, []);
     assert_eq!(again.roster(), line.roster());
     assert!(again.folds <= 2, "{} folds at a start", again.folds);
     let few = taking(&one, &lost[..20]);
