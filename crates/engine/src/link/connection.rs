@@ -752,6 +752,8 @@ impl Connection {
     }
 
     async fn announce_end(&mut self, reason: CloseReason) {
+        // Before anybody is told: whoever dials for that must not find it here still.
+        self.entry.cancel(reason);
         self.entry.outbox.close();
         self.entry.set_way(None);
         let device = self.entry.device;

@@ -367,8 +367,15 @@ impl LinksActor {
         let now = self.now();
         match command {
             Command::Dial(device) => {
-                if self.peers.get(&device).is_some_and(|peer| peer.negotiation.session().is_some()) {
-                    return;
+                if let Some(peer) = self.peers.get(&device)
+                    && let Some(session) = peer.negotiation.session()
+                {
+                    let is_this = |current: &&Current| current.session == session;
+                    if peer.current.as_ref().filter(is_this).is_none_or(|current| !current.entry.is_cancelled()) {
+                        return;
+                    }
+                    // It told its owner that it is over, and its task is about to end.
+                    self.negotiate(device, |negotiation| negotiation.handle_ended(session));
                 }
                 if let Err(reason) = self.may_connect(device) {
                     self.outgoing(PeerEvent::AttemptFailed { device, reason });

@@ -87,7 +87,9 @@ impl World {
                 }
             }
         };
-        let told = timeout(PATIENCE, wait).await.expect("something happens in time");
+        let Ok(told) = timeout(PATIENCE, wait).await else {
+            panic!("nothing happens in time after {:?} and {:?}", self.seen, self.signals)
+        };
         self.seen.push(told);
         let (index, event) = self.seen.last().expect("just pushed");
         (*index, event)
@@ -591,6 +593,20 @@ async fn hostile_signals_change_nothing() {
     world.linked(0, 1).await;
     assert_eq!(world.devices[0].links.stats().len(), 1);
     world.check_order();
+    world.shutdown().await;
+}
+
+/// Who is told that a link is over dials at once: its task may not have ended yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_hears_that_a_link_ended_may_dial_at_once() {
+    let mut world = World::pair();
+    for _ in 0..100 {
+        world.dial(1, 0);
+        world.linked(0, 1).await;
+        world.seen.clear();
+        world.devices[0].links.close(world.devices[1].id, CloseReason::Requested);
+        assert_eq!(world.ended(1).await, CloseReason::RemoteClosed);
+    }
     world.shutdown().await;
 }
 
