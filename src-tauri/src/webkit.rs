@@ -6,9 +6,9 @@
 //! not to, it paints without, and the application does not load it. Pictures of calls go on being drawn by WebGL in the page.
 //!
 //! # Scripts
-//! A function is compiled by the optimising compiler after some 70 calls, by several threads at once. At the
-//! start of a page that is hundreds of functions which then rest; what stays of it is 10 MB. With the limit a hundred times as
-//! high a start takes less time, and what really runs all the time is still compiled.
+//! A function is compiled by the optimising compiler after some 70 calls, so much of what a page runs at its start, and seldom
+//! again; what stays of that is 10 MB. With the limit a hundred times as high a start takes less time, and what runs all the
+//! time is still compiled.
 #![allow(
     unsafe_code,
     reason = "WebKit asks the environment alone, and setting that is sound only without other threads"
@@ -24,9 +24,9 @@ const WITHOUT_CARD: [(&str, &str); 3] = [
     ("GDK_GL", "disable"),
 ];
 
-/// What is said to JavaScriptCore; a version that does not know one of these passes over it.
+/// What is said to JavaScriptCore; a version that does not know one of these says so on standard error, and goes on.
 const SCRIPTS: [(&str, &str); 5] = [
-    // A thousand is the default; a call counts for some fifteen, a turn of a loop for one.
+    // A thousand is the default of 2.50; a call counts for fifteen, a turn of a loop for one.
     ("JSC_thresholdForOptimizeAfterWarmUp", "100000"),
     ("JSC_thresholdForOptimizeSoon", "100000"),
     ("JSC_numberOfDFGCompilerThreads", "1"),

@@ -12,7 +12,7 @@
 //! # Rules
 //! 1. Who does what is a function of the seed; when it happens is the machine's to say.
 //! 2. What all clients hold is compared, by the one that holds most: how many links each has is drawn anew with every kill,
-//!    and who is killed begins anew. In the first half caches fill; a client's memory doubles there.
+//!    and who is killed begins anew. Most of what a client's memory grows by, it grows in its first minutes.
 //!
 //! Not here: what is lost at the moment of a kill (`tests/crash`), networks (`tests/nat`).
 

@@ -175,8 +175,8 @@ pub struct Roster {
 enum Origin {
     /// Somebody sent it.
     Sent,
-    /// Its signatures were checked when it came, and it has been on this replica's own disk since: whoever writes there has
-    /// the keys as well.
+    /// Its signatures were checked when it came, and it has been on this replica's own disk since, like the events, which are
+    /// not verified again either.
     Kept,
 }
 
