@@ -531,9 +531,13 @@ impl Replica {
         }
         self.halted = true;
         self.outputs.push_back(Output::Notice(Notice::Halted));
-        for pending in std::mem::take(&mut self.tickets).into_values() {
+        for (ticket, pending) in std::mem::take(&mut self.tickets) {
             if let Some(command) = pending.command() {
                 self.refuse(command, CommandRefusal::Unsure);
+            }
+            // What never got to the disk is on its way there for good, so that nobody is told that it is there.
+            if matches!(pending, Pending::Registers { .. }) {
+                self.tickets.insert(ticket, pending);
             }
         }
     }

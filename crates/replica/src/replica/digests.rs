@@ -85,14 +85,21 @@ impl Replica {
         }
         let Some(link) = self.links.get_mut(id) else { return };
         let Some(session) = link.log(room, log) else { return };
+        let was_sent_all = !session.is_digest();
         session.mode = mode;
+        if mode == RelayMode::Digest && was_sent_all {
+            self.list_registers_under_way(now, id, room, log);
+        }
         if mode == RelayMode::Full {
+            let Some(session) = self.links.get_mut(id).and_then(|link| link.log(room, log)) else { return };
             session.slow = false;
             // Its peers may have gone in the middle: what they did not bring comes now.
             for owed in session.owed.values_mut() {
                 owed.due = Due::From(now.mono);
             }
-            link.ready.insert(log);
+            if let Some(link) = self.links.get_mut(id) {
+                link.ready.insert(log);
+            }
             if self.tell_registers_due(id, room, true) {
                 self.digest_by(id, room, log, Mono(now.mono.0 + DIGEST_EVERY_MS));
             }
@@ -294,6 +301,25 @@ impl Replica {
                 self.links.wake_by(id, at);
             }
         }
+    }
+
+    /// Registers that are on their way to the disk when a link is to be sent no more by themselves: nobody will send them
+    /// once they are there, so they are listed as those are that come from now on.
+    pub(super) fn list_registers_under_way(&mut self, now: Now, id: LinkId, room: RoomId, log: LogId) {
+        if log != room.conversation() {
+            return;
+        }
+        let under_way = self.tickets.values().filter_map(|pending| match pending {
+            Pending::Registers { registers, link, .. } if *link != Some(id) => Some(registers),
+            _ => None,
+        });
+        let keys = under_way.flatten().map(|register| register.get().key()).filter(|key| key.room == room);
+        let keys: Vec<RegisterKey> = keys.collect();
+        let Some(session) = self.links.room_mut(id, room).filter(|_| !keys.is_empty()) else { return };
+        session.registers.extend(keys.into_iter().map(|key| (key, false)));
+        let Some(of_log) = session.logs.get_mut(&log) else { return };
+        let at = *of_log.digest_at.get_or_insert(Mono(now.mono.0 + DIGEST_EVERY_MS));
+        self.links.wake_by(id, at);
     }
 
     /// The other end has a register, which it sent.

@@ -463,6 +463,7 @@ impl Replica {
         let due = if at_once { now.mono } else { self.pass_on_at(now) };
         let left = |id: &LinkId| from.is_some() && self.leaves_to_relay(*id, room, log, chain);
         let links: Vec<LinkId> = self.links.in_room(room).filter(|id| Some(*id) != from && !left(id)).collect();
+        let mut fallen = Vec::new();
         for id in links {
             let Some(link) = self.links.get_mut(id) else { continue };
             let stalled = link.stalled_since.is_some_and(|since| since.0 + SLOW_AFTER_MS <= now.mono.0);
@@ -480,6 +481,7 @@ impl Replica {
                 let at = session.list(chain, seq, Mono(now.mono.0 + DIGEST_EVERY_MS));
                 if falls {
                     link.ready.remove(&log);
+                    fallen.push(id);
                 }
                 self.links.wake_by(id, at);
                 continue;
@@ -491,26 +493,35 @@ impl Replica {
                 self.links.wake_by(id, due);
             }
         }
+        for id in fallen {
+            self.list_registers_under_way(now, id, room, log);
+        }
     }
 
     /// Acknowledges at once where the events came from, and a little later to everybody else in the room. Whoever is fed by
-    /// peers has their word first, and the relay's a moment later, together with others.
+    /// peers has their word first, and the relay's a moment later, together with others. The relay does not wait for a
+    /// device's word of what it sent itself: it gets that together with others, too.
     fn acknowledge(&mut self, now: Now, from: LinkId, heads: &BTreeMap<(RoomId, LogId, ChainId), ChainHead>) {
         #[cfg(feature = "planted")]
         if self.config.planted == Some(Planted::DropsAcknowledgement) {
             return;
         }
         // Whose removal is on its way to the disk is told nothing more.
-        let mut by_log: BTreeMap<LogId, Vec<ChainHead>> = BTreeMap::new();
-        for ((_, log, _), head) in heads.iter().filter(|((room, ..), _)| self.shares(from, *room)) {
-            by_log.entry(*log).or_default().push(*head);
+        let mut by_log: BTreeMap<(RoomId, LogId), Vec<ChainHead>> = BTreeMap::new();
+        for ((room, log, _), head) in heads.iter().filter(|((room, ..), _)| self.shares(from, *room)) {
+            by_log.entry((*room, *log)).or_default().push(*head);
         }
         let relay = self.is_relay();
-        for (log, chains) in by_log {
-            let fed = relay.then(|| self.fed_session(from, log)).flatten();
-            if let Some(session) = fed {
+        let from_relay = self.links.get(from).is_some_and(|link| link.remote == Remote::Relay);
+        for ((room, log), chains) in by_log {
+            let (waits, after_ms) = match (relay, from_relay) {
+                (true, _) => (self.fed_session(from, log), FED_ACK_AFTER_MS),
+                (false, true) => (self.links.log_mut(from, room, log), LAZY_ACK_AFTER_MS),
+                (false, false) => (None, 0),
+            };
+            if let Some(session) = waits {
                 session.lazy_acks.extend(chains.into_iter().map(|head| (head.chain, head)));
-                self.links.wake_by(from, Mono(now.mono.0 + FED_ACK_AFTER_MS));
+                self.links.wake_by(from, Mono(now.mono.0 + after_ms));
             } else {
                 self.outputs.push_back(Output::Send { link: from, frame: Frame::Ack { log, chains } });
             }

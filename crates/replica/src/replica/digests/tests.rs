@@ -223,6 +223,34 @@ fn who_takes_nothing_is_listed_what_it_lacks_and_catches_up() {
     assert_eq!(sent(&world, 0, "Digest"), 1);
 }
 
+// Rules: SY22
+#[test]
+fn registers_on_their_way_to_the_disk_reach_who_asks_for_digests_meanwhile() {
+    let (mut world, room) = world(2);
+    world.slow_disk(0, 500);
+    set_mark(&mut world, 1, room, 1);
+    world.run_for(200);
+    world.input(2, Input::Mode { room, mode: RelayMode::Digest });
+    world.run_for(5_000);
+    assert_eq!(world.registers(0, room).len(), 1);
+    assert_eq!(world.registers(2, room), world.registers(0, room));
+}
+
+// Rules: SY22, SY23
+#[test]
+fn registers_on_their_way_to_the_disk_reach_who_is_found_to_take_nothing_meanwhile() {
+    let (mut world, room) = stalled();
+    world.run_for(SLOW_AFTER_MS);
+    world.slow_disk(0, 500);
+    world.post(3, room, "too much");
+    world.run_for(100);
+    set_mark(&mut world, 1, room, 1);
+    world.run_for(60_000);
+    assert_eq!(world.texts(2, room), world.texts(0, room));
+    assert_eq!(world.registers(0, room).len(), 1);
+    assert_eq!(world.registers(2, room), world.registers(0, room));
+}
+
 // Rules: SY9, SY23
 #[test]
 fn who_takes_nothing_costs_a_place_a_chain() {
@@ -265,6 +293,22 @@ fn a_burst_that_peers_carry_is_acknowledged_a_few_times() {
     assert_eq!(world.texts(0, room).len(), 100);
     let told = sent(&world, 0, "Ack");
     assert!((1..=6).contains(&told), "{told} acknowledgements");
+    assert!(acknowledged_by(&world, 1, true));
+}
+
+// Rules: SY7
+#[test]
+fn a_burst_that_the_relay_carries_is_acknowledged_to_it_a_few_times() {
+    let (mut world, room) = world(2);
+    begin_story(&mut world);
+    for number in 0..100 {
+        world.post(1, room, &format!("message {number}"));
+        world.run_for(3);
+    }
+    world.settle();
+    assert_eq!(world.texts(2, room).len(), 100);
+    let told = sent(&world, 2, "Ack");
+    assert!((1..=2).contains(&told), "{told} acknowledgements");
     assert!(acknowledged_by(&world, 1, true));
 }
 

@@ -263,6 +263,35 @@ fn the_relay_acknowledges_a_choice_only_once_it_is_on_its_disk() {
     assert_eq!(acknowledged(&world, 2), [], "it is told to who set it");
 }
 
+// Rules: SY6, SY24
+#[test]
+fn a_choice_that_the_relays_disk_refused_is_acknowledged_by_no_comparison() {
+    let (mut world, room) = own_room();
+    world.cut(0, 2);
+    world.post(2, room, "one");
+    world.post(2, room, "two");
+    world.settle();
+    let link = hostile_link(&mut world);
+    let roster = world.replica_of(0).roster(room).unwrap();
+    let announced = Frame::Room { room, version: roster.version(), head: roster.head() };
+    world.input(0, Input::Frame { link, frame: announced });
+    // A gap: the relay is to compare again, half a second after the last time.
+    let gap = Frame::Events { log: room.conversation(), events: vec![world.event(2, "two")] };
+    world.input(0, Input::Frame { link, frame: gap });
+    set_register(&mut world, 1, room, 1, vec![1], Some(Hlc(7)));
+    world.slow_disk(0, 10_000);
+    world.run_for(100);
+    world.fail_disk(0);
+    assert!(world.replica_of(0).is_halted());
+    world.story = Some(Vec::new());
+    world.run_for(1_000);
+    let told: Vec<String> = world.story.take().unwrap().into_iter().filter(|line| line.contains("0 -> Send")).collect();
+    assert!(told.iter().any(|line| line.contains("frame: Have {")), "it compares: {told:?}");
+    for line in told {
+        assert!(!line.contains("registers: SetHash(") || line.contains("registers: SetHash(00000000"), "{line}");
+    }
+}
+
 // Rules: SY24
 #[test]
 fn a_choice_that_peers_brought_the_relay_is_acknowledged_too() {
