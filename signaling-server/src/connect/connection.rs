@@ -4,8 +4,10 @@
 //! outbox, writes what is there and flushes once. Neither waits for the other, so two ends that both write at length
 //! go on reading.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -17,7 +19,7 @@ use momoland_protocol::id::{AccountId, random};
 use momoland_protocol::limits::{FRAME_BYTES_MAX, NOTICES_PER_FRAME_MAX, SENTENCE_CHARS_MAX};
 use momoland_protocol::roster::{Genesis, RosterChange, RosterOp};
 use momoland_protocol::server::{
-    ClientFrame, Goodbye, GoodbyeReason, Refusal, RefusalKind, Request, Response, ServerFrame, Welcome,
+    ClientFrame, Goodbye, GoodbyeReason, Profile, Refusal, RefusalKind, Request, Response, ServerFrame, Welcome,
 };
 
 use super::handshake::{self, Authenticated, Failed};
@@ -25,7 +27,7 @@ use super::limits::{Bucket, Pace};
 use crate::App;
 use crate::accounts::AccountError;
 use crate::limits::addresses::ClientAddress;
-use crate::relay::outbox::{Outbox, Outgoing, encode};
+use crate::relay::outbox::{LookUp, Outbox, Outgoing, encode};
 use crate::relay::{Joined, Stopped};
 use crate::rooms::Peer;
 use crate::rooms::refusals::refusal;
@@ -205,7 +207,7 @@ impl Connection {
                     self.respond(id, Response::Refused(too_many_requests(wait)));
                     return Ok(());
                 }
-                match self.prepare(request).await {
+                match Box::pin(self.prepare(request)).await {
                     Ok(request) => ClientFrame::Request { id, request },
                     Err(response) => {
                         self.respond(id, response);
@@ -252,15 +254,7 @@ impl Connection {
     }
 
     async fn profiles(&self, accounts: Vec<AccountId>) -> Response {
-        let found = self
-            .app
-            .blocking(move |app| {
-                let found: Result<Vec<_>, AccountError> =
-                    accounts.into_iter().map(|account| app.accounts.profile(account)).collect();
-                Ok(found?.into_iter().flatten().collect())
-            })
-            .await;
-        match found {
+        match self.app.blocking(move |app| profiles(app, accounts)).await {
             Ok(profiles) => Response::Profiles { profiles },
             Err(error) => unavailable(&error),
         }
@@ -336,29 +330,37 @@ impl Connection {
         // New credentials are there before half of the old ones' time is left.
         let turn_every_ms = millis_of(self.app.config.turn.credential_ttl) / 2;
         let mut next_turn_ms = self.app.clock.mono_ms().saturating_add(turn_every_ms);
-        loop {
+        let due_in = |ping_ms: u64, turn_ms: u64| {
             let now_ms = self.app.clock.mono_ms();
-            if self.silent_at_ms(now_ms) <= now_ms {
-                return End::Silent;
-            }
-            let wake_ms = next_ping_ms.min(next_turn_ms).min(self.silent_at_ms(now_ms)).saturating_sub(now_ms);
+            let due_ms = ping_ms.min(turn_ms).min(self.silent_at_ms(now_ms));
+            Duration::from_millis(due_ms.saturating_sub(now_ms))
+        };
+        // Both wait over many writes: a frame costs neither a new timer nor a new look at the shutdown. Who is heard is
+        // silent later than the timer thinks, which then looks again.
+        let mut draining = std::pin::pin!(self.app.shutdown.draining());
+        let mut timer = std::pin::pin!(tokio::time::sleep(due_in(next_ping_ms, next_turn_ms)));
+        loop {
             let written = tokio::select! {
                 biased;
-                () = self.app.shutdown.draining() => return End::Goodbye(shutting_down(&self.app)),
+                () = &mut draining => return End::Goodbye(shutting_down(&self.app)),
                 outgoing = self.outbox.next() => Box::pin(self.write_burst(sink, outgoing)).await,
-                () = tokio::time::sleep(Duration::from_millis(wake_ms)) => {
-                    if next_turn_ms <= self.app.clock.mono_ms() {
-                        next_turn_ms = self.app.clock.mono_ms().saturating_add(turn_every_ms);
+                () = &mut timer => {
+                    let now_ms = self.app.clock.mono_ms();
+                    if self.silent_at_ms(now_ms) <= now_ms {
+                        return End::Silent;
+                    }
+                    let mut written = Ok(());
+                    if next_turn_ms <= now_ms {
+                        next_turn_ms = now_ms.saturating_add(turn_every_ms);
                         if let Some(access) = self.app.turn_access(self.peer) {
                             self.outbox.push(&ServerFrame::Turn(access), 0);
                         }
-                        Ok(())
-                    } else if next_ping_ms <= self.app.clock.mono_ms() {
+                    } else if next_ping_ms <= now_ms {
                         next_ping_ms = self.next_ping_ms();
-                        Box::pin(self.within(sink.send(Message::Ping(Bytes::new())))).await
-                    } else {
-                        Ok(())
+                        written = Box::pin(self.within(sink.send(Message::Ping(Bytes::new())))).await;
                     }
+                    timer.as_mut().reset(tokio::time::Instant::now() + due_in(next_ping_ms, next_turn_ms));
+                    written
                 }
             };
             if let Err(end) = written {
@@ -377,13 +379,7 @@ impl Connection {
                     events_bytes_out += events_bytes;
                     self.feed(sink, bytes).await?;
                 }
-                Outgoing::Names(accounts) => {
-                    if let Response::Profiles { profiles } = self.profiles(accounts).await {
-                        self.feed(sink, encode(&ServerFrame::Profiles { profiles })).await?;
-                    }
-                }
-                Outgoing::CheckStanding => self.check_standing().await?,
-                Outgoing::Notices => self.write_notices(sink).await?,
+                Outgoing::LookUp(look_up) => Box::pin(self.look_up(sink, look_up)).await?,
                 Outgoing::Goodbye(goodbye) => return Err(End::Goodbye(goodbye)),
             }
             if place == FRAMES_PER_FLUSH_MAX {
@@ -401,20 +397,51 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes what administrators told since the last time.
-    async fn write_notices(&self, sink: &mut SplitSink<WebSocket, Message>) -> Result<(), End> {
-        let (account, after) = (self.peer.account, self.told.load(Ordering::Relaxed));
-        let (notices, last) = match self.app.blocking(move |app| app.accounts.told(account, after)).await {
-            Ok(told) => told,
-            // Not lost: the next connection looks again.
+    /// Asks the store, and writes what it says: first whether the device is still signed in, which ends the connection
+    /// of one that was signed out while nobody could tell it so.
+    async fn look_up(&self, sink: &mut SplitSink<WebSocket, Message>, look_up: LookUp) -> Result<(), End> {
+        let LookUp { standing, notices, names } = look_up;
+        let (Peer { device, account }, after) = (self.peer, self.told.load(Ordering::Relaxed));
+        let asked = self.app.blocking(move |app| {
+            let signed_in = if standing { app.accounts.is_signed_in(device) } else { Ok(true) };
+            let told = notices.then(|| app.accounts.told(account, after)).transpose();
+            Ok((signed_in, told, profiles(app, names)))
+        });
+        let (signed_in, told, profiles) = match asked.await {
+            Ok(answers) => answers,
             Err(error) => {
-                tracing::warn!(%error, "what administrators told could not be read");
+                tracing::warn!(%error, "what a connection asked the store was not answered");
                 return Ok(());
             }
         };
-        self.told.store(last, Ordering::Relaxed);
-        for notices in notices.chunks(NOTICES_PER_FRAME_MAX) {
-            self.feed(sink, encode(&ServerFrame::Notices { notices: notices.to_vec() })).await?;
+        match signed_in {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(End::Goodbye(Goodbye {
+                    reason: GoodbyeReason::Revoked,
+                    sentence: "This device was signed out. Sign in again.".to_owned(),
+                    retry_after_ms: None,
+                }));
+            }
+            // Whether it is signed in is as before: nothing has changed that could be read.
+            Err(error) => tracing::warn!(%error, "a device's standing could not be read"),
+        }
+        match told {
+            Ok(None) => {}
+            Ok(Some((notices, last))) => {
+                self.told.store(last, Ordering::Relaxed);
+                for notices in notices.chunks(NOTICES_PER_FRAME_MAX) {
+                    self.feed(sink, encode(&ServerFrame::Notices { notices: notices.to_vec() })).await?;
+                }
+            }
+            // Not lost: the next connection looks again.
+            Err(error) => tracing::warn!(%error, "what administrators told could not be read"),
+        }
+        match profiles {
+            Ok(profiles) if profiles.is_empty() => {}
+            Ok(profiles) => self.feed(sink, encode(&ServerFrame::Profiles { profiles })).await?,
+            // Not lost either: the next connection is told all names.
+            Err(error) => tracing::warn!(%error, "names could not be read"),
         }
         Ok(())
     }
@@ -429,6 +456,17 @@ impl Connection {
     /// must not hold its connection for ever.
     async fn within(&self, writing: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
         let mut writing = std::pin::pin!(writing);
+        // Mostly the socket takes it at once.
+        match futures_util::poll!(writing.as_mut()) {
+            Poll::Ready(written) => written.map_err(|_| End::Closed),
+            Poll::Pending => Box::pin(self.wait_within(writing)).await,
+        }
+    }
+
+    async fn wait_within(
+        &self,
+        mut writing: Pin<&mut impl Future<Output = Result<(), axum::Error>>>,
+    ) -> Result<(), End> {
         loop {
             let now_ms = self.app.clock.mono_ms();
             let silent_at_ms = self.silent_at_ms(now_ms);
@@ -457,24 +495,11 @@ impl Connection {
         // Nine tenths to eleven tenths.
         self.app.clock.mono_ms() + every_ms * 9 / 10 + every_ms * jitter / 5 / u64::from(u16::MAX)
     }
+}
 
-    /// Ends the connection of a device that was signed out while nobody could tell it so.
-    async fn check_standing(&self) -> Result<(), End> {
-        let device = self.peer.device;
-        match self.app.blocking(move |app| app.accounts.is_signed_in(device)).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(End::Goodbye(Goodbye {
-                reason: GoodbyeReason::Revoked,
-                sentence: "This device was signed out. Sign in again.".to_owned(),
-                retry_after_ms: None,
-            })),
-            // Whether it is signed in is as before: nothing has changed that could be read.
-            Err(error) => {
-                tracing::warn!(%error, "a device's standing could not be read");
-                Ok(())
-            }
-        }
-    }
+/// The profiles of those of some accounts that exist. Blocks on the disk.
+fn profiles(app: &App, accounts: Vec<AccountId>) -> Result<Vec<Profile>, AccountError> {
+    accounts.into_iter().filter_map(|account| app.accounts.profile(account).transpose()).collect()
 }
 
 /// The rates of one connection.

@@ -74,21 +74,24 @@ pub(super) async fn authenticate(
         count_failure(app, address, "device_proof");
         return Err(refused(GoodbyeReason::Unauthorized, "The device did not prove its key for this connection."));
     }
-    let session = app.authenticate(&hello.access_token).await.map_err(|error| unauthenticated(app, address, error))?;
-    if session.device != hello.device {
+    let token =
+        app.tokens.check_access(&hello.access_token).map_err(|error| unauthenticated(app, address, error.into()))?;
+    if token.device != hello.device {
         count_failure(app, address, "foreign_token");
         return Err(refused(GoodbyeReason::Unauthorized, "The access token is another device's."));
     }
+    // All that the store knows, in one question: each is a way to another thread and back.
     let found = app
         .blocking(move |app| {
-            let device = app.accounts.device(session.device)?;
-            let account = app.accounts.account(session.account)?;
+            app.accounts.session(&token)?;
+            let device = app.accounts.device(token.device)?;
+            let account = app.accounts.account(token.account)?;
             Ok(device
                 .zip(account)
                 .map(|(device, account)| (device, app.accounts.administers(&account.record), account)))
         })
         .await
-        .map_err(|error| unavailable(&error))?;
+        .map_err(|error| unauthenticated(app, address, error.into()))?;
     let Some((device, admin, account)) = found else {
         return Err(refused(GoodbyeReason::Revoked, "This device is not signed in. Sign in again."));
     };
@@ -97,22 +100,22 @@ pub(super) async fn authenticate(
     }
     let certificate: Signed<DeviceCertificate> = cbor::decode(&device.certificate, CERTIFICATE_FORM_BYTES_MAX)
         .map_err(|error| {
-            tracing::error!(%error, device = %session.device, "a certificate in the store is not readable");
+            tracing::error!(%error, device = %token.device, "a certificate in the store is not readable");
             refused(GoodbyeReason::Revoked, "This device's certificate is damaged. Sign in with a new device key.")
         })?;
     let welcome = Welcome {
         proof: transcript.prove_server(app.keys.identity()),
-        account: session.account,
+        account: token.account,
         certificate,
         time: UnixMillis(app.clock.unix_ms()),
         profile: Profile {
-            account: session.account,
+            account: token.account,
             handle: account.record.handle,
             display_name: account.record.display_name,
         },
         admin,
     };
-    Ok(Authenticated { peer: Peer { device: session.device, account: session.account }, welcome })
+    Ok(Authenticated { peer: Peer { device: token.device, account: token.account }, welcome })
 }
 
 /// Bytes of a certificate with its signature.

@@ -2,7 +2,8 @@
 //!
 //! An account is online while one of its devices is connected, idle while all of those are; what a person chose is of the
 //! account, and the latest choice counts. What changed is collected
-//! and told together: [`CHANGES_EVERY_MS`] after the first change, so that a device that reconnects at once was never gone.
+//! and told together: [`CHANGES_EVERY_MS`] after the first change, so that a device that reconnects at once was never gone,
+//! and later where telling it cost much the last time.
 //!
 //! Not here: who may see whom (`rooms::membership`), and writing last-seen times down (the relay's driver).
 
@@ -17,8 +18,16 @@ use momoland_replica::input::Mono;
 /// Changes are told this long after the first of them, milliseconds: many people who come at once cost one frame.
 pub const CHANGES_EVERY_MS: u64 = 250;
 
-/// The number of people online is told at most this often, milliseconds.
+/// Devices that are told of changes in a second, over the times that they are told: beyond, changes wait longer for company.
+/// A thousand people in one room, or five thousand who return after a restart, cost a few hundredths of a processor.
+const CHANGES_TO_A_SECOND: u64 = 2_000;
+
+/// The number of people online is told at most this often, milliseconds; where there are more than [`COUNT_TO_A_SECOND`], to as
+/// many a second, so that a number costs little while thousands return after a restart.
 pub const COUNT_EVERY_MS: u64 = 1_000;
+
+/// People who are told the number in a second.
+const COUNT_TO_A_SECOND: u64 = 1_000;
 
 /// What is known of every account that ever was here.
 #[derive(Debug, Default)]
@@ -27,6 +36,8 @@ pub struct Presence {
     online: u32,
     changed: BTreeSet<AccountId>,
     changes_due: Option<Mono>,
+    /// Not before then.
+    changes_from: Mono,
     count_told: u32,
     count_told_at: Option<Mono>,
 }
@@ -120,14 +131,23 @@ impl Presence {
     /// Tells an account's presence again: somebody new may see it.
     pub fn note(&mut self, now: Mono, account: AccountId) {
         self.changed.insert(account);
-        self.changes_due.get_or_insert(Mono(now.0 + CHANGES_EVERY_MS));
+        self.changes_due.get_or_insert(Mono(now.0 + CHANGES_EVERY_MS).max(self.changes_from));
+    }
+
+    /// So many devices were told what [`Presence::take_due`] gave.
+    pub fn spent(&mut self, now: Mono, devices: u64) {
+        self.changes_from = Mono(now.0 + devices.saturating_mul(1_000) / CHANGES_TO_A_SECOND);
     }
 
     /// When [`Presence::take_due`] has something to say.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        let count_due = (self.online != self.count_told)
-            .then(|| Mono(self.count_told_at.map_or(0, |told| told.0 + COUNT_EVERY_MS)));
-        self.changes_due.into_iter().chain(count_due).min()
+        self.changes_due.into_iter().chain(self.count_due()).min()
+    }
+
+    /// When the number of people online is told, where it changed.
+    fn count_due(&self) -> Option<Mono> {
+        let every_ms = COUNT_EVERY_MS.max(u64::from(self.online) * 1_000 / COUNT_TO_A_SECOND);
+        (self.online != self.count_told).then(|| Mono(self.count_told_at.map_or(0, |told| told.0 + every_ms)))
     }
 
     /// What is to be told at `now`; nothing before its time.
@@ -137,7 +157,7 @@ impl Presence {
             self.changes_due = None;
             due.accounts = std::mem::take(&mut self.changed).into_iter().collect();
         }
-        if self.online != self.count_told && self.count_told_at.is_none_or(|told| told.0 + COUNT_EVERY_MS <= now.0) {
+        if self.count_due().is_some_and(|at| at <= now) {
             self.count_told = self.online;
             self.count_told_at = Some(now);
             due.online = Some(self.online);
@@ -201,6 +221,21 @@ mod tests {
     }
 
     #[test]
+    fn changes_that_many_are_told_wait_for_more() {
+        let mut presence = Presence::default();
+        presence.arrive(Mono(0), ADA, DESK);
+        assert_eq!(presence.take_due(Mono(250)).accounts, [ADA]);
+        presence.spent(Mono(250), CHANGES_TO_A_SECOND);
+        presence.arrive(Mono(300), BOB, LAPTOP);
+        assert_eq!(presence.take_due(Mono(1_249)).accounts, []);
+        presence.depart(Mono(1_249), WALL, ADA, DESK);
+        assert_eq!(presence.take_due(Mono(1_250)).accounts, [ADA, BOB]);
+        presence.spent(Mono(1_250), 10);
+        presence.arrive(Mono(1_300), ADA, DESK);
+        assert_eq!(presence.take_due(Mono(1_550)).accounts, [ADA], "as soon as ever");
+    }
+
+    #[test]
     fn the_count_is_told_at_most_once_a_second() {
         let mut presence = Presence::default();
         presence.arrive(Mono(0), ADA, DESK);
@@ -211,6 +246,25 @@ mod tests {
         presence.depart(Mono(1_100), WALL, BOB, LAPTOP);
         presence.arrive(Mono(1_200), BOB, LAPTOP);
         assert_eq!(presence.take_due(Mono(5_000)).online, None, "as many as were told");
+    }
+
+    #[test]
+    fn the_count_costs_as_much_a_second_however_many_come() {
+        let mut presence = Presence::default();
+        let mut told = 0;
+        // Five thousand within five seconds, and as long again.
+        for now in 0..10_000_u16 {
+            if now < 5_000 {
+                let mut account = [0; 16];
+                account[..2].copy_from_slice(&now.to_be_bytes());
+                presence.arrive(Mono(now.into()), AccountId(account), DESK);
+            }
+            if presence.take_due(Mono(now.into())).online.is_some() {
+                told += u64::from(presence.online());
+            }
+        }
+        assert!(told <= 10 * COUNT_TO_A_SECOND, "{told} were told");
+        assert_eq!((presence.count_told, presence.online()), (5_000, 5_000), "in the end all know how many there are");
     }
 
     fn lunch(at: u64) -> ChosenStatus {

@@ -69,14 +69,21 @@ struct Framed {
 pub enum Outgoing {
     /// Write this. `events_bytes` go back to the relay once the socket took it.
     Frame { bytes: Bytes, events_bytes: usize },
-    /// Look these accounts' names up and write them.
-    Names(Vec<AccountId>),
-    /// Find out whether the device is still signed in.
-    CheckStanding,
-    /// Look for what administrators told since, and write it.
-    Notices,
+    /// Ask the store, and write what it says.
+    LookUp(LookUp),
     /// Write this, then end.
     Goodbye(Goodbye),
+}
+
+/// What a connection asks the store for, all at once: each question is a way to another thread and back.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct LookUp {
+    /// Whether the device is still signed in.
+    pub standing: bool,
+    /// What administrators told since the last time.
+    pub notices: bool,
+    /// The names of these accounts.
+    pub names: Vec<AccountId>,
 }
 
 impl Outbox {
@@ -203,8 +210,8 @@ impl Waiting {
 
     /// Standing first, then what must arrive in its order, then what is newest.
     fn take(&mut self) -> Option<Outgoing> {
-        if std::mem::take(&mut self.check_standing) {
-            return Some(Outgoing::CheckStanding);
+        if self.check_standing {
+            return Some(Outgoing::LookUp(self.take_look_up()));
         }
         if let Some(Framed { bytes, events_bytes }) = self.frames.pop_front() {
             if events_bytes == 0 {
@@ -216,8 +223,8 @@ impl Waiting {
             }
             return Some(Outgoing::Frame { bytes, events_bytes });
         }
-        if std::mem::take(&mut self.told) {
-            return Some(Outgoing::Notices);
+        if self.told || !self.meetings.is_empty() {
+            return Some(Outgoing::LookUp(self.take_look_up()));
         }
         if let Some(bytes) = self.passing.pop_front() {
             self.passing_bytes -= bytes.len();
@@ -225,14 +232,6 @@ impl Waiting {
                 self.passing = VecDeque::new();
             }
             return Some(Outgoing::Frame { bytes, events_bytes: 0 });
-        }
-        if !self.meetings.is_empty() {
-            let names: Vec<AccountId> = self.meetings.iter().take(PROFILES_PER_FRAME_MAX).copied().collect();
-            self.meetings.retain(|account| names.last().is_some_and(|last| account > last));
-            if self.meetings.is_empty() {
-                self.meetings = BTreeSet::new();
-            }
-            return Some(Outgoing::Names(names));
         }
         if !self.presence.is_empty() {
             let accounts = self.take_presence();
@@ -242,6 +241,16 @@ impl Waiting {
             return Some(Outgoing::of(&ServerFrame::Online { count }));
         }
         self.goodbye.take().map(Outgoing::Goodbye)
+    }
+
+    /// Everything to ask for, of names as many as fit into one frame.
+    fn take_look_up(&mut self) -> LookUp {
+        let names: Vec<AccountId> = self.meetings.iter().take(PROFILES_PER_FRAME_MAX).copied().collect();
+        self.meetings.retain(|account| names.last().is_some_and(|last| account > last));
+        if self.meetings.is_empty() {
+            self.meetings = BTreeSet::new();
+        }
+        LookUp { standing: std::mem::take(&mut self.check_standing), notices: std::mem::take(&mut self.told), names }
     }
 
     /// As many as fit into one frame.
@@ -313,10 +322,24 @@ mod tests {
         outbox.close(goodbye(GoodbyeReason::ShuttingDown));
         outbox.push(&closed_frame(), 0);
         assert!(matches!(outbox.try_next(), Some(Outgoing::Frame { .. })));
-        assert!(matches!(outbox.try_next(), Some(Outgoing::Names(names)) if names == [AccountId([7; 16])]));
+        let names = |outgoing| matches!(outgoing, Some(Outgoing::LookUp(it)) if it.names == [AccountId([7; 16])]);
+        assert!(names(outbox.try_next()));
         let Some(Outgoing::Frame { bytes, .. }) = outbox.try_next() else { panic!("the count") };
         assert_eq!(decode(&bytes), ServerFrame::Online { count: 4 });
         assert!(matches!(outbox.try_next(), Some(Outgoing::Goodbye(said)) if said.reason == GoodbyeReason::Replaced));
+        assert!(outbox.try_next().is_none());
+    }
+
+    #[test]
+    fn what_the_store_is_asked_is_asked_at_once_and_before_what_waits_where_the_device_may_be_signed_out() {
+        let outbox = Outbox::default();
+        outbox.push(&closed_frame(), 0);
+        outbox.look_for_notices();
+        outbox.meet([AccountId([7; 16])]);
+        outbox.check_standing();
+        let asked = LookUp { standing: true, notices: true, names: vec![AccountId([7; 16])] };
+        assert!(matches!(outbox.try_next(), Some(Outgoing::LookUp(it)) if it == asked));
+        assert!(matches!(outbox.try_next(), Some(Outgoing::Frame { .. })));
         assert!(outbox.try_next().is_none());
     }
 

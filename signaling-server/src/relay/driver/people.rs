@@ -84,15 +84,20 @@ impl Driver {
 
     pub(super) fn tell_presence(&mut self, now: Mono) {
         let due = self.presence.take_due(now);
-        for account in due.accounts {
-            let shown = self.shown(account);
-            for companion in self.membership.companions(account) {
-                for (_, link) in self.registry.devices_of(companion) {
-                    if let Some(link) = self.links.get(&link) {
-                        link.outbox.show([shown.clone()]);
+        if !due.accounts.is_empty() {
+            let mut told = 0;
+            for account in due.accounts {
+                let shown = self.shown(account);
+                for companion in self.membership.companions(account) {
+                    for (_, link) in self.registry.devices_of(companion) {
+                        if let Some(link) = self.links.get(&link) {
+                            link.outbox.show([shown.clone()]);
+                            told += 1;
+                        }
                     }
                 }
             }
+            self.presence.spent(now, told);
         }
         if let Some(online) = due.online {
             for link in self.links.values() {
