@@ -39,6 +39,9 @@ use crate::bare_relay::Socket;
 
 const LINK: LinkId = LinkId(1);
 
+/// What a measurement that asks somebody who is disconnected is told.
+const AWAY: &str = "who is disconnected sends and hears nothing";
+
 /// What a member of the measured rooms keeps in memory; all of it.
 const RECENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -151,7 +154,8 @@ pub(crate) async fn gathered(port: u16, people: &[Registered]) -> (RoomId, Line)
 
 /// Somebody connected who writes.
 pub(crate) struct Member {
-    socket: Socket,
+    /// `None` between [`Self::disconnect`] and the return.
+    socket: Option<Socket>,
     server: ServerKey,
     replica: Replica,
     key: SecretKey,
@@ -185,7 +189,7 @@ impl Member {
         let config = ReplicaConfig { own, server, recent_bytes_max: RECENT_BYTES_MAX };
         let state = DurableState { rosters, ..DurableState::default() };
         Self {
-            socket,
+            socket: Some(socket),
             server,
             replica: Replica::new(config, random(), state),
             key,
@@ -202,8 +206,9 @@ impl Member {
 
     async fn link_up(&mut self) {
         self.linked = true;
-        self.input(Input::LinkUp { link: LINK, remote: Remote::Relay }).await;
-        self.input(Input::Credit { link: LINK, bytes: usize::MAX / 2 }).await;
+        let wall = UnixMillis::now();
+        self.replica.handle_input(self.now(wall), Input::LinkUp { link: LINK, remote: Remote::Relay });
+        self.input_at(Input::Credit { link: LINK, bytes: usize::MAX / 2 }, wall).await;
     }
 
     /// Has somebody join a public room and go again at once, without reading what is in it; gives the change.
@@ -260,7 +265,7 @@ impl Member {
         self.disconnect().await;
         self.socket = loop {
             match try_sign_in(port, &self.registered()).await {
-                Ok((socket, _)) => break socket,
+                Ok((socket, _)) => break Some(socket),
                 Err(_) => tokio::time::sleep(COME_BACK_EVERY).await,
             }
         };
@@ -354,12 +359,17 @@ impl Member {
     /// What is written from now on waits for [`Self::reconnect`].
     pub(crate) async fn disconnect(&mut self) {
         self.linked = false;
+        self.socket = None;
         self.input(Input::LinkDown { link: LINK }).await;
+    }
+
+    fn socket(&mut self) -> &mut Socket {
+        self.socket.as_mut().expect(AWAY)
     }
 
     /// Connects again, and comes back when the relay has acknowledged everything.
     pub(crate) async fn reconnect(&mut self, port: u16) {
-        (self.socket, _) = sign_in(port, &self.registered()).await;
+        self.socket = Some(sign_in(port, &self.registered()).await.0);
         self.notices.clear();
         self.link_up().await;
         self.wait_relayed().await;
@@ -397,7 +407,7 @@ impl Member {
     async fn ask(&mut self, request: Request) -> Response {
         self.requests += 1;
         let id = self.requests;
-        send(&mut self.socket, &ClientFrame::Request { id, request }).await;
+        send(self.socket(), &ClientFrame::Request { id, request }).await;
         loop {
             if let Some(response) = self.step().await {
                 return response;
@@ -439,7 +449,7 @@ impl Member {
         let due = self.replica.poll_timeout().map(|(due, _)| self.started + Duration::from_millis(due.0));
         let frame = tokio::select! {
             biased;
-            frame = receive(&mut self.socket) => frame,
+            frame = receive(self.socket.as_mut().expect(AWAY)) => frame,
             () = tokio::time::sleep_until(due.unwrap_or_else(|| Instant::now() + IDLE).into()) => {
                 self.replica.handle_timeout(self.now(UnixMillis::now()));
                 self.carry_out(UnixMillis::now()).await;
@@ -474,10 +484,17 @@ impl Member {
         Now { mono: Mono(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)), wall }
     }
 
+    /// What is to be sent leaves in one write, as it does from a client.
     async fn carry_out(&mut self, wall: UnixMillis) {
+        let mut fed = false;
         while let Some(output) = self.replica.poll_output() {
             match output {
-                Output::Send { link: _, frame } => send(&mut self.socket, &ClientFrame::Replication(frame)).await,
+                Output::Send { link: _, frame } => {
+                    let frame = Message::Binary(cbor::encode(&ClientFrame::Replication(frame)).into());
+                    // That the socket broke is found where it is read from.
+                    let _ = self.socket().feed(frame).await;
+                    fed = true;
+                }
                 Output::Persist { ticket, .. } => {
                     let persisted = Input::Persisted { ticket, result: Ok(()) };
                     self.replica.handle_input(self.now(wall), persisted);
@@ -486,6 +503,9 @@ impl Member {
                 Output::Load { .. } => panic!("everything recent is in memory"),
                 Output::CloseLink { reason, .. } => panic!("the server misbehaved: {reason:?}"),
             }
+        }
+        if fed {
+            let _ = self.socket().flush().await;
         }
     }
 }
