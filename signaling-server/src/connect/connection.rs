@@ -11,9 +11,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
+use hyper::upgrade::OnUpgrade;
 use momoland_protocol::cbor;
 use momoland_protocol::id::{AccountId, random};
 use momoland_protocol::limits::{FRAME_BYTES_MAX, NOTICES_PER_FRAME_MAX, SENTENCE_CHARS_MAX};
@@ -21,9 +20,12 @@ use momoland_protocol::roster::{Genesis, RosterChange, RosterOp};
 use momoland_protocol::server::{
     ClientFrame, Goodbye, GoodbyeReason, Profile, Refusal, RefusalKind, Request, Response, ServerFrame, Welcome,
 };
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::handshake::{self, Authenticated, Failed};
 use super::limits::{Bucket, Pace};
+use super::socket::{self, Sink, Stream};
 use crate::App;
 use crate::accounts::AccountError;
 use crate::limits::addresses::ClientAddress;
@@ -68,16 +70,16 @@ struct Connection {
 /// A connection that was welcomed, with both halves of its socket.
 struct Open {
     connection: Connection,
-    sink: SplitSink<WebSocket, Message>,
-    stream: SplitStream<WebSocket>,
+    sink: Sink,
+    stream: Stream,
 }
 
-/// Talks to a fresh socket until it ends.
+/// Talks to a socket from its upgrade on until it ends.
 ///
 /// Nearly all of a connection's time is spent in [`Open::talk`]. What is needed before, after, and for the moment of one
 /// frame is boxed for that moment: a task is as large as its largest moment.
-pub(super) fn converse(app: Arc<App>, address: ClientAddress, socket: WebSocket) -> impl Future<Output = ()> + Send {
-    let opening = Box::pin(open(Arc::clone(&app), address, socket));
+pub(super) fn converse(app: Arc<App>, address: ClientAddress, upgrading: OnUpgrade) -> impl Future<Output = ()> + Send {
+    let opening = Box::pin(open(Arc::clone(&app), address, upgrading));
     async move {
         let _counted = app.metrics.ws_connections.raise();
         let Some(mut open) = opening.await else { return };
@@ -87,15 +89,16 @@ pub(super) fn converse(app: Arc<App>, address: ClientAddress, socket: WebSocket)
 }
 
 /// The handshake and the welcome. `None`: that was all.
-async fn open(app: Arc<App>, address: ClientAddress, mut socket: WebSocket) -> Option<Box<Open>> {
+async fn open(app: Arc<App>, address: ClientAddress, upgrading: OnUpgrade) -> Option<Box<Open>> {
     let pace = app.pace;
+    let mut socket = socket::open(upgrading).await.ok()?;
     // A stop that comes during the handshake does not wait for it.
     let authenticated = tokio::select! {
         biased;
         () = app.shutdown.draining() => Err(Failed::Refused(shutting_down(&app))),
         authenticated = handshake::authenticate(&app, address, &mut socket) => authenticated,
     };
-    let (sink, stream) = socket.split();
+    let (sink, stream) = socket::split(socket);
     let Authenticated { peer, welcome } = match authenticated {
         Ok(authenticated) => authenticated,
         Err(Failed::Refused(goodbye)) => {
@@ -162,7 +165,7 @@ impl Open {
 
 impl Connection {
     /// Reads until there is a reason to end.
-    async fn read(&self, stream: &mut SplitStream<WebSocket>) -> End {
+    async fn read(&self, stream: &mut Stream) -> End {
         let now_ms = self.app.clock.mono_ms();
         let mut buckets = Buckets {
             frames: Bucket::new(self.pace.frames, now_ms),
@@ -178,7 +181,8 @@ impl Connection {
             self.reading.store(false, Ordering::Relaxed);
             let handled = match message {
                 Some(Ok(Message::Binary(bytes))) => Box::pin(self.handle_bytes(&bytes, &mut buckets)).await,
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+                // A bare frame is only ever written.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
                 Some(Ok(Message::Text(_))) => Err(End::Goodbye(protocol("Frames are binary messages."))),
                 Some(Err(error)) => Err(End::Goodbye(protocol(format!("The WebSocket broke: {error}.")))),
                 Some(Ok(Message::Close(_))) | None => Err(End::Closed),
@@ -316,7 +320,7 @@ impl Connection {
     }
 
     /// The welcome, and with it what links with peers need.
-    async fn greet(&self, sink: &mut SplitSink<WebSocket, Message>, welcome: Welcome) -> Result<(), End> {
+    async fn greet(&self, sink: &mut Sink, welcome: Welcome) -> Result<(), End> {
         self.feed(sink, encode(&ServerFrame::Welcome(welcome))).await?;
         match self.app.turn_access(self.peer) {
             Some(access) => self.write_burst(sink, Outgoing::of(&ServerFrame::Turn(access))).await,
@@ -325,7 +329,7 @@ impl Connection {
     }
 
     /// Writes until there is a reason to end.
-    async fn write(&self, sink: &mut SplitSink<WebSocket, Message>) -> End {
+    async fn write(&self, sink: &mut Sink) -> End {
         let mut next_ping_ms = self.next_ping_ms();
         // New credentials are there before half of the old ones' time is left.
         let turn_every_ms = millis_of(self.app.config.turn.credential_ttl) / 2;
@@ -357,7 +361,7 @@ impl Connection {
                         }
                     } else if next_ping_ms <= now_ms {
                         next_ping_ms = self.next_ping_ms();
-                        written = Box::pin(self.within(sink.send(Message::Ping(Bytes::new())))).await;
+                        written = Box::pin(self.within(sink.ping())).await;
                     }
                     timer.as_mut().reset(tokio::time::Instant::now() + due_in(next_ping_ms, next_turn_ms));
                     written
@@ -370,7 +374,7 @@ impl Connection {
     }
 
     /// Writes what waits, up to a number of frames, and flushes once.
-    async fn write_burst(&self, sink: &mut SplitSink<WebSocket, Message>, first: Outgoing) -> Result<(), End> {
+    async fn write_burst(&self, sink: &mut Sink, first: Outgoing) -> Result<(), End> {
         let mut events_bytes_out = 0;
         let mut outgoing = first;
         for place in 1..=FRAMES_PER_FLUSH_MAX {
@@ -399,7 +403,7 @@ impl Connection {
 
     /// Asks the store, and writes what it says: first whether the device is still signed in, which ends the connection
     /// of one that was signed out while nobody could tell it so.
-    async fn look_up(&self, sink: &mut SplitSink<WebSocket, Message>, look_up: LookUp) -> Result<(), End> {
+    async fn look_up(&self, sink: &mut Sink, look_up: LookUp) -> Result<(), End> {
         let LookUp { standing, notices, names } = look_up;
         let (Peer { device, account }, after) = (self.peer, self.told.load(Ordering::Relaxed));
         let asked = self.app.blocking(move |app| {
@@ -446,15 +450,15 @@ impl Connection {
         Ok(())
     }
 
-    async fn feed(&self, sink: &mut SplitSink<WebSocket, Message>, bytes: Bytes) -> Result<(), End> {
+    async fn feed(&self, sink: &mut Sink, bytes: Bytes) -> Result<(), End> {
         self.app.metrics.ws_frames_out.increment();
         self.app.metrics.ws_bytes_out.add(bytes.len() as u64);
-        self.within(sink.feed(Message::Binary(bytes))).await
+        self.within(sink.feed(bytes)).await
     }
 
     /// Waits for a write as long as the other end is heard and the server runs: a socket that takes nothing for ever
     /// must not hold its connection for ever.
-    async fn within(&self, writing: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
+    async fn within(&self, writing: impl Future<Output = Result<(), tungstenite::Error>>) -> Result<(), End> {
         let mut writing = std::pin::pin!(writing);
         // Mostly the socket takes it at once.
         match futures_util::poll!(writing.as_mut()) {
@@ -465,7 +469,7 @@ impl Connection {
 
     async fn wait_within(
         &self,
-        mut writing: Pin<&mut impl Future<Output = Result<(), axum::Error>>>,
+        mut writing: Pin<&mut impl Future<Output = Result<(), tungstenite::Error>>>,
     ) -> Result<(), End> {
         loop {
             let now_ms = self.app.clock.mono_ms();
@@ -515,24 +519,18 @@ struct Buckets {
 
 /// Says why, closes, and waits a moment for the other end to have read it: a socket that is dropped with unread input
 /// resets the connection, and the last frames are lost (RFC 1122 §4.2.2.13).
-async fn say_goodbye(
-    app: &Arc<App>,
-    pace: Pace,
-    goodbye: Goodbye,
-    mut sink: SplitSink<WebSocket, Message>,
-    mut stream: SplitStream<WebSocket>,
-) {
+async fn say_goodbye(app: &Arc<App>, pace: Pace, goodbye: Goodbye, mut sink: Sink, mut stream: Stream) {
     app.metrics.ws_goodbyes.increment(word_of(goodbye.reason));
     let (code, reason) = (code_of(goodbye.reason), word_of(goodbye.reason));
     let goodbye = encode(&ServerFrame::Goodbye(goodbye));
     let parting = async {
         app.metrics.ws_frames_out.increment();
         app.metrics.ws_bytes_out.add(goodbye.len() as u64);
-        sink.feed(Message::Binary(goodbye)).await?;
-        sink.feed(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await?;
+        sink.feed(goodbye).await?;
+        sink.close(CloseFrame { code: code.into(), reason: reason.into() }).await?;
         sink.flush().await?;
         while let Some(Ok(_)) = stream.next().await {}
-        Ok::<(), axum::Error>(())
+        Ok::<(), tungstenite::Error>(())
     };
     // Whoever does not listen any more has missed nothing that it could act on.
     let _ = tokio::time::timeout(pace.goodbye_max, parting).await;

@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::{Message, WebSocket};
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use momoland_protocol::cbor;
 use momoland_protocol::certificate::DeviceCertificate;
 use momoland_protocol::clock::UnixMillis;
@@ -17,7 +16,9 @@ use momoland_protocol::server::{
     ClientFrame, ClientHello, Goodbye, GoodbyeReason, Profile, ServerFrame, ServerHello, Welcome,
 };
 use momoland_protocol::signed::Signed;
+use tokio_tungstenite::tungstenite::Message;
 
+use super::socket::Socket;
 use crate::accounts::AccountError;
 use crate::accounts::tokens::TokenError;
 use crate::limits::addresses::ClientAddress;
@@ -54,7 +55,7 @@ pub(super) enum Failed {
 pub(super) async fn authenticate(
     app: &Arc<App>,
     address: ClientAddress,
-    socket: &mut WebSocket,
+    socket: &mut Socket,
 ) -> Result<Authenticated, Failed> {
     let server_nonce = Nonce(random());
     let server = app.keys.server_key();
@@ -121,7 +122,7 @@ pub(super) async fn authenticate(
 /// Bytes of a certificate with its signature.
 const CERTIFICATE_FORM_BYTES_MAX: usize = CERTIFICATE_BYTES_MAX + 128;
 
-async fn receive_hello(app: &Arc<App>, socket: &mut WebSocket) -> Result<ClientHello, Failed> {
+async fn receive_hello(app: &Arc<App>, socket: &mut Socket) -> Result<ClientHello, Failed> {
     for _ in 0..OTHERS_BEFORE_HELLO_MAX {
         match socket.next().await {
             Some(Ok(Message::Binary(bytes))) => {
@@ -133,7 +134,7 @@ async fn receive_hello(app: &Arc<App>, socket: &mut WebSocket) -> Result<ClientH
                     Err(error) => Err(protocol(format!("The hello is {error}."))),
                 };
             }
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Ok(Message::Text(_))) => return Err(protocol("Frames are binary messages.")),
             Some(Err(error)) => return Err(protocol(format!("The WebSocket broke: {error}."))),
             Some(Ok(Message::Close(_))) | None => return Err(Failed::Gone),
@@ -142,7 +143,7 @@ async fn receive_hello(app: &Arc<App>, socket: &mut WebSocket) -> Result<ClientH
     Err(protocol("The first frame must be a hello."))
 }
 
-async fn send(app: &Arc<App>, socket: &mut WebSocket, frame: &ServerFrame) -> Result<(), Failed> {
+async fn send(app: &Arc<App>, socket: &mut Socket, frame: &ServerFrame) -> Result<(), Failed> {
     let bytes = encode(frame);
     app.metrics.ws_frames_out.increment();
     app.metrics.ws_bytes_out.add(bytes.len() as u64);

@@ -118,6 +118,35 @@ async fn an_idle_connection_is_small() {
     println!("{each} bytes an idle connection");
 }
 
+/// CASES C27: what somebody was once sent in long frames is not kept beside the connection.
+#[tokio::test]
+async fn who_caught_up_costs_no_more_than_who_did_not() {
+    const CONNECTIONS: usize = 150;
+    let server = Server::start().await;
+    let mut devices = (0..CONNECTIONS).map(|number| server.device(&format!("person{number}"))).collect::<Vec<_>>();
+    let data = server.stop().await;
+    let running = Running::start(&data.folder());
+    let mut ada = connect(running.address, devices.remove(0)).await;
+    let room = ada.create("Garden", Visibility::Public).await;
+    let mut open = Vec::new();
+    for device in devices {
+        let mut connected = connect(running.address, device).await;
+        connected.join(room, None).await.unwrap();
+        open.push(connected);
+    }
+    let mut before = 0;
+    for (number, text) in ["short".to_owned(), "of some length ".repeat(2_000)].into_iter().enumerate() {
+        before = running.resident();
+        ada.say(room, &text).await;
+        ada.until_relayed(number as u64 + 1).await;
+        for connected in &mut open {
+            assert_eq!(connected.hears().await, text);
+        }
+    }
+    let each = running.resident().saturating_sub(before) / CONNECTIONS;
+    assert!(each < 5_000, "{each} bytes more a connection that was sent 30 KB");
+}
+
 /// A disk that fills up while people write: nothing is acknowledged that is not there, and the process goes on by
 /// itself once there is room.
 #[cfg(target_os = "linux")]
