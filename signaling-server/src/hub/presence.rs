@@ -19,7 +19,7 @@ use momoland_replica::input::Mono;
 pub const CHANGES_EVERY_MS: u64 = 250;
 
 /// Devices that are told of changes in a second, over the times that they are told: beyond, changes wait longer for company.
-/// A thousand people in one room, or five thousand who return after a restart, cost a few hundredths of a processor.
+/// So however many come and go, a device of a room of a thousand is told twice a second, each time of all that changed.
 const CHANGES_TO_A_SECOND: u64 = 2_000;
 
 /// The number of people online is told at most this often, milliseconds; where there are more than [`COUNT_TO_A_SECOND`], to as
@@ -134,7 +134,7 @@ impl Presence {
         self.changes_due.get_or_insert(Mono(now.0 + CHANGES_EVERY_MS).max(self.changes_from));
     }
 
-    /// So many devices were told what [`Presence::take_due`] gave.
+    /// So many devices were told what [`Presence::take_due`] gave, each of one account or of many.
     pub fn spent(&mut self, now: Mono, devices: u64) {
         self.changes_from = Mono(now.0 + devices.saturating_mul(1_000) / CHANGES_TO_A_SECOND);
     }

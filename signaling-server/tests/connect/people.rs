@@ -55,6 +55,35 @@ async fn presence_follows_devices_as_they_come_and_go() {
 
 // Rules: SV4
 #[tokio::test]
+async fn many_who_come_at_once_do_not_hold_back_what_is_told_next() {
+    const PEOPLE: usize = 150;
+    let server = Server::start().await;
+    let mut ada = server.newcomer("ada").await;
+    let room = ada.create("Garden", Visibility::Public).await;
+    let mut away = Vec::new();
+    for number in 0..PEOPLE {
+        let mut somebody = server.newcomer(&format!("person{number}")).await;
+        somebody.join(room, None).await.unwrap();
+        away.push(somebody.vanish());
+    }
+    // What ada was told so far is not what is looked at.
+    let ada = ada.vanish();
+    let mut here = Vec::new();
+    for device in away {
+        here.push(server.connect(device).await);
+    }
+    let mut ada = server.connect(ada).await;
+    let last = here.pop().unwrap();
+    let account = last.device.account;
+    ada.sees(account, |presence| !presence.devices.is_empty()).await;
+    drop(last);
+    // Each of them is told of many, which is one frame all the same: by the number of both it would be eleven seconds.
+    let gone = ada.sees(account, |presence| presence.devices.is_empty());
+    tokio::time::timeout(Duration::from_secs(5), gone).await.expect("it is told soon");
+}
+
+// Rules: SV4
+#[tokio::test]
 async fn strangers_see_no_presence_and_everybody_the_count() {
     let server = Server::start().await;
     let (mut ada, bob, _) = pair(&server).await;

@@ -1,5 +1,6 @@
 //! Who is here: joining, leaving, presence, names, ephemerals, introductions.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use momoland_protocol::ephemeral::{Ephemeral, EphemeralSignal};
@@ -85,19 +86,19 @@ impl Driver {
     pub(super) fn tell_presence(&mut self, now: Mono) {
         let due = self.presence.take_due(now);
         if !due.accounts.is_empty() {
-            let mut told = 0;
+            let mut told = BTreeSet::new();
             for account in due.accounts {
                 let shown = self.shown(account);
                 for companion in self.membership.companions(account) {
-                    for (_, link) in self.registry.devices_of(companion) {
-                        if let Some(link) = self.links.get(&link) {
+                    for (_, id) in self.registry.devices_of(companion) {
+                        if let Some(link) = self.links.get(&id) {
                             link.outbox.show([shown.clone()]);
-                            told += 1;
+                            told.insert(id);
                         }
                     }
                 }
             }
-            self.presence.spent(now, told);
+            self.presence.spent(now, told.len() as u64);
         }
         if let Some(online) = due.online {
             for link in self.links.values() {
